@@ -1,0 +1,40 @@
+# Each target sets up what it needs: a virtual environment in .venv, from constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Plain pip on Linux fetches torch's CUDA build (gigabytes). To fetch the CPU build instead, name PyTorch's CPU wheel
+# index, as its "Get started" page gives it for Linux, pip, CPU:  make demo TORCH_INDEX=<that address>
+TORCH_INDEX ?=
+PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+EXTRAS ?= dev,dask,otter
+
+.PHONY: help demo test lint build clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) -c constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/python -m autograder.fetch  # hw5's sentences: other people's prose, never part of the repository
+	@touch $@
+
+demo: $(BIN)/.installed ## Grade the bundled example class and write the report to build/demo
+	$(BIN)/python -m tests.demo build/demo/class
+	$(BIN)/autograder grade build/demo/class -o build/demo/graded --seed demo
+
+test: $(BIN)/.installed ## Run all tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(BIN)/.installed ## Check style, types and that the notebooks are fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --exclude tests/gallery --exclude docs .
+	$(BIN)/mypy
+	$(BIN)/autograder build --check
+
+build: $(BIN)/.installed ## Make the student notebooks from their sources
+	$(BIN)/autograder build
+
+clean: ## Remove what the other targets made, the environment included
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

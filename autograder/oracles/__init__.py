@@ -1,0 +1,1 @@
+"""Independent models that answers are compared with. Never in a kernel."""

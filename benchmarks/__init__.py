@@ -1,0 +1,1 @@
+"""Measures how fast a class is graded: ``python -m benchmarks``."""

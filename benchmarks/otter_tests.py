@@ -1,0 +1,79 @@
+"""Turns a homework into otter tests that run the same checks on the same hidden inputs, inside the student's kernel."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from autograder.homework import Homework
+
+TEST = """
+from otter.test_files import test_case
+
+OK_FORMAT = False
+name = {question!r}
+points = {points}
+
+
+@test_case()
+def test_{identifier}(env):
+    import importlib
+    import numpy as np
+    from autograder import kit
+    from autograder.homework import Challenge, Choice
+
+    hw = importlib.import_module("autograder.homeworks.{stem}").hw
+    question = hw.questions[{question!r}]
+    answer = {{}}
+    for entry in question.entries:
+        value = env.get(entry.name)
+        if isinstance(entry, Challenge):
+            trials = []
+            for identity, case in hw.draw({seed!r})[entry.name].items():
+                try:
+                    status, result, error = "ok", kit.decode(kit.PROBES[case.probe](value, case.as_json(identity))), ""
+                except Exception as problem:
+                    status, result, error = "error", None, str(problem)
+                trials.append(kit.Trial(identity, case.note, case.group, tuple(case.args), case.kwargs, status, result, error))
+            value = trials
+        elif not isinstance(entry, Choice) and value is not None:
+            value = np.asarray(value)
+        answer[entry.name] = value
+    for check in question.checks:
+        assert all(answer[needed] is not None for needed in check.needs), "not answered"
+        verdict = check.judge(answer)
+        assert verdict is None, verdict.feedback
+"""
+
+
+def write_autograder(homework: Homework, folder: Path, seed: str) -> Path:
+    """Writes the tests and has ``otter generate`` pack them.
+
+    Returns:
+        The path of the zip that ``otter run -a`` takes.
+    """
+    tests = folder / "tests"
+    tests.mkdir(parents=True)
+    for question in homework.questions.values():
+        if question.checks:
+            identifier = question.id.replace(".", "_")
+            text = TEST.format(question=question.id, points=question.points, identifier=identifier, stem=homework.stem, seed=seed)
+            (tests / f"q{identifier}.py").write_text(text)
+    (folder / "requirements.txt").write_text("")
+    packed = folder / "autograder.zip"
+    command = [
+        sys.executable,
+        "-m",
+        "otter",
+        "generate",
+        "-t",
+        str(tests),
+        "-o",
+        str(packed),
+        "-r",
+        str(folder / "requirements.txt"),
+        "--no-environment",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return packed

@@ -1,0 +1,1180 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Homework 1 · Attention basics
+# {{badge}}
+#
+# Attention is a weighted average whose weights are computed from the data. In this homework you write it in NumPy, first for
+# one query, then for a whole sequence with several heads, and you find out what it can do, why it is scaled, and what it
+# cannot see.
+#
+# Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
+# The last cell tells you what is recorded and what to hand in. About 90 minutes, and 45 more for the written answers; you
+# need numpy, torch and matplotlib.
+#
+# **Questions do not build on each other**: skip one and come back.
+
+# %% tags=["kit"]
+from autograder.build import use_kit
+
+use_kit("hw1")
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from homework_kit import (
+    check,
+    finish,
+    library_attention,
+    record,
+    show_attention,
+    show_lines,
+)
+
+np.set_printoptions(precision=3, suppress=True)
+
+# %% [markdown]
+# ## Conventions, and a tool
+#
+# Rows are tokens: a sequence of $n$ tokens is a matrix `X` of shape (n, d). Queries and keys have $d_k$ numbers, values
+# $d_v$. "Weights" are attention weights: probabilities that sum to 1 over the keys. All arrays are NumPy, float64.
+#
+# `library_attention(queries, keys, values, scale=None, mask=None)` is PyTorch's attention for NumPy arrays. It gives the
+# output (n, d_v) and the weights (n, m); `scale` is $1/\sqrt{d_k}$ unless you say otherwise. Figures use it, and you may use
+# it wherever a question does **not** ask you to write attention yourself (that is 1.1, 1.3, 1.9 and 1.10).
+
+# %% [markdown]
+# ## 1.1 One query
+# {{header 1.1}}
+#
+# A query $q$ is compared with every key $k_j$; the output is the average of the values $v_j$, weighted by how well
+# their keys fit:
+#
+# $$ s_j = \frac{q \cdot k_j}{\sqrt{d_k}}, \qquad w_j = \frac{e^{s_j}}{\sum_l e^{s_l}}, \qquad y = \sum_j w_j v_j $$
+#
+# Write it in NumPy. Scores may be as large as 1000 or more, where a naive $e^{s}$ overflows: your softmax must not.
+#
+# <details><summary>Hint 1</summary>Which products of the shapes (d_k,), (n, d_k) and (n, d_v) give (n,) and (d_v,)?</details>
+# <details><summary>Hint 2</summary>Adding the same number to all scores leaves a softmax as it is. Which number makes overflow impossible?</details>
+
+
+# %%
+def scaled_dot_product_attention(query, keys, values):
+    """Attention of a single query.
+
+    query: (d_k,), keys: (n, d_k), values: (n, d_v).
+    Returns output (d_v,) and weights (n,); the weights are positive and sum to 1.
+    A query of zeros gives weights 1/n, so the output is the mean of the values.
+    """
+    # TODO
+    # BEGIN SOLUTION 1.1
+    scores = keys @ query / np.sqrt(len(query))
+    weights = np.exp(scores - scores.max())
+    weights /= weights.sum()
+    return weights @ values, weights
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("1.1")
+
+# %% tags=["record"]
+record("1.1")
+
+# %% [markdown]
+# ## 1.2 Who looks at whom?
+# {{header 1.2}}
+#
+# Here each word has a vector of three numbers with a meaning: *thing*, *action*, *function word*. Queries, keys and
+# values are all these vectors themselves, with the usual scale $1/\sqrt{3}$.
+#
+# 1. Look at the numbers and **predict**: which word does "cat" attend to most? Set `cat_word` to its letter.
+# 2. How large is that weight? Set `cat_weight`, right to three decimals.
+#
+# {{options cat_word}}
+#
+# <details><summary>Hint</summary>A dot product grows with agreement in direction and with length. Is "cat" the key that fits "cat" best?</details>
+
+# %%
+words = "The cat sat on the mat".split()
+embeddings = np.array(
+    [
+        # thing, action, function
+        [0.0, 0.0, 1.0],  # The
+        [2.0, 1.0, 0.0],  # cat
+        [1.5, 3.0, 0.0],  # sat
+        [0.0, 1.0, 1.0],  # on
+        [0.0, 0.0, 1.0],  # the
+        [2.0, 0.0, 0.0],  # mat
+    ]
+)
+
+# %%
+# TODO: replace the None values: a letter in quotes, and a number between 0 and 1.
+# BEGIN SOLUTION 1.2 word
+cat_word = "C"
+# END SOLUTION
+# BEGIN SOLUTION 1.2 weight
+cat_scores = embeddings @ embeddings[1] / np.sqrt(3)
+cat_weight = np.exp(cat_scores[2]) / np.exp(cat_scores).sum()
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.2")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+if cat_word is not None and cat_weight is not None:
+    _, weights_12 = library_attention(embeddings, embeddings, embeddings)
+    figure_12, axis_12 = plt.subplots(figsize=(5, 2.6), layout="constrained")
+    axis_12.bar(range(6), weights_12[1], color="#33638d")
+    axis_12.axhline(1 / 6, color="grey", linestyle="--", label="uniform: 1/6")
+    axis_12.set_xticks(range(6), words)
+    axis_12.set(
+        xlabel="keys (looked at)",
+        ylabel="attention weight",
+        title='What "cat" looks at',
+        ylim=(0, 1),
+    )
+    axis_12.legend()
+    plt.show()
+    show_attention(weights_12, words, title="The whole sentence")
+else:
+    print(
+        "Predict first; the bar chart and the heatmap appear here when both answers are set."
+    )
+
+# %% [markdown]
+# **What do you see?** The bars are the second row of the heatmap. Function words spread their attention widely; words with long
+# vectors sharpen theirs, and draw that of others.
+#
+# ### In your words
+# In 30 to 120 words: why does "cat" look most at the word that you found and not at itself, and why hardly at "The"? Why is the
+# heatmap not symmetric although the scores are? Write into the next cell (double-click it), below its first line.
+
+# %% [markdown]
+# **Answer 1.2**
+#
+# <!-- BEGIN SOLUTION 1.2 words -->
+# The score of cat and sat is 2·1.5 + 1·3 = 6, that of cat with itself only 2·2 + 1·1 = 5: a dot product rewards length as well
+# as direction, and the vector of sat is longer. "The" is orthogonal to cat, so its score is 0, and after the exponential it
+# gets e^(-3.5) of the weight of sat. Scores are symmetric because queries and keys are the same vectors, but each row is divided
+# by its own sum: "The" shares its attention among low scores, cat among high ones.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.2")
+
+# %% [markdown]
+# ## 1.3 All queries at once
+# {{header 1.3}}
+#
+# In *self-attention* queries, keys and values are three linear maps of the same sequence:
+#
+# $$ Q = X W_Q, \quad K = X W_K, \quad V = X W_V, \qquad Y = \mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d_k}}\right) V $$
+#
+# <details><summary>Hint 1</summary>Over which axis must the weights sum to 1? keepdims=True keeps a row's sum beside its row.</details>
+
+# %% [markdown]
+# A boolean `mask` says who may look at whom: `mask[i, j]` is True where query $i$ may see key $j$; the other weights are exactly 0 and
+# each row still sums to 1. Each query may see at least one key. With the *causal* mask a token sees itself and earlier tokens.
+#
+# Any $n$, $d$, $d_k$, $d_v$ must work (the grader also takes $d = 100$ and $d_k = 37$). **No loops over tokens**: two points are
+# given for an answer whose number of Python steps does not grow with $n$.
+#
+# <details><summary>Hint 2</summary>Which score does e^s turn into 0? Set it before the softmax, not after.</details>
+
+
+# %%
+def causal_mask(n):
+    """The causal mask: bool (n, n), True where query i (row) may look at key j (column)."""
+    # TODO
+    # BEGIN SOLUTION 1.3 mask
+    return np.tril(np.ones((n, n), dtype=bool))
+    # END SOLUTION
+
+
+def attention(X, W_Q, W_K, W_V, mask=None):
+    """Self-attention of a whole sequence.
+
+    X: (n, d), W_Q and W_K: (d, d_k), W_V: (d, d_v), mask: bool (n, n) or None.
+    Returns (n, d_v).
+    """
+    # TODO
+    # BEGIN SOLUTION 1.3 attention
+    Q, K, V = X @ W_Q, X @ W_K, X @ W_V
+    scores = Q @ K.T / np.sqrt(W_K.shape[1])
+    if mask is not None:
+        scores = np.where(mask, scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights @ V / weights.sum(axis=1, keepdims=True)
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("1.3")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+x_13 = np.random.default_rng(1).normal(size=(6, 3))
+_, free_weights = library_attention(x_13, x_13, x_13)
+show_attention(free_weights, list("012345"), title="no mask")
+try:
+    allowed = causal_mask(6)
+    _, causal_weights = library_attention(x_13, x_13, x_13, mask=allowed)
+    show_attention(
+        causal_weights, list("012345"), title="your causal mask", mask=~allowed
+    )
+except NotImplementedError:
+    print("The map under your causal mask appears here.")
+
+# %% [markdown]
+# **What do you see?** Under the causal mask the upper triangle is gone, and what is left in each row is scaled up to sum to 1; token 0 can
+# only look at itself.
+
+# %% tags=["record"]
+record("1.3")
+
+# %% [markdown]
+# ## 1.4 Why √d?
+# {{header 1.4}}
+#
+# Let the entries of $q$ and $k$, with $d$ numbers each, be independent with mean $\mu$ and variance $\sigma^2$. What are the mean and the
+# variance of $q\cdot k$, and which factor $s > 0$ makes the variance of $s\,(q\cdot k)$ equal to 1?
+#
+# 1. Derive them on paper and write `dot_product_statistics`.
+# 2. Check yourself with samples: `sampled_statistics` takes many pairs, row $i$ of `queries` with row $i$ of `keys`.
+#
+# <details><summary>Hint 1</summary>The d products are independent, so means and variances add up. One product: Var[xy] = E[x²]E[y²] − E[x]²E[y]².</details>
+# <details><summary>Hint 2</summary>E[x²] = σ² + μ². And Var[s z] = s² Var[z].</details>
+
+
+# %%
+def dot_product_statistics(d, mu, sigma):
+    """Mean and variance of q·k for independent entries with mean mu and standard deviation sigma, and the scale s.
+
+    Returns three numbers: E[q·k], Var[q·k], and s > 0 such that Var[s (q·k)] = 1. For mu = 0, sigma = 1 the mean is 0.
+    """
+    # TODO
+    # BEGIN SOLUTION 1.4 theory
+    variance = d * (sigma**4 + 2 * sigma**2 * mu**2)
+    return d * mu**2, variance, 1 / np.sqrt(variance)
+    # END SOLUTION
+
+
+def sampled_statistics(queries, keys):
+    """Mean and variance (np.var's default) of the dot products of row i with row i: (count, d) twice -> two numbers."""
+    # TODO
+    # BEGIN SOLUTION 1.4 samples
+    products = (queries * keys).sum(axis=1)
+    return products.mean(), products.var()
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("1.4")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+rng_14, sizes_14, spread = np.random.default_rng(0), 2 ** np.arange(11), []
+entropy = {"unscaled": [], "scaled by 1/√d": []}
+for d in sizes_14:
+    queries_14, keys_14 = rng_14.normal(size=(500, d)), rng_14.normal(size=(64, d))
+    scores_14 = queries_14 @ keys_14.T
+    spread.append(scores_14.var())
+    for name, factor in (("unscaled", 1.0), ("scaled by 1/√d", d**-0.5)):
+        weights_14 = torch.softmax(torch.from_numpy(scores_14 * factor), dim=1)
+        nats = torch.special.entr(weights_14).sum(dim=1).mean()
+        entropy[name].append(nats.item())
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+show_lines(
+    {
+        "title": "Variance of q·k (μ = 0, σ = 1)",
+        "x": "d",
+        "y": "variance",
+        "log": "xy",
+        "lines": {"measured": (sizes_14, spread), "variance = d": (sizes_14, sizes_14)},
+        "points": ["measured"],
+    },
+    {
+        "title": "Entropy of the softmax over 64 keys",
+        "x": "d",
+        "y": "entropy (nats)",
+        "log": "x",
+        "lines": {name: (sizes_14, values) for name, values in entropy.items()},
+        "level": ("uniform: log 64", np.log(64)),
+        "ylim": (0, 4.5),
+    },
+)
+for name, values in entropy.items():
+    print(f"{name}: entropy {values[-1]:.2f} nats at d = 1024")
+
+# %% [markdown]
+# **What do you see?** Without the scale the variance grows like $d$ and the entropy falls towards 0: each query looks at one key only.
+# With it the entropy stays the same for every $d$ (the printed numbers say how far apart they end).
+#
+# ### In your words
+# In 40 to 130 words: what goes wrong in **training** if scores are not scaled when $d$ is large, and why is it $\sqrt d$ and not $d$?
+
+# %% [markdown]
+# **Answer 1.4**
+#
+# <!-- BEGIN SOLUTION 1.4 words -->
+# With unit-variance entries the scores have the variance d, so for d = 512 they differ by about 23 typically. The softmax is then
+# almost one-hot from the first step on, at a random key, and its Jacobian diag(w) − wwᵀ is nearly zero there: almost no gradient
+# reaches queries and keys, so they cannot learn where to look. Dividing by the standard deviation √d brings the variance back
+# to 1 for each d. Dividing by d would leave a variance of 1/d: all weights nearly equal, and attention would only average.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.4")
+
+# %% [markdown]
+# ## 1.5 Hard attention
+# {{header 1.5}}
+#
+# *Hard* attention returns the value whose key has the **largest dot product** with the query. One by hand, for the query
+# $(1, 1, 2)$:
+#
+# | | key | value |
+# |---|---|---|
+# | 1 | (1, 2, 0) | (2, 0, 1) |
+# | 2 | (0, 3, 4) | (1, 4, 3) |
+# | 3 | (5, 0, 0) | (0, −1, 4) |
+# | 4 | (0, 0, 1) | (1, 0, −1) |
+#
+# Set `hard_output` to the output, a list of three numbers, and write `hard_attention`. Then: how does the output change when the query
+# or a key changes a tiny bit (no two scores being equal)? Set `hard_gradient`:
+#
+# {{options hard_gradient}}
+
+# %%
+# TODO: replace the None values.
+# BEGIN SOLUTION 1.5 hand
+hard_output = [1, 4, 3]
+# END SOLUTION
+# BEGIN SOLUTION 1.5 choice
+hard_gradient = "B"
+# END SOLUTION
+
+
+def hard_attention(query, keys, values):
+    """Argmax attention: query (d_k,), keys (n, d_k), values (n, d_v) -> the chosen value (d_v,)."""
+    # TODO
+    # BEGIN SOLUTION 1.5 hard
+    return values[np.argmax(keys @ query)]
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("1.5")
+
+# %% [markdown]
+# A numeric look at the same thing: the next cell moves the query along one direction and prints the first number of both outputs.
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+keys_15 = np.array([[1.0, 2, 0], [0, 3, 4], [5, 0, 0], [0, 0, 1]])
+values_15 = np.array([[2.0, 0, 1], [1, 4, 3], [0, -1, 4], [1, 0, -1]])
+shifts = np.linspace(-1, 4, 400)
+queries_15 = np.array([1.0, 1.0, 2.0]) + shifts[:, None] * np.array([1.0, 0.0, 0.0])
+soft_15, _ = library_attention(queries_15, keys_15, values_15)
+sharp_15, _ = library_attention(1e6 * queries_15, keys_15, values_15)  # as good as hard
+show_lines(
+    {
+        "title": "Second output number as the query moves",
+        "x": "shift of the query's first number",
+        "y": "output",
+        "lines": {"soft": (shifts, soft_15[:, 1]), "hard": (shifts, sharp_15[:, 1])},
+    }
+)
+
+# %% [markdown]
+# **What do you see?** The hard output is flat, with a jump where another key takes over; the soft one has a slope nearly everywhere.
+#
+# ### In your words
+# In 20 to 80 words: why does nobody train hard attention by plain gradient descent? Which part of the layer would still learn?
+
+# %% [markdown]
+# **Answer 1.5**
+#
+# <!-- BEGIN SOLUTION 1.5 words -->
+# The argmax is piecewise constant in queries and keys, so its derivative is zero wherever it exists: gradient descent never gets a
+# hint which key would have been better, and the maps that make queries and keys stay at their random start. Only the chosen
+# value gets a gradient. One needs a surrogate, such as REINFORCE or a straight-through estimate, or the soft version.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.5")
+
+# %% [markdown]
+# ## 1.6 Preserve and diffuse
+# {{header 1.6}}
+#
+# With an *inverse temperature* $\beta \ge 0$, $y = \sum_j w_j v_j$ and $w = \mathrm{softmax}(\beta\, K q)$. For the keys and values below, find
+#
+# 1. **preserve**: a query and a β that give the value of key 1 (counted from 0), $(0, 2)$;
+# 2. **diffuse**: a query that is **not zero** and a β > 0 that give the mean of all four values, $(1, 0.5)$.
+#
+# Both within 1e-3 in each number; for the second $|q|\,\beta \ge 0.1$, so not just next to nothing.
+#
+# <details><summary>Hint 1</summary>Try q = key 1: which other keys have the same dot product? Which direction separates them?</details>
+# <details><summary>Hint 2</summary>For equal weights all four dot products must be equal. What do the four keys have in common?</details>
+
+# %%
+keys_16 = np.array(
+    [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 1.0], [-1.0, 0.0, 1.0]]
+)
+values_16 = np.array([[2.0, 0.0], [0.0, 2.0], [-1.0, -1.0], [3.0, 1.0]])
+
+# %%
+# Shapes: queries (3,), betas are numbers.
+# TODO: replace the None values.
+# BEGIN SOLUTION 1.6 preserve
+preserve_query = np.array([-0.5, 1.0, 0.0])
+preserve_beta = 40.0
+# END SOLUTION
+# BEGIN SOLUTION 1.6 diffuse
+diffuse_query = np.array([0.0, 0.0, 1.0])
+diffuse_beta = 1.0
+# END SOLUTION
+
+# %% [markdown]
+# Now let one query stand and turn the knob. What does the output become in the limit, if the largest score is unique?
+# Set `limit_zero` (β → 0) and `limit_infinity` (β → ∞):
+#
+# {{options limit_zero}}
+#
+# And which kind of attention is each of these? Set `kind_1` to `kind_4`.
+#
+# 1. Each word of a sentence gets a weighted average over all words of **that sentence**.
+# 2. A decoder writing French copies the vector of exactly **one** word of the English sentence.
+# 3. A decoder writing French averages over the vectors of **the English sentence**.
+# 4. Each word of a sentence is replaced by exactly **one** word of that sentence, the best match.
+#
+# {{options kind_1}}
+
+# %%
+# TODO: replace the None values by letters.
+# BEGIN SOLUTION 1.6 limits
+limit_zero = "C"
+limit_infinity = "A"
+# END SOLUTION
+# BEGIN SOLUTION 1.6 kinds
+kind_1 = "B"
+kind_2 = "C"
+kind_3 = "D"
+kind_4 = "A"
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.6")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+if preserve_query is not None:
+    betas = np.logspace(-2, 2, 200)
+    query_16 = np.reshape(preserve_query, (1, 3))
+    runs_16 = [library_attention(query_16, keys_16, values_16, scale=b) for b in betas]
+    path_16, weights_16 = (np.array([run[i][0] for run in runs_16]) for i in (0, 1))
+    lines_16 = {f"key {key}": (betas, weights_16[:, key]) for key in range(4)}
+    show_lines(
+        {
+            "title": "Weights for your preserving query",
+            "x": "β",
+            "y": "attention weight",
+            "log": "x",
+            "lines": lines_16,
+        },
+        {
+            "title": "Path of the output as β grows",
+            "x": "first number",
+            "y": "second number",
+            "lines": {
+                "output": path_16.T,
+                "value of key 1": values_16[1:2].T,
+                "mean of all values": values_16.mean(axis=0, keepdims=True).T,
+                "the other values": values_16[[0, 2, 3]].T,
+            },
+            "points": ["value of key 1", "mean of all values", "the other values"],
+        },
+    )
+else:
+    print("The path of your output from diffusion to preservation appears here.")
+
+# %% [markdown]
+# **What do you see?** At small β all four weights are 1/4 and the output is the mean of the values; as β grows the output travels to
+# one value. One formula covers both extremes, and the data choose between them through the length of the query.
+#
+# ### In your words
+# In 30 to 120 words: a fully connected layer maps a whole sequence of $n$ vectors to $n$ vectors. Which weights would it need to
+# preserve each vector, and which to output the mean everywhere? What can attention do that it cannot?
+
+# %% [markdown]
+# **Answer 1.6**
+#
+# <!-- BEGIN SOLUTION 1.6 words -->
+# Seen as n × n blocks of size d × d, preserving needs the identity in each diagonal block and zeros elsewhere; averaging needs 1/n
+# times the identity in every block. Those are two different weight settings, fixed after training and for one length n only, with
+# n²d² weights. Attention changes between the two with the same parameters, because its mixing weights are computed from the
+# content: a long query preserves, a short one diffuses. And it works for every n.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.6")
+
+# %% [markdown]
+# ## 1.7 Copying by orthogonality
+# {{header 1.7}}
+#
+# Let $a, b, c, d$ be orthogonal vectors of norm $\beta$. The sequence is
+#
+# $$ x_1 = d + b, \qquad x_2 = a, \qquad x_3 = c + b, $$
+#
+# and queries, keys and values are the vectors themselves: **no weight matrices and no scale**, $w_{ij} \propto e^{x_i \cdot x_j}$.
+#
+# 1. `norms_17`: the norms of $x_1, x_2, x_3$ for $\beta = 2$.
+# 2. `weights_17`: the 3 × 3 attention weights for $\beta = 1$, row $i$ for query $i$ (as numbers or computed).
+# 3. `copy_outputs(a, b, c, d)`: the outputs $y_1, y_2, y_3$ for any such vectors.
+#
+# <details><summary>Hint</summary>Expand (d + b)·(c + b) and drop what is orthogonal.</details>
+
+# %%
+# Shapes: norms_17 (3,), weights_17 (3, 3).
+# TODO: replace the None values.
+# BEGIN SOLUTION 1.7 values
+norms_17 = np.array([np.sqrt(2) * 2, 2.0, np.sqrt(2) * 2])
+exponentials = np.exp([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 2.0]])
+weights_17 = exponentials / exponentials.sum(axis=1, keepdims=True)
+# STUB: norms_17 = None
+# STUB: weights_17 = None
+# END SOLUTION
+
+
+def copy_outputs(a, b, c, d):
+    """Outputs of unscaled self-attention on x1 = d + b, x2 = a, x3 = c + b: four vectors (dim,) -> (3, dim)."""
+    # TODO
+    # BEGIN SOLUTION 1.7 outputs
+    x = np.stack([d + b, a, c + b])
+    scores = x @ x.T
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True) @ x
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("1.7")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+betas_17 = np.linspace(0, 3.5, 141)
+unit_17 = np.array([[0, 1, 0, 1], [1, 0, 0, 0], [0, 1, 1, 0]])  # in units of a, b, c, d
+maps_17, far_17 = [], []
+for beta in betas_17:
+    x_17 = beta * unit_17
+    output_17, map_17 = library_attention(x_17, x_17, unit_17, scale=1.0)
+    maps_17.append(map_17)
+    far_17.append(np.linalg.norm(output_17 - unit_17, axis=1) / [2**0.5, 1, 2**0.5])
+maps_17, far_17 = np.array(maps_17), np.array(far_17)
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+show_lines(
+    {
+        "title": "Weight on itself",
+        "x": "β",
+        "y": "attention weight",
+        "lines": {
+            "x₁ and x₃ (alike)": (betas_17, maps_17[:, 0, 0]),
+            "x₂": (betas_17, maps_17[:, 1, 1]),
+        },
+        "ylim": (0, 1.03),
+    },
+    {
+        "title": "How far the output is from the input",
+        "x": "β",
+        "y": "|y − x| / |x|",
+        "lines": {
+            "x₁ and x₃ (alike)": (betas_17, far_17[:, 0]),
+            "x₂": (betas_17, far_17[:, 1]),
+        },
+    },
+)
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+chosen_17 = [0, 24, 140]
+titles_17 = [f"β = {betas_17[place]:.1f}" for place in chosen_17]
+show_attention(
+    [maps_17[place] for place in chosen_17], ["x₁", "x₂", "x₃"], title=titles_17
+)
+print(f"largest |y − x| / |x| from β = 2.5 on: {far_17[betas_17 >= 2.5].max():.4f}")
+
+# %% [markdown]
+# **What do you see?** At β = 0 each output is the average of all three vectors; from β ≈ 2.5 on each output equals its own input to within
+# about one part in a hundred.
+#
+# ### In your words
+# In two sentences (15 to 80 words): why does the layer copy for large β, although $x_1$ and $x_3$ share $b$?
+
+# %% [markdown]
+# **Answer 1.7**
+#
+# <!-- BEGIN SOLUTION 1.7 words -->
+# The score of x1 with itself is 2β², with x3 only β² because they share b alone, and with x2 it is 0. So the weight of the best rival
+# falls like e^(−β²), and for large β each token puts nearly all of its attention on itself and returns its own vector.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.7")
+
+# %% [markdown]
+# ## 1.8 Nudging a key
+# {{header 1.8}}
+#
+# One query $q$, keys $k_j$, values $v_j$, weights $w = \mathrm{softmax}(Kq/\sqrt{d_k})$, output $y$. Key $j$ moves a little: $k_j \to k_j + \varepsilon$.
+# Write `first_order_change`: the change of the output **to first order in ε**, which is the Jacobian times ε. Find the formula by hand; don't
+# subtract two outputs.
+#
+# Then let $k_j \to \alpha k_j$ with $\alpha > 1$. What happens to the weight $w_j$ if $q \cdot k_j$ is positive, negative, zero? Set `scaled_positive`,
+# `scaled_negative`, `scaled_zero`:
+#
+# {{options scaled_positive}}
+#
+# <details><summary>Hint 1</summary>Only one score changes. By how much?</details>
+# <details><summary>Hint 2</summary>∂w_i/∂s_j = w_i (δ_ij − w_j). Every weight changes; sum over the values and collect y.</details>
+
+
+# %%
+def first_order_change(query, keys, values, j, epsilon):
+    """First-order change of the output when key j moves by epsilon.
+
+    query: (d_k,), keys: (n, d_k), values: (n, d_v), j: which key, epsilon: (d_k,).
+    Returns (d_v,): linear in epsilon, so twice the nudge gives twice the change.
+    """
+    # TODO
+    # BEGIN SOLUTION 1.8 change
+    scale = 1 / np.sqrt(len(query))
+    scores = keys @ query * scale
+    weights = np.exp(scores - scores.max())
+    weights /= weights.sum()
+    return weights[j] * (values[j] - weights @ values) * (query @ epsilon) * scale
+    # END SOLUTION
+
+
+# TODO: replace the None values by letters.
+# BEGIN SOLUTION 1.8 signs
+scaled_positive = "A"
+scaled_negative = "B"
+scaled_zero = "C"
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.8")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+rng_18 = np.random.default_rng(8)
+query_18, nudge_18 = rng_18.normal(size=3), rng_18.normal(size=3)
+keys_18, values_18 = rng_18.normal(size=(5, 3)), rng_18.normal(size=(5, 2))
+sizes_18 = np.logspace(-3, 0.5, 30)
+before_18 = library_attention(query_18[None], keys_18, values_18)[0][0]
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+try:
+    changes_18, errors_18 = [], []
+    for size in sizes_18:
+        moved_18 = keys_18 + size * nudge_18 * (np.arange(5) == 2)[:, None]
+        change = (
+            library_attention(query_18[None], moved_18, values_18)[0][0] - before_18
+        )
+        linear = first_order_change(query_18, keys_18, values_18, 2, size * nudge_18)
+        changes_18.append(np.linalg.norm(change))
+        errors_18.append(np.linalg.norm(change - linear))
+    lines_18 = {
+        "true change": (sizes_18, changes_18),
+        "error of your first order": (sizes_18, errors_18),
+    }
+    show_lines(
+        {
+            "title": "True change and what is left of it",
+            "x": "size of the nudge",
+            "y": "norm",
+            "log": "xy",
+            "lines": lines_18,
+        }
+    )
+    slope = np.polyfit(np.log(sizes_18[:10]), np.log(errors_18[:10]), 1)[0]
+    print(f"slope of the error: {slope:.2f} (a right formula gives 2)")
+except NotImplementedError:
+    print("The error of your formula appears here.")
+
+# %% [markdown]
+# **What do you see?** The change itself falls with slope 1, the error of a right formula with slope 2: ten times less nudge, a hundred times
+# less error.
+
+# %% tags=["record"]
+record("1.8")
+
+# %% [markdown]
+# ## 1.9 Several heads
+# {{header 1.9}}
+#
+# With $h$ heads the features of queries and keys are cut into $h$ equal consecutive blocks, and so are those of the values. Head $i$
+# attends with block $i$ alone (so its scale is $1/\sqrt{d/h}$); the outputs are put side by side and multiplied by $W_O$, the
+# *output projection*:
+#
+# $$ \mathrm{MultiHead}(Q, K, V) = [\,\mathrm{head}_1\ \cdots\ \mathrm{head}_h\,]\, W_O $$
+#
+# Many papers write tokens as **columns** instead: $Q \in \mathbb{R}^{d\times n}$, $K \in \mathbb{R}^{d\times m}$, $V \in \mathbb{R}^{t\times m}$, heads stacked
+# on top of each other, and $W_O \in \mathbb{R}^{t\times t}$ multiplied from the left. Write both.
+#
+# <details><summary>Hint 1</summary>np.split(Q, heads, axis=1) cuts the features. A loop over heads is fine.</details>
+# <details><summary>Hint 2</summary>In column convention the scores KᵀQ have shape (m, n). Over which axis is the softmax?</details>
+
+
+# %%
+def multi_head_attention(Q, K, V, heads, W_O):
+    """Tokens are rows: Q (n, d), K (m, d), V (m, t), W_O (t, t); heads divides d and t. Returns (n, t)."""
+    # TODO
+    # BEGIN SOLUTION 1.9 rows
+    outputs = []
+    for q, k, v in zip(
+        np.split(Q, heads, axis=1),
+        np.split(K, heads, axis=1),
+        np.split(V, heads, axis=1),
+        strict=True,
+    ):
+        scores = q @ k.T / np.sqrt(q.shape[1])
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        outputs.append(weights @ v / weights.sum(axis=1, keepdims=True))
+    return np.concatenate(outputs, axis=1) @ W_O
+    # END SOLUTION
+
+
+# %%
+def multi_head_columns(Q, K, V, heads, W_O):
+    """Tokens are columns: Q (d, n), K (d, m), V (t, m), W_O (t, t) from the left. Returns (t, n)."""
+    # TODO
+    # BEGIN SOLUTION 1.9 columns
+    outputs = []
+    for q, k, v in zip(
+        np.split(Q, heads), np.split(K, heads), np.split(V, heads), strict=True
+    ):
+        scores = k.T @ q / np.sqrt(len(q))  # (m, n): a column for each query
+        weights = np.exp(scores - scores.max(axis=0))
+        outputs.append(v @ (weights / weights.sum(axis=0)))
+    return W_O @ np.concatenate(outputs)
+    # END SOLUTION
+
+
+# %% [markdown]
+# The heads **before** the output projection share nothing: block $i$ of the output depends on block $i$ of the inputs alone. What is that like in
+# the world of convolutions? And what does $W_O$ add? Set `heads_like` and `projection_like`:
+#
+# {{options heads_like}}
+
+# %%
+# TODO: replace the None values by letters.
+# BEGIN SOLUTION 1.9 choice
+heads_like = "C"
+projection_like = "A"
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.9")
+
+# %% tags=["record"]
+record("1.9")
+
+# %% [markdown]
+# ## 1.10 Self or cross?
+# {{header 1.10}}
+#
+# A translation model has an encoder, which reads $s$ source words, and a decoder, which has written $t$ target words so far. It contains
+# three attention layers: the encoder's self-attention, the decoder's masked self-attention, and the cross-attention between them.
+#
+# Match each layer: set `encoder_self`, `decoder_self` and `cross` to
+#
+# {{options encoder_self}}
+#
+# and `cross_shape` to the shape of the cross-attention's weights:
+#
+# {{options cross_shape}}
+
+# %%
+# TODO: replace the None values by letters.
+# BEGIN SOLUTION 1.10 match
+encoder_self = "C"
+decoder_self = "D"
+cross = "B"
+cross_shape = "B"
+# END SOLUTION
+
+
+def cross_attention(decoder_states, encoder_states, W_Q, W_K, W_V):
+    """Cross-attention of an encoder-decoder.
+
+    decoder_states: (t, d), encoder_states: (s, e); e may equal d.
+    W_Q, W_K and W_V each have as many rows as the states that they meet are wide: you decide
+    which those are. W_Q and W_K have d_k columns, W_V has d_v. Returns (t, d_v).
+    """
+    # TODO
+    # BEGIN SOLUTION 1.10 cross
+    Q, K, V = decoder_states @ W_Q, encoder_states @ W_K, encoder_states @ W_V
+    scores = Q @ K.T / np.sqrt(K.shape[1])
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights @ V / weights.sum(axis=1, keepdims=True)
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("1.10")
+
+# %% tags=["record"]
+record("1.10")
+
+# %% [markdown]
+# ## 1.11 Attention cannot see order
+# {{header 1.11}}
+#
+# A layer $f$ is *permutation-equivariant* if shuffling its inputs shuffles its outputs in the same way: $f(X_\pi) = f(X)_\pi$, where $X_\pi$ means
+# `X[order]`. Write `equivariance_error`: the largest absolute difference between the two sides. The grader passes it several layers as Python
+# functions: some are equivariant, some are not.
+#
+# <details><summary>Hint</summary>Shuffle, then apply; apply, then shuffle; subtract. What would f(X[order]) − f(X) test instead?</details>
+
+
+# %%
+def equivariance_error(layer, X, order):
+    """How far a layer is from permutation-equivariant, on one input.
+
+    layer: a function (n, d) -> (n, d_out); X: (n, d); order: (n,) a permutation of 0 … n-1.
+    Returns a number >= 0; 0 (up to rounding) if the layer is equivariant.
+    """
+    # TODO
+    # BEGIN SOLUTION 1.11 error
+    return np.abs(layer(X[order]) - layer(X)[order]).max()
+    # END SOLUTION
+
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+order_11 = np.array([2, 0, 5, 1, 4, 3])
+letters_11 = "The cat sat on the mat".split()
+shuffled_11 = [letters_11[place] for place in order_11]
+shuffled = embeddings[order_11]
+_, map_11 = library_attention(embeddings, embeddings, embeddings)
+_, shuffled_map_11 = library_attention(shuffled, shuffled, shuffled)
+show_attention(map_11, letters_11, title="as written")
+show_attention(shuffled_map_11, shuffled_11, title="shuffled")
+difference_11 = map_11[np.ix_(order_11, order_11)] - shuffled_map_11
+print("largest difference after shuffling the first map:", np.abs(difference_11).max())
+
+# %% [markdown]
+# **What do you see?** Each word has the same attention as before, only its row and column have moved; the printed difference is rounding error.
+# To this layer "The cat sat on the mat" and "mat the on sat cat The" are the same bag of words.
+#
+# ### Put the order back in
+# The original Transformer **adds** to token $p$ (from 0) a vector of sines and cosines, for $i = 0, \dots, d/2 - 1$:
+#
+# $$ \mathrm{PE}_{p,\,2i} = \sin\!\left(\frac{p}{10000^{2i/d}}\right), \qquad \mathrm{PE}_{p,\,2i+1} = \cos\!\left(\frac{p}{10000^{2i/d}}\right) $$
+
+
+# %%
+def positional_encoding(n, d):
+    """Sinusoidal table (n, d) for n places and an even d; row 0 is 0, 1, 0, 1, …"""
+    # TODO
+    # BEGIN SOLUTION 1.11 sinusoids
+    angles = np.arange(n)[:, None] / 10000 ** (np.arange(0, d, 2) / d)
+    table = np.zeros((n, d))
+    table[:, 0::2], table[:, 1::2] = np.sin(angles), np.cos(angles)
+    return table
+    # END SOLUTION
+
+
+# %% [markdown]
+# Set `needs_order` to the task that **cannot** be solved without positions, and `not_equivariant` to the layer that is **not** equivariant:
+#
+# {{options needs_order}}
+#
+# Layers:
+#
+# {{options not_equivariant}}
+
+# %%
+# TODO: replace the None values by letters.
+# BEGIN SOLUTION 1.11 choice
+needs_order = "D"
+not_equivariant = "B"
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.11")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+try:
+    table_11 = positional_encoding(64, 32)
+    figure_pe, axis_pe = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    image_pe = axis_pe.imshow(table_11, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
+    axis_pe.set(title="Your sinusoids", xlabel="feature", ylabel="place")
+    figure_pe.colorbar(image_pe, ax=axis_pe, label="value")
+    plt.show()
+    offsets = {p: (np.arange(64) - p, table_11 @ table_11[p]) for p in (10, 30, 50)}
+    show_lines(
+        {
+            "title": "Dot product with another place",
+            "x": "offset to that place",
+            "y": "dot product",
+            "lines": {f"place {p}": curve for p, curve in offsets.items()},
+        }
+    )
+except NotImplementedError:
+    print("Your sinusoids appear here.")
+
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+def blind_layer(X):
+    return library_attention(X, X, X)[0]
+
+
+def placed_layer(X):
+    return blind_layer(X + positional_encoding(*X.shape))
+
+
+x_11 = np.random.default_rng(11).normal(size=(6, 4))
+try:
+    print("without positions:", equivariance_error(blind_layer, x_11, order_11))
+    print("with positions:   ", equivariance_error(placed_layer, x_11, order_11))
+except NotImplementedError:
+    print("The equivariance errors without and with positions appear here.")
+
+# %% [markdown]
+# **What do you see?** The fast waves (first features) tell neighbours apart, the slow ones far places. The three curves lie on top of
+# each other where they overlap: the dot product depends on the **offset** alone, with its peak at 0. And the printed errors say that
+# attention is equivariant without positions (rounding error), and no longer with them.
+#
+# ### In your words
+# In 40 to 130 words: why can self-attention without positions not see the order of its tokens? Name one task where that is a fault and
+# one where it is welcome. How does adding the sinusoids help?
+
+# %% [markdown]
+# **Answer 1.11**
+#
+# <!-- BEGIN SOLUTION 1.11 words -->
+# Each output is a weighted sum over all tokens, and each weight depends on the two vectors only, not on where they stand; a sum does not
+# change with the order of its terms. So shuffled inputs give the same outputs, shuffled. That is a fault for language, where "dog
+# bites man" differs from "man bites dog", and welcome for sets such as point clouds. Adding a vector that is different at each
+# place makes equal words at different places different, so scores can depend on position, and with sinusoids on the offset.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.11")
+
+# %% [markdown]
+# ## 1.12 Query, key, value in one sentence
+# {{header 1.12}}
+#
+# In "The cat sat on the mat", self-attention computes the new vector of "sat". Which words give what? Set `query_from`, `keys_from` and
+# `values_from`:
+#
+# {{options query_from}}
+#
+# Without positions, "the cat saw the dog" and "the dog saw the cat" give "saw" the same new vector. Set `order_fix` to the remedy:
+#
+# {{options order_fix}}
+
+# %%
+# TODO: replace the None values by letters.
+# BEGIN SOLUTION 1.12 match
+query_from = "B"
+keys_from = "A"
+values_from = "A"
+order_fix = "C"
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.12")
+
+# %% [markdown]
+# ### In your words
+# In 30 to 100 words, for someone who has never heard of attention: what are query, key and value of a word good for, and why are there three
+# vectors and not one? Use "sat" in the sentence above as your example.
+
+# %% [markdown]
+# **Answer 1.12**
+#
+# <!-- BEGIN SOLUTION 1.12 words -->
+# The query of "sat" says what that word is looking for, perhaps who did it. Each word offers a key, which says what it can be found by: the
+# key of "cat" says "animal, subject". The better a key fits the query, the more of that word's value is mixed into the new vector
+# of "sat"; the value is what is passed on once found. With a single vector a word could only find words like itself, and what
+# it is found by would have to be what it tells.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.12")
+
+# %% [markdown]
+# ## 1.13a Two banks
+# {{header 1.13a}}
+#
+# A *static* embedding gives a word one vector; attention makes it *contextual*. Below, "bank" has the same row in both sentences. Compute the
+# cosine similarity $\frac{u\cdot v}{|u|\,|v|}$ of the two "bank" vectors
+#
+# 1. before attention: `bank_static`;
+# 2. after one self-attention layer without weight matrices, with the usual scale, on each sentence: `bank_contextual`.
+#
+# You may use `library_attention`. Both are numbers, right to three decimals.
+
+# %%
+vocabulary = {  # water, money, place, grammar
+    "bank": [1.0, 1.0, 1.0, 0.0],
+    "river": [4.0, 0.0, 1.0, 0.0],
+    "muddy": [3.0, 0.0, 0.0, 0.0],
+    "lends": [0.0, 3.0, 0.0, 1.0],
+    "money": [0.0, 4.0, 0.0, 0.0],
+    "the": [0.0, 0.0, 0.0, 1.0],
+    "was": [0.0, 0.0, 0.0, 1.0],
+}
+river_words = "the river bank was muddy".split()
+money_words = "the bank lends money".split()
+river_sentence = np.array([vocabulary[word] for word in river_words])  # (5, 4)
+money_sentence = np.array([vocabulary[word] for word in money_words])  # (4, 4)
+
+
+# %%
+# TODO: replace the None values.
+# BEGIN SOLUTION 1.13a values
+def cosine(u, v):
+    return u @ v / np.sqrt((u @ u) * (v @ v))
+
+
+bank_static = cosine(river_sentence[2], money_sentence[1])
+river_bank = library_attention(river_sentence, river_sentence, river_sentence)[0][2]
+money_bank = library_attention(money_sentence, money_sentence, money_sentence)[0][1]
+bank_contextual = cosine(river_bank, money_bank)
+# STUB: bank_static = None
+# STUB: bank_contextual = None
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.13a")
+
+# %% [markdown]
+# ### In your words
+# In 40 to 130 words: what is the difference between static and contextual embeddings? Use your two numbers, and say which words made the
+# difference for "bank".
+
+# %% [markdown]
+# **Answer 1.13a**
+#
+# <!-- BEGIN SOLUTION 1.13a words -->
+# A static embedding, such as word2vec's, is a row of a table: "bank" has one vector whatever surrounds it, so the cosine is exactly 1 and
+# both meanings are blended in it. After attention the vector of "bank" is a mixture weighted by its context: beside the river it takes
+# on much of the water direction from "river" and "muddy", and beside lending the money direction from "money" and "lends". Their cosine
+# falls to about 0.2, so a later layer can tell the two meanings apart.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.13a")
+
+# %% [markdown]
+# ## 1.13b Windows, recurrences, heads
+# {{header 1.13b}}
+#
+# In 60 to 180 words: compare self-attention with (1) a layer that sees a **fixed window** of neighbours and (2) a **recurrent network**: how far
+# apart may two words be that influence each other, and through how many steps? Then: what are **several heads** good for, when one head
+# already sees every word?
+
+# %% [markdown]
+# **Answer 1.13b**
+#
+# <!-- BEGIN SOLUTION 1.13b words -->
+# A window of k words sees nothing beyond it; words n apart only meet after about n/k stacked layers, and its weights belong to offsets, not to
+# content. A recurrent network reaches back any distance in principle, but the information must survive n steps through one state
+# of fixed size, and gradients shrink or explode on the way. Self-attention connects any two words in one step, with a weight that
+# depends on what they are. One head, though, has a single distribution per word: its average blurs several relations into one.
+# With several heads a verb can look at its subject with one, at its object with another and at the word before it with a
+# third, each in its own subspace, at the same total cost.
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# ## 1.13c The quadratic bill
+# {{header 1.13c}}
+#
+# Count:
+#
+# 1. `full_scores`: how many scores $q_i \cdot k_j$ does one head compute for $n = 4096$ tokens, without a mask?
+# 2. `window_scores`: how many if each token looks only at itself and the **128 tokens before it** (the first tokens have fewer)?
+# 3. `score_gigabytes`: how many GB ($10^9$ bytes) do the scores of **12 heads** take for $n = 100{,}000$ in float32 (4 bytes a number), all at once?
+
+# %%
+# TODO: replace the None values by numbers.
+# BEGIN SOLUTION 1.13c values
+full_scores = 4096**2
+window_scores = sum(min(place + 1, 129) for place in range(4096))
+score_gigabytes = 12 * 100_000**2 * 4 / 1e9
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.13c")
+
+# %% [markdown]
+# ### In your words
+# In 40 to 130 words: why is attention quadratic in $n$? Describe two remedies, and say for each what it gives up (or what it does not).
+
+# %% [markdown]
+# **Answer 1.13c**
+#
+# <!-- BEGIN SOLUTION 1.13c words -->
+# Every one of n queries is compared with every one of n keys: n² scores, so twice the text costs four times the work. A local window
+# computes only n·w of them, here 3% for w = 129; distant words are then connected only through several layers. Linear attention
+# replaces the softmax by a product of feature maps, so keys and values are summed up once: cost n, but the weights are less sharp
+# and exact recall suffers. FlashAttention computes the exact result block by block: memory grows with n only and nothing is given up,
+# but the number of operations stays quadratic.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("1.13c")
+
+# %% [markdown]
+# ## 1.13d Why it scales
+# {{header 1.13d}}
+#
+# In 60 to 180 words: compare Transformers with recurrent networks in **parallelism** (training and generating) and **memory**. Why could
+# Transformers grow to billions of parameters, and what does that growth cost?
+
+# %% [markdown]
+# **Answer 1.13d**
+#
+# <!-- BEGIN SOLUTION 1.13d words -->
+# In training all places of a Transformer are computed at once: a few large matrix products per layer, which suit GPUs, while a recurrent
+# network must take n steps one after the other. In generation both go word by word; there the recurrent network keeps one state of fixed
+# size, whereas the Transformer stores keys and values of all earlier words, so memory and time per word grow with the text, and
+# training stores up to n² weights a head. Transformers grew because parallel training uses the hardware fully, residual connections
+# and layer norm keep deep stacks trainable, and loss keeps falling predictably with parameters and data. The price: training
+# runs of millions of dollars and much energy, huge data sets with their biases, expensive serving, and few institutions that can take part.
+# <!-- END SOLUTION -->
+
+# %% [markdown]
+# ## Hand in
+# Run this last cell after every change. It writes `submission_log.json` and says what is recorded and what is missing.
+
+# %%
+finish()

@@ -1,0 +1,1032 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Homework 6 · Efficient attention and the theory behind it
+# {{badge}}
+#
+# Softmax attention compares every token with every other: twice the length, four times the cost. Here you find out where that
+# cost comes from, remove it, and see what is lost. Derivations are done on paper, but their **results** go into functions,
+# and hidden inputs test them.
+#
+# Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
+# The last cell tells you what is recorded and what to hand in. About two and a half hours; you need numpy, torch and matplotlib.
+#
+# **Questions hardly build on each other**: skip one and come back. Only 6.8 measures a function of yours, that of 6.2a; in 6.6b that of 6.6a is handy.
+
+# %% tags=["kit"]
+from autograder.build import use_kit
+
+use_kit("hw6")
+
+# %%
+import time
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from homework_kit import (
+    GAUSSIAN_COUNTS,
+    check,
+    example_vectors,
+    finish,
+    fitted_slope,
+    observe,
+    record,
+    show_power_laws,
+)
+
+# %% [markdown]
+# ## The baseline
+#
+# For $N$ (or $T$) tokens, queries and keys have $D$ numbers, values have $M$. Each function below gets tensors `Q` and `K` (N, D) and
+# `V` (N, M), one row a token. `observe(partial(function, Q, K, V))` runs a function and tells what torch did meanwhile: elementary operations
+# (`work`), the numbers in the largest new tensor (`largest`) and the bytes alive at the same time (`peak`).
+
+
+# %%
+def softmax_attention(Q, K, V):
+    """Softmax attention: Q and K (N, D), V (N, M) -> (N, M)."""
+    return torch.softmax(Q @ K.T / Q.shape[1] ** 0.5, dim=1) @ V
+
+
+print("   N        work   largest")
+for N in (64, 128, 256):
+    tensors = torch.randn(3, N, 16)  # Q, K, V
+    _, seen = observe(partial(softmax_attention, *tensors))
+    print(f"{N:4}  {seen.work:10,}  {seen.largest:8,}")
+
+# %% [markdown]
+# **What do you see?** Each doubling of $N$ multiplies the work and the largest tensor by four: every query meets every key.
+
+# %% [markdown]
+# ## 6.1 A recurrence with one number of memory
+# {{header 6.1}}
+#
+# The other extreme is a recurrent network that keeps **one number** $h$, however long the sequence. With $h_0 = 0$:
+#
+# $$ h_t = x_t - h_{t-1}, \qquad \text{output} = \sigma(1000\, h_T), \qquad \sigma(z) = \frac{1}{1 + e^{-z}} $$
+#
+# 1. Implement it.
+# 2. Unroll it on paper: $h_T = \sum_t c_t x_t$. Write `unrolled_weights(T)`, which gives the row of $c_t$ for **any** T.
+# 3. What does the output decide, for even T? Set `alternating_decides` to a letter:
+#
+# {{options alternating_decides}}
+#
+# <details><summary>Hint</summary>Write out h₁, h₂, h₃ in terms of x₁, x₂, x₃ and look at the sign of each.</details>
+
+
+# %%
+def alternating_rnn(x):
+    """Runs the recurrence.
+
+    x: (T,) numbers.
+    Returns the states h_1 ... h_T as an array (T,), and the output, one number between 0 and 1.
+    """
+    # TODO
+    # BEGIN SOLUTION 6.1 rnn
+    states, h = [], 0.0
+    for number in x:
+        h = number - h
+        states.append(h)
+    return np.array(states), 0.5 * (
+        1 + np.tanh(500 * h)
+    )  # σ(z) = (1 + tanh(z/2)) / 2 does not overflow
+    # END SOLUTION
+
+
+def unrolled_weights(T):
+    """The weights c_1 ... c_T with h_T = c_1 x_1 + ... + c_T x_T, as an array (T,)."""
+    # TODO
+    # BEGIN SOLUTION 6.1 weights
+    return (-1.0) ** (T - np.arange(1, T + 1))
+    # END SOLUTION
+
+
+# TODO: a letter
+# BEGIN SOLUTION 6.1 choice
+alternating_decides = "B"
+# END SOLUTION
+
+# %% tags=["check"]
+check("6.1")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+try:
+    x_61, places_61 = np.array([1.0, 3.0, 2.0, 1.0, 2.0, 1.5]), np.arange(1, 7)
+    states_61, output_61 = alternating_rnn(x_61)
+    figure_61, axis_61 = plt.subplots(figsize=(6, 2.8), layout="constrained")
+    axis_61.bar(
+        places_61[::2], x_61[::2], 0.4, color="#56B4E9", label="input, odd place"
+    )
+    axis_61.bar(
+        places_61[1::2], x_61[1::2], 0.4, color="#E69F00", label="input, even place"
+    )
+    axis_61.plot(places_61, states_61, "ko-", label="state h")
+    axis_61.axhline(0, color="grey", lw=0.8)
+    axis_61.set(xlabel="place t", ylabel="value", ylim=(-0.3, 4.6))
+    axis_61.set_title(f"last state {states_61[-1]:.2f}, output {output_61:.3f}")
+    axis_61.legend(loc="upper right", fontsize=8, ncols=3)
+    plt.show()
+    print("even places minus odd places:", x_61[1::2].sum() - x_61[::2].sum())
+except NotImplementedError:
+    print("Inputs and states will be drawn here.")
+
+# %% [markdown]
+# **What do you see?** The state jumps up and down, and its last value is exactly the difference printed below: one number is enough
+# memory for this question. For which questions would it not be? Keep that in mind in 6.2b.
+
+# %% tags=["record"]
+record("6.1")
+
+# %% [markdown]
+# ## 6.2a Linear attention
+# {{header 6.2a}}
+#
+# Attention with any similarity is $\;y_t = \dfrac{\sum_s \mathrm{sim}(q_t, k_s)\, v_s}{\sum_s \mathrm{sim}(q_t, k_s)}$; softmax has $\mathrm{sim} = e^{q\cdot k/\sqrt D}$.
+# Drop the exponential: $\mathrm{sim}(q, k) = q\cdot k$ (queries and keys are positive here, so sums are too). In matrices, with $\mathbf 1$ a column of ones and the division row by row:
+#
+# $$ Y = \frac{(Q K^\top)\, V}{(Q K^\top)\, \mathbf 1} $$
+#
+# Matrix products are associative. Compute the same numbers **without ever creating a T×T tensor**, in work that grows like T. The
+# check runs your function under observation at growing T.
+#
+# <details><summary>Hint 1</summary>Which two of the three matrices can be multiplied first? What shape has the result?</details>
+# <details><summary>Hint 2</summary>The denominator is a matrix product too, and may be regrouped in the same way.</details>
+
+
+# %%
+def linear_attention(Q, K, V):
+    """Attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M)."""
+    # TODO
+    # BEGIN SOLUTION 6.2a
+    return Q @ (K.T @ V) / (Q @ K.sum(dim=0))[:, None]
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("6.2a")
+
+# %% tags=["record"]
+record("6.2a")
+
+# %% [markdown]
+# ## 6.2b Causal linear attention is a recurrence
+# {{header 6.2b}}
+#
+# With a causal mask, place $t$ sees the places $s \le t$ only:
+#
+# $$ y_t = \frac{\sum_{s \le t} (q_t\cdot k_s)\, v_s}{\sum_{s \le t} q_t\cdot k_s} $$
+#
+# A T×T mask would bring the T×T tensor back. But the sums over $s \le t$ are **prefix sums**: each is the one before plus one
+# term, like the state $h$ of 6.1. Find what has to be summed, and compute all $y_t$ without a T×T tensor, in work that grows
+# like T. A loop over t is fine; so is `torch.cumsum`.
+#
+# <details><summary>Hint 1</summary>Pull q_t out of both sums. What is left inside does not depend on t, except where the sum ends.</details>
+# <details><summary>Hint 2</summary>In the numerator each term is an outer product of a key and a value: a D×M matrix.</details>
+
+
+# %%
+def causal_linear_attention(Q, K, V):
+    """Causal attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M)."""
+    # TODO
+    # BEGIN SOLUTION 6.2b
+    state = torch.cumsum(
+        K[:, :, None] * V[:, None, :], dim=0
+    )  # (T, D, M): Σ k_s v_sᵀ up to each place
+    total = torch.cumsum(K, dim=0)  # (T, D)
+    return torch.einsum("td,tdm->tm", Q, state) / (Q * total).sum(dim=1, keepdim=True)
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("6.2b")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+lengths_62, curves_62 = [64, 128, 256, 512, 1024], {}
+for function in (softmax_attention, linear_attention, causal_linear_attention):
+    try:
+        work_62 = [
+            observe(partial(function, *torch.rand(3, T, 16)))[1].work
+            for T in lengths_62
+        ]
+        curves_62[function.__name__] = (lengths_62, work_62)
+    except NotImplementedError:
+        print(f"{function.__name__} is not written yet.")
+show_power_laws(
+    {"Counted operations, D = M = 16": curves_62},
+    "sequence length T",
+    ["elementary operations"],
+)
+
+# %% [markdown]
+# **What do you see?** On two logarithmic axes a power law is a straight line and its slope is the exponent: near 2 for softmax, 1
+# for both linear forms.
+#
+# ### In your words
+# In 60 to 160 words: why does regrouping lower the cost, and why can softmax attention not be regrouped in the same way? What is
+# the **state** of the causal form, how large is it, and what is the price of a state of fixed size?
+
+# %% [markdown]
+# **Answer 6.2b**
+#
+# <!-- BEGIN SOLUTION 6.2b words -->
+# KᵀV is a D×M matrix, so computing it first and multiplying by Q gives the same as (QKᵀ)V without T×T numbers: cost T·D·M instead
+# of T²·(D + M). The exponential stands between the two products, and exp(q·k) is not a vector of q times a vector of k of finite
+# length, so nothing can be regrouped. In the causal form the running sums of k vᵀ (D×M) and of k (D) are the whole memory, updated
+# like the hidden state of an RNN and as large for the millionth token as for the first. The price is that all the past is squeezed
+# into it: beyond about D different keys they interfere, and a single old token cannot be looked up exactly.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("6.2b")
+
+# %% [markdown]
+# ## 6.3 Which similarities keep attention finite?
+# {{header 6.3}}
+#
+# Weights are $\mathrm{sim}(q, k_s) / \sum_l \mathrm{sim}(q, k_l)$. For which functions is that safe for **all real** vectors? Give
+# each of these one of the letters A, B, C:
+#
+# | name | sim(q, k) |
+# |---|---|
+# | `sim_exp` | $\exp(q\cdot k/\sqrt D)$ |
+# | `sim_dot` | $q\cdot k$ |
+# | `sim_square` | $(q\cdot k)^2$ |
+# | `sim_polynomial` | $(q\cdot k + 1)^2$ |
+# | `sim_relu` | $\mathrm{relu}(q)\cdot\mathrm{relu}(k)$ |
+# | `sim_elu` | $(\mathrm{elu}(q) + 1)\cdot(\mathrm{elu}(k) + 1)$, where $\mathrm{elu}(x) + 1$ is $e^x$ for $x < 0$ and $x + 1$ otherwise |
+#
+# {{options sim_exp}}
+#
+# "Real" means exact arithmetic here: rounding to 0 does not count.
+
+# %%
+# TODO: a letter each
+# BEGIN SOLUTION 6.3 choices
+sim_exp = "A"
+sim_dot = "C"
+sim_square = "B"
+sim_polynomial = "B"
+sim_relu = "B"
+sim_elu = "A"
+# END SOLUTION
+
+# %% [markdown]
+# Now prove two of them by a **counterexample** of your own, with all entries between −1 and 1 and at least two keys:
+#
+# 1. `dot_query`, `dot_keys`: with $\mathrm{sim} = q\cdot k$ some weight is at least 100 in size, or the sum is exactly 0 though not
+#    every similarity is.
+# 2. `square_query`, `square_keys`: with $\mathrm{sim} = (q\cdot k)^2$ the sum is 0. Zero vectors are too cheap: query and keys must
+#    have a norm of at least 0.1.
+#
+# <details><summary>Hint 1</summary>When is the sum of two numbers much smaller than each of them?</details>
+# <details><summary>Hint 2</summary>A sum of squares is 0 only if … ? What does that mean for the angle between q and each key?</details>
+
+# %%
+# Shapes: queries (d,), keys (n, d); you choose d and n.
+# TODO: replace the None values.
+# BEGIN SOLUTION 6.3 examples
+dot_query = np.array([1.0])
+dot_keys = np.array([[1.0], [-0.995]])
+square_query = np.array([1.0, 0.0])
+square_keys = np.array([[0.0, 1.0], [0.0, -0.5]])
+# END SOLUTION
+
+# %% tags=["check"]
+check("6.3")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+angle_63 = np.linspace(0, 360, 721)
+similar_63 = np.stack(
+    [np.ones_like(angle_63), np.cos(np.radians(angle_63))]
+)  # q·k for a fixed key at 0° and a turning one
+figure_63, axis_63 = plt.subplots(figsize=(6, 3.2), layout="constrained")
+for label, values, style in (
+    ("exp(q·k)", np.exp(similar_63), "-"),
+    ("(q·k)²", similar_63**2, "--"),
+    ("q·k", similar_63, ":"),
+):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        axis_63.plot(angle_63, values[1] / values.sum(axis=0), style, lw=2, label=label)
+axis_63.axhspan(0, 1, color="grey", alpha=0.15, label="allowed range")
+axis_63.set(
+    xlabel="angle between the query and the second key (degrees)",
+    ylabel="weight of the second key",
+    ylim=(-6, 3),
+)
+axis_63.set(title="Two keys: one at the query, one turning", xticks=range(0, 361, 45))
+axis_63.legend(fontsize=8, loc="lower right")
+plt.show()
+
+# %% [markdown]
+# **What do you see?** With the exponential and the square the weight stays in the grey band. With the plain product it leaves
+# the band once the second key points away from the query (beyond 90°), and near 180°, where the sum is almost 0, it has no bound.
+
+# %% tags=["record"]
+record("6.3")
+
+# %% [markdown]
+# ## 6.4 A feature map for (q·k + 1)²
+# {{header 6.4}}
+#
+# Any similarity of the form $\mathrm{sim}(q, k) = \varphi(q)\cdot\varphi(k)$ can take the path of 6.2: replace $Q$ by $\varphi(Q)$ and $K$ by
+# $\varphi(K)$. Find $\varphi$ for $\;\mathrm{sim}(q, k) = (q\cdot k + 1)^2$, with **as few features as possible**.
+#
+# 1. Multiply out $(q\cdot k + 1)^2$ for $D = 2$, collect the terms, and split each into (something of $q$) · (the same of $k$).
+# 2. Write `polynomial_features` for any $D$, and `feature_count(D)`, the number of features.
+# 3. `features_for_64`: the number of features at $D = 64$, a usual size of a head.
+#
+# The check multiplies features of two separate calls. Their order is yours.
+#
+# <details><summary>Hint 1</summary>(q₁k₁ + q₂k₂ + 1)² has six different terms. Some have a 2 in front: where does it go when a term is split in two equal halves?</details>
+# <details><summary>Hint 2</summary>np.triu_indices(D, k=1) gives all pairs i &lt; j.</details>
+
+
+# %%
+def polynomial_features(X):
+    """Features with φ(q)·φ(k) = (q·k + 1)²: X (n, D) -> (n, C), row i depends on row i alone."""
+    # TODO
+    # BEGIN SOLUTION 6.4 features
+    i, j = np.triu_indices(X.shape[1], k=1)
+    root = np.sqrt(2.0)
+    return np.concatenate(
+        [np.ones((len(X), 1)), root * X, X**2, root * X[:, i] * X[:, j]], axis=1
+    )
+    # END SOLUTION
+
+
+def feature_count(D):
+    """The number C of features for vectors of D numbers."""
+    # TODO
+    # BEGIN SOLUTION 6.4 count
+    return (D + 1) * (D + 2) // 2
+    # END SOLUTION
+
+
+# TODO: a number
+# BEGIN SOLUTION 6.4 value
+features_for_64 = 2145
+# END SOLUTION
+
+
+# %% tags=["check"]
+check("6.4")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+try:
+    rng_64 = np.random.default_rng(64)
+    q_64, k_64 = rng_64.normal(size=(12, 3)), rng_64.normal(size=(12, 3))
+    exact_64, features_64 = (
+        (q_64 @ k_64.T + 1) ** 2,
+        polynomial_features(q_64) @ polynomial_features(k_64).T,
+    )
+    figure_64, axis_64 = plt.subplots(figsize=(4.2, 3.6), layout="constrained")
+    axis_64.plot(
+        [0, exact_64.max()], [0, exact_64.max()], color="grey", lw=1, label="equal"
+    )
+    axis_64.scatter(exact_64, features_64, s=14, color="#0072B2", label="144 pairs")
+    axis_64.set(
+        xlabel="(q·k + 1)²", ylabel="φ(q)·φ(k)", title="Kernel and features, D = 3"
+    )
+    axis_64.legend()
+    plt.show()
+    print(f"largest difference {np.abs(exact_64 - features_64).max():.2g}")
+except NotImplementedError:
+    print("Kernel and features will be compared here.")
+
+# %% [markdown]
+# **What do you see?** All points lie on the diagonal. Leave a term out of $\varphi$ and look again: the points scatter around it.
+
+# %% tags=["record"]
+record("6.4")
+
+# %% [markdown]
+# ## 6.5a What grows, and how fast
+# {{header 6.5a}}
+#
+# Let kernelised attention use $C$ features, given one token at a time at negligible cost. State time and memory in $O(\dots)$, with
+# inputs, output and everything kept at the same time counted as memory. Softmax attention forms its weights explicitly, as `softmax_attention` does.
+#
+# An answer is an array with **one row `[N, D, M, C]` of exponents for each term of a sum**. For example
+# $O(N^3 + N M^2)$ is `[[3, 0, 0, 0], [1, 0, 2, 0]]`. A maximum counts as a sum: $N\max(D, M)$ is of the same order as $ND + NM$. Terms
+# that others contain as a factor may be left out or kept.
+#
+# <details><summary>Hint 1</summary>Time: two matrix products each. (a, b) by (b, c) costs a·b·c.</details>
+# <details><summary>Hint 2</summary>Memory: write down the shape of each tensor, inputs and output included.</details>
+
+# %%
+# TODO: replace the None values.
+# BEGIN SOLUTION 6.5a
+softmax_time = np.array([[2, 1, 0, 0], [2, 0, 1, 0]])
+softmax_memory = np.array([[2, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0]])
+kernel_time = np.array([[1, 0, 1, 1]])
+kernel_memory = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]])
+# END SOLUTION
+
+# %% tags=["check"]
+check("6.5a")
+
+# %% tags=["record"]
+record("6.5a")
+
+# %% [markdown]
+# ## 6.5b Counting multiplications
+# {{header 6.5b}}
+#
+# Now exactly. Count the **multiplications inside matrix products** (a matrix–vector product is one too) and nothing else: no
+# additions, exponentials or divisions, and no cost for the features themselves.
+#
+# 1. `softmax_multiplications(N, D, M)` for $\mathrm{softmax}(QK^\top)\,V$.
+# 2. `kernel_multiplications(N, C, M)` for $\varphi(Q)\,(\varphi(K)^\top V)$ and the normaliser $\varphi(Q)\,z$, where $z = \sum_s \varphi(k_s)$.
+# 3. `crossover_length(D, M)`: the smallest $N$ at which the kernel of 6.4, with its features counted there, needs **fewer** than softmax.
+#
+# The grader compares with multiplications that it counts while torch computes.
+
+
+# %%
+def softmax_multiplications(N, D, M):
+    """Multiplications in the matrix products of softmax attention: a whole number."""
+    # TODO
+    # BEGIN SOLUTION 6.5b softmax
+    return N * N * D + N * N * M
+    # END SOLUTION
+
+
+def kernel_multiplications(N, C, M):
+    """Multiplications in the matrix products of kernelised attention with C features: a whole number."""
+    # TODO
+    # BEGIN SOLUTION 6.5b kernel
+    return N * C * M + N * C * M + N * C
+    # END SOLUTION
+
+
+def crossover_length(D, M):
+    """The smallest N at which the kernel (q·k + 1)² needs fewer multiplications than softmax: a whole number."""
+    # TODO
+    # BEGIN SOLUTION 6.5b crossover
+    C = (D + 1) * (D + 2) // 2
+    return C * (2 * M + 1) // (D + M) + 1  # N (D + M) > C (2M + 1)
+    # END SOLUTION
+
+
+# %% [markdown]
+# With $M \approx D$, when does the quadratic kernel pay? Set `quadratic_wins` to a letter.
+#
+# {{options quadratic_wins}}
+
+# %%
+# TODO: a letter
+# BEGIN SOLUTION 6.5b choice
+quadratic_wins = "B"
+# END SOLUTION
+
+# %% tags=["check"]
+check("6.5b")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+lengths_65, curves_65, meetings_65 = [2**power for power in range(4, 15)], {}, []
+try:
+    for D in (8, 64):
+        features_65 = feature_count(D)
+        softmax_65 = [softmax_multiplications(N, D, D) for N in lengths_65]
+        kernel_65 = [kernel_multiplications(N, features_65, D) for N in lengths_65]
+        curves_65[f"softmax, D = M = {D}"] = (lengths_65, softmax_65)
+        curves_65[f"(q·k + 1)², D = M = {D}"] = (lengths_65, kernel_65)
+        meeting = crossover_length(D, D)
+        meetings_65.append((meeting, softmax_multiplications(meeting, D, D)))
+        print(f"D = M = {D}: they meet at N = {meeting}, or {meeting / D**2:.2f} D²")
+    show_power_laws(
+        {"Where the quadratic kernel starts to win (rings)": curves_65},
+        "sequence length N",
+        ["multiplications"],
+        dots=meetings_65,
+    )
+except NotImplementedError:
+    print("Both counts will be drawn here (6.4's feature_count is needed too).")
+
+# %% [markdown]
+# **What do you see?** Softmax lines have slope 2, kernel lines slope 1 (the legend gives them). With D eight times as large the lines meet at an N that is
+# about 45 times as large: it grows like $D^2/2$. "Linear" is a promise about N only.
+
+# %% tags=["record"]
+record("6.5b")
+
+# %% [markdown]
+# ## 6.6a Softmax is a Gaussian kernel in disguise
+# {{header 6.6a}}
+#
+# For $e^{q\cdot k/\sqrt D}$ no finite $\varphi$ exists, but a random one **on average**. First write it with a Gaussian kernel:
+#
+# $$ e^{q\cdot k/\sqrt D} = f(q)\; e^{-\lVert q - k\rVert^2 / (2\sigma^2)}\; f(k) $$
+#
+# 1. `gaussian_variance(D)`: which $\sigma^2$ makes that possible? `gaussian_factor(X)`: $f$ of each row of X.
+# 2. For frequencies $w_1, \dots, w_R$ (rows of `W`), write `random_features(X, W)` such that for **any** $W$
+#
+# $$ \varphi(q)\cdot\varphi(k) = \frac1R \sum_{r=1}^R \cos\big(w_r\cdot(q - k)\big) $$
+#
+# <details><summary>Hint 1</summary>Multiply out ‖q - k‖² and compare the term in q·k.</details>
+# <details><summary>Hint 2</summary>cos(a - b) = cos a cos b + sin a sin b: how many features does each w give?</details>
+
+
+# %%
+def gaussian_variance(D):
+    """σ² of the Gaussian kernel inside softmax attention with D numbers a query."""
+    # TODO
+    # BEGIN SOLUTION 6.6a variance
+    return np.sqrt(D)
+    # END SOLUTION
+
+
+def gaussian_factor(X):
+    """f(x) for each row of X: (n, D) -> (n,)."""
+    # TODO
+    # BEGIN SOLUTION 6.6a factor
+    return np.exp((X**2).sum(axis=1) / (2 * np.sqrt(X.shape[1])))
+    # END SOLUTION
+
+
+def random_features(X, W):
+    """Fourier features: X (n, D), frequencies W (R, D) -> (n, C), with φ(q)·φ(k) the mean of cos(w·(q - k))."""
+    # TODO
+    # BEGIN SOLUTION 6.6a features
+    angles = X @ W.T
+    return np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / np.sqrt(len(W))
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("6.6a")
+
+# %% tags=["record"]
+record("6.6a")
+
+# %% [markdown]
+# ## 6.6b Random Fourier features converge
+# {{header 6.6b}}
+#
+# For $w \sim \mathcal N(0, \sigma^{-2} I)$ the mean of $\cos(w\cdot(q - k))$ tends to $e^{-\lVert q - k\rVert^2/(2\sigma^2)}$ (Rahimi and Recht, 2007),
+# with the $\sigma^2$ of 6.6a. Write
+#
+# 1. `draw_frequencies(rng, count, D)`: that many frequencies, from `rng.normal`;
+# 2. `estimate_similarity(Q, K, count, rng)`: the estimate of $e^{q\cdot k/\sqrt D}$ for all pairs, from features of fresh frequencies, without forming $e^{q\cdot k}$.
+#
+# The grader judges both by statistics; a right answer fails with a probability below one in a million.
+#
+# <details><summary>Hint 1</summary>rng.normal wants a standard deviation. A wide kernel (large σ) varies slowly: are its frequencies large or small?</details>
+# <details><summary>Hint 2</summary>You have f and φ from 6.6a. If you skipped it, write the two lines you need here.</details>
+
+
+# %%
+def draw_frequencies(rng, count, D):
+    """Frequencies of the Gaussian kernel inside softmax attention: rng is np.random.default_rng(...) -> (count, D)."""
+    # TODO
+    # BEGIN SOLUTION 6.6b draw
+    return rng.normal(
+        scale=D**-0.25, size=(count, D)
+    )  # the standard deviation is 1/σ, and σ² = √D
+    # END SOLUTION
+
+
+def estimate_similarity(Q, K, count, rng):
+    """Estimates exp(q·k/√D) from random features: Q (n, D), K (m, D), number of frequencies -> (n, m)."""
+    # TODO
+    # BEGIN SOLUTION 6.6b estimate
+    W = draw_frequencies(rng, count, Q.shape[1])
+    at_queries, at_keys = Q @ W.T, K @ W.T
+    gaussian = (
+        np.cos(at_queries) @ np.cos(at_keys).T + np.sin(at_queries) @ np.sin(at_keys).T
+    ) / count
+    factor_q, factor_k = (
+        np.exp((X**2).sum(axis=1) / (2 * np.sqrt(X.shape[1]))) for X in (Q, K)
+    )  # as in 6.6a
+    return factor_q[:, None] * gaussian * factor_k[None, :]
+    # END SOLUTION
+
+
+# %% [markdown]
+# How fast does it converge? For each number in `GAUSSIAN_COUNTS`, estimate the similarities of `queries_66` and `keys_66` **20 times** with
+# fresh frequencies. `rff_errors` holds, for each number, the **root mean square** of (estimate − exact) over all pairs and repeats.
+# `rff_slope` is the slope of log error against log number; `fitted_slope(x, y)` computes it. Predict it before you run the cell.
+
+# %%
+queries_66, keys_66 = example_vectors()  # (20, 4) each
+rng_66 = np.random.default_rng(0)
+# TODO: replace the None values.
+# BEGIN SOLUTION 6.6b errors
+exact_66 = np.exp(queries_66 @ keys_66.T / 2)  # √D = 2
+rff_errors = np.array(
+    [
+        np.sqrt(
+            np.mean(
+                [
+                    np.square(
+                        estimate_similarity(queries_66, keys_66, count, rng_66)
+                        - exact_66
+                    )
+                    for _ in range(20)
+                ]
+            )
+        )
+        for count in GAUSSIAN_COUNTS
+    ]
+)
+rff_slope = fitted_slope(GAUSSIAN_COUNTS, rff_errors)
+# STUB: rff_errors = None
+# STUB: rff_slope = None
+# END SOLUTION
+
+# %% tags=["check"]
+check("6.6b")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+if rff_errors is not None:
+    theory_66 = rff_errors[0] * np.sqrt(GAUSSIAN_COUNTS[0] / np.array(GAUSSIAN_COUNTS))
+    curves_66 = {
+        "measured": (GAUSSIAN_COUNTS, rff_errors),
+        "1/√R through the first point": (GAUSSIAN_COUNTS, theory_66),
+    }
+    show_power_laws(
+        {"Error of the estimated similarity": curves_66},
+        "number of frequencies R",
+        ["root mean square error"],
+    )
+
+# %% [markdown]
+# **What do you see?** The error falls along a line of slope −1/2: for half the error you need four times the features. With few
+# features estimates may even be negative, which 6.3 forbids; *positive* random features (Choromanski and others, 2021) mend that.
+
+# %% tags=["record"]
+record("6.6b")
+
+# %% [markdown]
+# ## 6.7a Denoising: two candidates
+# {{header 6.7a}}
+#
+# A linear layer that sees data and rebuilds them under a penalty is the simplest self-supervised learner. Columns of $X$ (d, n) are
+# data; $W$ (d, d) is learned:
+#
+# $$ L(W) = \lVert X - WX\rVert^2 + \lambda \lVert W\rVert^2 , \qquad \lVert A\rVert^2 = \sum_{ij} a_{ij}^2 $$
+#
+# 1. Write `denoising_loss`.
+# 2. For the X below, compare the **identity** and the **projection** $\mathrm{diag}(1, 0)$. `candidate_losses` has a row for each of the two, in that
+#    order: the reconstruction error, and the number that multiplies $\lambda$.
+# 3. `equal_lambda`: the $\lambda$ at which their losses are equal. `larger_lambda`: which is better for larger $\lambda$?
+#
+# {{options larger_lambda}}
+
+# %%
+X_67 = np.array([[2.0, -1.0, 0.5, 1.0], [0.02, 0.01, -0.02, 0.01]])
+
+
+def denoising_loss(W, X, lam):
+    """The loss L(W): W (d, d), X (d, n), λ -> one number."""
+    # TODO
+    # BEGIN SOLUTION 6.7a loss
+    return np.square(X - W @ X).sum() + lam * np.square(W).sum()
+    # END SOLUTION
+
+
+# TODO: replace the None values.
+# BEGIN SOLUTION 6.7a values
+candidate_losses = np.array([[0.0, 2.0], [0.001, 1.0]])
+equal_lambda = 0.001
+larger_lambda = "B"
+# END SOLUTION
+
+# %% tags=["check"]
+check("6.7a")
+
+# %% tags=["record"]
+record("6.7a")
+
+# %% [markdown]
+# ## 6.7b The best linear denoiser
+# {{header 6.7b}}
+#
+# Derive the best $W$ on paper, then enter the results:
+#
+# 1. `denoising_gradient(W, X, lam)`: the matrix of derivatives $\partial L / \partial W_{ij}$.
+# 2. Set it to 0, solve for $W$, and insert the singular value decomposition $X = U S V^\top$: what happens to each direction? `denoiser(X, lam)`
+#    gives the best W. Use any method that computes it directly, no iteration.
+#
+# <details><summary>Hint 1</summary>For one number: L(w) = (x - w x)² + λ w². What is dL/dw? Which factor of x becomes Xᵀ, and on which side?</details>
+# <details><summary>Hint 2</summary>X Xᵀ = U S² Uᵀ. A function of X Xᵀ alone keeps U and changes the middle.</details>
+
+
+# %%
+def denoising_gradient(W, X, lam):
+    """The gradient of the loss: W (d, d), X (d, n), λ -> (d, d)."""
+    # TODO
+    # BEGIN SOLUTION 6.7b gradient
+    return 2 * (W @ X - X) @ X.T + 2 * lam * W
+    # END SOLUTION
+
+
+def denoiser(X, lam):
+    """The W (d, d) with the least loss: X (d, n), λ > 0."""
+    # TODO
+    # BEGIN SOLUTION 6.7b closed
+    U, s, _ = np.linalg.svd(X, full_matrices=False)
+    return U * (s**2 / (s**2 + lam)) @ U.T
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("6.7b")
+
+# %%
+# Noisy points along a line, and gradient descent on the loss, starting from the identity.
+clean_67 = np.outer([1.0, 0.6], np.linspace(-2, 2, 60))
+noisy_67 = clean_67 + 0.3 * np.random.default_rng(67).normal(size=clean_67.shape)
+excess_67, W_67 = [], np.eye(2)
+try:
+    least_67 = denoising_loss(denoiser(noisy_67, 20.0), noisy_67, 20.0)
+    for _ in range(60):
+        excess_67.append(denoising_loss(W_67, noisy_67, 20.0) - least_67)
+        W_67 = W_67 - 0.003 * denoising_gradient(W_67, noisy_67, 20.0)
+    print(
+        f"loss above that of the closed form: {excess_67[0]:.3g} → {excess_67[-1]:.3g}"
+    )
+except NotImplementedError:
+    print("Gradient descent will be compared with your closed form here.")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+if excess_67:
+    figure_67, (left_67, right_67) = plt.subplots(
+        1, 2, figsize=(9, 3.6), layout="constrained"
+    )
+    left_67.semilogy(np.maximum(excess_67, 1e-16), color="#0072B2")
+    left_67.set(xlabel="gradient step", ylabel="loss above the closed form's")
+    left_67.set_title("Gradient descent from W = I")
+    right_67.scatter(*noisy_67, s=12, color="#999999", label="noisy")
+    denoised_67 = denoiser(noisy_67, 20.0) @ noisy_67
+    right_67.scatter(
+        *denoised_67, s=12, color="#0072B2", marker="s", label="W · noisy, λ = 20"
+    )
+    right_67.plot(*clean_67, color="#D55E00", label="clean")
+    right_67.set(xlabel="first coordinate", ylabel="second coordinate", aspect="equal")
+    right_67.set_title("What the denoiser does")
+    right_67.legend(fontsize=8)
+    plt.show()
+
+# %% [markdown]
+# **What do you see?** Left: gradient descent reaches your closed form and never gets below it. Right: the cloud shrinks a little
+# along the line and a lot across it, without any clean example having been seen.
+#
+# ### In your words
+# In 50 to 150 words: what does the best W do to directions with large and with small singular values? Why does it need $\lambda > 0$? Under
+# which assumption about signal and noise is this denoising?
+
+# %% [markdown]
+# **Answer 6.7b**
+#
+# <!-- BEGIN SOLUTION 6.7b words -->
+# W turns the data into the directions U, multiplies the coordinate along each by s²/(s² + λ) and turns back. Where s² is far above λ
+# the factor is nearly 1 and the direction passes; where it is far below, the direction almost vanishes: a soft principal component
+# analysis. Without the penalty the identity has loss 0 and nothing is removed; λ makes every direction cost something, so only those
+# that explain much of the data are worth keeping. It denoises if the signal has large variance in few directions and the noise little
+# variance in each.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("6.7b")
+
+# %% [markdown]
+# ## 6.7c Choosing λ
+# {{header 6.7c}}
+#
+# The best W multiplies a direction with singular value $s$ by a factor between 0 and 1 (if you skipped 6.7b: minimise $(s - ws)^2 + \lambda w^2$ over
+# the number $w$). Signal directions are to be kept, with factors **at least** $a$, and the others dropped, with factors **at most** $b$.
+#
+# 1. `lambda_range`: the smallest and the largest $\lambda$ that keep 10, 8, 4 with $a = 0.8$ and drop 1, 0.5, 0.36, 0.16, 0.01 with $b = 0.5$.
+# 2. `lambda_interval(keep, drop, at_least, at_most)`: the same for any singular values, in any order. Return `None` if **no** $\lambda$ satisfies both.
+#
+# <details><summary>Hint 1</summary>Does the factor rise or fall with λ? And with s? Which of the kept values is in danger first?</details>
+
+# %%
+# TODO: two numbers, low and high
+# BEGIN SOLUTION 6.7c range
+lambda_range = np.array([1.0, 4.0])
+# END SOLUTION
+
+
+def lambda_interval(keep, drop, at_least, at_most):
+    """All λ that keep and drop as asked: keep (k,), drop (m,), limits between 0 and 1 -> (low, high), or None."""
+    # TODO
+    # BEGIN SOLUTION 6.7c interval
+    high = keep.min() ** 2 * (1 - at_least) / at_least
+    low = drop.max() ** 2 * (1 - at_most) / at_most
+    return (low, high) if low <= high else None
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("6.7c")
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+if lambda_range is not None:
+    lambdas_67 = np.logspace(-2, 2, 200)
+    figure_67c, axis_67c = plt.subplots(figsize=(6, 3.4), layout="constrained")
+    groups_67 = (
+        ("keep: 10, 8, 4", [10.0, 8.0, 4.0], "#0072B2", "-"),
+        ("drop: 1, 0.5, 0.36", [1.0, 0.5, 0.36], "#D55E00", "--"),
+    )
+    for label, values, colour, style in groups_67:
+        for value in values:
+            systems = [np.array([[value], [lam**0.5]]) for lam in lambdas_67]
+            w = [np.linalg.lstsq(A, [value, 0.0], rcond=None)[0][0] for A in systems]
+            axis_67c.semilogx(lambdas_67, w, style, color=colour, label=label)
+            label = None  # one entry in the legend for each group
+    axis_67c.axvspan(*lambda_range, color="grey", alpha=0.25, label="your λ")
+    axis_67c.axhline(0.8, color="#0072B2", ls=":", lw=1)
+    axis_67c.axhline(0.5, color="#D55E00", ls=":", lw=1)
+    axis_67c.set(xlabel="λ", ylabel="factor of the direction")
+    axis_67c.set_title("What is left of each direction")
+    axis_67c.legend(fontsize=8)
+    plt.show()
+
+# %% [markdown]
+# **What do you see?** All factors fall as λ grows, those of small singular values first. Between the grey band's ends every blue
+# line is above the upper dotted line (0.8) and every orange one below the lower (0.5).
+
+# %% tags=["record"]
+record("6.7c")
+
+# %% [markdown]
+# ## 6.8 Softmax against linear attention, measured
+# {{header 6.8}}
+#
+# Theory is done; now the machine. The next two cells measure **peak memory** (counted by `observe`) and **time** of
+# `softmax_attention` and your `linear_attention` of 6.2a with D = M = 64. Together they take about twenty seconds and less than 1 GB.
+
+# %%
+memory_lengths = [256, 512, 1024, 2048]
+softmax_bytes = linear_bytes = None
+try:
+    inputs_68 = {N: list(torch.rand(3, N, 64)) for N in memory_lengths}
+    linear_bytes = np.array(
+        [
+            observe(partial(linear_attention, *inputs_68[N]))[1].peak
+            for N in memory_lengths
+        ]
+    )
+    softmax_bytes = np.array(
+        [
+            observe(partial(softmax_attention, *inputs_68[N]))[1].peak
+            for N in memory_lengths
+        ]
+    )
+    print(
+        "softmax, megabytes:",
+        (softmax_bytes / 1e6).round(2),
+        " linear, megabytes:",
+        (linear_bytes / 1e6).round(2),
+    )
+except NotImplementedError:
+    print("Write linear_attention (6.2a) first.")
+
+# %% tags=["skip-execution"]
+# training (skipped while grading): measuring time
+time_lengths = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
+softmax_seconds = linear_seconds = None
+
+
+def best_time(function, N, repeats):
+    """The shortest of several runs, in seconds: the one that was disturbed least."""
+    tensors, times = list(torch.rand(3, N, 64)), []
+    function(*tensors)  # the first run warms up
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function(*tensors)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+try:
+    linear_seconds = np.array(
+        [best_time(linear_attention, N, repeats=20) for N in time_lengths]
+    )
+    softmax_seconds = np.array(
+        [
+            best_time(softmax_attention, N, repeats=3 if N > 2000 else 20)
+            for N in time_lengths
+        ]
+    )
+    print(
+        "softmax, milliseconds:",
+        (1e3 * softmax_seconds).round(2),
+        " linear, milliseconds:",
+        (1e3 * linear_seconds).round(3),
+    )
+except NotImplementedError:
+    print("Write linear_attention (6.2a) first.")
+
+# %% [markdown]
+# 1. `memory_slopes` and `time_slopes`: two slopes each (softmax, linear) of log against log, with `fitted_slope(x, y)`. For time, take
+#    the **four longest** lengths only (`[-4:]`).
+# 2. `predicted_gigabytes`: what softmax attention would need for N = 65,536 tokens, if its line goes on, in units of 10⁹ bytes.
+
+# %%
+# TODO: replace the None values.
+# BEGIN SOLUTION 6.8 memory
+memory_slopes = np.array(
+    [
+        fitted_slope(memory_lengths, softmax_bytes),
+        fitted_slope(memory_lengths, linear_bytes),
+    ]
+)
+predicted_gigabytes = softmax_bytes[-1] * (65_536 / 2048) ** memory_slopes[0] / 1e9
+# STUB: memory_slopes = None
+# STUB: predicted_gigabytes = None
+# END SOLUTION
+
+# %% tags=["skip-execution"]
+# training (skipped while grading): needs the measured times
+# TODO: replace the None value.
+# BEGIN SOLUTION 6.8 time
+time_slopes = np.array(
+    [
+        fitted_slope(time_lengths[-4:], softmax_seconds[-4:]),
+        fitted_slope(time_lengths[-4:], linear_seconds[-4:]),
+    ]
+)
+# STUB: time_slopes = None
+# END SOLUTION
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+if memory_slopes is not None and time_slopes is not None:
+    times_68 = {
+        "softmax": (time_lengths, 1e3 * softmax_seconds),
+        "linear": (time_lengths, 1e3 * linear_seconds),
+    }
+    sizes_68 = {
+        "softmax": (memory_lengths, softmax_bytes / 1e6),
+        "linear": (memory_lengths, linear_bytes / 1e6),
+    }
+    show_power_laws(
+        {"Time (slopes of the last four points)": times_68, "Peak memory": sizes_68},
+        "sequence length N",
+        ["milliseconds", "megabytes"],
+        last=4,
+    )
+
+# %% [markdown]
+# **What do you see?** Read off both slopes in each panel before you go on (for time, of the four longest lengths). Between the shortest
+# lengths the time of linear attention hardly grows: its slope there is well below 1. Why? Set `short_sequences` to a letter.
+#
+# {{options short_sequences}}
+
+# %%
+# TODO: a letter
+# BEGIN SOLUTION 6.8 choice
+short_sequences = "B"
+# END SOLUTION
+
+# %% tags=["check"]
+check("6.8")
+
+# %% [markdown]
+# ### In your words
+# In 60 to 160 words: what do the figure's slopes say, with numbers, and how do they compare with theory? Explain one deviation. From
+# which length on would you use linear attention on this machine, and what would you give up?
+
+# %% [markdown]
+# **Answer 6.8**
+#
+# <!-- BEGIN SOLUTION 6.8 words -->
+# Memory follows theory to two digits, 2.00 for softmax and 1.00 for linear, because tensors have exact sizes. Of the times, linear
+# attention has a slope of 1.1 over the four longest lengths and a much smaller one between 32 and 128, where starting the operations
+# costs more than their arithmetic. Softmax has 2.6, more than 2: from about 1000 tokens on the N×N matrix no longer fits into the
+# cache, and fresh memory must be fetched for it in every call. On this machine I would use linear attention from a few hundred tokens
+# on; at 65,536 softmax would need 34 GB. What one gives up is the exponential: weights are less sharp, and all tokens share one D×M matrix.
+# <!-- END SOLUTION -->
+
+# %% tags=["record"]
+record("6.8")
+
+# %% [markdown]
+# ## Hand in
+# Run this last cell after every change. It writes `submission_log.json` and says what is recorded and what is missing.
+
+# %%
+finish()

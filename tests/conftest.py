@@ -1,0 +1,59 @@
+"""Fixtures shared by all tests: each homework's class is graded once a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import nbformat
+import pytest
+
+from autograder.batch import Place, kernels
+from autograder.build import build_notebook, dumps, source_path
+from autograder.gallery import Student, students
+from autograder.grade import Report, Settings, grade_submission
+from autograder.homework import homeworks
+from autograder.reference import reference_submission
+from autograder.submissions import Submission
+from tests.gallery import ROOT, examples
+
+SETTINGS = Settings(seed="the tests' seed")
+PLACE = Place(sandbox="auto", cold=False, hidden=())  # warm kernels in a sandbox where bubblewrap is installed
+
+
+@dataclass(frozen=True)
+class GradedClass:
+    """The reference, the blank notebook and the gallery's students of one homework, with their reports."""
+
+    reference: Report
+    blank: Report
+    students: dict[str, tuple[Student, Report]]
+
+
+@cache
+def reference(name: str) -> tuple[str, bytes, dict[str, bytes]]:
+    notebook, log, files = reference_submission(ROOT, homeworks()[name])
+    return nbformat.writes(notebook), log, files
+
+
+@cache
+def graded_class(name: str) -> GradedClass:
+    homework = homeworks()[name]
+    notebook, log, files = reference(name)
+    blank = dumps(build_notebook(homework, source_path(ROOT, homework)))
+    made = students(ROOT, homework, examples(name), log, files)
+
+    def grade(who: str, text: str, handed_in: bytes | None, attachments: dict[str, bytes]) -> Report:
+        return grade_submission(Submission(who, text.encode(), handed_in, attachments), SETTINGS, kernels(PLACE)[0])[0]
+
+    return GradedClass(
+        grade("reference", notebook, log, files),
+        grade("blank", blank, None, {}),
+        {one.name: (one, grade(one.name, one.notebook, one.log, dict(one.attachments))) for one in made},
+    )
+
+
+@pytest.fixture
+def graded(request: pytest.FixtureRequest) -> GradedClass:
+    """The graded class of the homework that the test is parametrised with."""
+    return graded_class(request.param)

@@ -1,0 +1,428 @@
+"""hw3's gallery. A region's text replaces the solution in the source; see autograder/gallery.py."""
+
+import numpy as np
+
+from autograder.gallery import right, wrong
+
+
+def content(Q: str, K: str, V: str = "np.eye(3)") -> str:
+    return f"attention_by_content_Q = {Q}\nattention_by_content_K = {K}\nattention_by_content_V = {V}"
+
+
+def position(pos: str, Q: str, K: str, V: str = "np.vstack([np.eye(3), np.zeros((4, 3))])") -> str:
+    stem = "attention_by_position"
+    return f"{stem}_pos = {pos}\n{stem}_Q = {Q}\n{stem}_K = {K}\n{stem}_V = {V}"
+
+
+def unique(Q: str, K: str, V: str, pos: str = "np.zeros((5, 1))") -> str:
+    stem = "attention_by_content_and_position"
+    return f"{stem}_pos = {pos}\n{stem}_Q = {Q}\n{stem}_K = {K}\n{stem}_V = {V}"
+
+
+def moves(
+    identity: str, permutation: str, V: str = "np.vstack([np.eye(3), np.zeros((5, 3))])", K: str = "np.vstack([np.zeros((3, 5)), np.eye(5)])"
+) -> str:
+    lines = []
+    for stem, Q in (("identity", identity), ("permutation", permutation)):
+        lines += [f"{stem}_Q = {Q}", f"{stem}_K = {K}", f"{stem}_V = {V}"]
+    return "\n".join(lines)
+
+
+def running(V: str, Q: str = "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)])") -> dict[str, str]:
+    text = f"running_linear_Q = {Q}\nrunning_linear_K = np.vstack([np.zeros((3, 5)), np.eye(5)])\nrunning_linear_V = {V}"
+    return {"3.5 weights": text}
+
+
+def heads(offsets: str = "(-1, 0, 1)", V: str = "kernel[head]", gap: str = "80.0", places: str = "8") -> str:
+    return f"""
+    _, d, out = kernel.shape
+    pos = np.eye({places})
+    Q = np.stack([np.vstack([np.zeros((d, {places})), {gap} * np.eye({places}, k=offset)]) for offset in {offsets}])
+    K = np.stack([np.vstack([np.zeros((d, {places})), np.eye({places})])] * 3)
+    V = np.stack([np.vstack([{V}, np.zeros(({places}, {V}.shape[1]))]) for head in range(3)])
+    return pos, Q, K, V
+    """
+
+
+OWN, COPY = "each token looks at its own kind", "the output equals the input"
+FIRST, COPY_FIRST = "every place looks at the first place", "copies the first token"
+SHORT, ALL = "signs are right for one and two tokens", "signs are right for all sequences"
+IDENTITY, PERMUTATION = "identity for any real input", "the given permutation"
+RUNNING, NAME = "the same linear map at each place", "running_linear_name"
+PLACES, CONVOLUTION = "heads look left, here and right", "equals the convolution with the hidden kernel"
+SCORES, GAP, WEIGHT = "scores between tokens", "the score gap of the trained model", "the attention on the first place"
+TRAINED = ("the trained model copies", "the trained model copies the first token", "the trained model finds unique tokens")
+ZERO, ONE = "np.zeros((3, 1))", "np.ones((4, 1))"
+RNG = np.random.default_rng(0)
+IDENTITY_Q = "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)])"
+PERMUTED_Q = "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)[[2, 0, 4, 1, 3]]])"
+
+EXAMPLES = [
+    # 3.1
+    right("3.1", "as a student handed in: gaps of 45 before the scale", content("9 * np.eye(3)", "5 * np.eye(3)")),
+    right("3.1", "a score gap of 800, which needs the stable softmax", content("800 * np.eye(3) * 3**0.5", "np.eye(3)")),
+    right(
+        "3.1",
+        "Q and K in a rotated basis, qk = 5, whole numbers as lists",
+        content(
+            "(20 * np.eye(3) @ np.linalg.qr(np.arange(15).reshape(5, 3) ** 1.5)[0].T).tolist()",
+            "np.linalg.qr(np.arange(15).reshape(5, 3) ** 1.5)[0].T",
+        ),
+    ),
+    wrong(
+        "3.1",
+        "a score gap of 9 before the scale is too small",
+        content("3 * np.eye(3)", "3 * np.eye(3)"),
+        loses=[COPY],
+        says="gap between the scores is too small",
+    ),
+    wrong("3.1", "all scores alike", content("np.ones((3, 2))", "np.ones((3, 2))"), loses=[OWN, COPY], says="every position gets the same score"),
+    wrong("3.1", "sign of the scores wrong", content("-6.0 * np.eye(3)", "6.0 * np.eye(3)"), loses=[OWN, COPY], says="compare signs"),
+    wrong("3.1", "values permuted", content("6 * np.eye(3)", "6 * np.eye(3)", "np.eye(3)[[1, 2, 0]]"), loses=[COPY], says="look at the value matrix"),
+    wrong(
+        "3.1",
+        "Q transposed to (qk, 3) with qk = 2",
+        content("np.ones((2, 3))", "np.ones((3, 2))"),
+        loses=[OWN, COPY],
+        says="has shape (2, 3); expected (3, qk)",
+    ),
+    wrong("3.1", "infinite gap", content("np.inf * np.eye(3)", "np.eye(3)"), loses=[OWN, COPY], says="every number must be finite"),
+    wrong("3.1", "words instead of numbers", content("'six times the identity'", "np.eye(3)"), loses=[OWN, COPY], says="but it is text"),
+    # 3.2
+    right(
+        "3.2",
+        "one positional column, the key of the first place",
+        position(
+            "np.array([[1.0], [0.0], [0.0], [0.0]])",
+            f"np.vstack([{ZERO} + 1, [[0.0]]])",
+            f"np.vstack([{ZERO}, [[25.0]]])",
+            "np.vstack([np.eye(3), np.zeros((1, 3))])",
+        ),
+    ),
+    right(
+        "3.2",
+        "a ramp of positions, negative slope",
+        position(
+            "np.arange(4.0)[:, None]",
+            f"np.vstack([{ZERO} + 1, [[0.0]]])",
+            f"np.vstack([{ZERO}, [[-30.0]]])",
+            "np.vstack([np.eye(3), np.zeros((1, 3))])",
+        ),
+    ),
+    wrong(
+        "3.2",
+        "as a student handed in: every place answers alike, so tokens are averaged",
+        position("np.eye(4)", "np.array([[0, 0, 0, 1, 0, 0, 0]]).T", "np.array([[0, 0, 0, 1, 1, 1, 1]]).T"),
+        loses=[FIRST, COPY_FIRST],
+        says="every position gets the same score",
+    ),
+    wrong(
+        "3.2",
+        "attends to the last place",
+        position(
+            "np.arange(4.0)[:, None]",
+            f"np.vstack([{ZERO} + 1, [[0.0]]])",
+            f"np.vstack([{ZERO}, [[30.0]]])",
+            "np.vstack([np.eye(3), np.zeros((1, 3))])",
+        ),
+        loses=[FIRST, COPY_FIRST],
+        says="last place",
+    ),
+    wrong(
+        "3.2",
+        "attends to its own place",
+        position("np.eye(4)", "np.vstack([np.zeros((3, 4)), 60 * np.eye(4)])", "np.vstack([np.zeros((3, 4)), np.eye(4)])"),
+        loses=[FIRST, COPY_FIRST],
+        says="its own place",
+    ),
+    wrong(
+        "3.2",
+        "a score gap of 3 is too small",
+        position("np.eye(4)", f"np.vstack([{ZERO} + 1, {ONE} * 0])", f"np.vstack([{ZERO}, [[3.0], [0.0], [0.0], [0.0]]])"),
+        loses=[COPY_FIRST],
+        says="weight on the first place is only",
+    ),
+    wrong(
+        "3.2",
+        "V adds the place to the output",
+        position(
+            "np.eye(4)",
+            f"np.vstack([{ZERO} + 1, {ONE} * 0])",
+            f"np.vstack([{ZERO}, [[30.0], [0.0], [0.0], [0.0]]])",
+            "np.vstack([np.eye(3), np.ones((4, 3))])",
+        ),
+        loses=[COPY_FIRST],
+        says="what do its last rows add",
+    ),
+    wrong(
+        "3.2",
+        "a table for three places only",
+        position("np.eye(3)", "np.ones((6, 1))", "np.ones((6, 1))", "np.ones((6, 3))"),
+        loses=[FIRST, COPY_FIRST],
+        says="attention_by_position_pos has shape (3, 3); expected (4, p)",
+    ),
+    # 3.3
+    right(
+        "3.3",
+        "CLS weighs 1.2 tokens",
+        unique(
+            "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 20 + 2 * np.log(1.2) / 2), 20 * np.eye(3)]), np.zeros((1, 4))])",
+            "np.vstack([2 * np.eye(4), np.zeros((1, 4))])",
+            "np.array([[2.0], [-2.0], [-2.0], [-2.0], [0.0]])",
+        ),
+    ),
+    right(
+        "3.3",
+        "values do the weighing: CLS 1.5, tokens -1, equal scores",
+        unique(
+            "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 20.0), 20 * np.eye(3)]), np.zeros((1, 4))])",
+            "np.vstack([2 * np.eye(4), np.zeros((1, 4))])",
+            "np.array([[1.5], [-1.0], [-1.0], [-1.0], [0.0]])",
+        ),
+    ),
+    wrong(
+        "3.3", "always positive", unique("np.ones((5, 1))", "np.ones((5, 1))", "np.ones((5, 1))"), loses=[SHORT, ALL], says="All outputs are the same"
+    ),
+    wrong(
+        "3.3",
+        "CLS outweighs two equal tokens",
+        unique(
+            "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 20 + np.log(2.5)), 20 * np.eye(3)]), np.zeros((1, 4))])",
+            "np.vstack([2 * np.eye(4), np.zeros((1, 4))])",
+            "np.array([[1.0], [-1.0], [-1.0], [-1.0], [0.0]])",
+        ),
+        loses=[SHORT, ALL],
+        says="occurs 2 times, so its output must be negative",
+    ),
+    wrong(
+        "3.3",
+        "signs swapped",
+        unique(
+            "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 20 + np.log(1.5)), 20 * np.eye(3)]), np.zeros((1, 4))])",
+            "np.vstack([2 * np.eye(4), np.zeros((1, 4))])",
+            "np.array([[-1.0], [1.0], [1.0], [1.0], [0.0]])",
+        ),
+        loses=[SHORT, ALL],
+        says="occurs once, so its output must be positive",
+    ),
+    wrong(
+        "3.3",
+        "other kinds leak in: right for two tokens only",
+        unique(
+            "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 2.0 + np.log(1.5)), 2.0 * np.eye(3)]), np.zeros((1, 4))])",
+            "np.vstack([2 * np.eye(4), np.zeros((1, 4))]) * 0.9",
+            "np.array([[1.0], [-1.0], [-1.0], [-1.0], [0.0]])",
+        ),
+        loses=[ALL],
+        says="occurs once, so its output must be positive",
+    ),
+    # 3.4
+    right(
+        "3.4",
+        "qk = 6 with an unused channel, gaps in K",
+        moves(
+            "np.vstack([np.zeros((3, 6)), np.eye(5, 6)])",
+            "np.vstack([np.zeros((3, 6)), np.eye(5)[[2, 0, 4, 1, 3]] @ np.eye(5, 6)])",
+            K="np.vstack([np.zeros((3, 6)), 90.0 * np.eye(5, 6)])",
+        ),
+    ),
+    wrong(
+        "3.4",
+        "the inverse permutation",
+        moves(IDENTITY_Q, "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)[:, [2, 0, 4, 1, 3]]])"),
+        loses=[PERMUTATION],
+        says="You built the inverse",
+    ),
+    wrong("3.4", "all places averaged", moves("np.zeros((8, 5))", PERMUTED_Q), loses=[IDENTITY], says="all places are averaged"),
+    wrong(
+        "3.4",
+        "tokens leak into the scores",
+        moves("np.vstack([np.ones((3, 5)), 60.0 * np.eye(5)])", PERMUTED_Q, K="np.vstack([np.ones((3, 5)), np.eye(5)])"),
+        loses=[IDENTITY, PERMUTATION],
+        says="only the places may decide",
+    ),
+    wrong("3.4", "gap too small", moves("np.vstack([np.zeros((3, 5)), 6.0 * np.eye(5)])", PERMUTED_Q), loses=[IDENTITY], says="too soft"),
+    wrong(
+        "3.4",
+        "values reversed",
+        moves(IDENTITY_Q, PERMUTED_Q, V="np.vstack([np.eye(3)[::-1], np.zeros((5, 3))])"),
+        loses=[IDENTITY, PERMUTATION],
+        says="look at V",
+    ),
+    # 3.5
+    right(
+        "3.5",
+        "the name in lower case with a stray space",
+        running("np.vstack([W_35, np.zeros((5, 3))])") | {"3.5 name": 'running_linear_name = " b"'},
+    ),
+    wrong("3.5", "the map transposed", running("np.vstack([W_35.T, np.zeros((5, 3))])"), loses=[RUNNING], says="the map is transposed"),
+    wrong("3.5", "V is the identity: the map forgotten", running("np.vstack([np.eye(3), np.zeros((5, 3))])"), loses=[RUNNING], says="look at V"),
+    wrong(
+        "3.5",
+        "no attention to places",
+        running("np.vstack([W_35, np.zeros((5, 3))])", Q="np.zeros((8, 5))"),
+        loses=[RUNNING],
+        says="every position gets the same score".replace("every", "Every"),
+    ),
+    wrong("3.5", "fully connected", {"3.5 name": 'running_linear_name = "A"'}, loses=[NAME], says="here places never mix"),
+    wrong("3.5", "kernel size 3", {"3.5 name": 'running_linear_name = "c"'}, loses=[NAME], says="two neighbours"),
+    wrong("3.5", "a word", {"3.5 name": 'running_linear_name = "convolution"'}, loses=[NAME], says="one of the letters"),
+    # 3.6
+    right("3.6", "heads in another order", heads("(1, 0, -1)", "kernel[2 - head]")),
+    right(
+        "3.6",
+        "more places than needed in the code, built with a loop",
+        """
+    taps, d, out = kernel.shape
+    pos = 10 * np.eye(8)
+    Q, K, V = np.zeros((taps, d + 8, 8)), np.zeros((taps, d + 8, 8)), np.zeros((taps, d + 8, out))
+    for head in range(taps):
+        V[head, :d] = kernel[head]
+        for place in range(8):
+            K[head, d + place, place] = 1.0
+            if 0 <= place + head - 1 < 8:
+                Q[head, d + place, place + head - 1] = 1.0
+    return pos, Q, K, V
+    """,
+    ),
+    wrong("3.6", "kernel flipped", heads("(-1, 0, 1)", "kernel[2 - head]"), loses=[CONVOLUTION], says="Your kernel is flipped"),
+    wrong("3.6", "channels swapped", heads(V="kernel[head].T"), loses=[PLACES, CONVOLUTION], says="V has shape"),
+    wrong("3.6", "all heads look at their own place", heads("(0, 0, 0)"), loses=[PLACES, CONVOLUTION], says="you need each of -1, 0 and +1 once"),
+    wrong("3.6", "gap too small", heads(gap="8.0"), loses=[PLACES, CONVOLUTION], says="with nearly all weight"),
+    wrong("3.6", "places for the example only", heads(places="5"), loses=[PLACES, CONVOLUTION], says="pos has shape (5, 5); expected (8, p)"),
+    wrong(
+        "3.6",
+        "fits the example kernel only",
+        """
+    example = np.array([[[1.0, 0.0], [0.0, 2.0]], [[0.0, 1.0], [1.0, 0.0]], [[-1.0, 0.0], [3.0, 1.0]]])
+    d, out = kernel.shape[1:]
+    V = np.stack([np.vstack([np.resize(example[head], (d, out)), np.zeros((8, out))]) for head in range(3)])
+    Q = np.stack([np.vstack([np.zeros((d, 8)), 80.0 * np.eye(8, k=offset)]) for offset in (-1, 0, 1)])
+    return np.eye(8), Q, np.stack([np.vstack([np.zeros((d, 8)), np.eye(8)])] * 3), V
+    """,
+        loses=[CONVOLUTION],
+        says="differs from the convolution",
+    ),
+    # 3.7
+    right("3.7", "scores with einsum", {"3.7 scores": 'return np.einsum("qd,kd->qk", Q, K) / Q.shape[-1] ** 0.5'}),
+    wrong("3.7", "scores without the scale", {"3.7 scores": "return Q @ K.T"}, loses=[SCORES], says="without the scale"),
+    wrong("3.7", "keys by queries", {"3.7 scores": "return K @ Q.T / np.sqrt(K.shape[1])"}, loses=[SCORES], says="That is KQᵀ"),
+    wrong("3.7", "scaled by d instead of qk", {"3.7 scores": "return Q @ K.T / np.sqrt(K.shape[0])"}, loses=[SCORES], says="the number of columns"),
+    wrong(
+        "3.7",
+        "softmax applied",
+        {"3.7 scores": "s = Q @ K.T / K.shape[1] ** 0.5\nreturn np.exp(s) / np.exp(s).sum(1, keepdims=True)"},
+        loses=[SCORES],
+        says="differs in",
+    ),
+    wrong(
+        "3.7",
+        "never trained: random weights recorded",
+        claims={f"torch_transformer_content_{n}": RNG.normal(size=(3, s)) for n, s in (("Q", 4), ("K", 4), ("V", 3))},
+        loses=[TRAINED[0], GAP],
+        says="Did the training cell finish",
+    ),
+    wrong(
+        "3.7",
+        "the position model untrained",
+        claims={"torch_transformer_position_V": np.zeros((7, 3))},
+        loses=[TRAINED[1]],
+        says="mean squared error",
+    ),
+    wrong(
+        "3.7",
+        "the unique model says yes to all",
+        claims={"torch_transformer_both_V": np.zeros((8, 1))},
+        loses=[TRAINED[2]],
+        says="of the signs of 3.3 right",
+    ),
+    wrong(
+        "3.7",
+        "probes made up",
+        claims={"trained_content_gap": 20.0, "trained_first_place_weight": 0.5},
+        loses=[GAP, WEIGHT],
+        says="own score minus the best other",
+    ),
+    wrong("3.7", "a matrix where a number is asked", claims={"trained_content_gap": np.eye(3)}, loses=[GAP], says="expected ()"),
+    # 3.8
+    right(
+        "3.8a",
+        "places on a circle, large scale",
+        """
+    angle = 2 * np.pi * np.arange(8) / 8
+    previous_token_pos = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    turn = np.array([[np.cos(np.pi / 4), -np.sin(np.pi / 4)], [np.sin(np.pi / 4), np.cos(np.pi / 4)]])
+    previous_token_Q = np.vstack([np.zeros((4, 2)), 60.0 * turn])
+    previous_token_K = np.vstack([np.zeros((4, 2)), np.eye(2)])
+    previous_token_V = np.vstack([np.eye(4), np.zeros((2, 4))])
+    """,
+    ),
+    wrong(
+        "3.8a",
+        "the next place, which the mask hides",
+        "previous_token_pos = np.eye(8)\nprevious_token_Q = np.vstack([np.zeros((4, 8)), 80.0 * np.eye(8, k=1)])\nprevious_token_K = np.vstack([np.zeros((4, 8)), np.eye(8)])\nprevious_token_V = np.vstack([np.eye(4), np.zeros((8, 4))])",
+        loses=["each place gives the token before it"],
+        says="must get nearly all of it",
+    ),
+    wrong(
+        "3.8a",
+        "its own place",
+        "previous_token_pos = np.eye(8)\nprevious_token_Q = np.vstack([np.zeros((4, 8)), 80.0 * np.eye(8)])\nprevious_token_K = np.vstack([np.zeros((4, 8)), np.eye(8)])\nprevious_token_V = np.vstack([np.eye(4), np.zeros((8, 4))])",
+        loses=["each place gives the token before it"],
+        says="its own place",
+    ),
+    wrong(
+        "3.8a",
+        "V forgotten",
+        "previous_token_pos = np.eye(8)\nprevious_token_Q = np.vstack([np.zeros((4, 8)), 80.0 * np.eye(8, k=-1)])\nprevious_token_K = np.vstack([np.zeros((4, 8)), np.eye(8)])\nprevious_token_V = np.ones((12, 4))",
+        loses=["each place gives the token before it"],
+        says="look at V",
+    ),
+]
+
+INDUCTION = """
+induction_pos = np.eye(8)
+induction_Q1 = np.vstack([np.zeros((4, 8)), 80.0 * np.eye(8, k={offset})])
+induction_K1 = np.vstack([np.zeros((4, 8)), np.eye(8)])
+induction_V1 = np.vstack([np.eye(4), np.zeros((8, 4))])
+query, key = np.zeros((16, 5)), np.zeros((16, 5))
+query[:4, :4] = 80.0 * np.eye(4)
+key[{channel}, :4] = np.eye(4)
+query[:4, 4] = {guard}
+key[4, 4] = -1.0
+induction_Q2, induction_K2 = query, key
+induction_V2 = np.vstack([{value}, np.zeros((12, 4))])
+"""
+CONTINUES = "the second saying predicts each next token"
+RIGHT_VALUE, BEFORE = "np.eye(4)", "slice(12, None)"
+EXAMPLES += [
+    right("3.8b", "a stronger guard", INDUCTION.format(offset=-1, channel=BEFORE, guard=200.0, value=RIGHT_VALUE)),
+    wrong(
+        "3.8b",
+        "no guard at place 0",
+        INDUCTION.format(offset=-1, channel=BEFORE, guard=0.0, value=RIGHT_VALUE),
+        loses=[CONTINUES],
+        says="has no place before it",
+    ),
+    wrong(
+        "3.8b",
+        "keys are the tokens themselves",
+        INDUCTION.format(offset=-1, channel="slice(0, 4)", guard=80.0, value=RIGHT_VALUE),
+        loses=[CONTINUES],
+        says="copies the present token",
+    ),
+    wrong(
+        "3.8b",
+        "layer 1 copies its own place",
+        INDUCTION.format(offset=0, channel=BEFORE, guard=80.0, value=RIGHT_VALUE),
+        loses=[CONTINUES],
+        says="copies the present token",
+    ),
+    wrong(
+        "3.8b",
+        "values scrambled",
+        INDUCTION.format(offset=-1, channel=BEFORE, guard=80.0, value="np.eye(4)[::-1]"),
+        loses=[CONTINUES],
+        says="the token that came next before",
+    ),
+]

@@ -1,0 +1,326 @@
+"""Pages and desk in a real headless Chromium: click through, keyboard, two graders, script injection, kill -9, print."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.marks import Marks
+from tests import example_results
+from tests.test_desk import Running, start
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.xdist_group("browser"),  # one browser at a time: CI has two cores
+]
+PATIENCE = 60_000  # ms; CI is slow
+
+
+def press(page: playwright.Page, key: str) -> None:
+    """Presses a key once the page's script listens: a test is quicker than any hand."""
+    page.wait_for_function("!document.querySelector('main[data-mark]') || document.body.dataset.ready === 'yes'", timeout=PATIENCE)
+    page.keyboard.press(key)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with playwright.sync_playwright() as running:
+        options = ["--disable-gpu"] + (["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield opened
+        opened.close()
+
+
+class Watched:
+    """A page and everything that it asked for or complained of."""
+
+    def __init__(self, browser, **options):
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(PATIENCE)
+        self.requests: list[str] = []
+        self.dialogs: list[str] = []
+        self.context.on("request", lambda request: self.requests.append(request.url))
+        self.page = self.tab()
+
+    def tab(self):
+        page = self.context.new_page()
+        page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.accept()))
+        return page
+
+    def asked_elsewhere(self, own: str) -> list[str]:
+        return [url for url in self.requests if not url.startswith((own, "data:"))]
+
+
+@pytest.fixture
+def watched(browser) -> Iterator[Watched]:
+    made = Watched(browser)
+    yield made
+    made.context.close()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    example_results.write(folder)
+    return folder
+
+
+@pytest.fixture
+def output(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "out"))
+
+
+@pytest.fixture
+def desk(output: Path) -> Iterator[Running]:
+    running = start(output, 2)
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.communicate(timeout=30)
+
+
+def unharmed(page) -> None:
+    """No script of an answer ran, nothing of it covers the page or loads."""
+    assert "taken over" not in page.title()
+    assert page.title() not in ("1", "")
+    assert page.evaluate("getComputedStyle(document.body).display") != "none"
+    assert (
+        page.locator("script:not([src^='/']), iframe, form[action], main input:not([type]), img:not([src^='data:']):not([src=''])[src]").count() == 0
+    )
+
+
+# --- static pages -----------------------------------------------------------------------------------------------------
+
+
+def test_the_class_report_opens_from_disk_and_leads_to_feedback_and_back(watched: Watched, made: Path):
+    page = watched.page
+    page.goto((made / "report.html").as_uri())
+    assert page.locator("h1").inner_text() == "Class report"
+    assert page.locator("svg[role=img]").count() >= 4
+    for picture in page.locator("svg[role=img]").all():
+        labels = picture.get_attribute("aria-labelledby").split()
+        assert all(page.locator(f"[id='{label}']").text_content() for label in labels)
+    page.locator("a", has_text="student-01").first.click()
+    page.wait_for_url("**/student-01/feedback.html")
+    page.locator("table a", has_text="3.2").first.click()
+    card = page.locator("#q-3-2")
+    assert card.is_visible()
+    card.locator("a", has_text="place in the notebook").click()
+    assert page.url.endswith("#q-3-2-nb")
+    page.go_back()
+    page.go_back()
+    page.go_back()
+    page.wait_for_url("**/report.html")
+    assert watched.asked_elsewhere("file://") == []
+
+
+def test_students_words_and_outputs_run_nothing_and_load_nothing(watched: Watched, made: Path):
+    page = watched.page
+    for path in sorted(made.rglob("feedback.html")):
+        page.goto(path.as_uri())
+        unharmed(page)
+        assert "document.title" in page.locator("main").inner_text()  # the printed script is there, as text
+        assert page.locator("math").count() > 3
+    page.goto((made / "report.html").as_uri())
+    unharmed(page)
+    assert watched.asked_elsewhere("file://") == []
+    assert watched.dialogs == []
+
+
+def test_static_pages_work_by_keyboard(watched: Watched, made: Path):
+    page = watched.page
+    page.goto((made / "report.html").as_uri())
+    press(page, "Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the report"
+    press(page, "Enter")
+    assert page.url.endswith("#main")
+    page.locator("details summary").first.focus()
+    press(page, "Enter")
+    assert page.locator("details").first.get_attribute("open") is not None
+    for region in page.locator("[role=region]").all():
+        assert region.get_attribute("tabindex") == "0"
+        assert region.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_pages_fit_the_width_of_a_phone_and_of_a_screen(browser, made: Path, width: int):
+    watched = Watched(browser, viewport={"width": width, "height": 800})
+    for path in (made / "report.html", made / "submissions" / "student-01" / "feedback.html"):
+        watched.page.goto(path.as_uri())
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+        sizes = "[...document.querySelectorAll('svg.ag-figure text')].map(t => t.getBoundingClientRect().height)"
+        assert min(watched.page.evaluate(sizes), default=99) >= 8  # letters in pictures stay legible
+    watched.context.close()
+
+
+def test_the_print_view_shows_what_is_folded_and_leaves_out_what_is_for_screens(watched: Watched, made: Path):
+    page = watched.page
+    page.goto((made / "report.html").as_uri())
+    folded = page.locator("figure details table").first
+    assert not folded.is_visible()
+    page.emulate_media(media="print")
+    assert folded.evaluate("element => element.getBoundingClientRect().height") > 20
+    assert len(page.pdf()) > 20_000
+    page.goto((made / "submissions" / "student-01" / "feedback.html").as_uri())
+    assert not page.locator(".ag-screen").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+# --- the desk ---------------------------------------------------------------------------------------------------------
+
+
+def enter(watched: Watched, link: str):
+    watched.page.goto(link)
+    watched.page.wait_for_url(re.compile(r"http://[^/]+/$"))
+    return watched.page
+
+
+def saved(page, text: str = "Saved.") -> None:
+    playwright.expect(page.locator("#status")).to_have_text(text, timeout=PATIENCE)
+
+
+def to_next(page) -> str:
+    before = page.url
+    press(page, "n")
+    page.wait_for_url(lambda url: url != before)
+    return page.url
+
+
+def test_grading_by_keyboard_saves_every_step_and_undo_takes_it_back(watched: Watched, desk: Running, output: Path):
+    page = enter(watched, desk.links[0])
+    page.get_by_role("link", name="Next ungraded").click()
+    page.wait_for_url("**/grade/**")
+    first = page.url
+    press(page, "1")
+    playwright.expect(page.locator("#points")).to_have_text("3 points", timeout=PATIENCE)
+    press(page, "Shift+Digit2")
+    playwright.expect(page.locator("#points")).to_have_text("5 points", timeout=PATIENCE)
+    press(page, "c")
+    page.keyboard.type("Why 1/√d? n u 0")  # in the comment, keys are letters
+    press(page, "Escape")
+    playwright.expect(page.locator("#status")).to_have_text("Saved.", timeout=PATIENCE)
+    second = to_next(page)
+    assert second != first
+    (mark,) = Marks(output).all().values()
+    assert (mark.points, mark.rubric, mark.comment) == (5.0, (1.0, 0.5, 0.0), "Why 1/√d? n u 0")
+    assert "1 of 6 graded" in page.locator("#graded").inner_text()
+    press(page, "u")  # the comment
+    page.wait_for_url(first)
+    playwright.expect(page.locator("#comment")).to_have_value("", timeout=PATIENCE)
+    press(page, "u")  # half of item 2
+    playwright.expect(page.locator("#points")).to_have_text("3 of 10 points", timeout=PATIENCE)
+    press(page, "u")
+    playwright.expect(page.locator("#points")).to_have_text("not graded", timeout=PATIENCE)
+    press(page, "u")
+    saved(page, "There is nothing to undo.")
+
+
+def test_everything_can_be_clicked_too_and_points_reach_grades_and_feedback(watched: Watched, desk: Running, output: Path):
+    page = enter(watched, desk.links[0])
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_role("button", name="Set").click()
+    saved(page, "You are Ada.")
+    page.get_by_role("button", name="0 points for 1 empty").click()
+    playwright.expect(page.locator("td", has_text="1 of 6")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("link", name="Next ungraded").click()
+    page.wait_for_url("**/grade/**")
+    for number in range(5):
+        assert page.locator("#answer").is_visible()
+        page.locator("fieldset").nth(0).get_by_label("3", exact=True).check()
+        playwright.expect(page.locator("#points")).to_have_text("3 points", timeout=PATIENCE)
+        page.get_by_label("Comment for the student").fill(f"See $x_{number}$ <script>document.title=1</script>")
+        before = page.url
+        page.get_by_role("button", name="Next ungraded").click()
+        page.wait_for_url(lambda url, before=before: url != before)
+    playwright.expect(page.locator("td", has_text="6 of 6")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Write grades.csv").click()
+    playwright.expect(page.locator("#status")).to_contain_text("report.html", timeout=2 * PATIENCE)
+    rows = list(csv.DictReader(io.StringIO((output / "grades.csv").read_text(encoding="utf-8"))))
+    assert sorted(row["3.7 written"] for row in rows) == ["0", "3", "3", "3", "3", "3"]
+    page = watched.tab()
+    page.goto((output / "submissions" / "student-00" / "feedback.html").as_uri())
+    assert "3 of 10 points" in page.locator("#q-3-7").inner_text()
+    assert page.locator("#q-3-7 .ag-words math").count() == 1
+    unharmed(page)
+
+
+def test_answers_are_shown_harmless_with_equations_flags_and_no_names(watched: Watched, desk: Running):
+    page = enter(watched, desk.links[0])
+    page.get_by_role("link", name="Next ungraded").click()
+    page.wait_for_url("**/grade/**")
+    flags, equations, seen = set(), 0, set()
+    for _ in range(6):
+        seen.add(page.url)
+        unharmed(page)
+        assert "student-0" not in page.content()
+        flags |= set(page.locator(".ag-flag").all_inner_texts())
+        equations += page.locator("#answer math[display=block]").count()
+        before = page.url
+        press(page, "ArrowRight")
+        page.wait_for_url(lambda url, before=before: url != before)
+    assert len(seen) == 6
+    assert flags == {"no answer", "fewer than 60 words", "more than 180 words"}
+    assert equations == 3
+    page.get_by_role("button", name="Show names").click()
+    playwright.expect(page.get_by_role("button", name="Hide names")).to_be_visible(timeout=PATIENCE)
+    assert "student-0" in page.locator("main").inner_text()
+    assert watched.asked_elsewhere(f"http://{desk.host}/") == []
+    assert watched.dialogs == []
+
+
+def test_two_graders_get_different_answers_and_never_overwrite_each_other(browser, desk: Running, output: Path):
+    ann, bob = Watched(browser), Watched(browser)
+    for watched, link in zip((ann, bob), desk.links, strict=True):
+        enter(watched, link).get_by_role("link", name="Next ungraded").click()
+        watched.page.wait_for_url("**/grade/**")
+    assert ann.page.url != bob.page.url
+    for watched, key in ((ann, "f"), (bob, "0")):
+        press(watched.page, key)
+        saved(watched.page)
+    assert sorted(mark.points for mark in Marks(output).all().values()) == [0.0, 10.0]
+    bob.page.goto(ann.page.url)
+    assert "looking at this answer, too" in bob.page.locator("main").inner_text()
+    press(ann.page, "1")  # takes item 1 away: 7 points
+    playwright.expect(ann.page.locator("#points")).to_have_text("7 points", timeout=PATIENCE)
+    press(bob.page, "0")
+    conflict = bob.page.get_by_role("alert")
+    playwright.expect(conflict).to_contain_text("grader 1 saved this answer in the meantime. Theirs: 7 points", timeout=PATIENCE)
+    assert 7.0 in [mark.points for mark in Marks(output).all().values()]
+    bob.page.get_by_role("button", name="Keep mine").click()
+    playwright.expect(bob.page.locator("#points")).to_have_text("0 points", timeout=PATIENCE)
+    press(ann.page, "f")
+    ann.page.get_by_role("button", name="Take theirs").click()
+    playwright.expect(ann.page.locator("#points")).to_have_text("0 of 10 points", timeout=PATIENCE)
+    ann.context.close()
+    bob.context.close()
+
+
+def test_a_killed_desk_loses_nothing_and_the_open_page_goes_on_when_it_is_back(watched: Watched, desk: Running, output: Path):
+    page = enter(watched, desk.links[0])
+    page.get_by_role("link", name="Next ungraded").click()
+    page.wait_for_url("**/grade/**")
+    press(page, "1")
+    saved(page)
+    desk.stop(signal.SIGKILL)
+    assert [mark.points for mark in Marks(output).all().values()] == [3.0]
+    press(page, "2")
+    playwright.expect(page.locator("#status")).to_contain_text("Not saved", timeout=PATIENCE)
+    again = start(output, 1, port=int(desk.host.rpartition(":")[2]))
+    try:
+        playwright.expect(page.locator("#status")).to_contain_text("started anew", timeout=PATIENCE)
+        watched.tab().goto(again.links[0])
+        saved(page)
+        assert [mark.points for mark in Marks(output).all().values()] == [7.0]
+    finally:
+        again.process.kill()
+        again.process.communicate(timeout=30)

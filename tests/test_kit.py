@@ -1,0 +1,181 @@
+"""The kit: values as JSON and back, comparison, shapes, the recorder in a plain Python process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from autograder import kit
+from autograder.homework import homeworks
+from autograder.logs import read_log
+
+ARRAYS = hnp.arrays(
+    st.sampled_from([np.bool_, np.int8, np.int64, np.uint8, np.float16, np.float32, np.float64]), hnp.array_shapes(min_dims=0, min_side=0, max_side=4)
+)
+
+
+@given(ARRAYS)
+def test_arrays_survive_the_way_through_json(array: np.ndarray):
+    found = kit.decode(json.loads(json.dumps(kit.encode(array), allow_nan=False)))
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array)
+
+
+def test_structures_survive_the_way_through_json():
+    value = {"a": [1, 2.5, None, True, "text", float("inf")], "b": {"c": np.eye(2, dtype=np.float32)}}
+    found = kit.decode(json.loads(json.dumps(kit.encode(value), allow_nan=False)))
+    assert found["a"] == value["a"]
+    np.testing.assert_array_equal(found["b"]["c"], np.eye(2))
+
+
+def test_torch_tensors_are_recorded_as_arrays_and_given_as_tensors():
+    torch = pytest.importorskip("torch")
+    tensor = torch.arange(6.0, requires_grad=True).reshape(2, 3)
+    encoded = kit.encode(tensor)
+    assert encoded["dtype"] == "float32"
+    assert torch.equal(kit.decode({**encoded, "torch": True}), tensor.detach())
+
+
+@pytest.mark.parametrize("value", [object(), 1j, np.array(["a"]), np.zeros(300_000), 2**70, np.datetime64("2020-01-01")])
+def test_what_cannot_be_recorded_says_what_it_was(value: object):
+    assert isinstance(kit.decode(kit.encode(value)), kit.Other)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"dtype": "float32", "shape": [2], "data": [1.0]},
+        {"dtype": "float32", "shape": [-1], "data": []},
+        {"dtype": "object", "shape": [1], "data": [1]},
+        {"dtype": "float64", "shape": [1], "data": ["1e3"]},
+        {"dtype": "int8", "shape": [1], "data": [1000]},
+        {"dtype": "float64", "shape": [1], "data": [[1]]},
+        {"dtype": "bool", "shape": [1], "data": [1]},
+        {"dtype": "float64", "shape": [True], "data": [1.0]},
+        {"dtype": "float64", "shape": "1", "data": [1.0]},
+        {"strange": 1},
+        {"number": "1"},
+    ],
+)
+def test_json_that_does_not_follow_the_format_is_refused(broken: dict):
+    with pytest.raises(ValueError, match=r"\w"):
+        kit.decode(broken)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (np.zeros((2, 2)), "shape (2, 2); expected (2, 3)"),
+        (np.float64(0), "shape (); expected (2, 3)"),
+        (np.zeros((2, 3), dtype=int), "Was something rounded"),
+        (np.full((2, 3), np.nan), "is nan at [0, 0]"),
+        (np.eye(2, 3), "differs in 2 of 6 numbers; at [0, 0] it is 1, expected 0"),
+        (None, "but it is None"),
+        ("zeros", "but it is text"),
+    ],
+)
+def test_compare_says_shape_then_dtype_then_finiteness_then_values(found: object, says: str):
+    assert says in str(kit.compare(np.zeros((2, 3)), found))
+
+
+def test_compare_accepts_rounding_and_refuses_more():
+    assert kit.compare(np.ones(2), np.ones(2, dtype=np.float32) + np.float32(1e-5)) is None
+    assert kit.compare(np.ones(2), np.ones(2) + 1e-3) is not None
+
+
+@pytest.mark.parametrize(
+    ("shapes", "arrays", "says"),
+    [
+        ({"a": (3, "k"), "b": ("k", 2)}, {"a": np.zeros((3, 4)), "b": np.zeros((5, 2))}, "b has shape (5, 2); expected (k, 2) with k = 4"),
+        ({"p": (4, "p"), "a": ("3+p", 1)}, {"p": np.zeros((4, 2)), "a": np.zeros((4, 1))}, "expected (3+p, 1) with p = 2"),
+        ({"a": (7, "k")}, {"a": np.zeros(7)}, "A column of weights needs two axes"),
+        ({"a": (2, "k")}, {"a": np.zeros((2, 0))}, "an axis of size 0"),
+        ({"a": (2,)}, {"a": np.array([1.0, np.inf])}, "every number must be finite"),
+        ({"a": (2,)}, {"a": np.array([True, False])}, "should be a numeric array"),
+    ],
+)
+def test_shapes_are_held_against_letters(shapes: dict, arrays: dict, says: str):
+    assert says in " ".join(kit.check_shapes(shapes, arrays))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> kit.Log:
+    return kit.Log(homeworks()["hw3"].describe(), tmp_path, {})
+
+
+def entries(log: kit.Log) -> dict:
+    return json.loads(log.path.read_text())["entries"]
+
+
+def test_recording_a_name_that_does_not_exist_says_so(log: kit.Log, capsys: pytest.CaptureFixture):
+    log.record("3.1")
+    assert entries(log)["attention_by_content_Q"]["status"] == "missing"
+    assert "do not exist here" in capsys.readouterr().out
+
+
+def test_a_blank_answer_is_not_answered_yet(log: kit.Log, capsys: pytest.CaptureFixture):
+    log.namespace.update(attention_by_content_Q=None, attention_by_content_K=None, attention_by_content_V=None)
+    log.check("3.1")
+    log.record("3.1")
+    out = capsys.readouterr().out
+    assert "3.1 is not answered yet" in out
+    assert "Traceback" not in out
+
+
+def test_the_log_follows_its_schema_and_reads_back(log: kit.Log):
+    log.namespace.update(attention_by_content_Q=np.eye(3), attention_by_content_K=np.eye(3, dtype=np.float32), attention_by_content_V=[[1, 2]])
+    log.record("3.1")
+    found = read_log(log.path.read_bytes(), homeworks()["hw3"])
+    assert found.entries["attention_by_content_K"].value.dtype == np.float32
+    assert found.entries["attention_by_content_V"].value.shape == (1, 2)
+
+
+def test_a_function_that_raises_ends_or_hangs_costs_its_own_responses(log: kit.Log, capsys: pytest.CaptureFixture):
+    def raising(kernel):
+        raise ValueError("no idea")
+
+    def ending(kernel):
+        raise SystemExit
+
+    def interrupted(kernel):
+        raise KeyboardInterrupt
+
+    for function, status in ((raising, "error"), (ending, "error")):
+        log.namespace["conv_heads"] = function
+        log.record("3.6")
+        assert {response["status"] for response in entries(log)["conv_heads"]["responses"].values()} == {status}
+    log.namespace["conv_heads"] = interrupted
+    log.record("3.6")
+    assert entries(log)["conv_heads"]["status"] == "stopped"
+    assert "never ends" in capsys.readouterr().out
+
+
+def test_functions_that_change_their_input_are_noticed(log: kit.Log):
+    def scores(Q, K):
+        Q *= 2
+        return Q @ K.T / np.sqrt(Q.shape[1])
+
+    log.namespace["token_scores"] = scores
+    log.record("3.7")
+    responses = entries(log)["token_scores"]["responses"].values()
+    assert all(response["result"]["fields"]["changed_inputs"] for response in responses)
+
+
+def test_finish_lists_what_is_missing(log: kit.Log, capsys: pytest.CaptureFixture):
+    log.namespace["running_linear_name"] = "B"
+    log.record("3.5")
+    log.finish()
+    out = capsys.readouterr().out
+    assert "Missing or incomplete: 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7" in out
+    assert "submission_log.json" in out
+
+
+def test_an_unknown_question_is_an_error_that_lists_the_known_ones(log: kit.Log):
+    with pytest.raises(KeyError, match=r"no question '3\.9'"):
+        log.record("3.9")

@@ -1,0 +1,93 @@
+"""Library calls that do a question's whole job are found in the source, whatever the source looks like."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder import librarycalls
+from autograder.grade import CheckResult, QuestionResult, Settings, _with_calls
+from autograder.librarycalls import LibraryCall, find_library_calls
+
+WANTED = {"2.4": (["Mine"], ["scaled_dot_product_attention", "MultiheadAttention"])}
+
+FOUND = {
+    "an attribute": "class Mine:\n    def forward(self, q):\n        return torch.nn.functional.scaled_dot_product_attention(q, q, q)",
+    "an imported name": "from torch.nn import MultiheadAttention as M\nclass Mine:\n    def __init__(self):\n        self.inner = M(8, 2)",
+    "a helper two steps away": (
+        "def a(q):\n    return F.scaled_dot_product_attention(q, q, q)\nb = a\nclass Mine:\n    def forward(self, q):\n        return b(q)"
+    ),
+    "a base class": "class Mine(nn.MultiheadAttention):\n    pass",
+    "an alias of the class": "Mine = nn.MultiheadAttention",
+    "getattr": 'class Mine:\n    f = getattr(F, "scaled_dot_product_attention")',
+    "a method put in afterwards": "class Mine:\n    pass\nMine.forward = nn.MultiheadAttention.forward",
+    "setattr": "class Mine:\n    pass\nsetattr(Mine, 'forward', nn.MultiheadAttention.forward)",
+    "inside try": "try:\n    class Mine(nn.MultiheadAttention):\n        pass\nexcept Exception:\n    pass",
+    "a cell with magics": "%%time\n%matplotlib inline\n!pip list\nfiles = !ls\nprint?\n%time Mine = nn.MultiheadAttention(8, 2)",
+}
+NOT_FOUND = {
+    "a comparison beside the answer": "class Mine:\n    pass\ntheirs = nn.MultiheadAttention(8, 2)\nprint(compare(Mine, theirs))",
+    "a comment and a docstring": 'class Mine:\n    """Equals nn.MultiheadAttention."""\n    # scaled_dot_product_attention',
+    "locals that are called like variables elsewhere": (
+        "class Mine:\n    def forward(self, x):\n        y = x\n        return y\nx = nn.MultiheadAttention(8, 2)\n"
+        "class Other:\n    def forward(self, x):\n        y = F.scaled_dot_product_attention(x, x, x)\n        return y"
+    ),
+    "one's own function of that name": (
+        "def scaled_dot_product_attention(q):\n    return q\nclass Mine:\n    def forward(self, q):\n        return scaled_dot_product_attention(q)"
+    ),
+    "one's own method of that name": (
+        "class Mine:\n    def forward(self, q):\n        return self.scaled_dot_product_attention(q)\n"
+        "    def scaled_dot_product_attention(self, q):\n        return q"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", FOUND.values(), ids=FOUND)
+def test_a_call_that_does_the_whole_job_is_found(source: str):
+    calls, trouble = find_library_calls({3: "import torch", 7: source}, WANTED)
+    assert trouble is None
+    assert calls
+    assert {(call.question, call.cell) for call in calls} == {("2.4", 7)}
+
+
+@pytest.mark.parametrize("source", NOT_FOUND.values(), ids=NOT_FOUND)
+def test_what_is_no_such_call_is_left_alone(source: str):
+    assert find_library_calls({7: source}, WANTED) == ([], None)
+
+
+NAME = "nn.MultiheadAttention"
+HOSTILE = {
+    "deep parentheses": f"Mine = {'(' * 50_000}{NAME}{')' * 50_000}",
+    "deep attributes": f"Mine = {NAME}{'.a' * 90_000}",
+    "a long sum": f"Mine = {NAME}{'+1' * 90_000}",
+    "many minus signs": f"Mine = {'-' * 150_000}{NAME}",
+    "deep blocks": "\n".join(" " * depth + "if 1:" for depth in range(300)) + f"\n{' ' * 300}Mine = {NAME}",
+    "a null byte": f"Mine = {NAME}\0",
+    "a lone surrogate": f"Mine = {NAME} + '\ud800'",
+    "no Python": f"Mine = = {NAME} )",
+    "a huge cell": f"Mine = {NAME}\n" + "x = 1\n" * 1_000_000,
+    "nested f-strings": "Mine = " + "f'{" * 5_000 + NAME,
+}
+
+
+@pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_cell_harms_nobody_and_hides_no_other(source: str):
+    calls, trouble = find_library_calls({1: source, 2: "Mine = F.scaled_dot_product_attention"}, WANTED)
+    assert trouble is not None or (2, "scaled_dot_product_attention") in {(call.cell, call.name) for call in calls}
+
+
+def test_a_search_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(librarycalls, "SECONDS", 0.001)
+    calls, trouble = find_library_calls({1: "Mine = nn.MultiheadAttention"}, WANTED)
+    assert calls == []
+    assert trouble is not None
+    assert "please look yourself" in trouble
+
+
+@pytest.mark.parametrize(("setting", "points"), [("flag", 3.0), ("zero", 0.0)])
+def test_a_call_is_a_note_or_costs_the_points_of_its_question(setting: str, points: float):
+    result = QuestionResult("2.4", "Heads", (CheckResult("right", "passed", 3.0, 3.0),))
+    notes: list[str] = []
+    flagged = _with_calls(result, [LibraryCall("2.4", 7, 2, "MultiheadAttention")], Settings("s", library_calls=setting), notes)
+    assert flagged.points == points
+    assert "cell 7, line 2 uses `MultiheadAttention`" in flagged.notes[0]
+    assert list(flagged.notes) == notes

@@ -1,0 +1,93 @@
+"""The repository itself: coverage of the course plan, tables, environment files, documentation."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+from click.testing import CliRunner
+
+from autograder import tables
+from autograder.cli import main
+from autograder.homework import homeworks
+from tests.gallery import ROOT
+
+# The course plan: every row that a homework must have, and how it must at least be graded.
+PLAN = {
+    "hw1": {
+        "1.1": "C", "1.2": "VW", "1.3": "C", "1.4": "CW", "1.5": "CMW", "1.6": "VMW", "1.7": "VCW", "1.8": "CM", "1.9": "CM", "1.10": "MC",
+        "1.11": "CMW", "1.12": "MW", "1.13": "VW",
+    },
+    "hw2": {"2.1": "C", "2.2": "C", "2.3": "C", "2.4": "C", "2.5": "C", "2.6": "V", "2.7": "MW"},
+    "hw3": {"3.1": "V", "3.2": "V", "3.3": "V", "3.4": "V", "3.5": "VM", "3.6": "C", "3.7": "VW", "3.8": "V"},
+    "hw4": {"4.1": "C", "4.2": "CM", "4.3": "CV", "4.4": "C", "4.5": "C", "4.6": "C", "4.7": "T", "4.8": "VW", "4.9": "MW"},
+    "hw5": {"5.1": "C", "5.2": "VW", "5.3": "C", "5.4": "C", "5.5": "CV", "5.6": "C", "5.7": "TCW", "5.8": "VW", "5.9": "MW"},
+    "hw6": {"6.1": "CM", "6.2": "CW", "6.3": "MV", "6.4": "CV", "6.5": "VC", "6.6": "C", "6.7": "CVW", "6.8": "VW"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(homeworks()))
+def test_no_row_of_the_course_plan_is_missing(name: str):
+    found: dict[str, set[str]] = {}
+    for question in homeworks()[name].questions.values():
+        row = re.match(r"\d+\.\d+", question.id)
+        assert row, question.id
+        found.setdefault(row[0], set()).update(tables.how_graded(question).replace(" ", ""))
+    assert set(found) == set(PLAN[name])
+    for row, letters in PLAN[name].items():
+        assert set(letters) <= found[row], f"{row} must be graded {letters}, is {found[row]}"
+
+
+@pytest.mark.parametrize("name", list(homeworks()))
+def test_every_question_has_points_minutes_and_a_place_in_the_notebook(name: str):
+    homework = homeworks()[name]
+    text = (ROOT / "solutions" / f"{homework.stem}.py").read_text(encoding="utf-8")
+    for question in homework.questions.values():
+        assert question.points or question.written, question.id
+        assert question.minutes > 0
+        assert f"{{{{header {question.id}}}}}" in text, question.id
+        assert not question.entries or f'record("{question.id}")' in text
+        assert not question.written or f"**Answer {question.id}**" in text
+
+
+def test_tables_in_the_documentation_are_fresh():
+    for path, text in tables.pages(ROOT, homeworks()).items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale: run 'autograder build'"
+
+
+def project() -> dict:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)["project"]
+
+
+def test_the_conda_environment_is_in_step_with_pyproject():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    extras = re.search(r"-e \.\[([\w,]+)\]", text)
+    assert extras, "environment.yml installs the project itself, so that dependencies stand in one place"
+    assert set(extras[1].split(",")) <= set(project()["optional-dependencies"])
+    assert f"python{project()['requires-python']}" in text
+    assert "-c constraints.txt" in text
+
+
+def test_every_direct_dependency_is_pinned_for_ci():
+    pinned = {re.split(r"==", line)[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    wanted = [*project()["dependencies"], *(name for extra in project()["optional-dependencies"].values() for name in extra)]
+    missing = {re.split(r"[<>=!\[; ]", name)[0].lower().replace("_", "-") for name in wanted} - pinned
+    assert missing == set()
+
+
+def test_relative_links_in_the_documentation_lead_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_command_has_help_and_stands_in_the_documentation():
+    documented = "\n".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    for name, command in main.commands.items():
+        assert command.help
+        assert f"autograder {name}" in documented, name
+        for option in command.params:
+            assert option.param_type_name == "argument" or getattr(option, "help", None), (name, option.name)
+        assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0

@@ -1,0 +1,66 @@
+"""Warm kernels in the sandbox give what plain processes give, and show a submission nothing but Python."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.execute import Kernels, Limits, PlainKernels, execute
+from autograder.grade import Report, grade_submission
+from autograder.submissions import Submission
+from tests.conftest import SETTINGS, graded_class
+from tests.test_attacks import needs_sandbox
+
+if sys.platform != "linux":
+    pytest.skip("the sandbox is Linux's", allow_module_level=True)
+
+from autograder.sandbox import SandboxKernels, bwrap_arguments, site_folders
+
+pytestmark = [pytest.mark.xdist_group("hw3"), needs_sandbox]
+
+
+def judged(report: Report) -> Report:
+    """Everything of a report but the time that it took."""
+    return dataclasses.replace(report, seconds=0.0)
+
+
+@pytest.fixture(scope="module", params=["a new interpreter in the sandbox", "a plain process"])
+def cold(request: pytest.FixtureRequest) -> Iterator[Kernels]:
+    kernels = SandboxKernels(warm=False) if "sandbox" in request.param else PlainKernels()
+    yield kernels
+    if isinstance(kernels, SandboxKernels):
+        assert len(kernels.idle) == 1  # one did it all
+        kernels.close()
+
+
+def test_the_whole_gallery_of_hw3_gets_the_same_points_and_words_cold(cold: Kernels):
+    for student, warm in graded_class("hw3").students.values():  # graded in warm kernels
+        submission = Submission(student.name, student.notebook.encode(), student.log, dict(student.attachments))
+        report, _ = grade_submission(submission, SETTINGS, cold)
+        assert judged(report) == judged(warm)
+
+
+def test_what_lies_inside_a_visible_folder_can_be_hidden(tmp_path: Path):
+    pytest.importorskip("distributed")
+    kernels = SandboxKernels(warm=False, hidden=[Path(site_folders()[0]) / "distributed", tmp_path])
+    cell = f"import os, numpy; print(os.path.exists({str(tmp_path)!r}), os.listdir(os.path.dirname(numpy.__path__[0]) + '/distributed'))"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    execution = execute(notebook, kit_source="def _opened(): pass", kernels=kernels)
+    kernels.close()
+    assert execution.notebook.cells[0].outputs[0].text.strip() == "False []"
+    assert str(tmp_path) not in bwrap_arguments([tmp_path])  # not visible anyway
+
+
+def test_limits_reach_the_kernel():
+    kernels = SandboxKernels(warm=False)
+    cell = 'import resource; print([resource.getrlimit(getattr(resource, "RLIMIT_" + n))[0] for n in ("NOFILE", "NPROC", "FSIZE", "CORE")])'
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    limits = Limits(open_files=99, processes=77, written_bytes=12345)
+    execution = execute(notebook, kit_source="def _opened(): pass", kernels=kernels, limits=limits)
+    kernels.close()
+    assert execution.notebook.cells[0].outputs[0].text.strip() == "[99, 77, 12345, 0]"
