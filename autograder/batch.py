@@ -250,22 +250,27 @@ def run(
                 else:
                     yield Graded(Report(submission.name, settings.homework or "", "unreadable", notes=(DIED,), digest=submission.digest()))
         finally:
-            for future in futures:
-                future.cancel()
-            _shut_down(executor)
+            _shut_down(executor, futures)
 
 
 def _worker_died(error: Exception) -> bool:
     return isinstance(error, BrokenProcessPool) or type(error).__name__ in ("KilledWorker", "FutureCancelledError")
 
 
-def _shut_down(executor: Executor) -> None:
+def _shut_down(executor: Executor, futures: Iterable[Future[Any]]) -> None:
     """Ends an executor at once, running submissions included: what is not done yet is not wanted any more."""
-    executor.shutdown(wait=False)
-    if isinstance(executor, ProcessPoolExecutor):
-        for process in multiprocessing.active_children():
-            process.terminate()
-            process.join(5)
+    if not isinstance(executor, ProcessPoolExecutor):
+        for future in futures:
+            future.cancel()
+        executor.shutdown(wait=False)
+        return
+    # no future is cancelled here: the executor's thread fails those of dead workers, and trips over cancelled ones
+    for process in multiprocessing.active_children():
+        process.terminate()
+        process.join(5)
+        if process.is_alive():
+            process.kill()
+    executor.shutdown(wait=True)  # its thread, too: at the interpreter's end it may close what is still to be woken
 
 
 class Results:

@@ -145,9 +145,12 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_results(folder: Path, report: Report) -> None:
-    """Writes ``results.json`` of one submission into its folder."""
+    """Writes ``results.json`` of one submission into its folder; leaves it alone where it says the same already."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "results.json", (json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n").encode())
+    path = folder / "results.json"
+    data = (json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n").encode()
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomically(path, data)
 
 
 def read_reports(output: Path) -> list[Report]:
