@@ -72,7 +72,7 @@ def as_text(value: Any) -> str:
 
 def attention(caption: str, tokens: Sequence[str], maps: Mapping[str, Any], queries: Sequence[str] | None = None) -> dict[str, Any]:
     """Attention maps, title → weights (query, key), over the same tokens, which are the queries too if those are left out."""
-    sides = {"queries": list(tokens if queries is None else queries), "keys": list(tokens)}
+    sides: dict[str, Any] = {"queries": list(tokens if queries is None else queries), "keys": list(tokens)}
     drawn = [{"title": title, "weights": np.round(np.asarray(map_, float), 4), **sides} for title, map_ in maps.items()]
     return {"kind": "attention", "caption": caption, "maps": drawn}
 
@@ -107,6 +107,8 @@ def drawn_as_heads(caption: str, pick: Callable[[Any], Any]) -> Picture:
 
     def maps(value: Any) -> list[dict[str, Any]]:
         heads = np.asarray(pick(value), float)
+        if heads.ndim != 3:
+            raise ValueError(f"{heads.ndim} axes are no attention maps of several heads")
         titles = {f"head {number}": head for number, head in enumerate(heads[:4])}
         return list(attention(caption, [str(place) for place in range(heads.shape[-1])], titles)["maps"])
 

@@ -154,8 +154,8 @@ def _attention(evidence: Mapping[str, Any], name: str) -> Markup:
         best = [(row.max(), grid.columns[int(row.argmax())]) for row in grid.values[:MAX_TOLD]]
         looks = [f"{query} looks most at {key} ({weight:.2f})" for query, (weight, key) in zip(grid.rows, best, strict=False)]
         told.append((f"{grid.title}: " if grid.title else "") + "; ".join(looks) + ".")
-    axes = {"x": "keys (looked at)", "y": "queries (looking)"}
-    return heatmap(grids, name, title=str(evidence["caption"]), description=" ".join(told), top=1.0, digits="{:.2f}", **axes)
+    x, y = "keys (looked at)", "queries (looking)"
+    return heatmap(grids, name, title=str(evidence["caption"]), description=" ".join(told), x=x, y=y, top=1.0, digits="{:.2f}")
 
 
 def _matrix(evidence: Mapping[str, Any], name: str) -> Markup:
@@ -201,7 +201,7 @@ def _curve(evidence: Mapping[str, Any], name: str) -> Markup:
         for (label, place), dash in zip(evidence.get("marks", {}).items(), (":", "--"), strict=False):
             axis.axvline(float(place), color="black", linewidth=1, linestyle=dash, label=label)
             told.append(f"{label} is {float(place):g}.")
-        if evidence.get("log"):
+        if evidence.get("log") and axis.dataLim.minposy < np.inf:  # zeros alone have no logarithm
             axis.set(xscale="log", yscale="log")
         axis.set(xlabel=str(evidence.get("x", "step")), ylabel=str(evidence.get("y", "")))
         figure.legend(loc="outside upper left", ncols=1)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from autograder import kit
-from autograder.fetch import movie_splits, movie_vectors
 from autograder.evidence import attention as attention_map
 from autograder.evidence import drawn_as_matrix, matrix
+from autograder.fetch import movie_splits, movie_vectors
 from autograder.homework import (
     Answer,
     Array,
