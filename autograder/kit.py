@@ -669,8 +669,9 @@ def _explain(error: BaseException) -> dict[str, str]:
 
 def _seed_libraries() -> None:
     np.random.seed(0)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+    if torch := sys.modules.get("torch"):
+        # where no GPU is in use, seeding it would only write down a traceback for each, for later
+        (torch if torch.cuda.is_initialized() else torch.default_generator).manual_seed(0)
 
 
 # --- figures --------------------------------------------------------------------------------------------------------
