@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from autograder import handin, kit
 from autograder.build import kit_source
-from autograder.evidence import plain
+from autograder.evidence import plain, recorded_evidence
 from autograder.execute import Execution, Kernels, Limits, execute, skip_reason
 from autograder.homework import Answer, Array, Case, Challenge, Check, Choice, Homework, Question, Right, Wrong, homeworks
 from autograder.librarycalls import LibraryCall, find_library_calls
@@ -353,5 +353,7 @@ def _judge(question: Question, check: Check, found: Mapping[str, tuple[str, LogE
     if not isinstance(verdict, Wrong):
         raise TypeError(f"{question.id}, {check.name!r}: a check returns None, Right or Wrong, not {type(verdict).__name__}")
     judged = result("partly" if verdict.earned > 0 else "failed", verdict.feedback, verdict.earned)
-    shown = plain(verdict.evidence) if verdict.evidence else None
+    recorded = {name: answer[name] for name in arrays}
+    evidence = verdict.evidence or (recorded_evidence(recorded) if recorded else None)
+    shown = plain(evidence) if evidence else None
     return dataclasses.replace(judged, measured=verdict.measured, evidence=shown)

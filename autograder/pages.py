@@ -27,6 +27,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from autograder import classreport, marks, report, safehtml
+from autograder.evidence import picture_of
 from autograder.figures import evidence_svg
 from autograder.grade import CheckResult, QuestionResult, Report
 from autograder.homework import Homework, Question, homeworks
@@ -48,6 +49,7 @@ class ShownCheck:
     result: CheckResult
     state: str
     picture: Markup | None
+    caption: str
     case: Mapping[str, Any] | None
 
     @property
@@ -123,20 +125,19 @@ def shown_case(evidence: Mapping[str, Any] | None, reveal: str) -> dict[str, Any
     }
 
 
+def shown_check(check: CheckResult, name: str, reveal: str) -> ShownCheck:
+    """A check, ready for the page; ``name`` is unique there."""
+    drawn = picture_of(check.evidence, reveal == REVEAL[-1])
+    picture = evidence_svg(drawn, name) if drawn else None
+    return ShownCheck(check, STATES[check.state], picture, str(drawn["caption"]) if drawn and picture else "", shown_case(check.evidence, reveal))
+
+
 def shown_questions(graded: Report, reveal: str) -> list[ShownQuestion]:
     """The questions of a report, ready for the page."""
     declared = homeworks()[graded.homework].questions if graded.homework in homeworks() else {}
     made = []
     for number, question in enumerate(graded.questions):
-        checks = tuple(
-            ShownCheck(
-                check,
-                STATES[check.state],
-                evidence_svg(check.evidence, f"f{number}-{index}") if check.evidence else None,
-                shown_case(check.evidence, reveal),
-            )
-            for index, check in enumerate(question.checks)
-        )
+        checks = tuple(shown_check(check, f"f{number}-{index}", reveal) for index, check in enumerate(question.checks))
         made.append(ShownQuestion(question, question_state(question), checks, f"q-{question.id.replace('.', '-')}", declared.get(question.id)))
     return made
 
@@ -274,7 +275,7 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
 def _own_text() -> bytes:
     """What pages are made by: when it changes, they are made anew."""
     folder = Path(__file__).parent
-    own = [folder / f"{name}.py" for name in ("pages", "safehtml", "figures", "places")]
+    own = [folder / f"{name}.py" for name in ("pages", "safehtml", "figures", "evidence", "places")]
     return b"".join(path.read_bytes() for path in [*own, *sorted(safehtml.TEMPLATES.rglob("*.*"))])
 
 
