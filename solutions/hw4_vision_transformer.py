@@ -18,7 +18,7 @@
 # every part, train the model in about a quarter of an hour on a laptop, hand in its weights, and look inside.
 #
 # Fill the cells marked `TODO`, run the check below each, then its record cell. The last cell says what is recorded and
-# which **three files** to hand in. About two and a half hours; you need numpy, torch and matplotlib.
+# makes the one file that you hand in. About two and a half hours; you need numpy, torch and matplotlib.
 #
 # **Questions do not build on each other**: where one needs a part that you have not written yet, a ready one stands in.
 
@@ -1016,8 +1016,8 @@ record("4.9")
 
 # %% [markdown]
 # ## Hand in
-# Run this last cell after every change. It writes `submission_log.json` and lists the three files to hand in: this notebook, the log, and
-# `hw4_vision_transformer.pt`.
+# **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
+# hand in: `hw4_vision_transformer_submission.zip` with this notebook as you saved it, `submission_log.json` and `hw4_vision_transformer.pt`.
 
 # %%
 finish()

@@ -19,7 +19,7 @@
 # without any error: masks, modes, unequal batches, label maps. At the end you ask what attention maps really show.
 #
 # Fill the cells marked `TODO`, run the check below each, then its record cell. About two hours, the training included
-# (a few CPU minutes). You hand in the notebook, its log and one checkpoint.
+# (a few CPU minutes). The last cell makes the one file that you hand in: the notebook, its log and your checkpoint.
 #
 # Training and figure cells use `pad_batch` of 5.1b, and 5.7's training also uses 5.6. All other questions stand alone:
 # **skip one and come back**.
@@ -983,8 +983,8 @@ record("5.9")
 
 # %% [markdown]
 # ## Hand in
-# This writes `submission_log.json`, lists what is recorded and what is missing, and names the files to hand in: the notebook, the log
-# and `hw5_sentiment.pt`.
+# **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
+# hand in: `hw5_sentiment_submission.zip` with this notebook as you saved it, `submission_log.json` and `hw5_sentiment.pt`.
 
 # %% tags=["finish"]
 finish()

@@ -20,9 +20,10 @@ from pathlib import Path
 import nbformat
 
 from autograder import kit
-from autograder.build import ANSWER, build_notebook, dumps, source_path, source_regions
+from autograder.build import build_notebook, dumps, source_path, source_regions
 from autograder.build import read_source as read
 from autograder.gallery import Example, students
+from autograder.handin import ANSWER
 from autograder.homework import Homework, homeworks
 from autograder.reference import reference_submission
 from tests.gallery import ROOT, examples
