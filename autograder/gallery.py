@@ -32,6 +32,7 @@ class Example:
         says: a phrase that the feedback of the failed checks must contain, in one of them at least.
         claims: log entry → value that the handed-in log carries, for what grading takes from there; None removes it.
         attachments: file name → bytes, handed in beside the notebook; None leaves out a file of the reference.
+        noted: a phrase in the question's note for the instructor (a library call that does the whole job); empty where there is none.
     """
 
     question: str
@@ -41,6 +42,7 @@ class Example:
     says: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)
     attachments: Mapping[str, bytes | None] = field(default_factory=dict)
+    noted: str = ""
 
 
 def right(question: str, name: str, solution: str | Mapping[str, str] | None = None, **more: Any) -> Example:

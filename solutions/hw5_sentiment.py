@@ -156,7 +156,8 @@ def pad_batch(sequences):
 
 
 # %% [markdown]
-# Why must unknown words not share number 0 with padding? (Set `unknown_or_padding` to a letter.)
+# Much code takes the mask from the ids instead, `ids != 0`. Why must unknown words not share number 0 with padding there?
+# (Set `unknown_or_padding` to a letter.)
 #
 # {{options unknown_or_padding}}
 
@@ -328,7 +329,7 @@ record("5.3")
 #
 # The mask works **twice**: no token looks at padding (its score is $-\infty$ before the softmax), and the mean $\bar y$ runs over real
 # tokens only. With `return_weights=True` return the logits and the weights (batch, query, key). No positions here: 5.8 shows
-# what that costs.
+# what that costs. Write the attention yourself, without `F.scaled_dot_product_attention` and `nn.MultiheadAttention`.
 #
 # <details><summary>Hint 1</summary>masked_fill(condition, -torch.inf): the condition needs shape (batch, 1, n) to mean keys.</details>
 # <details><summary>Hint 2</summary>Rows of padding queries may hold anything finite: the mean leaves them out.</details>

@@ -54,6 +54,9 @@ def test_an_answer_of_the_gallery_loses_exactly_its_checks(graded: GradedClass, 
     if example.loses:
         assert example.says, "a wrong answer needs a phrase that its feedback must contain"
         assert any(example.says in feedback for feedback in lost.values()), lost
+    notes = next(one for one in report.questions if one.id == example.question).notes
+    assert bool(notes) == bool(example.noted), notes
+    assert example.noted in " ".join(notes)
 
 
 @pytest.mark.parametrize("name", list(homeworks()))
