@@ -998,9 +998,6 @@ vit_positions = "A"
 vit_prediction = "C"
 # END SOLUTION
 
-# %% tags=["check"]
-check("4.9")
-
 # %% [markdown]
 # In 60 to 200 words: with these 5,000 images, would you choose a ViT or a CNN, and with 300 million? What does each build in, what must it learn, and what does it gain?
 # Point to a number or a figure of this notebook.
