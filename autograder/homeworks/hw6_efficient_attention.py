@@ -1192,7 +1192,7 @@ measured = hw.question(
         words=(60, 160),
         rubric={
             "Reads both slopes of time and memory from the figure with their numbers, and compares them with 2 and 1": 2,
-            "Explains one deviation from 2 or 1 (fixed costs, caches, several cores, softmax itself), or why memory fits better than time": 1,
+            "Explains one deviation from 2 or 1 (fixed costs, caches, softmax itself), or why memory fits better than time": 1,
             "Says from the figure when linear attention is worth it and what one gives up for it": 1,
         },
         examples={

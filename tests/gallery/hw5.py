@@ -294,7 +294,7 @@ for row, (tokens, keep) in enumerate(zip(ids, mask)):
 logits = torch.stack(logits)
 return (logits, maps) if return_weights else logits
 """}),
-    right("5.4", "torch's own attention for the outputs", attend(values="self.Vm(x)", weights="torch.softmax(scores + torch.where(mask, 0.0, -1e9)[:, None, :], 2)")),
+    right("5.4", "an additive mask of −1e9", attend(values="self.Vm(x)", weights="torch.softmax(scores + torch.where(mask, 0.0, -1e9)[:, None, :], 2)")),
     wrong("5.4", "softmax before the head", attend(out="torch.sigmoid(self.output((mixed * w).sum(1) / w.sum(1))).squeeze(-1)"), loses=[LOGITS], says="Return raw logits"),
     wrong("5.4", "padding attended", attend(weights="scores.softmax(-1)"), loses=[LOGITS, ATTENTION], shows="attention", says="Padding is attended to"),
     wrong("5.4", "no mask at all", attend(weights="scores.softmax(-1)", out="self.output(mixed.mean(1)).squeeze(-1)"), loses=[LOGITS, ATTENTION], says="the mask must act twice"),
@@ -304,6 +304,7 @@ return (logits, maps) if return_weights else logits
     wrong("5.4", "softmax over queries", attend(weights="scores.masked_fill(~mask[:, None, :], -1e30).softmax(1)"), loses=[LOGITS, ATTENTION], says="runs over the queries"),
     wrong("5.4", "queries and keys swapped", attend(scores="self.Km(x) @ self.Qm(x).transpose(1, 2) / 8"), loses=[LOGITS, ATTENTION], says="Queries and keys are swapped"),
     wrong("5.4", "values forgotten", attend(values="x"), loses=[LOGITS], says="the map Vm is not used"),
+    right("5.4", "torch's own function, which is noted for the instructor", {"5.4 forward": attend()["5.4 forward"].replace("mixed = weights @ self.Vm(x)", "mixed = nn.functional.scaled_dot_product_attention(self.Qm(x), self.Km(x), self.Vm(x), mask[:, None, :])")}, noted="uses `scaled_dot_product_attention`"),
     wrong("5.4", "weights forgotten", {"5.4 forward": attend()["5.4 forward"].replace("(logits, weights) if return_weights else logits", "logits")}, loses=[ATTENTION], says="should return two things"),
     # 5.5
     right("5.5", "gradients kept by requires_grad alone; the GRU over lengths", gru() | {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.train(False)\n    return self"}),
