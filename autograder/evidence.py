@@ -37,7 +37,7 @@ Picture = Callable[[kit.Trial, Any, Any], Mapping[str, Any]]  # trial, expected,
 def case_evidence(trial: kit.Trial, *, expected: Any = None, found: Any = None, picture: Picture | None = None) -> dict[str, Any]:
     """A failing case: what went in, what should have come out and what did, as text, and as a picture where that fits."""
     named = [*((f"input {number}", value) for number, value in enumerate(trial.args, 1)), *trial.kwargs.items()]
-    shown = {"kind": "case", "note": trial.note, "inputs": [[name, kit.describe(value), as_text(value)] for name, value in named]}
+    shown: dict[str, Any] = {"kind": "case", "note": trial.note, "inputs": [[name, kit.describe(value), as_text(value)] for name, value in named]}
     for name, value in (("expected", expected), ("found", found)):
         if value is not None:
             shown[name] = as_text(value)

@@ -916,7 +916,9 @@ def best_times(function, rounds=6):
     """For each length the shortest of several runs, in seconds: the one that was disturbed least."""
     inputs = [list(torch.rand(3, N, 64)) for N in time_lengths]
     best = np.full(len(time_lengths), np.inf)
-    for _ in range(rounds):  # a disturbance hits one round, hardly the same length in all
+    for _ in range(
+        rounds
+    ):  # a disturbance hits one round, hardly the same length in all
         for place, tensors in enumerate(inputs):
             for _ in range(10 if len(tensors[0]) < 2000 else 1):
                 start = time.perf_counter()
@@ -927,7 +929,9 @@ def best_times(function, rounds=6):
 
 try:
     threads_68 = torch.get_num_threads()
-    torch.set_num_threads(1)  # several threads would wait for each other on a busy machine
+    torch.set_num_threads(
+        1
+    )  # several threads would wait for each other on a busy machine
     linear_seconds = best_times(linear_attention)
     softmax_seconds = best_times(softmax_attention)
     torch.set_num_threads(threads_68)
