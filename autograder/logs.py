@@ -79,12 +79,13 @@ class LogEntry:
 
 @dataclass(frozen=True)
 class Log:
-    """A decoded log: entries by name, and notes on what was ignored."""
+    """A decoded log: entries by name, notes on what was ignored, and ``student`` (id, word) where students have own numbers."""
 
     homework: str
     challenges: str = ""
     entries: Mapping[str, LogEntry] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    student: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_json(data: bytes, limit: int, what: str) -> Any:
@@ -151,7 +152,7 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
             entries[name] = LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {invalid[name]}")
         else:
             entries[name] = _read_entry(name, raw, isinstance(known[name], Challenge), what)
-    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]))
+    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]), document.get("student", {}))
 
 
 def _read_entry(name: str, raw: Mapping[str, Any], challenge: bool, what: str) -> LogEntry:
