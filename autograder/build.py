@@ -35,6 +35,7 @@ MARKER = re.compile(r"(BEGIN|END) SOLUTION|# STUB:")
 SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")  # a cell's first line; survives any front end
 ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
+ELSEWHERE = "*Open this very file, in Jupyter or uploaded to Colab: copies from elsewhere have other numbers.*"
 
 
 class BuildError(ValueError):
@@ -250,7 +251,7 @@ def _own_numbers(homework: Homework, word: str) -> list[NotebookNode]:
     questions = ", ".join(question.id for question in homework.questions.values() if question.numbers)
     told = f"## Your numbers\n\nIn this course everyone has numbers of their own in {questions}. Where the text names a number in "
     told += "`letters like these`, look it up here. Set your student id as your course writes it; it is recorded with your answers."
-    code = f"from homework_kit import my_numbers\n\nSTUDENT_ID = None  # TODO: your student id, in quotes\nmy_numbers(STUDENT_ID, {word!r})"
+    code = f"from homework_kit import my_numbers\n\nSTUDENT_ID = None  # TODO: your student id, in quotes\nmy_numbers(STUDENT_ID, {json.dumps(word)})"
     return [nbformat.v4.new_markdown_cell(told), nbformat.v4.new_code_cell(code)]
 
 
@@ -270,7 +271,7 @@ def _fill_placeholders(text: str, homework: Homework, repository: str, variants:
     def fill(match: re.Match[str]) -> str:
         kind, _, name = match[1].partition(" ")
         if kind == "badge":
-            return badge(homework, repository)
+            return ELSEWHERE if variants else badge(homework, repository)
         if kind == "number" and (number := _number(homework, name, variants, text[: match.start()].count("$") % 2 == 1)) is not None:
             return number
         if kind == "header" and name in homework.questions:

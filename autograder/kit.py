@@ -749,34 +749,35 @@ def describe_figure(figure: Any) -> str:
     bars = {bar.ax for axis in figure.axes for image in axis.images if (bar := image.colorbar) is not None}
     panels = [words for axis in figure.axes if axis not in bars and (words := _describe_axis(axis))]
     told = panels[:12] + ([f"And {len(panels) - 12} panels more."] if len(panels) > 12 else [])
-    return " ".join(["Figure." if not title else f"Figure: {title}.", *told])
+    return "\n".join(["Figure." if not title else f"Figure: {title}.", *told])
 
 
 def _describe_axis(axis: Any) -> str:
-    parts = []
-    if axis.get_xlabel() or axis.get_ylabel():
-        parts.append(f"{axis.get_ylabel() or 'values'} over {axis.get_xlabel() or 'index'}")
+    x, y = axis.get_xlabel(), axis.get_ylabel()
+    parts = [f"{y} over {x}" if x and y else x or y] if x or y else []
     for line in axis.lines:
         xs, ys = (np.ravel(np.asarray(values, dtype=float)) for values in line.get_data())
         if not line.get_label().startswith("_") and len(ys):
-            where = f" for x from {_short(xs[0])} to {_short(xs[-1])}" if len(ys) > 1 else f" at x = {_short(xs[0])}"
-            parts.append(f"{line.get_label()} ({_line_style(line)}) goes from {_short(ys[0])} to {_short(ys[-1])}{where}")
-    for points in axis.collections:
-        if not str(points.get_label()).startswith("_"):
-            parts.append(f"{points.get_label()} ({len(points.get_offsets())} points)")
+            where = f" for x from {_rough(xs[0])} to {_rough(xs[-1])}" if len(ys) > 1 else f" at x = {_rough(xs[0])}"
+            path = f"is at {_rough(ys[0])}" if np.ptp(ys) == 0 else f"goes from {_rough(ys[0])} to {_rough(ys[-1])}"
+            parts.append(f"{line.get_label()} ({_line_style(line)}) {path}{where}")
+    parts += [f"{dots.get_label()} ({len(dots.get_offsets())} points)" for dots in axis.collections if not str(dots.get_label()).startswith("_")]
     for bars in axis.containers:
-        heights = [bar.get_height() for bar in bars.patches] if hasattr(bars, "patches") else []
+        heights = [bar.get_height() for bar in getattr(bars, "patches", ())]
         name = "bars" if str(bars.get_label()).startswith("_") else f"bars, {bars.get_label()}"
-        parts += [f"{name}: {', '.join(map(_short, heights[:20]))}"] if heights else []
+        parts += [f"{name}: {', '.join(map(_rough, heights[:20]))}"] if heights else []
     for image in axis.images:
-        values = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
+        values: np.ndarray = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
         if values.ndim == 2 and np.isfinite(values).any():
-            named = f", {image.colorbar.ax.get_ylabel() or image.colorbar.ax.get_xlabel()}" if image.colorbar is not None else ""
             rows, columns = values.shape
-            parts.append(f"map of {rows} rows and {columns} columns{named}, from {_short(np.nanmin(values))} to {_short(np.nanmax(values))}")
+            parts.append(f"map of {rows} rows and {columns} columns, from {_rough(np.nanmin(values))} to {_rough(np.nanmax(values))}")
             parts += _brightest(axis, values) if max(values.shape) <= 12 else []
     title = axis.get_title()
     return f"{title}: {'; '.join(parts)}." if title and parts else f"{title or '; '.join(parts)}." if title or parts else ""
+
+
+def _rough(number: Any) -> str:
+    return f"{float(number):.3g}"
 
 
 def _line_style(line: Any) -> str:
@@ -790,8 +791,11 @@ def _brightest(axis: Any, values: np.ndarray) -> list[str]:
     rows, columns = ([label.get_text() for label in labels] for labels in (axis.get_yticklabels(), axis.get_xticklabels()))
     if len(rows) != values.shape[0] or len(columns) != values.shape[1] or not any(rows) or not any(columns):
         return []
-    best = [int(np.nanargmax(row)) if np.isfinite(row).any() else 0 for row in values]
-    return [f"{row} is largest at {columns[at]} ({_short(line[at])})" for row, at, line in zip(rows, best, values, strict=True)]
+    told = []
+    for row, line in zip(rows, np.nan_to_num(values), strict=True):
+        at = int(line.argmax())
+        told.append(f"{row} is alike everywhere" if np.ptp(line) < 1e-9 else f"{row} is largest at {columns[at]} ({_rough(line[at])})")
+    return told
 
 
 def show_attention(

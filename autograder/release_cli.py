@@ -22,7 +22,7 @@ def word(context: click.Context, parameter: click.Parameter, value: str) -> str:
 @click.command("release")
 @click.argument("names", metavar="[HOMEWORK]...", nargs=-1)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=f"{release.FOLDER}.zip", show_default=True, help="The zip.")
-@click.option("--variants", metavar="WORD", default="", callback=word, help="Give each student numbers of their own, drawn from WORD and the student's id.")
+@click.option("--variants", metavar="WORD", default="", callback=word, help="Numbers of their own for all students, drawn from WORD and their ids.")
 @click.option("--root", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", help="The checkout; default: this folder.")
 def release_command(names: tuple[str, ...], output: Path, variants: str, root: Path) -> None:
     """Writes the archive for students: notebooks, data, environment, README; refuses if anything of an answer is in it."""

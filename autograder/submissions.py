@@ -91,7 +91,9 @@ def find(paths: Iterable[Path]) -> Found:
             if file.is_symlink() or not file.is_file():
                 ignored.append(f"{relative} (not an ordinary file)")
             elif file.stat().st_size > MAX_ZIP_BYTES:
-                submissions.append(Submission(flat_name(relative), problem=f"{relative.name} is {file.stat().st_size / 1e6:.0f} MB, too large to read."))
+                submissions.append(
+                    Submission(flat_name(relative), problem=f"{relative.name} is {file.stat().st_size / 1e6:.0f} MB, too large to read.")
+                )
             elif file.suffix.lower() == ".zip":
                 submissions += _from_zip(relative, file.read_bytes(), ignored)
             else:

@@ -49,10 +49,11 @@ def whose(homework: Homework, word: str, students: Sequence[str], recorded: Mapp
     named, said = ", ".join(question.id for question in asked), student_key(recorded.get("id", ""))
     if not word or not asked:
         told = f"This notebook gives its student numbers of their own, but grading ran without --variants {recorded.get('word', '')}: "
-        notes = (f"{told}{named} are judged by the numbers that everybody has.",) if recorded and asked else ()
-        return Whose({question.id: question.usual_numbers() for question in asked}, notes)
+        usual = {question.id: question.usual_numbers() for question in asked}
+        return Whose(usual, (f"{told}{named} are judged by the numbers that everybody has.",) if recorded and asked else ())
     listed = [student_key(one) for one in students]
-    notes, problem = [], ""
+    notes: list[str] = []
+    problem = ""
     if not recorded:
         notes.append("This is not the notebook that this course gave out: it draws no numbers of its student's own.")
     elif recorded.get("word") != word:

@@ -296,9 +296,9 @@ def plot_lengths(lengths=(5, 10, 20, 40, 80, 160)):
             [model(document[:n][torch.randperm(n)]) for n in lengths]
         )
     _, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
-    for number, colour in enumerate(("#1f78b4", "#d95f02")):
+    for number, (colour, style) in enumerate((("#1f78b4", "o-"), ("#d95f02", "s--"))):
         axis.plot(
-            lengths, logits[:, number], "o-", color=colour, label=f"class {number}"
+            lengths, logits[:, number], style, color=colour, label=f"class {number}"
         )
         axis.plot(
             lengths,

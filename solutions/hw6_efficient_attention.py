@@ -132,7 +132,13 @@ try:
         places_61[::2], x_61[::2], 0.4, color="#56B4E9", label="input, odd place"
     )
     axis_61.bar(
-        places_61[1::2], x_61[1::2], 0.4, color="#E69F00", label="input, even place"
+        places_61[1::2],
+        x_61[1::2],
+        0.4,
+        color="#E69F00",
+        hatch="//",
+        edgecolor="white",
+        label="input, even place",
     )
     axis_61.plot(places_61, states_61, "ko-", label="state h")
     axis_61.axhline(0, color="grey", lw=0.8)
@@ -866,8 +872,8 @@ if lambda_range is not None:
     show_figure()
 
 # %% [markdown]
-# **What do you see?** All factors fall as λ grows, those of small singular values first. Between the grey band's ends every blue
-# line is above the upper dotted line (0.8) and every orange one below the lower (0.5).
+# **What do you see?** All factors fall as λ grows, those of small singular values first. Between the grey band's ends every solid
+# line is above the upper dotted line (0.8) and every dashed one below the lower (0.5).
 
 # %% tags=["record"]
 record("6.7c")

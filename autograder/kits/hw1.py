@@ -64,7 +64,7 @@ def show_lines(*panels: Mapping[str, Any]) -> None:
             style = (MARKERS if label in panel.get("points", ()) else STYLES)[number % 4]
             axis.plot(xs, ys, style, color=COLOURS[number % 4], lw=2, ms=6, label=label)
         if "level" in panel:
-            axis.axhline(panel["level"][1], color="#999999", lw=1, label=panel["level"][0])
+            axis.axhline(panel["level"][1], ls=":", color="#666666", lw=1.5, label=panel["level"][0])
         axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
         for name in panel.get("log", ""):
             getattr(axis, f"set_{name}scale")("log")
