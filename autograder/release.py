@@ -1,7 +1,8 @@
 """The archive that students get, and the search that keeps answers out of it.
 
 :func:`student_files` collects what belongs into it; :func:`leaks` looks through it for everything that a student must not
-have: lines of solutions, of declarations and of oracles, rubrics and explanations, pieces of the reference's checkpoints.
+have: lines of solutions, of declarations and of oracles, rubrics and explanations, pieces of the reference's checkpoints and of
+hidden data.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def leaks(files: Mapping[str, bytes], root: Path, homeworks: Iterable[Homework])
         found += [f"{name} holds a line of {where}: {secret!r}" for name in texts if secret in lines[name]]
     for secret, where in secret_phrases(declared).items():
         found += [f"{name} holds {where}: {secret!r}" for name in texts if secret in folded[name]]
-    for path in sorted((root / "solutions").glob("*.pt")):
+    hidden = (Path(kit.__file__).parent / "data").glob("*hidden*")
+    for path in [*sorted((root / "solutions").glob("*.pt")), *sorted(hidden)]:
         pieces = _pieces(path.read_bytes())
         found += [f"{name} holds a piece of {path.name}" for name, data in files.items() if any(piece in data for piece in pieces)]
     return found

@@ -23,14 +23,13 @@ from autograder.logs import LogError
 from autograder.submissions import Submission, read_notebook, recognise, written_answers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-OPTIONS = (
+OPTIONS = (  # scripts are forbidden by the page itself: Chromium cannot print with scripts switched off
     "--headless",
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-extensions",
     "--no-pdf-header-footer",
-    "--blink-settings=scriptEnabled=false",
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
 SECONDS = 120  # for one page; a second is usual

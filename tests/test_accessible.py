@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -21,16 +23,16 @@ PAGES = [ROOT / "README.md", ROOT / "autograder" / "bundled" / "README.students.
 STYLE = re.compile(r"([^;:]+?) \(([a-z ]+)\) (?:goes from|is at) ")
 
 
-def markdown() -> dict[str, str]:
-    texts = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
-    for homework in homeworks().values():
-        for cell in build_notebook(homework, source_path(ROOT, homework), repository="https://example.org/x").cells:
-            if cell.cell_type == "markdown":
-                texts[f"{homework.id}, {cell.id}"] = cell.source
-    return {name: re.sub(r"^```.*?^```|`[^`\n]*`", "code", text, flags=re.DOTALL | re.MULTILINE) for name, text in texts.items()}
-
-
-MARKDOWN = markdown()
+def markdown(source: Path | str) -> Iterator[tuple[str, str]]:
+    """The Markdown texts of a page or of a homework's notebook, each with its place, code left out."""
+    if isinstance(source, Path):
+        texts = [(source.name, source.read_text(encoding="utf-8"))]
+    else:
+        homework = homeworks()[source]
+        cells = build_notebook(homework, source_path(ROOT, homework), repository="https://example.org/x").cells
+        texts = [(f"{source}, {cell.id}", cell.source) for cell in cells if cell.cell_type == "markdown"]
+    for place, text in texts:
+        yield place, re.sub(r"^```.*?^```|`[^`\n]*`", "code", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def figures(name: str) -> list[tuple[int, dict]]:
@@ -113,12 +115,12 @@ def test_feedback_pages_keep_the_words_of_a_figure_and_nothing_else_of_its_metad
     assert all('alt="Figure drawn by cell 1"' in one for one in found[1:])
 
 
-@pytest.mark.parametrize("name", list(MARKDOWN))
-def test_images_have_words_and_tables_have_headers(name: str):
-    text = MARKDOWN[name]
-    for alt, _ in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", text):
-        assert len(alt) > 5, f"{name}: an image without words"
-    assert not re.search(r"<img(?![^>]*\balt=)", text), name
-    for head in re.findall(r"^(\|.*\|)[ \t]*\n\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*$", text, flags=re.MULTILINE):
-        cells = [cell.strip() for cell in head.strip().strip("|").split("|")]
-        assert all(cells), f"{name}: a table's column has no header: {head}"
+@pytest.mark.parametrize("source", [*PAGES, *homeworks()], ids=lambda source: getattr(source, "name", source))
+def test_images_have_words_and_tables_have_headers(source: Path | str):
+    for name, text in markdown(source):
+        for alt, _ in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", text):
+            assert len(alt) > 5, f"{name}: an image without words"
+        assert not re.search(r"<img(?![^>]*\balt=)", text), name
+        for head in re.findall(r"^(\|.*\|)[ \t]*\n\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*$", text, flags=re.MULTILINE):
+            cells = [cell.strip() for cell in head.strip().strip("|").split("|")]
+            assert all(cells), f"{name}: a table's column has no header: {head}"

@@ -137,8 +137,12 @@ def test_a_rubric_in_the_kits_own_json_is_found_though_the_json_is_cut_into_line
     assert any("the rubric of 3.7" in line for line in release.leaks({"hw3.ipynb": text}, ROOT, [homework]))
 
 
-@pytest.mark.parametrize("checkpoint", sorted((ROOT / "solutions").glob("*.pt")), ids=lambda path: path.stem)
-def test_a_piece_of_a_checkpoint_is_found_wherever_it_is_hidden(checkpoint: Path, files: dict[str, bytes]):
+BINARY = [*sorted((ROOT / "solutions").glob("*.pt")), *sorted((ROOT / "autograder" / "data").glob("*hidden*"))]
+
+
+@pytest.mark.parametrize("checkpoint", BINARY, ids=lambda path: path.stem)
+def test_a_piece_of_a_checkpoint_or_of_hidden_images_is_found_wherever_it_is(checkpoint: Path):
+    assert len(BINARY) == 3
     data = checkpoint.read_bytes()
     part = data[len(data) // 3 : len(data) // 3 + len(data) // 20]
     name = "attention-homeworks/notebooks/data/extra.npz"
