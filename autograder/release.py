@@ -137,7 +137,7 @@ def _tells(line: str) -> bool:
 def secret_lines(root: Path, homeworks: Iterable[Homework]) -> dict[str, str]:
     """Line → where it stands: solutions, declarations and oracles, without what students are meant to see."""
     package = Path(kit.__file__).parent
-    public = {line.strip() for path in [Path(kit.__file__), *(package / "kits").glob("*.py")] for line in _lines(path)}
+    public = {line.strip() for path in [Path(kit.__file__), package / "handin.py", *(package / "kits").glob("*.py")] for line in _lines(path)}
     found: dict[str, str] = {}
     for homework in homeworks:
         path = build.source_path(root, homework)

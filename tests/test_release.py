@@ -95,7 +95,7 @@ def test_no_line_of_any_solution_is_in_it_that_students_are_not_shown(files: dic
     """The same search by another way: through the build's own regions and the notebooks' cells."""
     cells = [cell for name, data in files.items() if name.endswith(".ipynb") for cell in json.loads(data)["cells"]]
     handed_out = {line.strip() for cell in cells for line in "".join(cell["source"]).split("\n")}
-    kits = [ROOT / "autograder" / "kit.py", *(ROOT / "autograder" / "kits").glob("*.py")]
+    kits = [ROOT / "autograder" / "kit.py", ROOT / "autograder" / "handin.py", *(ROOT / "autograder" / "kits").glob("*.py")]
     given = {line.strip() for path in kits for line in path.read_text().split("\n")}
     solved: dict[str, str] = {}
     for homework in ALL:
