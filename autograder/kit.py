@@ -452,6 +452,8 @@ class Log:
             except (OSError, ValueError, TypeError, KeyError):
                 continue
             if of == self.homework["id"]:
+                if isinstance(who := document.get("student"), dict):
+                    self.student = {"id": student_key(who.get("id")), "word": str(who.get("word", ""))[:40]}
                 for question in self.questions.values():
                     mine = {spec["name"]: entries[spec["name"]] for spec in question["entries"] if isinstance(entries.get(spec["name"]), dict)}
                     if mine and isinstance(answers.get(question["id"]), dict):

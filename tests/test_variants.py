@@ -76,6 +76,7 @@ def test_the_notebook_shows_the_numbers_by_which_the_grader_judges(tmp_path: Pat
     for name, number in drawn("e123").items():
         assert f"`{name}` = {number:,}" in shown
     assert json.loads((tmp_path / kit.LOG_NAME).read_text())["student"] == {"id": "e123", "word": WORD}
+    assert kit.Log(HW1.describe(), tmp_path, {}).student["id"] == "e123", "kept when the kernel starts anew"
     log.my_numbers(None, WORD)
     assert "Replace None by your student id" in capsys.readouterr().out
 
