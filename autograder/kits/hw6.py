@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, decode, encode, probe, visible_check
+from autograder.kit import Trial, decode, encode, probe, show_figure, visible_check
 
 MOST_GROWTH = 2.6  # of the work when the length doubles: linear gives 2, quadratic tends to 4
 UNBOUNDED = 100.0  # 6.3: a weight of this size counts as out of bounds
@@ -438,7 +438,7 @@ def show_power_laws(
     """
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels) + 0.8, 3.7), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels) + 0.8, 3.7), squeeze=False, layout="constrained")
     styles = (("#D55E00", "o-"), ("#0072B2", "s--"), ("#000000", "^:"), ("#009E73", "v-."))
     for axis, (title, curves), ylabel in zip(axes[0], panels.items(), ylabels, strict=True):
         for (colour, style), (label, (x, y)) in zip(styles, curves.items(), strict=False):
@@ -450,7 +450,7 @@ def show_power_laws(
         axis.set_xticks([], minor=True)
         axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
         axis.legend(fontsize=8)
-    plt.show()
+    show_figure(figure)
 
 
 @visible_check("6.8")
