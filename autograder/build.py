@@ -25,16 +25,16 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import kit
+from autograder import handin, kit
+from autograder.handin import BLANK_ANSWER
 from autograder.homework import Choice, Homework, homeworks
 
 KIT_FILE = "homework_kit.py"
 BEGIN = re.compile(r"^(?P<indent>\s*)(?:#|<!--) BEGIN SOLUTION (?P<label>[\w.]+(?: [\w-]+)?)\s*(?:-->)?\s*$")
 END = re.compile(r"^\s*(?:#|<!--) END SOLUTION\s*(?:-->)?\s*$")
 MARKER = re.compile(r"(BEGIN|END) SOLUTION|# STUB:")
+PACKAGE_IMPORT = re.compile(r"^from autograder\.(?:handin|kits?(?:\.\w+)?) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
 SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")  # a cell's first line; survives any front end
-ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
-BLANK_ANSWER = "*Write your answer here.*"
 
 
 class BuildError(ValueError):
@@ -294,7 +294,7 @@ def _cell_metadata(text: str, tags: list[str], where: str) -> dict[str, Any]:
 def kit_source(homework: Homework) -> str:
     """The whole ``homework_kit.py`` of one homework: kit, public part, description."""
     folder = Path(kit.__file__).parent
-    parts = [Path(kit.__file__).read_text(encoding="utf-8")]
+    parts = [PACKAGE_IMPORT.sub("", Path(kit.__file__).read_text(encoding="utf-8")), _inlined(Path(handin.__file__))]
     public = folder / "kits" / f"{homework.id}.py"
     if public.is_file():
         text = public.read_text(encoding="utf-8")
@@ -309,7 +309,7 @@ def kit_source(homework: Homework) -> str:
 def _inlined(path: Path) -> str:
     """A public part as it follows the kit in one file: without the imports of what precedes it."""
     text = path.read_text(encoding="utf-8").replace("from __future__ import annotations\n", "")
-    text = re.sub(r"^from autograder\.kits?(?:\.\w+)? import (?:\([^)]*\)|[^\n(]*)\n", "", text, flags=re.MULTILINE)
+    text = PACKAGE_IMPORT.sub("", text)
     if re.search(r"^\s*(?:from|import) autograder", text, flags=re.MULTILINE):
         raise BuildError(f"{path}: may import nothing of autograder but names from autograder.kit and autograder.kits")
     return f"# --- {path.stem} {'-' * (114 - len(path.stem))}\n\n{text.strip()}"

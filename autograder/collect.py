@@ -77,6 +77,8 @@ class Collected:
             if trouble or PurePosixPath(base).suffix.lower() not in WANTED:
                 self.left.append(f"{submission}: {path} ({trouble or 'not a notebook, log or checkpoint'})")
                 continue
+            if own.get(base) == content:
+                continue  # the same file beside the zip and in it
             stem, suffix, number = PurePosixPath(base).stem, PurePosixPath(base).suffix, 2
             while base in own:
                 base, number = f"{stem} ({number}){suffix}", number + 1

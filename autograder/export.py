@@ -11,7 +11,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import kit
-from autograder.build import ANSWER, BuildError, build_notebook, header, repository_address, source_path
+from autograder.build import BuildError, build_notebook, header, repository_address, source_path
+from autograder.handin import ANSWER
 from autograder.homework import Homework
 
 QUOTES = ('"""', "'''")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from nbformat import NotebookNode
 
-from autograder import kit
+from autograder import handin, kit
 from autograder.build import kit_source
-from autograder.evidence import plain
+from autograder.evidence import plain, recorded_evidence
 from autograder.execute import Execution, Kernels, Limits, execute, skip_reason
 from autograder.homework import Answer, Array, Case, Challenge, Check, Choice, Homework, Question, Right, Wrong, homeworks
 from autograder.librarycalls import LibraryCall, find_library_calls
@@ -189,6 +189,11 @@ def grade_submission(submission: Submission, settings: Settings, kernels: Kernel
     results = tuple(
         judge_question(question, run, claims, drawn, notebook is None, answers.get(question.id, "")) for question in homework.questions.values()
     )
+    digests = None if notebook is None else {handin.cell_digest(cell.source) for cell in notebook.cells if cell.cell_type == "code"}
+    for number, one in enumerate(results):
+        if one.source == "log" and (told := claims.stale(one.id, digests)):
+            notes.append(told)
+            results = (*results[:number], dataclasses.replace(one, notes=(*one.notes, told)), *results[number + 1 :])
     if notebook is not None:
         results = _with_library_calls(results, homework, notebook, settings, notes)
     trouble = bool(execution and execution.events) or notebook is None
@@ -225,7 +230,7 @@ def _with_calls(result: QuestionResult, calls: Sequence[LibraryCall], settings: 
             dataclasses.replace(check, state="failed", points=0.0, feedback=f"{told[0]} {check.feedback}".strip()) if check.points else check
             for check in checks
         )
-    return dataclasses.replace(result, checks=checks, notes=told)
+    return dataclasses.replace(result, checks=checks, notes=(*result.notes, *told))
 
 
 def _checkpoints(submission: Submission, homework: Homework, notes: list[str]) -> dict[str, bytes]:
@@ -348,5 +353,7 @@ def _judge(question: Question, check: Check, found: Mapping[str, tuple[str, LogE
     if not isinstance(verdict, Wrong):
         raise TypeError(f"{question.id}, {check.name!r}: a check returns None, Right or Wrong, not {type(verdict).__name__}")
     judged = result("partly" if verdict.earned > 0 else "failed", verdict.feedback, verdict.earned)
-    shown = plain(verdict.evidence) if verdict.evidence else None
+    recorded = {name: answer[name] for name in arrays}
+    evidence = verdict.evidence or (recorded_evidence(recorded) if recorded else None)
+    shown = plain(evidence) if evidence else None
     return dataclasses.replace(judged, measured=verdict.measured, evidence=shown)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograder import kit
-from autograder.evidence import case_evidence
+from autograder.evidence import Picture, case_evidence
 
 Oracle = Callable[..., Any]
 DIFFICULTIES = ("easy", "medium", "hard", "challenge")
@@ -114,6 +114,7 @@ class Challenge:
         mistakes: what to say → what that mistake would give on a case; named in feedback where the answer equals it.
         examples: draws the public inputs of the notebook; the first ``3`` of ``cases`` under a public seed if left out.
         rtol, atol: tolerance against the oracle; COVERAGE.md gives the reason for the defaults (float32 answers).
+        picture: draws what came out of a case, where that says it better than numbers; see :mod:`autograder.evidence`.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Challenge:
     examples: Callable[[np.random.Generator], Iterable[Case]] | None = None
     rtol: float = 1e-4
     atol: float = 1e-6
+    picture: Picture | None = None
     kind = "challenge"
 
     def drawn(self, rng: np.random.Generator) -> list[Case]:
@@ -368,7 +370,7 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
         }
         response = trial.result if isinstance(trial.result, dict) and "result" in trial.result else {"result": trial.result}
         if problem := kit.judge_example(challenge.name, example, response):
-            return Wrong(problem, evidence=case_evidence(trial, expected=expected, found=response["result"]))
+            return Wrong(problem, evidence=case_evidence(trial, expected=expected, found=response["result"], picture=challenge.picture))
     return None
 
 
@@ -381,6 +383,11 @@ def not_run(name: str, trial: kit.Trial) -> Wrong | None:
         "stopped": f"`{name}` was stopped on {trial.note}: it did not return in time, or it ended the kernel.",
     }
     return Wrong(told.get(trial.status, f"`{name}` was never run on {trial.note}."), evidence=case_evidence(trial, found=None))
+
+
+def wrong_on(trial: kit.Trial, problem: str | None, picture: Picture | None = None) -> Wrong | None:
+    """A failed check with these words, the trial that shows it and what came out there, or a passed one."""
+    return Wrong(problem, evidence=case_evidence(trial, found=trial.output, picture=picture)) if problem else None
 
 
 class Homework:

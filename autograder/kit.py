@@ -10,6 +10,7 @@ see ``docs/formats.md``.
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import html
 import json
@@ -26,10 +27,26 @@ from typing import Any
 
 import numpy as np
 
-KIT_VERSION = "1.0"
+from autograder.handin import (
+    SavedNotebook,
+    cells_that_ran,
+    file_digest,
+    find_notebook,
+    in_colab,
+    sources_behind,
+    write_whole,
+    written_answers,
+    zip_bytes,
+)
+
+KIT_VERSION = "1.1"
 LOG_SCHEMA = "attention-homeworks/log/1"
 CHALLENGES_SCHEMA = "attention-homeworks/challenges/1"
 LOG_NAME = "submission_log.json"
+STALE = {
+    "changed": "changed after it was recorded",
+    "edited": "edited in the notebook after it was recorded",
+}
 MAX_ELEMENTS = 200_000  # of one recorded array: the largest honest one (a batch of image patches) has 20,000
 RUN_KINDS = ("challenge", "checkpoint")  # entries that are run on inputs; the others are recorded as they stand
 DTYPES = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64"))
@@ -356,9 +373,9 @@ def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
 def call(function: Any, case: Mapping[str, Any]) -> Any:
     """Calls the student's function on ``args`` and ``kwargs``; notes where it changed its inputs in place."""
     args, kwargs = decode(case.get("args", [])), decode({"fields": case.get("kwargs", {})})
+    before = encode([list(args), kwargs])  # not the case itself: its numbers may stand there with fewer digits than a float32 has
     result = encode(function(*args, **kwargs))
-    changed = encode(list(args)) != _plain(case.get("args", [])) or encode(kwargs)["fields"] != _plain(case.get("kwargs", {}))
-    return {"fields": {"result": result, "changed_inputs": changed}}
+    return {"fields": {"result": result, "changed_inputs": encode([list(args), kwargs]) != before}}
 
 
 def _plain(value: Any) -> Any:
@@ -385,6 +402,7 @@ class Log:
         self.path = Path(folder).resolve() / LOG_NAME
         self.namespace = namespace if namespace is not None else sys.modules["__main__"].__dict__
         self.entries: dict[str, dict[str, Any]] = {}
+        self.answers: dict[str, dict[str, Any]] = {}  # question → when it was recorded, from which cells and files, whether it is stale
         self.cases: dict[str, list[dict[str, Any]]] = homework.get("examples", {})
         self.challenged = "public"
         challenges = self.path.with_name("challenges.json")
@@ -392,11 +410,43 @@ class Log:
             hidden = json.loads(challenges.read_text(encoding="utf-8"))
             if hidden.get("homework") == homework["id"]:
                 self.cases, self.challenged = hidden["cases"], hidden["id"]
+        if self.challenged == "public":
+            with contextlib.suppress(OSError):
+                self._take_over()
+
+    def _take_over(self) -> None:
+        """Keeps what an earlier kernel recorded; another homework's log in this folder gets a name of its own."""
+        own = self.path.with_name(f"{self.homework['id']}_recorded.json")
+        for path in (self.path, own):
+            try:
+                document = json.loads(path.read_text(encoding="utf-8"))
+                of, entries, answers = document["homework"], document["entries"], document.get("answers", {})
+                if document["schema"] != LOG_SCHEMA or not isinstance(entries, dict) or not isinstance(answers, dict):
+                    continue
+            except (OSError, ValueError, TypeError, KeyError):
+                continue
+            if of == self.homework["id"]:
+                for question in self.questions.values():
+                    mine = {spec["name"]: entries[spec["name"]] for spec in question["entries"] if isinstance(entries.get(spec["name"]), dict)}
+                    if mine and isinstance(answers.get(question["id"]), dict):
+                        self.entries |= mine
+                        self.answers[question["id"]] = answers[question["id"]] | {"earlier": True}
+                return
+            if path == self.path and re.fullmatch(r"hw\d{1,2}", str(of)):
+                os.replace(path, path.with_name(f"{of}_recorded.json"))
 
     def record(self, question: str) -> None:
         """Puts the present answers to one question into the log and says what was recorded."""
         lines: list[tuple[bool | None, str]] = []
-        for spec in self._entries(question):
+        specs = self._entries(question)
+        if self.answers.get(question, {}).get("earlier") and not any(spec["name"] in self.namespace for spec in specs):
+            lines.append((None, f"What was recorded at {_clock(self.answers[question].get('recorded'))} stays in the log."))
+            lines += _open_lines((spec["name"], "missing") for spec in specs)
+            Feedback(f"{question} is not recorded anew", lines).show()
+            return
+        files = {spec["file"]: file_digest(self.path.with_name(spec["file"])) for spec in specs if "file" in spec}
+        self.answers[question] = {"recorded": _now(), "sources": self._sources(question)} | ({"files": files} if files else {})
+        for spec in specs:
             entry = {"question": question, "kind": spec["kind"]}
             self.entries[spec["name"]] = entry
             try:
@@ -407,7 +457,7 @@ class Log:
                 self.write()
             if entry["status"] not in ("missing", "unanswered"):
                 lines.append(_recorded_line(spec, entry))
-        lines += _open_lines((spec["name"], self.entries[spec["name"]]["status"]) for spec in self._entries(question))
+        lines += _open_lines((spec["name"], self.entries[spec["name"]]["status"]) for spec in specs)
         Feedback(f"{question} recorded" if any(state for state, _ in lines) else f"{question} is not recorded yet", lines).show()
 
     def record_missing(self) -> None:
@@ -458,19 +508,68 @@ class Log:
             except (Exception, SystemExit) as error:
                 responses[case["id"]] = {"status": "error", "error": _explain(error)}
 
-    def write(self) -> None:
-        """Writes the log beside the notebook, whole or not at all."""
+    def _sources(self, question: str) -> list[str]:
+        return sources_behind([spec["name"] for spec in self._entries(question)], cells_that_ran())
+
+    def _state(self, question: str) -> str:
+        """How far a question is recorded: ``recorded``, ``partly recorded``, ``not recorded``, or ``written`` if nothing is to record."""
+        states = [self.entries.get(spec["name"], {}).get("status", "missing") for spec in self._entries(question)]
+        if not states:
+            return "written"
+        return "recorded" if set(states) == {"ok"} else "partly recorded" if "ok" in states else "not recorded"
+
+    def _changed(self, question: str) -> bool:
+        """Whether the answer in this kernel is another one than what was recorded; what is not there cannot differ."""
+        told = self.answers.get(question, {})
+        ran, everything = False, True
+        for spec in self._entries(question):
+            entry = self.entries.get(spec["name"], {})
+            if entry.get("status") != "ok":
+                continue
+            if "file" in spec and told.get("files", {}).get(spec["file"]) != file_digest(self.path.with_name(spec["file"])):
+                return True
+            if spec["name"] not in self.namespace:
+                everything = False
+            elif spec["kind"] in RUN_KINDS:
+                ran = True
+            else:
+                present: dict[str, Any] = {}
+                self._collect(spec, present)
+                if present.get("value") != entry.get("value"):
+                    return True
+        sources = self._sources(question)
+        if ran and sources and set(sources) != set(told.get("sources", [])):
+            return True
+        if sources and not ran and everything:
+            told["sources"] = sources  # the same values from cells that ran again, such as after a change of a comment
+        return False
+
+    def _edited(self, question: str, notebook: SavedNotebook, digests: set[str]) -> str:
+        """Whether cells that gave the recorded answer are not in the notebook: ``edited``, ``unsaved`` or empty."""
+        told = self.answers.get(question, {})
+        if self._state(question) not in ("recorded", "partly recorded") or set(told.get("sources", [])) <= digests:
+            return ""
+        recorded = told.get("recorded", "")
+        return "edited" if notebook.saved is None or _stamp(notebook.saved) > recorded else "unsaved"
+
+    def write(self, stale: Mapping[str, str] | None = None) -> None:
+        """Writes the log beside the notebook, whole or not at all. ``stale`` adds to what this kernel knows of changed answers."""
+        for question, told in self.answers.items():
+            told.pop("stale", None)
+            if self._changed(question):
+                told["stale"] = "changed"
+            elif (stale or {}).get(question) in STALE:
+                told["stale"] = (stale or {})[question]
         document = {
             "schema": LOG_SCHEMA,
             "kit": KIT_VERSION,
             "homework": self.homework["id"],
             "challenges": self.challenged,
-            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "written": max((told.get("recorded", "") for told in self.answers.values()), default="") or _now(),
             "entries": self.entries,
+            "answers": self.answers,
         }
-        draft = self.path.with_name(f".{LOG_NAME}.{os.getpid()}")
-        draft.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
-        os.replace(draft, self.path)
+        write_whole(self.path, json.dumps(document, allow_nan=False).encode())
 
     def check(self, question: str) -> None:
         """Tries the answer on public examples and shows what is fine and what to look at."""
@@ -500,46 +599,134 @@ class Log:
         Feedback(f"Check {question}", lines + _open_lines(open_entries)).show()
 
     def finish(self) -> None:
-        """Writes the log and shows what is recorded, what is missing and what to hand in."""
-        self.write()
-        rows, recorded, missing = [], 0, []
-        for question in self.questions.values():
-            entries = [self.entries.get(spec["name"], {"status": "missing"}) for spec in question["entries"]]
-            done = bool(entries) and all(entry["status"] == "ok" for entry in entries)
-            some = any(entry["status"] == "ok" for entry in entries)
-            state = "recorded" if done else "partly recorded" if some else "not recorded"
-            points = f"{question['points']:g}" + (" extra" if question.get("extra") else "")
-            written = f"{question['written']:g} written" if question.get("written") else ""
-            if not entries:
-                state = "written"
-            recorded += done
-            if entries and not done and not question.get("extra"):
-                missing.append(question["id"])
-            rows.append((question["id"], question["title"], points, written, {"recorded": "✓ "}.get(state, "· ") + state))
-        summary = f"{self.path.name} written: {recorded} of {len(rows)} questions recorded."
-        advice = (
-            f"Missing or incomplete: {', '.join(missing)}. Answer them, run their record cells and then this cell again."
-            if missing
-            else "Nothing is missing among the questions that count."
-        )
-        files = [self._notebook_name(), LOG_NAME, *self._checkpoints()]
-        hand_in = f"Save the notebook, then hand in {len(files)} files: {', '.join(files[:-1])} and {files[-1]} (from {self.path.parent})."
-        words = "Written answers are read from the notebook's Answer cells: read them once more before you save."
-        text = "\n".join([summary, *("  ".join(row) for row in rows), advice, hand_in, words])
+        """Writes the log, puts what is to be handed in into one zip, and says what is recorded, missing or out of date."""
+        self.write()  # before the notebook is compared: what ran again with the same values gets its new cells
+        notebook = None
+        if self.challenged == "public":
+            given = (os.environ.get("JPY_SESSION_NAME"), self.namespace.get("__vsc_ipynb_file__"))
+            notebook = find_notebook(self.path.parent, self.homework, cells_that_ran(), given)
+        digests = notebook.digests() if notebook else set()
+        stale = {question: self._edited(question, notebook, digests) for question in self.questions} if notebook else {}
+        self.write(stale)
+        stale |= {question: told["stale"] for question, told in self.answers.items() if "stale" in told}
+        words = {question: len(text.split()) for question, text in written_answers(notebook.cells).items()} if notebook else None
+        rows = [self._row(question, stale.get(question["id"], ""), words) for question in self.questions.values()]
+        recorded = sum(self._state(question) == "recorded" for question in self.questions)
+        asked = sum(bool(question["entries"]) for question in self.questions.values())
+        lines = self._to_do(stale, words, notebook)
+        lines.append((None, self._points(words)))
+        if self.challenged == "public":
+            lines += self._zip(notebook)
+        Feedback(f"{self.homework['id']}: {recorded} of {asked} questions recorded in {self.path.name}", lines).show()
         body = "".join("<tr>" + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) + "</tr>" for row in rows)
-        heads = "".join(f'<th scope="col" style="text-align:left">{name}</th>' for name in ("", "question", "points", "", "state"))
+        heads = "".join(f'<th scope="col" style="text-align:left">{name}</th>' for name in ("number", "question", "points", "written", "state"))
         table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-        _display(text, f"<b>{html.escape(summary)}</b>{table}<p>{advice}</p><p>{_inline(hand_in)}<br>{words}</p>")
+        _display("\n".join("  ".join(cell for cell in row if cell) for row in rows), table)
 
-    def _checkpoints(self) -> list[str]:
-        specs = [spec for question in self.questions.values() for spec in question["entries"] if "file" in spec]
-        return [spec["file"] + ("" if self.path.with_name(spec["file"]).is_file() else " (not there yet)") for spec in specs]
+    def _row(self, question: Mapping[str, Any], stale: str, words: Mapping[str, int] | None) -> tuple[str, ...]:
+        points = (f"{question['points']:g}" + (" extra" if question.get("extra") else "")) if question["entries"] else ""
+        written = f"{question['written']:g}" if question.get("written") else ""
+        state = self._state(question["id"])
+        told = [] if state == "written" else [{"recorded": "✓ "}.get(state, "· ") + state]
+        if stale in STALE:
+            told = [f"✗ {STALE[stale]}"]
+        elif told and self.answers.get(question["id"], {}).get("earlier"):
+            told.append(f"at {_clock(self.answers[question['id']].get('recorded'))}, before this kernel started")
+        if written:
+            count = words.get(question["id"], 0) if words is not None else None
+            told.append("in the notebook" if count is None else f"{count} words written" if count else "· nothing written yet")
+        return question["id"], question["title"], points, written, ", ".join(told)
 
-    def _notebook_name(self) -> str:
-        expected = f"{self.homework['stem']}.ipynb"
-        found = os.environ.get("JPY_SESSION_NAME") or self.namespace.get("__vsc_ipynb_file__")
-        name = Path(str(found)).name if found else expected
-        return name if name == expected else f"{name} (you renamed {expected}: that is fine)"
+    def _to_do(self, stale: Mapping[str, str], words: Mapping[str, int] | None, notebook: SavedNotebook | None) -> list[tuple[bool | None, str]]:
+        """What is missing, out of date or not saved, a line for each kind."""
+        lines: list[tuple[bool | None, str]] = []
+
+        def listed(kind: str) -> str:
+            return ", ".join(question for question in self.questions if stale.get(question) == kind)
+
+        if changed := listed("changed"):
+            lines.append((False, f"Changed after recording: {changed}. The log holds the old answer. Run the record cell again, then this cell."))
+        if edited := listed("edited"):
+            told = "Run the cells of the answer and its record cell, then this cell."
+            lines.append((False, f"Edited in the notebook after recording: {edited}. The log holds the old answer. {told}"))
+        if (unsaved := listed("unsaved")) and notebook and notebook.saved:
+            told = f"Not saved yet: the file `{notebook.name}` of {_clock(_stamp(notebook.saved))} lacks cells that ran for {unsaved}."
+            lines.append((False, f"{told} Save the notebook (Ctrl+S, on a Mac ⌘S), then run this cell again."))
+        counts = [question for question in self.questions.values() if question["entries"] and not question.get("extra")]
+        if missing := [question["id"] for question in counts if self._state(question["id"]) != "recorded"]:
+            lines.append((None, f"Missing or incomplete: {', '.join(missing)}. Answer them, run their record cells, then this cell."))
+        elif not lines:
+            lines.append((True, "Nothing is missing among the questions that count. Recorded does not mean right: the checks tell more."))
+        if words is not None and (blank := [name for name, one in self.questions.items() if one.get("written") and not words.get(name)]):
+            lines.append((None, f"No words yet in the written answers {', '.join(blank)} of the saved notebook."))
+        for spec in self._files():
+            file = self.path.with_name(spec["file"])
+            if not file.is_file():
+                others = sorted(path.name for path in self.path.parent.glob(f"*{file.suffix}") if path.is_file())
+                hint = f" There is {', '.join(f'`{name}`' for name in others[:3])}; if it is that one, rename it." if others else ""
+                lines.append((None, f"`{file.name}` is not there yet.{hint}"))
+        return lines
+
+    def _points(self, words: Mapping[str, int] | None) -> str:
+        """One sentence on points: graded automatically, by people, extra; and how much of each is there to be graded."""
+        auto = [one for one in self.questions.values() if one["entries"] and not one.get("extra")]
+        extra = [one for one in self.questions.values() if one.get("extra")]
+        people = [one for one in self.questions.values() if one.get("written")]
+
+        def there(some: Sequence[Mapping[str, Any]]) -> str:
+            return f"{sum(one['points'] for one in some if self._state(one['id']) == 'recorded'):g} of {sum(one['points'] for one in some):g}"
+
+        parts = [f"recorded so far: questions worth {there(auto)} points that are graded automatically"]
+        if people:
+            total = f"{sum(one['written'] for one in people):g}"
+            begun = f"{sum(one['written'] for one in people if words.get(one['id'])):g} of " if words is not None else ""
+            parts.append(f"written answers worth {begun}{total} points, graded by people")
+        if extra:
+            parts.append(f"{there(extra)} points of extra credit")
+        text = "; ".join(parts)
+        return f"{text[0].upper()}{text[1:]}."
+
+    def _files(self) -> list[dict[str, Any]]:
+        return [spec for question in self.questions.values() for spec in question["entries"] if "file" in spec]
+
+    def _zip(self, notebook: SavedNotebook | None) -> list[tuple[bool | None, str]]:
+        """Makes the zip to hand in and says what it holds, and what has to be added by hand."""
+        stem = self.homework["stem"]
+        target = self.path.with_name(f"{stem}_submission.zip")
+        files = {f"{stem}.ipynb": notebook.data} if notebook else {}
+        files[LOG_NAME] = self.path.read_bytes()
+        files |= {path.name: path.read_bytes() for spec in self._files() if (path := self.path.with_name(spec["file"])).is_file()}
+        try:
+            write_whole(target, zip_bytes(files))
+        except OSError as error:
+            return [(False, f"`{target.name}` could not be written ({error}). Hand in these files one by one: {', '.join(files)}.")]
+        holds = f"`{target.name}` ({target.stat().st_size / 1000:,.0f} kB) holds {', '.join(f'`{name}`' for name in files)}"
+        where = "Download it from the Files pane at the left." if in_colab() else f"It is in {self.path.parent}."
+        if notebook is None:
+            how = "choose File → Download → Download .ipynb" if in_colab() else "save it"
+            why = "Colab keeps the notebook in Drive" if in_colab() else f"No notebook of {self.homework['id']} was found in {self.path.parent}"
+            return [(False, f"{holds}, but not the notebook. {why}: {how}, and hand in both files. {where}")]
+        told = "as it is on the page now" if notebook.saved is None else f"as saved at {_clock(_stamp(notebook.saved))}"
+        if notebook.name not in ("", f"{stem}.ipynb"):
+            told += f", where it is called `{notebook.name}`"
+        return [(None, f"{holds}; the notebook {told}."), (None, f"Hand in this one file, `{target.name}`. {where}")]
+
+
+def _now() -> str:
+    return _stamp(time.time())
+
+
+def _stamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _clock(stamp: Any) -> str:
+    """A time of the log for people: local time, with the date if it is not today."""
+    try:
+        local = time.localtime(calendar.timegm(time.strptime(str(stamp), "%Y-%m-%dT%H:%M:%SZ")))
+    except (ValueError, OverflowError):
+        return "another time"
+    return time.strftime("%H:%M" if local[:3] == time.localtime()[:3] else "%Y-%m-%d %H:%M", local)
 
 
 def _open_lines(statuses: Iterable[tuple[str, str]]) -> list[tuple[bool | None, str]]:
@@ -669,8 +856,9 @@ def _explain(error: BaseException) -> dict[str, str]:
 
 def _seed_libraries() -> None:
     np.random.seed(0)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+    if torch := sys.modules.get("torch"):
+        # where no GPU is in use, seeding it would only write down a traceback for each, for later
+        (torch if torch.cuda.is_initialized() else torch.default_generator).manual_seed(0)
 
 
 # --- figures --------------------------------------------------------------------------------------------------------
@@ -682,7 +870,7 @@ def show_attention(
     keys: Sequence[str] | None = None,
     title: str | Sequence[str] = "",
     mask: Any = None,
-) -> Any:
+) -> None:
     """Draws one or several attention maps side by side, on one shared scale from 0 to 1.
 
     Args:
@@ -691,9 +879,6 @@ def show_attention(
         keys: a label for each column; the queries' labels if left out.
         title: one title, or one for each map.
         mask: bool, same shape as a map, True where attention is not allowed; drawn hatched.
-
-    Returns:
-        The matplotlib figure.
     """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
@@ -717,18 +902,14 @@ def show_attention(
                     axis.text(column, row, f"{weight:.2f}", ha="center", va="center", fontsize=8, color="black" if weight > 0.55 else "white")
     figure.colorbar(image, ax=axes[0].tolist(), label="attention weight", shrink=0.8)
     plt.show()
-    return figure
 
 
-def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> Any:
+def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> None:
     """Draws rows of matrices, each with its own true colour bar, zero in the middle.
 
     Args:
         rows: row label → (panel title → 2-d array); the rows have the same panels.
         title: above the whole figure.
-
-    Returns:
-        The matplotlib figure.
     """
     import matplotlib.pyplot as plt
 
@@ -746,7 +927,6 @@ def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> Any
         line[0].set_ylabel(label, fontsize=9)
     figure.suptitle(title)
     plt.show()
-    return figure
 
 
 # --- what a notebook calls ------------------------------------------------------------------------------------------

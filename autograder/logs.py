@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -85,6 +85,21 @@ class Log:
     challenges: str = ""
     entries: Mapping[str, LogEntry] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def stale(self, question: str, digests: Set[str] | None) -> str:
+        """Why a recorded answer is not the one in the notebook, in words; empty if nothing speaks against it.
+
+        Args:
+            question: its id.
+            digests: of the notebook's code cells; None if there is no notebook.
+        """
+        told = self.answers.get(question, {})
+        if told.get("stale") in kit.STALE:
+            return f"The log says that {question} was {kit.STALE[told['stale']]}; what counts here is what was recorded."
+        if digests is not None and not set(told.get("sources", [])) <= digests:
+            return f"Cells that gave the recorded answer to {question} are not in this notebook: they were edited later. What was recorded counts."
+        return ""
 
 
 def parse_json(data: bytes, limit: int, what: str) -> Any:
@@ -132,6 +147,9 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
         path = list(error.absolute_path)
         if len(path) >= 2 and path[0] == "entries":
             invalid.setdefault(str(path[1]), f"{'/'.join(map(str, path[2:])) or 'the entry'}: {error.message[:160]}")
+        elif path[:1] == ["answers"]:
+            document["answers"] = {}
+            notes.append(f"{what} says in a way that cannot be read which cells its answers came from: {error.message[:160]}")
         elif not path and error.validator == "additionalProperties":
             unknown = sorted(set(map(str, document)) - set(_schema("log-1")["properties"]))
             notes.append(f"{what} has unknown keys, ignored: {', '.join(unknown)[:200]}")
@@ -151,7 +169,7 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
             entries[name] = LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {invalid[name]}")
         else:
             entries[name] = _read_entry(name, raw, isinstance(known[name], Challenge), what)
-    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]))
+    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]), document.get("answers", {}))
 
 
 def _read_entry(name: str, raw: Mapping[str, Any], challenge: bool, what: str) -> LogEntry:

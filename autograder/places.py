@@ -7,7 +7,8 @@ from datetime import datetime
 
 from nbformat import NotebookNode
 
-from autograder.build import ANSWER, KIT_FILE
+from autograder.build import KIT_FILE
+from autograder.handin import ANSWER
 from autograder.homework import Homework
 
 RECORD = re.compile(r"""^\s*record\(\s*["'](\d+\.\d+\w*)["']\s*\)""", re.MULTILINE)

@@ -20,8 +20,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import kit
-from autograder.build import ANSWER, BLANK_ANSWER, KIT_FILE
+from autograder import handin, kit
+from autograder.build import KIT_FILE
 from autograder.homework import Homework
 from autograder.logs import LogError, parse_json, read_log
 
@@ -72,6 +72,7 @@ def find(paths: Iterable[Path]) -> Found:
 
     A folder with one notebook is one submission, with the log and checkpoints beside it. A folder with several
     notebooks (as an LMS unpacks) has one submission each; a log belongs to the notebook whose name it begins with.
+    A zip beside one notebook, of which it holds a copy or which it lacks, is part of that submission.
 
     Raises:
         FileNotFoundError: a path does not exist.
@@ -84,6 +85,7 @@ def find(paths: Iterable[Path]) -> Found:
         base = path if path.is_dir() else path.parent
         files = sorted(_walk(path)) if path.is_dir() else [path]
         loose: list[_File] = []
+        zips: list[_File] = []
         for file in files:
             relative = PurePosixPath(file.relative_to(base).as_posix())
             if file.is_symlink() or not file.is_file():
@@ -91,9 +93,11 @@ def find(paths: Iterable[Path]) -> Found:
             elif file.stat().st_size > MAX_ZIP_BYTES:
                 submissions.append(Submission(_name(relative), problem=f"{relative.name} is {file.stat().st_size / 1e6:.0f} MB, too large to read."))
             elif file.suffix.lower() == ".zip":
-                submissions += _from_zip(relative, file.read_bytes(), ignored)
+                zips.append((relative, file.read_bytes()))
             else:
                 loose.append((relative, file.read_bytes()))
+        for relative, data in zips:
+            submissions += _from_zip(relative, data, loose, ignored)
         submissions += _group(loose, ignored, path.stem if path.is_file() else path.name)
     return Found(tuple(_unique(submissions)), tuple(ignored))
 
@@ -107,7 +111,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield item
 
 
-def _from_zip(path: PurePosixPath, data: bytes, ignored: list[str]) -> list[Submission]:
+def _from_zip(path: PurePosixPath, data: bytes, loose: list[_File], ignored: list[str]) -> list[Submission]:
     name = _name(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -129,12 +133,26 @@ def _from_zip(path: PurePosixPath, data: bytes, ignored: list[str]) -> list[Subm
                     files.append((PurePosixPath(*parts), content))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
         return [Submission(name, problem=f"{path.name} is not a zip file that can be read: {error}")]
+    if _joins(path, files, loose):
+        return []
     inside = list(_group(files, ignored, name))
     if not inside:
         return [Submission(name, problem=f"{path.name} holds no notebook and no {kit.LOG_NAME}.")]
     if len(inside) == 1:
         return [Submission(name, inside[0].notebook, inside[0].log, inside[0].attachments, inside[0].problem)]
     return [Submission(f"{name}-{one.name}", one.notebook, one.log, one.attachments, one.problem) for one in inside]
+
+
+def _joins(path: PurePosixPath, files: list[_File], loose: list[_File]) -> bool:
+    """Puts a zip's files beside the one notebook that lies with the zip, if they are that notebook's; says whether they are."""
+    beside = {other: data for other, data in loose if other.parent == path.parent}
+    notebooks = [data for other, data in beside.items() if other.suffix.lower() == ".ipynb"]
+    inside = [data for other, data in files if other.suffix.lower() == ".ipynb"]
+    rest = [(path.parent / other.name, data) for other, data in files if other.suffix.lower() in (".json", *ATTACHMENTS)]
+    if len(notebooks) != 1 or not (rest or inside) or any(data != notebooks[0] for data in inside):
+        return False
+    loose += [(other, data) for other, data in rest if other not in beside]
+    return True
 
 
 def _group(found: list[_File], ignored: list[str], root: str) -> Iterator[Submission]:
@@ -149,7 +167,7 @@ def _group(found: list[_File], ignored: list[str], root: str) -> Iterator[Submis
         alone = len(notebooks) == 1
         used: set[PurePosixPath] = set()
         for path, data in notebooks:
-            mine = [(other, content) for other, content in logs if _is_log_of(other, path, alone)]
+            mine = sorted((pair for pair in logs if _is_log_of(pair[0], path, alone)), key=lambda pair: pair[0].name != kit.LOG_NAME)
             used |= {other for other, _ in mine[:1]}
             files = {name: content for name, content in others.items() if alone or name.startswith(path.stem)}
             in_own_folder = alone and str(folder) not in (".", "")
@@ -265,11 +283,4 @@ def recognise(submission: Submission, notebook: NotebookNode | None, homeworks: 
 
 def written_answers(notebook: NotebookNode) -> dict[str, str]:
     """The written answers of a notebook by question: what stands below the line ``**Answer 3.7**`` in Markdown cells."""
-    answers: dict[str, str] = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and (match := ANSWER.match(cell.source)):
-            text = cell.source[cell.source.find("\n") :].strip() if "\n" in cell.source else ""
-            text = text.replace(BLANK_ANSWER, "").strip()
-            question = match["question"]
-            answers[question] = "\n\n".join(part for part in (answers.get(question), text) if part)
-    return answers
+    return handin.written_answers((cell.cell_type, cell.source) for cell in notebook.cells)

@@ -1176,7 +1176,8 @@ record("1.13c")
 
 # %% [markdown]
 # ## Hand in
-# Run this last cell after every change. It writes `submission_log.json` and says what is recorded and what is missing.
+# **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
+# hand in: `hw1_attention_basics_submission.zip` with this notebook as you saved it and `submission_log.json`.
 
 # %%
 finish()

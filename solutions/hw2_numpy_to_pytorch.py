@@ -95,7 +95,7 @@ plain_21 = NumpyTransformer(*rng_21.normal(size=(2, 3, 4)), np.eye(3))
 placed_21 = NumpyTransformer(
     *rng_21.normal(size=(2, 5, 4)), np.ones((5, 2)), pos=rng_21.normal(size=(4, 2))
 )
-figure_21 = show_attention(
+show_attention(
     [plain_21.forward(tokens_21)[1], placed_21.forward(tokens_21)[1]],
     list("ABAC"),
     title=["without positions", "with positions"],
@@ -860,7 +860,8 @@ record("2.7")
 
 # %% [markdown]
 # ## Hand in
-# Run this last cell after every change. It writes `submission_log.json` and says what is recorded and what is missing.
+# **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
+# hand in: `hw2_numpy_to_pytorch_submission.zip` with this notebook as you saved it and `submission_log.json`.
 
 # %%
 finish()

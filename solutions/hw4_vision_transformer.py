@@ -18,7 +18,7 @@
 # every part, train the model in about a quarter of an hour on a laptop, hand in its weights, and look inside.
 #
 # Fill the cells marked `TODO`, run the check below each, then its record cell. The last cell says what is recorded and
-# which **three files** to hand in. About two and a half hours; you need numpy, torch and matplotlib.
+# makes the one file that you hand in. About two and a half hours; you need numpy, torch and matplotlib.
 #
 # **Questions do not build on each other**: where one needs a part that you have not written yet, a ready one stands in.
 
@@ -323,7 +323,8 @@ record("4.4a")
 #
 # Parts: `norm1`, `norm2` (`nn.LayerNorm`), `attention` (made by the argument of that name, called as in 4.4a), and `mlp`: linear dim → mlp_dim,
 # `nn.GELU()`, linear mlp_dim → dim. With `return_weights=True`, hand the attention weights on. If 4.4a is not done yet, pass
-# `attention=ready_attention` (from `homework_kit`): that is torch's own, and the one the grader uses here.
+# `attention=ready_attention` (from `homework_kit`): that is torch's own, and the one the grader uses here. The block is yours to write,
+# without `nn.TransformerEncoderLayer`; so is the loop over blocks in 4.5, without `nn.TransformerEncoder`.
 
 
 # %%
@@ -647,13 +648,19 @@ with when_answered("4.5 and 4.6"):
     }
     torch.manual_seed(0)
     trained_model = Classifier()
-    if TRAIN_AGAIN or not (checkpoint.exists() and past.exists()):
+    if TRAIN_AGAIN or not checkpoint.exists():
+        past.unlink(missing_ok=True)  # that of an older training
         train_epoch = make_train_epoch(trained_model, data["train"][0], EPOCHS)
         history = fit(trained_model, data, EPOCHS, train_epoch, evaluate, checkpoint)
         past.write_text(json.dumps(history))
     if checkpoint.exists():
         trained_model.load_state_dict(torch.load(checkpoint, weights_only=True))
-    history = json.loads(past.read_text())
+    if past.exists():
+        history = json.loads(past.read_text())
+    else:
+        print(
+            "The kernel died in that training: its best weights are here, its curves are lost."
+        )
     loss_47, accuracy_47 = evaluate(trained_model, *data["validation"])
     print(f"{len(history)} epochs, TRAIN_AGAIN = {TRAIN_AGAIN}")
     print(f"validation loss {loss_47:.3f}, accuracy {accuracy_47:.1%}")
@@ -993,9 +1000,6 @@ vit_positions = "A"
 vit_prediction = "C"
 # END SOLUTION
 
-# %% tags=["check"]
-check("4.9")
-
 # %% [markdown]
 # In 60 to 200 words: with these 5,000 images, would you choose a ViT or a CNN, and with 300 million? What does each build in, what must it learn, and what does it gain?
 # Point to a number or a figure of this notebook.
@@ -1016,8 +1020,8 @@ record("4.9")
 
 # %% [markdown]
 # ## Hand in
-# Run this last cell after every change. It writes `submission_log.json` and lists the three files to hand in: this notebook, the log, and
-# `hw4_vision_transformer.pt`.
+# **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
+# hand in: `hw4_vision_transformer_submission.zip` with this notebook as you saved it, `submission_log.json` and `hw4_vision_transformer.pt`.
 
 # %%
 finish()

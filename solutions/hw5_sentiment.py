@@ -19,7 +19,7 @@
 # without any error: masks, modes, unequal batches, label maps. At the end you ask what attention maps really show.
 #
 # Fill the cells marked `TODO`, run the check below each, then its record cell. About two hours, the training included
-# (a few CPU minutes). You hand in the notebook, its log and one checkpoint.
+# (a few CPU minutes). The last cell makes the one file that you hand in: the notebook, its log and your checkpoint.
 #
 # Training and figure cells use `pad_batch` of 5.1b, and 5.7's training also uses 5.6. All other questions stand alone:
 # **skip one and come back**.
@@ -156,7 +156,8 @@ def pad_batch(sequences):
 
 
 # %% [markdown]
-# Why must unknown words not share number 0 with padding? (Set `unknown_or_padding` to a letter.)
+# Much code takes the mask from the ids instead, `ids != 0`. Why must unknown words not share number 0 with padding there?
+# (Set `unknown_or_padding` to a letter.)
 #
 # {{options unknown_or_padding}}
 
@@ -184,7 +185,7 @@ record("5.1b")
 # cuts them: `isn't` is `is` + `n't`), 4 to 30 of them, in another order, with a negation whose place decides the meaning.
 #
 # <details><summary>Hint 1</summary>table[ids] has shape (batch, n, d). mask[..., None] turns padding into zeros.</details>
-# <details><summary>Hint 2</summary>Tensor.scatter_add_ adds ones at columns; nn.functional.one_hot summed over tokens does it too.</details>
+# <details><summary>Hint 2</summary>Tensor.scatter_add_ adds a number at each column that is named; so does torch.bincount, for one sentence at a time.</details>
 
 
 # %%
@@ -223,10 +224,10 @@ columns_52, n_columns_52 = frequent_columns(train_ids)
 
 
 def features_52(sequences, kind):
-    """Features of many sentences, 500 at a time."""
+    """Features of many sentences, 100 at a time."""
     parts = []
-    for start in range(0, len(sequences), 500):
-        ids, mask = pad_batch(sequences[start : start + 500])
+    for start in range(0, len(sequences), 100):
+        ids, mask = pad_batch(sequences[start : start + 100])
         if kind == "average":
             parts.append(average_features(ids, mask, torch.from_numpy(vectors.table)))
         else:
@@ -328,7 +329,7 @@ record("5.3")
 #
 # The mask works **twice**: no token looks at padding (its score is $-\infty$ before the softmax), and the mean $\bar y$ runs over real
 # tokens only. With `return_weights=True` return the logits and the weights (batch, query, key). No positions here: 5.8 shows
-# what that costs.
+# what that costs. Write the attention yourself, without `F.scaled_dot_product_attention` and `nn.MultiheadAttention`.
 #
 # <details><summary>Hint 1</summary>masked_fill(condition, -torch.inf): the condition needs shape (batch, 1, n) to mean keys.</details>
 # <details><summary>Hint 2</summary>Rows of padding queries may hold anything finite: the mean leaves them out.</details>
@@ -983,8 +984,8 @@ record("5.9")
 
 # %% [markdown]
 # ## Hand in
-# This writes `submission_log.json`, lists what is recorded and what is missing, and names the files to hand in: the notebook, the log
-# and `hw5_sentiment.pt`.
+# **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
+# hand in: `hw5_sentiment_submission.zip` with this notebook as you saved it, `submission_log.json` and `hw5_sentiment.pt`.
 
 # %% tags=["finish"]
 finish()

@@ -19,14 +19,14 @@ from pathlib import Path
 import nbformat
 
 from autograder import kit
-from autograder.build import ANSWER, build_notebook, dumps, source_path, source_regions
+from autograder.build import build_notebook, dumps, source_path, source_regions
 from autograder.build import read_source as read
 from autograder.gallery import students
+from autograder.handin import ANSWER
 from autograder.homework import Homework, homeworks
 from autograder.reference import reference_submission
 from tests.gallery import ROOT, examples
 
-DEMO = ("hw1", "hw2", "hw3")  # those whose reference runs within seconds; name others to have them, too
 CLASS = 60
 EXTRA_WORDS = {
     "mathematical": "The scores are $QK^\\top/\\sqrt{d_{qk}}$, so for any invertible $M$\n\n$$(QM)(KM^{-\\top})^\\top = QK^\\top,$$\n\nand training "
@@ -132,10 +132,10 @@ def write_homework(folder: Path, name: str, least: int) -> None:
         gallery = dice.sample(gallery, len(gallery))  # the next round combines other answers
 
 
-def write_class(folder: Path, names: Sequence[str] = DEMO) -> None:
-    """Writes the example class."""
+def write_class(folder: Path, names: Sequence[str] = ()) -> None:
+    """Writes the example class, of the homeworks with these names or of all."""
     shutil.rmtree(folder, ignore_errors=True)
-    chosen = [homeworks()[name] for name in names if name in homeworks()]
+    chosen = [homework for name, homework in homeworks().items() if name in names or not names]
     with ProcessPoolExecutor(min(2, len(chosen)), mp_context=get_context("spawn")) as executor:
         for done in [executor.submit(write_homework, folder, homework.id, -(-CLASS // len(chosen))) for homework in chosen]:
             done.result()
@@ -143,4 +143,4 @@ def write_class(folder: Path, names: Sequence[str] = DEMO) -> None:
 
 
 if __name__ == "__main__":
-    write_class(Path(sys.argv[1]), sys.argv[2:] or DEMO)
+    write_class(Path(sys.argv[1]), sys.argv[2:])

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from autograder import build
+from autograder import build, handin
 from autograder.cli import main
 from autograder.homework import Choice, Homework, homeworks
 from tests.gallery import ROOT
@@ -93,7 +93,7 @@ def test_stubs_headers_and_options_are_filled_in(tmp_path: Path, small: Homework
     assert cells[1].source.startswith("%%writefile homework_kit.py\n# @title")
     assert "total = None" in cells[2].source
     assert '    raise NotImplementedError("9.1")' in cells[2].source
-    assert cells[3].source == f"**Answer 9.1**\n{build.BLANK_ANSWER}"
+    assert cells[3].source == f"**Answer 9.1**\n{handin.BLANK_ANSWER}"
 
 
 def test_an_answer_replaces_its_region_and_leaves_the_others(tmp_path: Path, small: Homework):

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.homework import Answer, Array, Challenge, Choice, Homework, Question, Written, Wrong, judge_cases, not_run
+from autograder.evidence import attention
+from autograder.homework import Answer, Array, Challenge, Choice, Homework, Question, Written, Wrong, judge_cases, not_run, wrong_on
 from autograder.kit import describe
 from autograder.kits import hw1 as public
 from autograder.oracles import hw1 as oracles
@@ -137,8 +138,7 @@ def _(answer: Answer) -> Wrong | None:
     trial = next(trial for trial in answer["attention"] if trial.group == "steps")
     if trouble := not_run("attention", trial):
         return trouble
-    problem = public.loop_problem(trial)
-    return Wrong(problem) if problem else None
+    return wrong_on(trial, public.loop_problem(trial))
 
 
 # 1.4 ------------------------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def check_part(question: Question, challenge: Challenge, index: int, name: str, 
                 trial = replace(trial, result={"result": trial.output[index]})
             trials.append(trial)
         verdict = judge_cases(part, trials)
-        return Wrong(f"{name.capitalize()}: {verdict.feedback}") if verdict else None
+        return replace(verdict, feedback=f"{name.capitalize()}: {verdict.feedback}") if verdict else None
 
 
 check_part(
@@ -376,16 +376,24 @@ mixing = hw.question(
 )
 
 
+def mixed(problem: str | None, query: np.ndarray, beta: float) -> Wrong | None:
+    """A failed check with the weights that a query gives the four keys, or a passed one."""
+    if not problem:
+        return None
+    keys = [f"key {number}" for number in range(len(public.KEYS_16))]
+    return Wrong(problem, evidence=attention("Weights of your query on the four keys", keys, {"": public.mixing(query, beta)[1][None]}, ["query"]))
+
+
 @mixing.check("preserve", points=2, needs=["preserve_query", "preserve_beta"])
 def _(answer: Answer) -> Wrong | None:
-    problem = public.preserve_problem(answer["preserve_query"], float(answer["preserve_beta"]))
-    return Wrong(problem) if problem else None
+    query, beta = answer["preserve_query"], float(answer["preserve_beta"])
+    return mixed(public.preserve_problem(query, beta), query, beta)
 
 
 @mixing.check("diffuse", points=2, needs=["diffuse_query", "diffuse_beta"])
 def _(answer: Answer) -> Wrong | None:
-    problem = public.diffuse_problem(answer["diffuse_query"], float(answer["diffuse_beta"]))
-    return Wrong(problem) if problem else None
+    query, beta = answer["diffuse_query"], float(answer["diffuse_beta"])
+    return mixed(public.diffuse_problem(query, beta), query, beta)
 
 
 # 1.7 ------------------------------------------------------------------------------------------------------------------
@@ -441,6 +449,7 @@ def _(answer: Answer) -> Wrong | None:
     right = public.library_attention(x, x, x, scale=1.0)[1]
     if np.allclose(found, right, atol=THREE_DECIMALS):
         return None
+    shown = attention("The weights that you recorded", ["x1", "x2", "x3"], {"": found})
     readings = {
         oracles.WRONG_AXIS: oracles.variant(x, x, x, scale=1.0, axis=0)[1],
         "You scaled by 1/√4; here there is no scale.": oracles.variant(x, x, x, scale=0.5)[1],
@@ -452,9 +461,11 @@ def _(answer: Answer) -> Wrong | None:
     }
     for told, value in readings.items():
         if np.allclose(found, value, atol=THREE_DECIMALS):
-            return Wrong(told)
+            return Wrong(told, evidence=shown)
     row = int(np.argwhere(~np.isclose(found, right, atol=THREE_DECIMALS).all(1))[0, 0])
-    return Wrong(f"Row {row + 1} of `weights_17` is {np.round(found[row], 3).tolist()}. Write the three dot products of x{row + 1} down first.")
+    return Wrong(
+        f"Row {row + 1} of `weights_17` is {np.round(found[row], 3).tolist()}. Write the three dot products of x{row + 1} down first.", evidence=shown
+    )
 
 
 copying.check_cases("copy_outputs", "the outputs for any β", points=3)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from autograder import kit
-from autograder.homework import Answer, Array, Case, Challenge, Choice, Homework, Written, Wrong, not_run
+from autograder.evidence import attention, curve
+from autograder.homework import Answer, Array, Case, Challenge, Choice, Homework, Written, Wrong, not_run, wrong_on
 from autograder.kits import hw2 as public
 from autograder.oracles.hw2 import (
     PROJECTIONS,
@@ -65,8 +66,7 @@ def check_gradients(question: Any, name: str, *, points: float, group: str = "gr
         for trial in trials:
             if trouble := not_run(name, trial):
                 return trouble
-        problem = public.gradient_problem(name, trials, public.HARMLESS.get(name, ()))
-        return Wrong(problem) if problem else None
+        return Wrong(problem) if (problem := public.gradient_problem(name, trials, public.HARMLESS.get(name, ()))) else None
 
 
 # 2.1 ------------------------------------------------------------------------------------------------------------------
@@ -177,10 +177,14 @@ def _(answer: Answer) -> Wrong | None:
     for trial in trials:
         if trouble := not_run("VectorisedTransformer", trial):
             return trouble
-        if problem := _no_attention(trial):
-            return Wrong(problem)
+        if trouble := wrong_on(trial, _no_attention(trial)):
+            return trouble
     problem, _ = public.operations_problem("VectorisedTransformer", trials)
-    return Wrong(f"{problem} (A right answer that loops keeps its points in 2.1.)") if problem else None
+    if not problem:
+        return None
+    counts = {"your forward": [int(trial.result["operations"]) for trial in trials]}
+    shown = curve("Tensor operations of your forward, by the number of places", counts, x="places", y="operations", at=list(public.LENGTHS))
+    return Wrong(f"{problem} (A right answer that loops keeps its points in 2.1.)", evidence=shown)
 
 
 def _no_attention(trial: kit.Trial) -> str | None:
@@ -666,26 +670,36 @@ reverse.check_cases("antidiagonal_weight", "the weight on the anti-diagonal", po
 @reverse.check("the trained model reverses", points=3, needs=RECORDED)
 def _(answer: Answer) -> Wrong | None:
     tokens = np.random.default_rng(260).integers(public.SYMBOLS, size=(1000, public.PLACES))  # other sequences than the notebook's
-    share = public.reverse_accuracy({name: answer[f"reverse_{name}"] for name in REVERSE}, tokens)
+    weights = {name: answer[f"reverse_{name}"] for name in REVERSE}
+    share, shown = public.reverse_accuracy(weights, tokens), reverse_map(weights, tokens[0])
     if share >= 0.99:  # training reaches 100% after some 200 of its 400 steps; guessing reaches 10%
         return None
     told = f"The recorded weights put the right token at {share:.1%} of the places of 1,000 sequences; training reaches 100%."
     if share < 0.3:
-        return Wrong(f"{told} Did the training cell finish before you recorded, and does train_step reverse the target?")
-    return Wrong(f"{told} Did the training stop too early?")
+        return Wrong(f"{told} Did the training cell finish before you recorded, and does train_step reverse the target?", evidence=shown)
+    return Wrong(f"{told} Did the training stop too early?", evidence=shown)
+
+
+def reverse_map(weights: dict[str, np.ndarray], tokens: np.ndarray) -> dict[str, Any]:
+    """The attention map of 2.6's recorded model on one sequence (n,)."""
+    labels = [f"{place}: {token}" for place, token in enumerate(tokens)]
+    return attention("Attention of your recorded model on one sequence", labels, {"": public.reverse_outputs(weights, tokens[None])[1][0]})
 
 
 @reverse.check("the claim about the figure", points=2, needs=[*RECORDED, "trained_antidiagonal"])
 def _(answer: Answer) -> Wrong | None:
-    _, weights = public.reverse_outputs({name: answer[f"reverse_{name}"] for name in REVERSE}, public.PROBE_SEQUENCES)
+    model = {name: answer[f"reverse_{name}"] for name in REVERSE}
+    _, weights = public.reverse_outputs(model, public.PROBE_SEQUENCES)
     found, expected = float(answer["trained_antidiagonal"]), float(antidiagonal(weights))
     if np.isclose(found, expected, rtol=1e-3, atol=1e-3):
         return None
+    shown = reverse_map(model, public.PROBE_SEQUENCES[0])
     if np.isclose(found, float(np.diagonal(weights, axis1=1, axis2=2).mean()), rtol=1e-3, atol=1e-3):
-        return Wrong(f"`trained_antidiagonal` is {found:.4g}, the mean weight on the main diagonal.")
+        return Wrong(f"`trained_antidiagonal` is {found:.4g}, the mean weight on the main diagonal.", evidence=shown)
     return Wrong(
         f"`trained_antidiagonal` is {found:.4g}, but the recorded weights give {expected:.4g} on `probe_sequences`: "
-        "the mean over all 200 sequences and 8 queries. Was the model trained again after you computed it?"
+        "the mean over all 200 sequences and 8 queries. Was the model trained again after you computed it?",
+        evidence=shown,
     )
 
 

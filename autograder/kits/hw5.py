@@ -149,7 +149,7 @@ def when_answered() -> Iterator[None]:
         print(error)
 
 
-def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -> Any:
+def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -> None:
     """Draws train loss and validation accuracy by epoch; a line marks the epoch that was kept (from 1)."""
     import matplotlib.pyplot as plt
 
@@ -161,10 +161,9 @@ def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -
         axis.legend()
     figure.suptitle(title)
     plt.show()
-    return figure
 
 
-def show_interaction(interaction: Any) -> Any:
+def show_interaction(interaction: Any) -> None:
     """Draws the (10, 10) interactions of 5.8 with good words in rows, bad words in columns, zero in the middle of the scale."""
     import matplotlib.pyplot as plt
 
@@ -179,7 +178,6 @@ def show_interaction(interaction: Any) -> Any:
         axis.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=7, color="white" if abs(value) > 0.6 * bound else "black")
     figure.colorbar(image, ax=axis, label="interaction (logits)")
     plt.show()
-    return figure
 
 
 # probes ---------------------------------------------------------------------------------------------------------------

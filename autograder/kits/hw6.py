@@ -462,6 +462,9 @@ def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
         curves = [answers[f"{name}_{unit}"].astype(float) for name in ("softmax", "linear")]
         if min(curve.min() for curve in curves) <= 0:
             lines.append((False, f"The recorded {unit} must be positive."))
+        elif kind == "time" and not (1.4 < softmax < 2.8 and 0.4 < linear < 1.6):
+            told = "Such slopes do not come from the algorithms: the machine was busy with something else. Run the measuring cell again."
+            lines.append((False, told))
         elif kind == "time" and (lengthened := [curve[-1] / curve[-2] for curve in curves])[0] < lengthened[1]:
             lines.append((None, "Doubling the longest length cost linear attention more than softmax: was the machine busy? Measure again."))
     return lines

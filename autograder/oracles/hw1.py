@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.evidence import drawn_as_matrix
 from autograder.homework import Case, Challenge
 from autograder.kits import hw1 as public
 
@@ -230,6 +231,7 @@ CAUSAL_MASK = Challenge(
     "causal_mask",
     cases=lambda rng: (Case([n], note=f"n = {n}") for n in (int(rng.integers(3, 6)), 1, 2, 9)),
     expected=lambda n: np.arange(n)[:, None] >= np.arange(n),
+    picture=drawn_as_matrix("Your mask: 1 where looking is allowed", x="key", y="query"),
     mistakes={
         "Your mask is inverted: True must stand where looking is allowed.": lambda n: np.arange(n)[:, None] < np.arange(n),
         "Your mask is transposed: rows are queries, and a query must not see later keys.": lambda n: np.arange(n)[:, None] <= np.arange(n),
@@ -698,6 +700,7 @@ POSITIONAL_ENCODING = Challenge(
     "positional_encoding",
     cases=tables,
     expected=_table(_wave),
+    picture=drawn_as_matrix("Your table of positions", x="column", y="place"),
     mistakes={
         "Sine and cosine must alternate: even columns sine, odd columns cosine. You put all sines first.": _table(
             lambda p, c, d: _wave(p, 2 * (c % (d // 2)) + (c >= d // 2), d)

@@ -104,9 +104,9 @@ EXAMPLES += [
     wrong("1.3", "transposed output", attention(back="(w @ V).T"), loses=[*ALL_13, STEPS], says="output is transposed"),
     wrong("1.3", "queries and keys swapped", attention("K @ Q.T / np.sqrt(K.shape[1])"), loses=ALL_13, says="Queries and keys are swapped"),
     wrong("1.3", "mask after the softmax", attention(mask="pass", back="(w if mask is None else w * mask) @ V"), loses=[MASK], says="applied after the softmax"),
-    wrong("1.3", "mask inverted", {**attention(mask="s = np.where(mask, -np.inf, s)"), "1.3 mask": "return np.triu(np.ones((n, n), bool), 1)"}, loses=[MASK, CAUSAL], says="mask is inverted"),
+    wrong("1.3", "mask inverted", {**attention(mask="s = np.where(mask, -np.inf, s)"), "1.3 mask": "return np.triu(np.ones((n, n), bool), 1)"}, loses=[MASK, CAUSAL], shows="matrix", says="mask is inverted"),
     wrong("1.3", "mask ignored, and without the diagonal", {**attention(mask="pass"), "1.3 mask": "return np.tri(n, k=-1, dtype=bool)"}, loses=[MASK, CAUSAL], says="The mask is not used"),
-    wrong("1.3", "masked scores set to 0, the mask transposed", {**attention(mask="s = s * mask"), "1.3 mask": "return np.tri(n, dtype=bool).T"}, loses=[MASK, CAUSAL], says="e^0 = 1 still gets attention"),
+    wrong("1.3", "masked scores set to 0, the mask transposed", {**attention(mask="s = s * mask"), "1.3 mask": "return np.tri(n, dtype=bool).T"}, loses=[MASK, CAUSAL], shows="matrix", says="e^0 = 1 still gets attention"),
     wrong("1.3", "mask added as numbers, and numbers as mask", {**attention(mask="s = s + mask"), "1.3 mask": "return np.tri(n)"}, loses=[MASK, CAUSAL], says="added as numbers"),
     wrong("1.3", "no max subtracted", attention(weights="e = np.exp(s)\nw = e / e.sum(axis=1, keepdims=True)"), loses=[SIZES], says="overflowed"),
     wrong("1.3", "fixed to d_k = 37", attention("Q @ K.T / np.sqrt(37)"), loses=ALL_13, says="differs in"),
@@ -182,11 +182,11 @@ EXAMPLES += [
     right("1.6", "a huge β", preserve("np.array([-0.1, 1.0, 0.0])", "1e6") | diffuse("np.array([0.0, 0.0, 1.0])", "1e6")),
     wrong("1.6", "the key itself ties; hard and soft confused", preserve("keys_16[1]", "50.0") | letters("CA", "ADCB"), loses=[PRESERVE, *KINDS], says="have the same dot product"),
     wrong("1.6", "β too small; limits swapped", preserve("np.array([-0.5, 1.0, 0.0])", "2.0") | letters("AC", "BCDA"), loses=[PRESERVE, "limit_zero", "limit_infinity"], says="a larger β"),
-    wrong("1.6", "another key wins; self and cross confused", preserve("np.array([1.0, 1.0, 0.0])", "50.0") | letters("CA", "DABC"), loses=[PRESERVE, *KINDS], says="Key 2 has the largest dot product"),
+    wrong("1.6", "another key wins; self and cross confused", preserve("np.array([1.0, 1.0, 0.0])", "50.0") | letters("CA", "DABC"), loses=[PRESERVE, *KINDS], shows="attention", says="Key 2 has the largest dot product"),
     wrong("1.6", "negative β; a sum", preserve("np.array([0.5, -1.0, 0.0])", "-40.0") | letters("BD", "BCDA"), loses=[PRESERVE, "limit_zero", "limit_infinity"], says="is negative"),
     wrong("1.6", "no query", diffuse("np.zeros(3)", "1.0"), loses=[DIFFUSE], says="zero or nearly so"),
     wrong("1.6", "β = 0", diffuse("np.ones(3)", "0.0"), loses=[DIFFUSE], says="zero or nearly so"),
-    wrong("1.6", "the mean key", diffuse("keys_16.mean(axis=0)", "1.0"), loses=[DIFFUSE], says="all four must be 1/4"),
+    wrong("1.6", "the mean key", diffuse("keys_16.mean(axis=0)", "1.0"), loses=[DIFFUSE], shows="attention", says="all four must be 1/4"),
     wrong("1.6", "a query as column", preserve("np.array([[-0.5], [1.0], [0.0]])", "40.0") | diffuse("np.array([0.0, 0.0, np.nan])", "1.0"), loses=[PRESERVE, DIFFUSE], says="has shape (3, 1); expected (3,)"),
 ]
 
@@ -205,7 +205,7 @@ def outputs(body: str, sequence: str = "d + b, a, c + b") -> dict[str, str]:
 EXAMPLES += [
     right("1.7", "rounded values, the library for the output", copying("[2.828, 2, 2.828]", "[[0.665, 0.090, 0.245], [0.212, 0.576, 0.212], [0.245, 0.090, 0.665]]") | outputs("return library_attention(x, x, x, scale=1)[0]")),
     wrong("1.7", "squared norms; wrong axis", copying("[8, 4, 8]", "library_attention(x_unit, x_unit, x_unit, scale=1.0)[1].T") | outputs("w = library_attention(x, x, x, scale=1)[1]\nreturn w.T @ x"), loses=[NORMS, WEIGHTS, OUTPUTS], says="squares of the norms"),
-    wrong("1.7", "norms added; scaled by √4", copying("[4, 2, 4]", "library_attention(x_unit, x_unit, x_unit)[1]") | outputs("return library_attention(x, x, x)[0]"), loses=[NORMS, WEIGHTS, OUTPUTS], says="don't add; their squares do"),
+    wrong("1.7", "norms added; scaled by √4", copying("[4, 2, 4]", "library_attention(x_unit, x_unit, x_unit)[1]") | outputs("return library_attention(x, x, x)[0]"), loses=[NORMS, WEIGHTS, OUTPUTS], shows="attention", says="don't add; their squares do"),
     wrong("1.7", "β = 1 and β = 2 confused; naive softmax", copying("[2**0.5, 1, 2**0.5]", "library_attention(2 * x_unit, 2 * x_unit, x_unit, scale=1.0)[1]") | outputs("e = np.exp(x @ x.T)\nreturn e @ x / e.sum(axis=1, keepdims=True)"), loses=[NORMS, WEIGHTS, OUTPUTS], says="the scores grow like β²"),
     wrong("1.7", "x1·x3 taken as 0; the input", copying(weights="library_attention(x_unit, np.sqrt(2) * np.eye(3), x_unit) if False else np.exp(np.diag([2, 1, 2])) / np.exp(np.diag([2, 1, 2])).sum(1, keepdims=True)") | outputs("return x"), loses=[WEIGHTS, OUTPUTS], says="they share b"),
     wrong("1.7", "scores for weights; another order", copying(weights="x_unit @ x_unit.T") | outputs("return library_attention(x, x, x, scale=1)[0]", "a, d + b, c + b"), loses=[WEIGHTS, OUTPUTS], says="in another order"),
@@ -321,8 +321,8 @@ EXAMPLES += [
     wrong("1.11", "mean; places from 1", blind("np.abs(layer(X[order]) - layer(X)[order]).mean()", table("p / 10000 ** ((c - c % 2) / d)", start="1"), "CD"), loses=[ERROR, TABLE, *ORDER], says="count from 0"),
     wrong("1.11", "no absolute value; own frequency for each column", blind("(layer(X[order]) - layer(X)[order]).max()", table("p / 10000 ** (c / d)")), loses=[ERROR, TABLE], says="share one frequency"),
     wrong("1.11", "shuffled twice; i/d", blind("np.abs(layer(X[order]) - layer(X[order])).max()", table("p / 10000 ** ((c // 2) / d)")), loses=[ERROR, TABLE], says="you used i/d"),
-    wrong("1.11", "multiplied by the power", blind(table=table("p * 10000.0 ** ((c - c % 2) / d)")), loses=[TABLE], says="divide by it"),
-    wrong("1.11", "transposed table", blind(table=table("p / 10000 ** ((c - c % 2) / d)", join="np.where(c % 2 == 0, even, odd).T")), loses=[TABLE], says="The table is transposed"),
+    wrong("1.11", "multiplied by the power", blind(table=table("p * 10000.0 ** ((c - c % 2) / d)")), loses=[TABLE], shows="matrix", says="divide by it"),
+    wrong("1.11", "transposed table", blind(table=table("p / 10000 ** ((c - c % 2) / d)", join="np.where(c % 2 == 0, even, odd).T")), loses=[TABLE], shows="matrix", says="The table is transposed"),
     wrong("1.11", "twice the column", blind(table=table("p / 10000 ** (2 * c / d)")), loses=[TABLE], says="twice the column"),
 ]
 

@@ -99,7 +99,7 @@ def counted(forward: str) -> str:
 EXAMPLES += [
     right("2.2", "written anew", counted(HEAD)),
     right("2.2", "vectorised, without the scale: 2.1 says so", counted(HEAD.replace(" / math.sqrt(self.Qm.out_features)", ""))),
-    wrong("2.2", "a loop over queries", counted(LOOP), loses=[GROWTH], says="A right answer that loops keeps its points in 2.1"),
+    wrong("2.2", "a loop over queries", counted(LOOP), loses=[GROWTH], shows="curve", says="A right answer that loops keeps its points in 2.1"),
     wrong("2.2", "a comprehension over queries, keys mapped outside", counted("""
 if self.pos is not None:
     x = torch.cat([x, self.pos.weight[: len(x)]], dim=1)
@@ -115,7 +115,7 @@ for i in range(len(x)):
     for j in range(len(x)):
         scores[i, j] = queries[i] @ keys[j] / self.Qm.out_features**0.5
 return scores.softmax(1) @ self.Vm(x)
-"""), loses=[GROWTH], says="a Python loop"),
+"""), loses=[GROWTH], shows="curve", says="a Python loop"),
     wrong("2.2", "no attention at all", counted("return self.Vm(torch.cat([x, self.pos.weight[: len(x)]], dim=1))"), loses=[GROWTH], says="counted for a working head only"),
 ]
 
@@ -363,8 +363,8 @@ EXAMPLES += [
     wrong("2.6", "the main diagonal", measure("return weights.diagonal(dim1=1, dim2=2).mean()"), loses=[MEASURE], says="That is the main diagonal"),
     wrong("2.6", "a sum", measure("return weights.flip(2).diagonal(dim1=1, dim2=2).sum()"), loses=[MEASURE], says="That is a sum"),
     wrong("2.6", "mean of everything", measure("return weights.mean()"), loses=[MEASURE], says="only the anti-diagonal counts"),
-    wrong("2.6", "never trained", claims={"reverse_Q": np.zeros((32, 32))}, loses=[REVERSES, CLAIM], says="Did the training cell finish"),
-    wrong("2.6", "a number made up", claims={"trained_antidiagonal": 0.5}, loses=[CLAIM], says="but the recorded weights give"),
+    wrong("2.6", "never trained", claims={"reverse_Q": np.zeros((32, 32))}, loses=[REVERSES, CLAIM], shows="attention", says="Did the training cell finish"),
+    wrong("2.6", "a number made up", claims={"trained_antidiagonal": 0.5}, loses=[CLAIM], shows="attention", says="but the recorded weights give"),
     wrong("2.6", "weights of another size", claims={"reverse_E": RNG.normal(size=(12, 32))}, loses=[REVERSES, CLAIM], says="expected (10, d)"),
 ]
 

@@ -126,6 +126,13 @@ CHUNKS = """
         output = self.out(torch.cat(outputs, -1))
         return (output, torch.stack(maps, 1)) if return_weights else output
 """
+LIBRARY = """
+        b, n, dim = x.shape
+        q, k, v = (layer(x).view(b, n, self.heads, -1).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        weights = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        output = self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, dim))
+        return (output, weights) if return_weights else output
+"""
 ATTENTION, MAPS = "equals multi-head attention with injected weights", "returns the attention weights on demand"
 
 
@@ -147,7 +154,7 @@ EXAMPLES += [
     right("4.4a", "a loop over heads", {"4.4a forward": CHUNKS}),
     wrong("4.4a", "no scale", attention(scale="1.0"), loses=[ATTENTION, MAPS], says="The scores are not scaled"),
     wrong("4.4a", "scale of the whole dim", attention(scale="math.sqrt(dim)"), loses=[ATTENTION, MAPS], says="You divided by √dim"),
-    wrong("4.4a", "softmax over queries", attention(axis="-2"), loses=[ATTENTION, MAPS], says="softmax is over the queries"),
+    wrong("4.4a", "softmax over queries", attention(axis="-2"), loses=[ATTENTION, MAPS], shows="attention", says="softmax is over the queries"),
     wrong("4.4a", "heads interleaved", attention(split="reshape(batch, n, dim // self.heads, self.heads).permute(0, 3, 1, 2)", merge="permute(0, 2, 3, 1).reshape(batch, n, dim)"), loses=[ATTENTION, MAPS], says="differs in"),
     wrong("4.4a", "features dealt out to heads, merged in blocks", attention(split="reshape(batch, n, dim // self.heads, self.heads).permute(0, 3, 1, 2)"), loses=[ATTENTION, MAPS], says="dealt out to the heads one by one"),
     wrong("4.4a", "heads not merged", attention(merge="reshape(batch, n, dim)"), loses=[ATTENTION, MAPS], says="The heads are not put together again"),
@@ -156,6 +163,8 @@ EXAMPLES += [
     wrong("4.4a", "weights averaged over heads", attention(weights="weights.mean(1)"), loses=[MAPS], says="has shape"),
     wrong("4.4a", "a naive softmax", attention() | {"4.4a forward": attention()["4.4a forward"].replace(".softmax(dim=-1)", "").replace("mixed =", "weights = weights.exp() / weights.exp().sum(-1, keepdim=True)\n        mixed =")}, loses=[ATTENTION], says="scores of about 1,000"),
     wrong("4.4a", "maps without bias", {"4.4a init": "        self.query, self.key, self.value = (nn.Linear(dim, dim, bias=False) for _ in range(3))\n        self.out = nn.Linear(dim, dim)"}, loses=[ATTENTION, MAPS], says="it has no parameter query.bias"),
+    right("4.4a", "torch's own function, which is noted for the instructor", {"4.4a forward": LIBRARY}, noted="uses `scaled_dot_product_attention`"),
+    wrong("4.4a", "torch's own module, which is noted and takes no injected weights", {"4.4a init": "        self.inner = nn.MultiheadAttention(dim, heads, batch_first=True)", "4.4a forward": "        output, weights = self.inner(x, x, x, average_attn_weights=False)\n        return (output, weights) if return_weights else output"}, loses=[ATTENTION, MAPS], says="it has no parameter", noted="uses `MultiheadAttention`"),
 ]
 
 BLOCK, HANDED = "equals a pre-norm block with injected weights", "hands the attention weights on"
@@ -172,7 +181,7 @@ EXAMPLES += [
     right("4.4b", "dropout of 0 in the MLP, sums written out", block(ATTEND, "y = attended + x", "y = self.mlp(self.norm2(y)) + y", last="(y, weights) if return_weights else y", init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.GELU(), nn.Dropout(0.0), nn.Linear(mlp_dim, dim), nn.Dropout(0.0)"))),
     right("4.4b", "the weights asked for only when needed", block("if not return_weights:", "    x = x + self.attention(self.norm1(x))", "    return x + self.mlp(self.norm2(x))", ATTEND, ADD, THINK)),
     wrong("4.4b", "post-norm", block("attended, weights = self.attention(x, return_weights=True)", "x = self.norm1(x + attended)", "x = self.norm2(x + self.mlp(x))"), loses=[BLOCK, HANDED], says="That is post-norm"),
-    wrong("4.4b", "no first norm", block("attended, weights = self.attention(x, return_weights=True)", ADD, THINK), loses=[BLOCK, HANDED], says="`norm1` is missing"),
+    wrong("4.4b", "no first norm", block("attended, weights = self.attention(x, return_weights=True)", ADD, THINK), loses=[BLOCK, HANDED], shows="attention", says="`norm1` is missing"),
     wrong("4.4b", "no second norm", block(ATTEND, ADD, "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="`norm2` is missing"),
     wrong("4.4b", "the first norm twice", block(ATTEND, ADD, "x = x + self.mlp(self.norm1(x))"), loses=[BLOCK, HANDED], says="uses `norm1` again"),
     wrong("4.4b", "no first residual", block(ATTEND, "x = attended", THINK), loses=[BLOCK, HANDED], says="The first residual is missing"),
@@ -181,6 +190,7 @@ EXAMPLES += [
     wrong("4.4b", "ReLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.ReLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is ReLU"),
     wrong("4.4b", "no activation", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="no activation"),
     wrong("4.4b", "weights kept to itself", block("x = x + self.attention(self.norm1(x))", THINK, last="x"), loses=[HANDED], says="should return 2 things"),
+    wrong("4.4b", "torch's own layer, which is noted and takes no injected weights", block(init="        self.layer = nn.TransformerEncoderLayer(dim, heads, mlp_dim, 0.0, nn.GELU(), batch_first=True, norm_first=True)", last="self.layer(x)"), loses=[BLOCK, HANDED], says="it has no parameter", noted="uses `TransformerEncoderLayer`"),
 ]
 
 # --- 4.5 --------------------------------------------------------------------------------------------------------------
@@ -230,6 +240,7 @@ EXAMPLES += [
     wrong("4.5", "the last block's map alone", model(maps="maps[-1]"), loses=[ALL_MAPS], says="has shape"),
     wrong("4.5", "no bias in the embedding", model(init=MODEL_INIT.format(embedding="nn.Linear(patch_size**2, dim, bias=False)", head=HEAD)), loses=[LOGITS, ALL_MAPS, GRADIENTS, DEFAULTS], says="`patch_embedding` has 1,024 parameters, expected 1,088"),
     wrong("4.5", "a head with a hidden layer", model(init=MODEL_INIT.format(embedding=LINEAR, head="nn.Sequential(nn.Linear(dim, dim), nn.Tanh(), nn.Linear(dim, classes))")), loses=[LOGITS, ALL_MAPS, GRADIENTS, DEFAULTS], says="it has no parameter head.weight"),
+    wrong("4.5", "torch's own encoder in the place of the blocks, which is noted", model(blocks="[]", join="self.blocks(torch.cat([first, tokens], dim=1) + self.positions)", maps="tokens", init=MODEL_INIT.format(embedding=LINEAR, head=HEAD).replace("nn.ModuleList(block(dim, heads, mlp_dim) for _ in range(depth))", "nn.TransformerEncoder(nn.TransformerEncoderLayer(dim, heads, mlp_dim, batch_first=True), depth)")), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="it has no parameter", noted="uses `TransformerEncoder`"),
 ]
 
 # --- 4.6 --------------------------------------------------------------------------------------------------------------
@@ -323,7 +334,7 @@ EXAMPLES += [
     }),
     right("4.6b", "a plain range instead of the progress", {"4.6b fit": fitting()}),
     wrong("4.6b", "the best on the test set; rows not equal in classes", {"4.6b fit": fitting(judge="test"), "4.6b split": DRAW.format(seed="seed", lines="order = rng.permutation(len(labels))\n    return order[validation:], order[:validation]")}, loses=[SPLIT, BEST, NO_TEST, INTERRUPT], says="the best on the *test* set"),
-    wrong("4.6b", "the last epoch kept; the same rows for every seed", {"4.6b fit": fitting(better="True"), "4.6b split": DRAW.format(seed="0", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held")}, loses=[SPLIT, BEST, INTERRUPT], says="the last one"),
+    wrong("4.6b", "the last epoch kept; the same rows for every seed", {"4.6b fit": fitting(better="True"), "4.6b split": DRAW.format(seed="0", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held")}, loses=[SPLIT, BEST, INTERRUPT], shows="curve", says="the last one"),
     wrong("4.6b", "the lowest loss kept; the seed not used", {"4.6b fit": fitting(better="loss < best", best="9.0", update="best = loss"), "4.6b split": "    held = np.concatenate([np.random.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held"}, loses=[SPLIT, BEST, INTERRUPT], says="the one with the lowest loss"),
     wrong("4.6b", "the interrupt goes through; validation rows stay in training", {"4.6b fit": fitting(caught="ZeroDivisionError"), "4.6b split": DRAW.format(seed="seed", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return np.arange(len(labels)), held")}, loses=[SPLIT, INTERRUPT], says="are in both parts"),
     wrong("4.6b", "the best not loaded at the end; too few rows", {"4.6b fit": fitting(load="pass"), "4.6b split": DRAW.format(seed="seed", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[:2] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held")}, loses=[SPLIT, BEST, INTERRUPT], says="load the file at the end"),
@@ -378,8 +389,8 @@ EXAMPLES += [
     right("4.7", "fused maps and a convolution, the same weights", attachments=handed_in(saved(fused(kept())))),
     right("4.7", "float16, and another file beside it", attachments={FILE: saved({name: value.half() for name, value in kept().items()}), "best (3).pt": b"old"}),
     wrong("4.7", "no file", attachments=handed_in(None), loses=[ACCURACY], says="there is no file hw4_vision_transformer.pt"),
-    wrong("4.7", "random weights in a right model", attachments=handed_in(saved(RANDOM)), loses=[ACCURACY], says="gives every image the same class"),
-    wrong("4.7", "weights that only half fit the task", attachments=handed_in(saved(noisy(kept(), 0.45))), loses=[ACCURACY], says="points rise from 40% to 78%"),
+    wrong("4.7", "random weights in a right model", attachments=handed_in(saved(RANDOM)), loses=[ACCURACY], shows="matrix", says="gives every image the same class"),
+    wrong("4.7", "weights that only half fit the task", attachments=handed_in(saved(noisy(kept(), 0.45))), loses=[ACCURACY], shows="matrix", says="points rise from 40% to 78%"),
     wrong("4.7", "cut short while uploading", attachments=handed_in(saved(kept())[:-5000]), loses=[ACCURACY], says="hw4_vision_transformer.pt cannot be read"),
     wrong("4.7", "a hostile pickle", attachments=handed_in(saved({"head.weight": Hostile()})), loses=[ACCURACY], says="it was not loaded"),
     wrong("4.7", "a plain hostile pickle", attachments=handed_in(pickle.dumps(Hostile())), loses=[ACCURACY], says="hw4_vision_transformer.pt"),
@@ -413,7 +424,7 @@ EXAMPLES += [
         COUNTS.format("np.add.at(matrix, (predictions, labels), 1)"),
         SIDE.format("maps[:, :, 1:, 0].mean(1)"),
         "return positions[0, 1:] @ positions[0, 1:].T",
-    ), loses=[SHOWN, CONFUSED, LOOKED, SIMILAR], says="rows are the true classes"),
+    ), loses=[SHOWN, CONFUSED, LOOKED, SIMILAR], shows="matrix", says="rows are the true classes"),
     wrong("4.8a", "labels; counted once; heads added; correlation", drawn(
         "return np.stack([labels[labels == k][:count] for k in np.unique(labels)])",
         COUNTS.format("matrix[labels, predictions] += 1"),
@@ -426,7 +437,7 @@ EXAMPLES += [
         SIDE.format("maps[:, :, 0, :-1].mean(1)"),
         "table = F.normalize(positions[0, :-1], dim=-1)\n    return table @ table.T",
     ), loses=[SHOWN, CONFUSED, LOOKED, SIMILAR], says="drop the first key"),
-    wrong("4.8a", "transposed picture; all 50 positions", drawn(looked=SIDE.format("maps[:, :, 0, 1:].mean(1)") + ".mT", similar="table = F.normalize(positions[0], dim=-1)\n    return table @ table.T"), loses=[LOOKED, SIMILAR], says="The picture is transposed"),
+    wrong("4.8a", "transposed picture; all 50 positions", drawn(looked=SIDE.format("maps[:, :, 0, 1:].mean(1)") + ".mT", similar="table = F.normalize(positions[0], dim=-1)\n    return table @ table.T"), loses=[LOOKED, SIMILAR], shows="matrix", says="The picture is transposed"),
 ]
 
 CURVES, MATRIX, PAIR = "learning curves with their best epoch", "confusion matrix of the test images", "the most confused pair"
@@ -438,11 +449,11 @@ RUN = {"curve_train_loss": [2.0, 1.5, 1.0, 1.2, 1.1], "curve_validation_accuracy
 EXAMPLES += [
     right("4.8b", "a short training", claims=RUN),
     right("4.8b", "whole numbers as floats", claims=RUN | {"best_epoch": 4.0, "test_confusion": CLASSES.astype(float), "most_confused": [6.0, 0.0]}),
-    wrong("4.8b", "counted from 0; transposed; order swapped", claims=RUN | {"best_epoch": 3, "test_confusion": CLASSES.T, "most_confused": [6, 0]}, loses=[CURVES, MATRIX, PAIR], says="epochs are counted from 1"),
+    wrong("4.8b", "counted from 0; transposed; order swapped", claims=RUN | {"best_epoch": 3, "test_confusion": CLASSES.T, "most_confused": [6, 0]}, loses=[CURVES, MATRIX, PAIR], shows="curve", says="epochs are counted from 1"),
     wrong("4.8b", "epoch of the lowest training loss; shares; the diagonal", claims=RUN | {"best_epoch": 3, "curve_train_loss": [2.0, 1.5, 0.9, 1.2, 1.1], "test_confusion": CLASSES / 100, "most_confused": [9, 9]}, loses=[CURVES, MATRIX, PAIR], says="Leave the diagonal out"),
     wrong("4.8b", "percent; never trained; another pair", claims=RUN | {"curve_validation_accuracy": [30, 60, 70, 75, 72], "test_confusion": np.full((10, 10), 10), "most_confused": [9, 7]}, loses=[CURVES, MATRIX], says="not percent"),
     wrong("4.8b", "curves swapped; names instead of numbers", claims=RUN | {"curve_train_loss": RUN["curve_validation_accuracy"], "best_epoch": 1, "most_confused": "Shirt"}, loses=[CURVES, PAIR], says="Are the two curves swapped?"),
-    wrong("4.8b", "a less frequent pair; unequal rows", claims=RUN | {"most_confused": [9, 7], "test_confusion": CLASSES + np.eye(10, dtype=int)[::-1] * np.arange(10)[:, None]}, loses=[MATRIX, PAIR], says="Another pair occurs"),
+    wrong("4.8b", "a less frequent pair; unequal rows", claims=RUN | {"most_confused": [9, 7], "test_confusion": CLASSES + np.eye(10, dtype=int)[::-1] * np.arange(10)[:, None]}, loses=[MATRIX, PAIR], shows="matrix", says="Another pair occurs"),
 ]
 
 NAMES = ("vit_against_cnn", "vit_against_transformer", "vit_positions", "vit_prediction")

@@ -243,7 +243,7 @@ lengths = torch.tensor([len(s) for s in sequences])
 ids = nn.utils.rnn.pad_sequence([torch.tensor(s) for s in sequences], batch_first=True)
 return ids, torch.arange(ids.shape[1]) < lengths[:, None]
 """}),
-    wrong("5.1b", "mask inverted", {"5.1b": "ids = nn.utils.rnn.pad_sequence([torch.tensor(s) for s in sequences], batch_first=True)\nreturn ids, ids == 0"}, loses=[MASK], says="The mask is inverted"),
+    wrong("5.1b", "mask inverted", {"5.1b": "ids = nn.utils.rnn.pad_sequence([torch.tensor(s) for s in sequences], batch_first=True)\nreturn ids, ids == 0"}, loses=[MASK], shows="matrix", says="The mask is inverted"),
     wrong("5.1b", "unknown words hidden", {"5.1b": "ids = nn.utils.rnn.pad_sequence([torch.tensor(s) for s in sequences], batch_first=True)\nreturn ids, ids > 1"}, loses=[MASK], says="hides unknown words"),
     wrong("5.1b", "padded with the unknown word", {"5.1b": "n = max(map(len, sequences))\nreturn torch.tensor([list(s) + [1] * (n - len(s)) for s in sequences]), torch.tensor([[True] * len(s) + [False] * (n - len(s)) for s in sequences])"}, loses=[MASK], says="You padded with 1"),
     wrong("5.1b", "padded on the left", {"5.1b": "n = max(map(len, sequences))\nreturn torch.tensor([[0] * (n - len(s)) + list(s) for s in sequences]), torch.tensor([[False] * (n - len(s)) + [True] * len(s) for s in sequences])"}, loses=[MASK], says="padded on the left"),
@@ -294,9 +294,9 @@ for row, (tokens, keep) in enumerate(zip(ids, mask)):
 logits = torch.stack(logits)
 return (logits, maps) if return_weights else logits
 """}),
-    right("5.4", "torch's own attention for the outputs", attend(values="self.Vm(x)", weights="torch.softmax(scores + torch.where(mask, 0.0, -1e9)[:, None, :], 2)")),
+    right("5.4", "an additive mask of −1e9", attend(values="self.Vm(x)", weights="torch.softmax(scores + torch.where(mask, 0.0, -1e9)[:, None, :], 2)")),
     wrong("5.4", "softmax before the head", attend(out="torch.sigmoid(self.output((mixed * w).sum(1) / w.sum(1))).squeeze(-1)"), loses=[LOGITS], says="Return raw logits"),
-    wrong("5.4", "padding attended", attend(weights="scores.softmax(-1)"), loses=[LOGITS, ATTENTION], says="Padding is attended to"),
+    wrong("5.4", "padding attended", attend(weights="scores.softmax(-1)"), loses=[LOGITS, ATTENTION], shows="attention", says="Padding is attended to"),
     wrong("5.4", "no mask at all", attend(weights="scores.softmax(-1)", out="self.output(mixed.mean(1)).squeeze(-1)"), loses=[LOGITS, ATTENTION], says="the mask must act twice"),
     wrong("5.4", "padding averaged", attend(out="self.output(mixed.mean(1)).squeeze(-1)"), loses=[LOGITS], says="the mean must run over real tokens"),
     wrong("5.4", "mask inverted", attend(weights="scores.masked_fill(mask[:, None, :], -1e30).softmax(-1)"), loses=[LOGITS, ATTENTION], says="The mask is inverted in the attention"),
@@ -304,6 +304,7 @@ return (logits, maps) if return_weights else logits
     wrong("5.4", "softmax over queries", attend(weights="scores.masked_fill(~mask[:, None, :], -1e30).softmax(1)"), loses=[LOGITS, ATTENTION], says="runs over the queries"),
     wrong("5.4", "queries and keys swapped", attend(scores="self.Km(x) @ self.Qm(x).transpose(1, 2) / 8"), loses=[LOGITS, ATTENTION], says="Queries and keys are swapped"),
     wrong("5.4", "values forgotten", attend(values="x"), loses=[LOGITS], says="the map Vm is not used"),
+    right("5.4", "torch's own function, which is noted for the instructor", {"5.4 forward": attend()["5.4 forward"].replace("mixed = weights @ self.Vm(x)", "mixed = nn.functional.scaled_dot_product_attention(self.Qm(x), self.Km(x), self.Vm(x), mask[:, None, :])")}, noted="uses `scaled_dot_product_attention`"),
     wrong("5.4", "weights forgotten", {"5.4 forward": attend()["5.4 forward"].replace("(logits, weights) if return_weights else logits", "logits")}, loses=[ATTENTION], says="should return two things"),
     # 5.5
     right("5.5", "gradients kept by requires_grad alone; the GRU over lengths", gru() | {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.train(False)\n    return self"}),
@@ -369,8 +370,8 @@ return accuracies
     wrong("5.6d", "the best accuracy returned", {"5.6d": "best = max(((train_one_epoch(), validate(), copy.deepcopy(model.state_dict()))[1:] for _ in range(epochs)), key=lambda pair: pair[0])\nmodel.load_state_dict(best[1])\nreturn best[0]"}, loses=[BEST], says="has shape (); expected (3,)"),
     # 5.7a
     right("5.7a", "a float32 file", {}, **checkpoint(saved({name: value.float() for name, value in WEIGHTS.items()}))),
-    wrong("5.7a", "never trained", **checkpoint(UNTRAINED), loses=[HIDDEN], says="points rise from 60% to 78%"),
-    wrong("5.7a", "labels flipped", **checkpoint(FLIPPED), loses=[HIDDEN], says="its labels are flipped"),
+    wrong("5.7a", "never trained", **checkpoint(UNTRAINED), loses=[HIDDEN], shows="matrix", says="points rise from 60% to 78%"),
+    wrong("5.7a", "labels flipped", **checkpoint(FLIPPED), loses=[HIDDEN], shows="matrix", says="its labels are flipped"),
     wrong("5.7a", "the class changed after the training", {"5.7a layers": "self.embed = nn.Embedding(n_words, d_model)\nself.Qm = nn.Linear(d_model, 32, bias=False)\nself.Km = nn.Linear(d_model, 32, bias=False)\nself.Vm = nn.Linear(d_model, d_model, bias=False)\nself.output = nn.Linear(d_model, 1)\nself.dropout = nn.Dropout(0.5)"}, loses=[HIDDEN], says="Did the class change after the training?"),
     wrong("5.7a", "the optimizer saved along", **checkpoint({"model": WEIGHTS, "epoch": 9}), loses=[HIDDEN], says="Save model.state_dict() alone"),
     wrong("5.7a", "a damaged file", **checkpoint(b"PK not a checkpoint"), loses=[HIDDEN], says="was not loaded"),
@@ -396,8 +397,8 @@ return accuracies
     wrong("5.8", "queries forbidden", logit(forbid="s[list(forbidden)] = -1e300") | measures(), loses=[LOGIT], says="You forbid queries"),
     wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores"),
     wrong("5.8", "interaction transposed, probabilities of the pair", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('very', g)) - f(F.format('not', b)) + f(F.format('very', b)) for g in GOOD] for b in BAD])", order_logits="1 / (1 + np.exp(-np.array([f('not good , bad'), f('not bad , good')])))"), loses=[INTERACTION, ORDER], says="the other way round"),
-    wrong("5.8", "attention not scaled, sign of the change turned", measures(received="np.array([soft(F.format('not', w)).mean(0)[3:5] for w in GOOD + BAD])", without_not="np.array([f(F.format('not', g)) - f(F.format('not', g), 3) for g in GOOD])"), loses=[RECEIVED, WITHOUT], says="1 is an even share"),
-    wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], says="f(not good) − f(very good)"),
+    wrong("5.8", "attention not scaled, sign of the change turned", measures(received="np.array([soft(F.format('not', w)).mean(0)[3:5] for w in GOOD + BAD])", without_not="np.array([f(F.format('not', g)) - f(F.format('not', g), 3) for g in GOOD])"), loses=[RECEIVED, WITHOUT], shows="matrix", says="1 is an even share"),
+    wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], shows="matrix", says="f(not good) − f(very good)"),
     wrong("5.8", "the tempting reading", {"5.8 choice": 'heatmap_claim = "A"'}, loses=[CLAIM], says="an even share"),
     wrong("5.8", "unimportant", {"5.8 choice": 'heatmap_claim = "C"'}, loses=[CLAIM], says="a small weight can carry a large vote"),
     # 5.9

@@ -1,0 +1,407 @@
+"""Handing in: the last cell's zip, what it says of stale, missing and unsaved answers, and that the grader takes it as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import types
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograder import collect, handin, kit
+from autograder.batch import kernels
+from autograder.build import build_notebook, dumps, notebook_path, source_path
+from autograder.grade import grade_submission
+from autograder.homework import homeworks
+from autograder.logs import read_log
+from autograder.platforms import gather
+from autograder.submissions import find
+from tests.conftest import PLACE, SETTINGS
+from tests.gallery import ROOT
+
+HW3 = homeworks()["hw3"]
+BLANK = notebook_path(ROOT, HW3).read_bytes()
+ZIP = "hw3_hand_designed_submission.zip"
+CELL_31 = "attention_by_content_Q = 6.0 * np.eye(3)\nattention_by_content_K = big()\nattention_by_content_V = np.eye(3)"
+HELPER = "def big():\n    return 6.0 * np.eye(3)"
+CELL_36 = "def conv_heads(kernel):\n    return helper_36(kernel)"
+HELPER_36 = "def helper_36(kernel):\n    return None"
+
+
+class Desk:
+    """A student's folder and kernel: cells run, the notebook is saved, the kernel starts anew."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+        self.folder, self.capsys, self.ran, self.cells = folder, capsys, [], {}
+        monkeypatch.setattr(kit, "cells_that_ran", lambda: self.ran)
+        monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+        self.start()
+
+    def start(self, homework: str = "hw3") -> None:
+        self.ran.clear()
+        self.log = kit.Log(homeworks()[homework].describe(), self.folder, {"np": np})
+
+    def run(self, name: str, text: str) -> None:
+        self.cells[name] = text
+        self.ran.append(text)
+        exec(text, self.log.namespace)
+
+    def save(self, name: str = "hw3_hand_designed.ipynb", seconds: float = 100.0) -> None:
+        """Writes the notebook as if so many seconds after everything that was recorded."""
+        document = json.loads(BLANK)
+        document["cells"] += [{"cell_type": "code", "source": text, "metadata": {}, "outputs": []} for text in self.cells.values()]
+        path = self.folder / name
+        path.write_text(json.dumps(document))
+        after = path.stat().st_mtime + seconds
+        os.utime(path, (after, after))
+
+    def finish(self) -> str:
+        self.capsys.readouterr()
+        self.log.finish()
+        return self.capsys.readouterr().out
+
+    def told(self) -> dict:
+        return json.loads((self.folder / kit.LOG_NAME).read_text())["answers"]
+
+    def zipped(self) -> dict[str, bytes]:
+        with zipfile.ZipFile(self.folder / ZIP) as archive:
+            return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Desk:
+    return Desk(tmp_path, monkeypatch, capsys)
+
+
+def answer_31(desk: Desk) -> None:
+    desk.run("helper", HELPER)
+    desk.run("3.1", CELL_31)
+    desk.log.record("3.1")
+
+
+# which cells gave an answer -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "bound", "used"),
+    [
+        ("import numpy as np\nx = np.eye(n)", {"x"}, {"np", "n"}),
+        ("%matplotlib inline\nx = 1", {"x"}, set()),
+        ("%%time\nx = f(1)", {"x"}, {"f"}),
+        ("%%writefile homework_kit.py\nx = 1", set(), set()),
+        ("def f(a):\n    b = a + c\n    return b\nclass G(F):\n    d = e", {"f", "G"}, {"c", "F", "e"}),
+        ("for i in range(3):\n    !ls\n    total = i", {"i", "total"}, {"range"}),
+        ("x = (", set(), set()),
+    ],
+)
+def test_names_that_a_cell_binds_and_needs(text: str, bound: set, used: set):
+    assert handin.cell_names(text) == (bound, used)
+
+
+def test_the_cells_behind_an_answer_are_those_that_ran_last_and_what_they_rest_on():
+    cells = ["f = 1", "def g():\n    return f", "x = g()", "unrelated = 2", "f = 3", "x = g()  # again"]
+    behind = handin.sources_behind(["x"], cells)
+    assert behind == [handin.cell_digest(cells[number]) for number in (1, 4, 5)]
+    assert handin.cell_digest("x = 1  \r\n\n") == handin.cell_digest("x = 1")
+
+
+# the zip --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_zip_holds_notebook_and_log_and_is_the_same_each_time(desk: Desk):
+    answer_31(desk)
+    desk.save()
+    out = desk.finish()
+    assert list(desk.zipped()) == ["hw3_hand_designed.ipynb", kit.LOG_NAME]
+    assert f"Hand in this one file, `{ZIP}`" in out
+    assert "✗" not in out
+    first = (desk.folder / ZIP).read_bytes()
+    desk.finish()
+    assert (desk.folder / ZIP).read_bytes() == first
+    assert [path.name for path in desk.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_zip_that_cannot_be_written_leaves_the_old_one_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    desk.save()
+    desk.finish()
+    before = (desk.folder / ZIP).read_bytes()
+    answer_31(desk)
+    honest = os.replace
+
+    def full(source, target):
+        if str(target).endswith(".zip"):
+            raise OSError("disk full")
+        honest(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    out = desk.finish()
+    assert "could not be written (disk full)" in out
+    assert "hw3_hand_designed.ipynb, submission_log.json" in out
+    assert (desk.folder / ZIP).read_bytes() == before
+    assert not list(desk.folder.glob(".*"))
+
+
+def test_the_points_are_told_apart(desk: Desk):
+    answer_31(desk)
+    desk.cells["3.7"] = ""
+    desk.save()
+    out = desk.finish()
+    assert "questions worth 10 of 90 points that are graded automatically" in out
+    assert "written answers worth 0 of 10 points, graded by people" in out
+    assert "0 of 10 points of extra credit" in out
+    assert "No words yet in the written answers 3.7" in out
+
+
+def test_a_renamed_notebook_is_found_and_gets_its_own_name_back(desk: Desk):
+    answer_31(desk)
+    desk.save("my homework (1).ipynb")
+    (desk.folder / "hw1.ipynb").write_bytes(notebook_path(ROOT, homeworks()["hw1"]).read_bytes())
+    (desk.folder / "broken.ipynb").write_bytes(b"{")
+    out = desk.finish()
+    assert "where it is called `my homework (1).ipynb`" in out
+    assert b"helper" not in desk.zipped()["hw3_hand_designed.ipynb"]
+    assert handin.cell_digest(CELL_31) in {
+        handin.cell_digest("".join(cell["source"])) for cell in json.loads(desk.zipped()["hw3_hand_designed.ipynb"])["cells"]
+    }
+
+
+def test_of_several_copies_the_one_that_ran_here_is_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    answer_31(desk)
+    desk.save("ran here.ipynb", seconds=-50)
+    (desk.folder / "fresh copy.ipynb").write_bytes(BLANK)
+    desk.finish()
+    assert desk.zipped()["hw3_hand_designed.ipynb"] == (desk.folder / "ran here.ipynb").read_bytes()
+    monkeypatch.setenv("JPY_SESSION_NAME", str(desk.folder / "fresh copy.ipynb"))  # what JupyterLab says goes before
+    desk.finish()
+    assert desk.zipped()["hw3_hand_designed.ipynb"] == BLANK
+
+
+def test_without_a_notebook_the_last_cell_says_what_to_do(desk: Desk):
+    answer_31(desk)
+    out = desk.finish()
+    assert "but not the notebook. No notebook of hw3 was found" in out
+    assert "hand in both files" in out
+    assert list(desk.zipped()) == [kit.LOG_NAME]
+
+
+def test_colab_is_asked_for_the_notebook_and_words_remain_where_it_does_not_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    def page(name: str, **options):
+        return {"ipynb": json.loads(BLANK)}
+
+    message = types.SimpleNamespace(blocking_request=page)
+    monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(_message=message))
+    answer_31(desk)
+    out = desk.finish()
+    assert json.loads(desk.zipped()["hw3_hand_designed.ipynb"]) == json.loads(BLANK)
+    assert "the notebook as it is on the page now" in out
+    assert "Edited in the notebook after recording: 3.1" in out  # the page holds the blank one
+    assert "Download it from the Files pane" in out
+    message.blocking_request = None
+    out = desk.finish()
+    assert list(desk.zipped()) == [kit.LOG_NAME]
+    assert "Colab keeps the notebook in Drive: choose File → Download → Download .ipynb, and hand in both files" in out
+
+
+def test_a_checkpoint_is_packed_and_a_wrong_name_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture):
+    log = kit.Log(homeworks()["hw4"].describe(), tmp_path, {})
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    log.finish()
+    assert "`hw4_vision_transformer.pt` is not there yet. There is `model.pt`; if it is that one, rename it." in capsys.readouterr().out
+    (tmp_path / "model.pt").rename(tmp_path / "hw4_vision_transformer.pt")
+    log.finish()
+    with zipfile.ZipFile(tmp_path / "hw4_vision_transformer_submission.zip") as archive:
+        assert archive.read("hw4_vision_transformer.pt") == b"weights"
+
+
+# the log tells the truth ----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_was_changed_and_not_recorded_again_is_stale_until_it_is(desk: Desk):
+    answer_31(desk)
+    assert "stale" not in desk.told()["3.1"]
+    desk.run("3.1", CELL_31.replace("6.0", "7.0"))
+    desk.save()
+    assert "Changed after recording: 3.1" in desk.finish()
+    assert desk.told()["3.1"]["stale"] == "changed"
+    found = read_log(desk.zipped()[kit.LOG_NAME], HW3)
+    assert found.notes == ()
+    assert "changed after it was recorded" in found.stale("3.1", None)
+    desk.log.record("3.1")
+    assert "Changed after" not in desk.finish()
+    assert "stale" not in desk.told()["3.1"]
+
+
+def test_a_helper_that_was_changed_makes_a_function_stale(desk: Desk):
+    desk.run("helper", HELPER_36)
+    desk.run("3.6", CELL_36)
+    desk.log.record("3.6")
+    desk.save()
+    assert "after recording" not in desk.finish()
+    desk.run("helper", HELPER_36.replace("None", "kernel"))
+    desk.save()
+    assert "Changed after recording: 3.6" in desk.finish()
+
+
+def test_an_edit_that_never_ran_is_seen_in_the_saved_notebook(desk: Desk):
+    answer_31(desk)
+    desk.cells["3.1"] += "\nattention_by_content_V = 2 * np.eye(3)"
+    desk.save()
+    out = desk.finish()
+    assert "Edited in the notebook after recording: 3.1" in out
+    assert desk.told()["3.1"]["stale"] == "edited"
+
+
+def test_a_notebook_saved_before_the_answer_is_told_apart_from_an_edited_one(desk: Desk):
+    desk.save(seconds=-100)
+    answer_31(desk)
+    out = desk.finish()
+    assert "Not saved yet: the file `hw3_hand_designed.ipynb`" in out
+    assert "lacks cells that ran for 3.1" in out
+    assert "stale" not in desk.told()["3.1"]
+
+
+def test_a_new_run_with_the_same_values_is_no_change(desk: Desk):
+    answer_31(desk)
+    desk.run("3.1", CELL_31.replace("6.0 * np.eye(3)", "np.eye(3) * 6.0"))
+    desk.save()
+    assert "after recording" not in desk.finish()
+
+
+def test_after_a_restart_the_log_keeps_what_was_recorded(desk: Desk):
+    answer_31(desk)
+    desk.save()
+    desk.start()
+    out = desk.finish()
+    assert "1 of 9 questions recorded" in out
+    assert "before this kernel started" in out
+    assert "after recording" not in out
+    desk.log.record("3.1")  # its cells did not run in this kernel
+    assert desk.log.entries["attention_by_content_Q"]["status"] == "ok"
+    assert "stays in the log" in desk.capsys.readouterr().out
+    desk.run("helper", HELPER)
+    desk.run("3.1", "\n".join(f"attention_by_content_{name} = None" for name in "QKV"))
+    assert "Changed after recording: 3.1" in desk.finish()
+    desk.log.record("3.1")
+    assert desk.log.entries["attention_by_content_Q"]["status"] == "unanswered"
+
+
+def test_two_homeworks_in_one_folder_do_not_lose_each_other(desk: Desk):
+    answer_31(desk)
+    desk.start("hw1")
+    assert desk.log.entries == {}
+    desk.log.finish()
+    assert read_log((desk.folder / kit.LOG_NAME).read_bytes()).homework == "hw1"
+    desk.start("hw3")
+    assert desk.log.entries["attention_by_content_Q"]["status"] == "ok"
+    desk.log.finish()
+    desk.save()
+    (found,) = find([desk.folder]).submissions  # hw1's record is no submission
+    assert read_log(found.log or b"").homework == "hw3"
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"homework": "hw3"}', b'{"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": 5}'])
+def test_a_damaged_log_of_an_earlier_kernel_is_left_behind(desk: Desk, damage: bytes):
+    (desk.folder / kit.LOG_NAME).write_bytes(damage)
+    desk.start()
+    assert desk.log.entries == {}
+    answer_31(desk)
+    assert "1 of 9 questions recorded" in desk.finish()
+
+
+def test_a_checkpoint_that_was_written_again_is_stale(tmp_path: Path):
+    log = kit.Log(homeworks()["hw4"].describe(), tmp_path, {})
+    (checkpoint,) = [spec for question in log.questions.values() for spec in question["entries"] if "file" in spec]
+    (question,) = [one["id"] for one in log.questions.values() if checkpoint in one["entries"]]
+    (tmp_path / checkpoint["file"]).write_bytes(b"first")
+    for spec in log.questions[question]["entries"]:
+        log.entries[spec["name"]] = {"status": "ok"}
+    log.answers[question] = {"recorded": "2026-01-01T00:00:00Z", "files": {checkpoint["file"]: handin.file_digest(tmp_path / checkpoint["file"])}}
+    assert not log._changed(question)
+    (tmp_path / checkpoint["file"]).write_bytes(b"second")
+    assert log._changed(question)
+
+
+# the grader's side ----------------------------------------------------------------------------------------------------
+
+
+CLAIMS = {f"torch_transformer_content_{name}": {"question": "3.7", "kind": "array", "status": "ok", "value": kit.encode(np.eye(3))} for name in "QKV"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which answers of the reference were handed in by the last cell's own means, with a claim to trained weights."""
+    folder = tmp_path_factory.mktemp("finished")
+    notebook = build_notebook(HW3, source_path(ROOT, HW3), blank=False)
+    (folder / "hw3_hand_designed.ipynb").write_text(dumps(notebook), encoding="utf-8")
+    log = kit.Log(HW3.describe(), folder, {})
+    log.entries |= CLAIMS
+    log.answers["3.7"] = {"recorded": "2026-01-01T00:00:00Z", "sources": [handin.cell_digest("torch_transformer_content_Q = now_deleted()")]}
+    log.finish()
+    return folder
+
+
+def test_the_grader_takes_the_zip_as_it_is_and_says_where_a_claim_is_stale(finished: Path, tmp_path: Path):
+    (found,) = find([finished / ZIP]).submissions
+    assert find([finished / ZIP]).ignored == ()
+    report, _ = grade_submission(found, SETTINGS, kernels(PLACE)[0])
+    points = {question.id: question.points for question in report.questions}
+    assert report.status == "graded"
+    assert {name: number for name, number in points.items() if name != "3.7"} == {
+        question.id: question.points for question in HW3.questions.values() if question.id != "3.7"
+    }
+    (claimed,) = [question for question in report.questions if question.source == "log"]
+    assert claimed.id == "3.7"
+    assert "edited in the notebook after it was recorded; what counts here is what was recorded" in claimed.notes[0]
+    assert claimed.notes == report.notes
+    (tmp_path / ZIP).write_bytes((finished / ZIP).read_bytes())
+    assert gather(tmp_path, HW3).log == found.log
+
+
+def test_the_grader_compares_the_notebook_with_the_log_itself():
+    told = {"3.7": {"sources": [handin.cell_digest("x = 1")]}}
+    log = read_log(json.dumps({"schema": kit.LOG_SCHEMA, "homework": "hw3", "entries": {}, "answers": told}).encode(), HW3)
+    assert log.stale("3.7", {handin.cell_digest("# a comment\nx = 1\n"), "another"}) == ""
+    assert log.stale("3.7", None) == ""
+    assert "they were edited later" in log.stale("3.7", {"another"})
+
+
+def test_a_zip_beside_its_notebook_is_the_same_submission(finished: Path, tmp_path: Path):
+    data, notebook = (finished / ZIP).read_bytes(), (finished / "hw3_hand_designed.ipynb").read_bytes()
+    for student in ("with copy", "only zip", "newer notebook"):
+        (tmp_path / student).mkdir()
+        (tmp_path / student / ZIP).write_bytes(data)
+    (tmp_path / "with copy" / "hw3.ipynb").write_bytes(notebook)
+    (tmp_path / "newer notebook" / "hw3.ipynb").write_bytes(BLANK)
+    found = {one.name: one for one in find([tmp_path]).submissions}
+    assert set(found) == {"with copy", f"only zip-{Path(ZIP).stem}", "newer notebook", f"newer notebook-{Path(ZIP).stem}"}
+    assert found["with copy"].log == found[f"only zip-{Path(ZIP).stem}"].log is not None
+    assert found["newer notebook"].log is None
+
+
+def test_a_zip_without_the_notebook_joins_the_notebook_beside_it(tmp_path: Path):
+    (tmp_path / "jane").mkdir()
+    (tmp_path / "jane" / ZIP).write_bytes(handin.zip_bytes({kit.LOG_NAME: b"{}", "model.pt": b"weights"}))
+    (tmp_path / "jane" / "hw3.ipynb").write_bytes(BLANK)
+    (found,) = find([tmp_path]).submissions
+    assert (found.name, found.notebook, found.log, found.attachments) == ("jane", BLANK, b"{}", {"model.pt": b"weights"})
+
+
+def test_collecting_unpacks_the_zip_and_keeps_one_copy_of_each_file():
+    found = collect.Collected()
+    found.add("jane", "hw3_hand_designed.ipynb", BLANK)
+    found.add("jane", ZIP, handin.zip_bytes({"hw3_hand_designed.ipynb": BLANK, kit.LOG_NAME: b"{}"}))
+    assert found.files["jane"] == {"hw3_hand_designed.ipynb": BLANK, kit.LOG_NAME: b"{}"}
+
+
+def test_a_log_whose_sources_cannot_be_read_still_counts(desk: Desk):
+    answer_31(desk)
+    document = json.loads((desk.folder / kit.LOG_NAME).read_text())
+    document["answers"]["3.1"]["sources"] = 5
+    found = read_log(json.dumps(document).encode(), HW3)
+    assert found.answers == {}
+    assert found.entries["attention_by_content_Q"].status == "ok"
+    assert "cannot be read which cells" in " ".join(found.notes)
