@@ -33,6 +33,7 @@ class Example:
         shows: the kind of picture that stands beside the feedback, if there must be one; see :mod:`autograder.evidence`.
         claims: log entry → value that the handed-in log carries, for what grading takes from there; None removes it.
         attachments: file name → bytes, handed in beside the notebook; None leaves out a file of the reference.
+        noted: a phrase in the question's note for the instructor (a library call that does the whole job); empty where there is none.
     """
 
     question: str
@@ -43,6 +44,7 @@ class Example:
     shows: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)
     attachments: Mapping[str, bytes | None] = field(default_factory=dict)
+    noted: str = ""
 
 
 def right(question: str, name: str, solution: str | Mapping[str, str] | None = None, **more: Any) -> Example:

@@ -68,6 +68,9 @@ def test_an_answer_of_the_gallery_loses_exactly_its_checks(graded: GradedClass, 
     undrawn = [name for name, shown in pictures.items() if figures.evidence_svg(shown, "picture") is None]
     assert not undrawn, pictures
     assert not example.shows or example.shows in {shown["kind"] for shown in pictures.values()}, pictures
+    notes = next(one for one in report.questions if one.id == example.question).notes
+    assert bool(notes) == bool(example.noted), notes
+    assert example.noted in " ".join(notes)
 
 
 @pytest.mark.parametrize("name", list(homeworks()))

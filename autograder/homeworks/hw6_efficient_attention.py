@@ -398,6 +398,7 @@ def polynomial_problem(left: Trial, right: Trial) -> str | None:
         "The linear terms come in with the weight 1; (q·k + 1)² holds 2·q·k, so their weight is √2.": dot**2 + dot + 1,
         "The linear terms come in with the weight 2; φ meets itself in the product, so the weight is √2.": dot**2 + 4 * dot + 1,
         "The linear terms are missing: (q·k + 1)² holds 2·q·k.": dot**2 + 1,
+        "All weights are 1, but terms that (q·k + 1)² holds twice need √2: the cross terms and the linear ones.": squares + cross + dot + 1,
         "The constant feature is missing: (q·k + 1)² holds a 1.": dot**2 + 2 * dot,
     }
     named = (words for words, gram in slips.items() if np.allclose(found, gram, rtol=1e-6, atol=1e-9))
@@ -1192,7 +1193,7 @@ measured = hw.question(
         words=(60, 160),
         rubric={
             "Reads both slopes of time and memory from the figure with their numbers, and compares them with 2 and 1": 2,
-            "Explains one deviation from 2 or 1 (fixed costs, caches, several cores, softmax itself), or why memory fits better than time": 1,
+            "Explains one deviation from 2 or 1 (fixed costs, caches, softmax itself), or why memory fits better than time": 1,
             "Says from the figure when linear attention is worth it and what one gives up for it": 1,
         },
         examples={

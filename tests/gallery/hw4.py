@@ -126,6 +126,13 @@ CHUNKS = """
         output = self.out(torch.cat(outputs, -1))
         return (output, torch.stack(maps, 1)) if return_weights else output
 """
+LIBRARY = """
+        b, n, dim = x.shape
+        q, k, v = (layer(x).view(b, n, self.heads, -1).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        weights = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        output = self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, dim))
+        return (output, weights) if return_weights else output
+"""
 ATTENTION, MAPS = "equals multi-head attention with injected weights", "returns the attention weights on demand"
 
 
@@ -156,6 +163,10 @@ EXAMPLES += [
     wrong("4.4a", "weights averaged over heads", attention(weights="weights.mean(1)"), loses=[MAPS], says="has shape"),
     wrong("4.4a", "a naive softmax", attention() | {"4.4a forward": attention()["4.4a forward"].replace(".softmax(dim=-1)", "").replace("mixed =", "weights = weights.exp() / weights.exp().sum(-1, keepdim=True)\n        mixed =")}, loses=[ATTENTION], says="scores of about 1,000"),
     wrong("4.4a", "maps without bias", {"4.4a init": "        self.query, self.key, self.value = (nn.Linear(dim, dim, bias=False) for _ in range(3))\n        self.out = nn.Linear(dim, dim)"}, loses=[ATTENTION, MAPS], says="it has no parameter query.bias"),
+    right("4.4a", "torch's own function, which is noted for the instructor", {"4.4a forward": LIBRARY}, noted="uses `scaled_dot_product_attention`"),
+    wrong("4.4a", "torch's own module, which is noted and takes no injected weights", {"4.4a init": "        self.inner = nn.MultiheadAttention(dim, heads, batch_first=True)", "4.4a forward": "        output, weights = self.inner(x, x, x, average_attn_weights=False)\n        return (output, weights) if return_weights else output"}, loses=[ATTENTION, MAPS], says="it has no parameter", noted="uses `MultiheadAttention`"),
+    wrong("4.4a", "heads split by one reshape", attention(split="reshape(batch, self.heads, n, -1)"), loses=[ATTENTION, MAPS], says="at once mixes tokens"),
+    wrong("4.4a", "softmax over heads", attention(axis="1"), loses=[ATTENTION, MAPS], says="softmax is over the heads"),
 ]
 
 BLOCK, HANDED = "equals a pre-norm block with injected weights", "hands the attention weights on"
@@ -181,6 +192,7 @@ EXAMPLES += [
     wrong("4.4b", "ReLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.ReLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is ReLU"),
     wrong("4.4b", "no activation", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="no activation"),
     wrong("4.4b", "weights kept to itself", block("x = x + self.attention(self.norm1(x))", THINK, last="x"), loses=[HANDED], says="should return 2 things"),
+    wrong("4.4b", "torch's own layer, which is noted and takes no injected weights", block(init="        self.layer = nn.TransformerEncoderLayer(dim, heads, mlp_dim, 0.0, nn.GELU(), batch_first=True, norm_first=True)", last="self.layer(x)"), loses=[BLOCK, HANDED], says="it has no parameter", noted="uses `TransformerEncoderLayer`"),
 ]
 
 # --- 4.5 --------------------------------------------------------------------------------------------------------------
@@ -230,6 +242,8 @@ EXAMPLES += [
     wrong("4.5", "the last block's map alone", model(maps="maps[-1]"), loses=[ALL_MAPS], says="has shape"),
     wrong("4.5", "no bias in the embedding", model(init=MODEL_INIT.format(embedding="nn.Linear(patch_size**2, dim, bias=False)", head=HEAD)), loses=[LOGITS, ALL_MAPS, GRADIENTS, DEFAULTS], says="`patch_embedding` has 1,024 parameters, expected 1,088"),
     wrong("4.5", "a head with a hidden layer", model(init=MODEL_INIT.format(embedding=LINEAR, head="nn.Sequential(nn.Linear(dim, dim), nn.Tanh(), nn.Linear(dim, classes))")), loses=[LOGITS, ALL_MAPS, GRADIENTS, DEFAULTS], says="it has no parameter head.weight"),
+    wrong("4.5", "torch's own encoder in the place of the blocks, which is noted", model(blocks="[]", join="self.blocks(torch.cat([first, tokens], dim=1) + self.positions)", maps="tokens", init=MODEL_INIT.format(embedding=LINEAR, head=HEAD).replace("nn.ModuleList(block(dim, heads, mlp_dim) for _ in range(depth))", "nn.TransformerEncoder(nn.TransformerEncoderLayer(dim, heads, mlp_dim, batch_first=True), depth)")), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="it has no parameter", noted="uses `TransformerEncoder`"),
+    wrong("4.5", "blocks of one's own class only", model(init=MODEL_INIT.format(embedding=LINEAR, head=HEAD).replace("block(dim", "EncoderBlock(dim")), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="does not use its argument `block`"),
 ]
 
 # --- 4.6 --------------------------------------------------------------------------------------------------------------
