@@ -913,7 +913,7 @@ def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> Non
     import matplotlib.pyplot as plt
 
     columns = max(len(panels) for panels in rows.values())
-    figure, axes = plt.subplots(len(rows), columns, figsize=(max(1.75 * columns, 4.4), 2.1 * len(rows) + 0.4), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(len(rows), columns, figsize=(max((1.75 if columns < 6 else 1.3) * columns, 4.4), 2.1 * len(rows) + 0.4), squeeze=False, layout="constrained")
     for line, (label, panels) in zip(axes, rows.items(), strict=True):
         for axis, (name, values) in zip(line, panels.items(), strict=True):
             matrix = np.atleast_2d(np.asarray(values, dtype=float))
@@ -922,7 +922,7 @@ def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> Non
             axis.set_title(f"{name} {matrix.shape[0]}×{matrix.shape[1]}", fontsize=8)
             axis.set_xticks([])
             axis.set_yticks([])
-            figure.colorbar(image, ax=axis, location="bottom", shrink=0.9, format="%.2g", ticks=[-bound, 0, bound]).ax.tick_params(labelsize=6)
+            figure.colorbar(image, ax=axis, location="bottom", shrink=0.9, format="%.2g", ticks=[-bound, 0, bound]).ax.tick_params(labelsize=7)
         line[0].set_ylabel(label, fontsize=9)
     figure.suptitle(title)
     plt.show()
