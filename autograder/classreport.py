@@ -11,10 +11,11 @@ from urllib.parse import quote
 
 import numpy as np
 from markupsafe import Markup
+from nbformat import NotebookNode
 
 from autograder import figures, report, safehtml, similarity
 from autograder.grade import QuestionResult, Report
-from autograder.homework import homeworks
+from autograder.homework import Homework, homeworks
 from autograder.places import question_seconds
 
 MIN_CLASS = 5  # fewer submissions say nothing about a check or a question
@@ -172,9 +173,15 @@ def class_figures(homework: str, reports: Sequence[Report], output: Path) -> Cla
     checks = check_figures(reports)
     judged = [one for one in reports if one.questions and one.maximum]
     shares = tuple(one.points / one.maximum for one in judged)
-    executed = {one.submission: report.read_executed(output / "submissions" / one.submission) for one in judged}
-    notebooks = {name: notebook for name, notebook in executed.items() if notebook is not None}
-    seconds = [question_seconds(notebook, known) for notebook in notebooks.values()] if known else []
+    seconds: list[dict[str, float]] = []
+
+    def notebooks(known: Homework) -> Iterator[tuple[str, NotebookNode]]:
+        for one in judged:
+            if (notebook := report.read_executed(output / "submissions" / one.submission)) is not None:
+                seconds.append(question_seconds(notebook, known))
+                yield one.submission, notebook
+
+    alike = similarity.compare_notebooks(notebooks(known), similarity.skeleton(known)) if known else None
     questions = tuple(question_figures(reports, seconds))
     return ClassFigures(
         homework,
@@ -186,7 +193,7 @@ def class_figures(homework: str, reports: Sequence[Report], output: Path) -> Cla
         tuple(check for check in checks if check.tried >= MIN_CLASS and check.failed >= NEARLY_ALL * check.tried),
         tuple(check for check in checks if check.tried >= MIN_CLASS and not check.failed),
         _charts(homework, shares, questions),
-        similarity.compare_notebooks(notebooks, similarity.skeleton(known)) if known else None,
+        alike,
     )
 
 

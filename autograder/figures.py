@@ -19,7 +19,7 @@ from jinja2 import Template
 from markupsafe import Markup
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 WIDTH = 4.6  # inches: 331 pt
 BLUE, ORANGE, GREY, GREEN = "#0072b2", "#d55e00", "#767676", "#009e73"  # Okabe and Ito's colour-blind-safe set
@@ -36,6 +36,10 @@ STYLE: Any = {
     "mathtext.default": "regular",
 }
 MAX_SIDE = 64  # rows or columns of a drawn matrix
+MAX_GRIDS = 6  # one below the other
+MAX_TOLD = 12  # rows that are told in words, too
+MAX_POINTS = 5_000
+WRITTEN_COLUMNS = 12  # more leave no room for numbers in the cells
 
 
 def svg(figure: Figure, title: str, description: str, name: str) -> Markup:
@@ -82,7 +86,7 @@ _HEATMAP = Template("""\
 aria-labelledby="{{ name }}-t {{ name }}-d" font-family="DejaVu Sans, Verdana, Arial, sans-serif" font-size="11">
 <title id="{{ name }}-t">{{ title }}</title><desc id="{{ name }}-d">{{ description }}</desc>
 {% for map in maps %}<g transform="translate({{ map.left }} {{ map.top }})">
-{% if map.title %}<text x="{{ map.width / 2 }}" y="-24" text-anchor="middle" font-weight="bold">{{ map.title }}</text>{% endif %}
+{% if map.title %}<text x="{{ map.width / 2 }}" y="-9" text-anchor="middle" font-weight="bold">{{ map.title }}</text>{% endif %}
 <text x="{{ map.width / 2 }}" y="{{ map.height + map.foot - 6 }}" text-anchor="middle">{{ x }}</text>
 <text transform="translate({{ 13 - margin }} {{ map.height / 2 }}) rotate(-90)" text-anchor="middle">{{ y }}</text>
 {% for cell in map.cells %}
@@ -109,23 +113,23 @@ class Grid:
     columns: Sequence[str]
 
 
-def heatmap(grids: Sequence[Grid], name: str, *, title: str, description: str, x: str, y: str, top: float, digits: str) -> Markup:
-    """Coloured grids with their numbers written in, one below the other, on one scale from 0 to ``top``."""
+def heatmap(grids: Sequence[Grid], name: str, *, title: str, description: str, x: str, y: str, low: float = 0.0, top: float, digits: str) -> Markup:
+    """Coloured grids with their numbers written in, one below the other, on one scale from ``low`` to ``top``."""
     if any(grid.values.ndim != 2 or not grid.values.size or max(grid.values.shape) > MAX_SIDE for grid in grids):
         raise ValueError("not a matrix that can be drawn")
     colours = mpl.colormaps["cividis"]
     margin = 26 + 7 * max(len(label) for grid in grids for label in grid.rows)
     longest = max(len(label) for grid in grids for label in grid.columns)
     rows, columns = (max(grid.values.shape[axis] for grid in grids) for axis in (0, 1))
-    size = max(34, min(60, 130 // rows)) if columns <= 12 else 14
-    turned = longest * 7 > size
+    size = max(34, min(60, 130 // rows)) if columns <= WRITTEN_COLUMNS else 14
+    turned = longest * 7 >= size
     foot = (longest * 7 + 8 if turned else 18) + 20
     maps: list[dict[str, Any]] = []
     down = 0
     for grid in grids:
         cells = []
         for (row, column), value in np.ndenumerate(grid.values):
-            share = float(np.clip(value / top, 0, 1)) if np.isfinite(value) else 0.0
+            share = float(np.clip((value - low) / (top - low), 0, 1)) if np.isfinite(value) else 0.0
             text = digits.format(value) if size > 30 and np.isfinite(value) else "" if size <= 30 else "–"
             fill = to_hex(colours(share)) if np.isfinite(value) else "#dddddd"
             cells.append({"x": column * size, "y": row * size, "fill": fill, "ink": "#fff" if share < 0.55 else "#000", "text": text})
@@ -135,32 +139,53 @@ def heatmap(grids: Sequence[Grid], name: str, *, title: str, description: str, x
         maps[-1] |= {"rows": list(grid.rows), "columns": list(grid.columns), "cells": cells}
         down += height + foot
     width = margin + max(columns * size, 7 * len(x)) + 10
+    if min(map_["height"] for map_ in maps) < 7 * len(y):  # a map of one row has no room for a long label beside it
+        y = y.split(" (")[0]
     shown = {"title": title, "description": description, "x": x, "y": y, "margin": margin, "size": size, "turned": turned}
     return Markup(_HEATMAP.render(name=name, maps=maps, width=width, height=down, **shown))  # noqa: S704  # escaped by the template
 
 
 def _attention(evidence: Mapping[str, Any], name: str) -> Markup:
-    grids = [
-        Grid(str(drawn["title"]), np.array(drawn["weights"], dtype=float), list(map(str, drawn["queries"])), list(map(str, drawn["keys"])))
-        for drawn in evidence["maps"][:6]
-    ]
+    grids = []
+    for prefix, maps in (("", evidence["maps"]), ("expected", evidence.get("expected", []))):
+        for drawn in maps[:MAX_GRIDS]:
+            title = ": ".join(filter(None, (prefix, str(drawn["title"]))))
+            grids.append(Grid(title, np.array(drawn["weights"], dtype=float), list(map(str, drawn["queries"])), list(map(str, drawn["keys"]))))
     told = []
     for grid in grids:
-        best = [(row.max(), grid.columns[int(row.argmax())]) for row in grid.values]
-        looks = [f"{query} looks most at {key} ({weight:.2f})" for query, (weight, key) in zip(grid.rows, best, strict=True)]
+        best = [(row.max(), grid.columns[int(row.argmax())]) for row in grid.values[:MAX_TOLD]]
+        looks = [f"{query} looks most at {key} ({weight:.2f})" for query, (weight, key) in zip(grid.rows, best, strict=False)]
         told.append((f"{grid.title}: " if grid.title else "") + "; ".join(looks) + ".")
-    axes = {"x": "keys (looked at)", "y": "queries (looking)"}
-    return heatmap(grids, name, title=str(evidence["caption"]), description=" ".join(told), top=1.0, digits="{:.2f}", **axes)
+    x, y = "keys (looked at)", "queries (looking)"
+    return heatmap(grids, name, title=str(evidence["caption"]), description=" ".join(told), x=x, y=y, top=1.0, digits="{:.2f}")
 
 
 def _matrix(evidence: Mapping[str, Any], name: str) -> Markup:
-    values = np.array(evidence["values"], dtype=float)
-    top = float(np.nanmax(values)) or 1.0
-    told = f"{values.shape[0]} rows by {values.shape[1]} columns of numbers from {np.nanmin(values):.3g} to {top:.3g}."
-    grid = Grid("", values, list(map(str, evidence["rows"])), list(map(str, evidence["columns"])))
-    digits = "{:.0f}" if (values == np.round(values)).all() else "{:.2g}"
-    axes = {"x": str(evidence.get("x", "")), "y": str(evidence.get("y", ""))}
-    return heatmap([grid], name, title=str(evidence["caption"]), description=told, top=top, digits=digits, **axes)
+    both = {"": np.array(evidence["values"], dtype=float)}
+    if "expected" in evidence:
+        both = {"what came out": both[""], "expected": np.array(evidence["expected"], dtype=float)}
+    finite = np.concatenate([values[np.isfinite(values)] for values in both.values()])
+    low, top = min(0.0, float(finite.min())), float(finite.max())
+    top = top if top > low else low + 1.0
+    digits = "{:.0f}" if (finite == np.round(finite)).all() else "{:.2f}" if max(-low, top) < 10 else "{:.3g}"
+    grids = []
+    for title, values in both.items():
+        named = (evidence.get("rows"), evidence.get("columns"))
+        rows, columns = ([*map(str, names or range(count))][:count] for names, count in zip(named, values.shape, strict=True))
+        grids.append(Grid(title, values, rows, columns))
+    told = f"{' by '.join(map(str, grids[0].values.shape))} numbers from {finite.min():.3g} to {finite.max():.3g}."
+    if evidence.get("rows"):
+        at = [int(np.nan_to_num(row, nan=-np.inf).argmax()) for row in grids[0].values[:MAX_TOLD]]
+        largest = [
+            f"{grids[0].rows[row]}: {grids[0].columns[column]} ({digits.format(grids[0].values[row, column])})" for row, column in enumerate(at)
+        ]
+        told += f" Largest number of each row: {'; '.join(largest)}."
+    across = str(evidence.get("x", ""))
+    if max(grid.values.shape[1] for grid in grids) > WRITTEN_COLUMNS:  # no room for numbers, so say what the colours mean
+        across += f" (dark {digits.format(low)}, bright {digits.format(top)})"
+    return heatmap(
+        grids, name, title=str(evidence["caption"]), description=told, low=low, top=top, digits=digits, x=across, y=str(evidence.get("y", ""))
+    )
 
 
 def _curve(evidence: Mapping[str, Any], name: str) -> Markup:
@@ -168,12 +193,27 @@ def _curve(evidence: Mapping[str, Any], name: str) -> Markup:
         figure = _figure(WIDTH, 2.8)
         axis = figure.subplots()
         told = []
-        for (label, numbers), colour, dash in zip(evidence["series"].items(), (BLUE, ORANGE, GREEN, GREY), ("-", "--", "-.", ":"), strict=False):
-            series = np.array(numbers, dtype=float)[:5_000]
-            axis.plot(np.arange(len(series)), series, dash, color=colour, label=label)
+        expected = {f"{label}, expected": numbers for label, numbers in evidence.get("expected", {}).items()}
+        styles = zip((BLUE, ORANGE, GREEN, GREY), ("-", "--", "-.", ":"), strict=True)
+        for (label, numbers), (colour, dash) in zip((evidence["series"] | expected).items(), styles, strict=False):
+            series = np.array(numbers, dtype=float)[:MAX_POINTS]
+            at = np.array(evidence.get("at") or range(len(series)), dtype=float)[:MAX_POINTS]
+            axis.plot(at, series, dash, color=colour, label=label, marker="o" if len(series) <= 30 else "", markersize=4)
             told.append(f"{label} goes from {series[0]:.3g} to {series[-1]:.3g} over {len(series)} points.")
+        for (label, place), dash in zip(evidence.get("marks", {}).items(), (":", "--"), strict=False):
+            axis.axvline(float(place), color="black", linewidth=1, linestyle=dash, label=label)
+            told.append(f"{label} is {float(place):g}.")
+        if evidence.get("log") and axis.dataLim.minposy < np.inf:  # zeros alone have no logarithm
+            axis.set(xscale="log", yscale="log")
+            decades = math.log10(axis.get_ylim()[1] / axis.get_ylim()[0])
+            axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 3 else (1.0,)))
+            axis.set_xticks(at[:: 1 + len(at) // 5])
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.12g}"))
+            axis.yaxis.set_major_formatter(EngFormatter(sep=""))  # no powers of ten: pages show text as it is
+            axis.xaxis.set_minor_formatter(NullFormatter())
+            axis.yaxis.set_minor_formatter(NullFormatter())
         axis.set(xlabel=str(evidence.get("x", "step")), ylabel=str(evidence.get("y", "")))
-        axis.legend()
+        figure.legend(loc="outside upper left", ncols=1)
         return svg(figure, str(evidence["caption"]), " ".join(told), name)
 
 

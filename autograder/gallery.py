@@ -30,8 +30,10 @@ class Example:
         solution: region label → code that replaces the region; a label equal to the question may be left out (text alone).
         loses: names of the checks that fail; empty for a right answer.
         says: a phrase that the feedback of the failed checks must contain, in one of them at least.
+        shows: the kind of picture that stands beside the feedback, if there must be one; see :mod:`autograder.evidence`.
         claims: log entry → value that the handed-in log carries, for what grading takes from there; None removes it.
         attachments: file name → bytes, handed in beside the notebook; None leaves out a file of the reference.
+        noted: a phrase in the question's note for the instructor (a library call that does the whole job); empty where there is none.
     """
 
     question: str
@@ -39,8 +41,10 @@ class Example:
     solution: Mapping[str, str] = field(default_factory=dict)
     loses: tuple[str, ...] = ()
     says: str = ""
+    shows: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)
     attachments: Mapping[str, bytes | None] = field(default_factory=dict)
+    noted: str = ""
 
 
 def right(question: str, name: str, solution: str | Mapping[str, str] | None = None, **more: Any) -> Example:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograder import kit
-from autograder.evidence import case_evidence
+from autograder.evidence import Picture, case_evidence
 
 Oracle = Callable[..., Any]
 DIFFICULTIES = ("easy", "medium", "hard", "challenge")
@@ -114,6 +114,7 @@ class Challenge:
         mistakes: what to say → what that mistake would give on a case; named in feedback where the answer equals it.
         examples: draws the public inputs of the notebook; the first ``3`` of ``cases`` under a public seed if left out.
         rtol, atol: tolerance against the oracle; COVERAGE.md gives the reason for the defaults (float32 answers).
+        picture: draws what came out of a case, where that says it better than numbers; see :mod:`autograder.evidence`.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Challenge:
     examples: Callable[[np.random.Generator], Iterable[Case]] | None = None
     rtol: float = 1e-4
     atol: float = 1e-6
+    picture: Picture | None = None
     kind = "challenge"
 
     def drawn(self, rng: np.random.Generator) -> list[Case]:
@@ -138,15 +140,24 @@ class Challenge:
         rng = _generator("public", homework, self.name)
         examples = []
         for index, case in enumerate(self.shown(rng)):
-            example = case.as_json(f"{self.name}/public/{index}")
+            example = _shortened(case.as_json(f"{self.name}/public/{index}"))
             if self.expected is not None:
-                example["expected"] = kit.encode(self.expected(*case.args, **case.kwargs))
+                example["expected"] = _shortened(kit.encode(self.expected(*case.args, **case.kwargs)))
                 example |= {"rtol": self.rtol, "atol": self.atol}
                 example["mistakes"] = [
-                    {"says": says, "result": kit.encode(wrong(*case.args, **case.kwargs))} for says, wrong in self.mistakes.items()
+                    {"says": says, "result": _shortened(kit.encode(wrong(*case.args, **case.kwargs)))} for says, wrong in self.mistakes.items()
                 ]
             examples.append(example)
         return examples
+
+
+def _shortened(encoded: Any) -> Any:
+    """An encoded value with nine digits a number: the last bits of a result depend on the processor, and a notebook must not."""
+    if isinstance(encoded, float):
+        return float(f"{encoded:.9g}") if abs(encoded) > 1e-12 else 0.0
+    if isinstance(encoded, list):
+        return [_shortened(item) for item in encoded]
+    return {key: _shortened(item) for key, item in encoded.items()} if isinstance(encoded, dict) else encoded
 
 
 @dataclass(frozen=True)
@@ -187,6 +198,36 @@ class Checkpoint(Challenge):
 
 
 Entry = Array | Choice | Challenge
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a question's text, which a course may draw anew for every student (``--variants``).
+
+    Args:
+        name: for text and table: the source says ``{{number 1.13c tokens}}``, a judge reads ``answer["numbers"]["tokens"]``.
+        usual: what it is for everybody, where students have no numbers of their own.
+        among: what it may be for one student.
+    """
+
+    name: str
+    usual: int
+    among: Sequence[int]
+
+
+class NumbersMissingError(Exception):
+    """A student's numbers are not known; the message says why, for the student to read."""
+
+
+class Numbers(dict[str, int]):
+    """A question's numbers by name. Where they are not known, asking for one raises :class:`NumbersMissingError`."""
+
+    def __init__(self, numbers: Mapping[str, int], problem: str = ""):
+        super().__init__(numbers)
+        self.problem = problem
+
+    def __missing__(self, name: str) -> int:
+        raise NumbersMissingError(self.problem) if self.problem else KeyError(name)
 
 
 @dataclass(frozen=True)
@@ -261,7 +302,8 @@ class Check:
 class Question:
     """One question: what it records and how that is judged. Made by :meth:`Homework.question`.
 
-    ``forbids`` names library calls that would do the whole job; see :mod:`autograder.librarycalls`.
+    ``forbids`` names library calls that would do the whole job; see :mod:`autograder.librarycalls`. ``numbers`` are those of
+    its text that a course may draw for each student.
     """
 
     def __init__(
@@ -276,18 +318,27 @@ class Question:
         extra: bool = False,
         claimed: bool = False,
         forbids: Sequence[str] = (),
+        numbers: Sequence[Number] = (),
     ):
         if difficulty not in DIFFICULTIES:
             raise ValueError(f"{id}: difficulty {difficulty!r} is none of {', '.join(DIFFICULTIES)}")
         self.id, self.title, self.minutes, self.difficulty = id, title, minutes, difficulty
         self.entries, self.written, self.extra, self.claimed = tuple(entries), written, extra, claimed
-        self.forbids = tuple(forbids)
+        self.forbids, self.numbers = tuple(forbids), tuple(numbers)
         self.checks: list[Check] = [self._choice_check(entry) for entry in entries if isinstance(entry, Choice)]
 
     @property
     def points(self) -> float:
         """The points that the autograder can give; written points come on top."""
         return sum(check.points for check in self.checks)
+
+    def usual_numbers(self) -> Numbers:
+        """The numbers in its text, as they are for everybody."""
+        return Numbers({number.name: number.usual for number in self.numbers})
+
+    def numbers_of(self, student: str, word: str) -> Numbers:
+        """The numbers of one student, drawn from the course's word and the id."""
+        return Numbers(kit.draw_numbers(word, self.id, student, {number.name: number.among for number in self.numbers}))
 
     def entry(self, name: str) -> Entry:
         """The entry of that name.
@@ -359,7 +410,7 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
         }
         response = trial.result if isinstance(trial.result, dict) and "result" in trial.result else {"result": trial.result}
         if problem := kit.judge_example(challenge.name, example, response):
-            return Wrong(problem, evidence=case_evidence(trial, expected=expected, found=response["result"]))
+            return Wrong(problem, evidence=case_evidence(trial, expected=expected, found=response["result"], picture=challenge.picture))
     return None
 
 
@@ -372,6 +423,11 @@ def not_run(name: str, trial: kit.Trial) -> Wrong | None:
         "stopped": f"`{name}` was stopped on {trial.note}: it did not return in time, or it ended the kernel.",
     }
     return Wrong(told.get(trial.status, f"`{name}` was never run on {trial.note}."), evidence=case_evidence(trial, found=None))
+
+
+def wrong_on(trial: kit.Trial, problem: str | None, picture: Picture | None = None) -> Wrong | None:
+    """A failed check with these words, the trial that shows it and what came out there, or a passed one."""
+    return Wrong(problem, evidence=case_evidence(trial, found=trial.output, picture=picture)) if problem else None
 
 
 class Homework:
@@ -394,6 +450,8 @@ class Homework:
             raise ValueError(f"{self.id}: two questions are called {id}")
         taken = {entry.name for question in self.questions.values() for entry in question.entries}
         question = self.questions[id] = Question(id, title, **fields)
+        if "numbers" in taken | {entry.name for entry in question.entries}:
+            raise ValueError(f"{self.id}: {id} records 'numbers', the name under which judges find a question's own numbers")
         if twice := taken & {entry.name for entry in question.entries}:
             raise ValueError(f"{self.id}: {id} records {sorted(twice)} again")
         return question
@@ -441,6 +499,8 @@ class Homework:
                 spec["written"] = question.written.points
             if question.extra:
                 spec["extra"] = True
+            if question.numbers:
+                spec["numbers"] = {number.name: list(number.among) for number in question.numbers}
             questions.append(spec)
         examples = {challenge.name: challenge.public(self.id) for challenge in self.challenges()}
         return {"id": self.id, "title": self.title, "stem": self.stem, "questions": questions, "examples": examples}

@@ -27,12 +27,15 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from autograder import classreport, marks, report, safehtml
+from autograder.evidence import picture_of
 from autograder.figures import evidence_svg
 from autograder.grade import CheckResult, QuestionResult, Report
 from autograder.homework import Homework, Question, homeworks
 from autograder.places import is_kit, record_cells
 
 REVEAL = ("words", "inputs", "all")
+MAX_RENDERED = 2_000  # cells that a process remembers rendered,
+MAX_KEPT = 20_000  # characters: of such a length at most
 FEW = 10  # pages for which a second process is not worth its start
 SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○"}
 SPOKEN = {"pass": "passed", "fail": "failed", "part": "partly right", "open": "not answered"}
@@ -46,6 +49,7 @@ class ShownCheck:
     result: CheckResult
     state: str
     picture: Markup | None
+    caption: str
     case: Mapping[str, Any] | None
 
     @property
@@ -121,20 +125,19 @@ def shown_case(evidence: Mapping[str, Any] | None, reveal: str) -> dict[str, Any
     }
 
 
+def shown_check(check: CheckResult, name: str, reveal: str) -> ShownCheck:
+    """A check, ready for the page; ``name`` is unique there."""
+    drawn = picture_of(check.evidence, reveal == REVEAL[-1])
+    picture = evidence_svg(drawn, name) if drawn else None
+    return ShownCheck(check, STATES[check.state], picture, str(drawn["caption"]) if drawn and picture else "", shown_case(check.evidence, reveal))
+
+
 def shown_questions(graded: Report, reveal: str) -> list[ShownQuestion]:
     """The questions of a report, ready for the page."""
     declared = homeworks()[graded.homework].questions if graded.homework in homeworks() else {}
     made = []
     for number, question in enumerate(graded.questions):
-        checks = tuple(
-            ShownCheck(
-                check,
-                STATES[check.state],
-                evidence_svg(check.evidence, f"f{number}-{index}") if check.evidence else None,
-                shown_case(check.evidence, reveal),
-            )
-            for index, check in enumerate(question.checks)
-        )
+        checks = tuple(shown_check(check, f"f{number}-{index}", reveal) for index, check in enumerate(question.checks))
         made.append(ShownQuestion(question, question_state(question), checks, f"q-{question.id.replace('.', '-')}", declared.get(question.id)))
     return made
 
@@ -175,13 +178,21 @@ def _harmless_outputs(notebook: NotebookNode) -> NotebookNode:
             elif "text/latex" in data:
                 data["text/html"] = safehtml.markdown_html(_joined(data["text/latex"]))
             output.data = nbformat.from_dict(data)
-            pictures = {kind: {"alt": f"Figure drawn by cell {index + 1}"} for kind in data if kind.startswith("image/")}
+            pictures = {kind: {"alt": _alt(output, kind) or f"Figure drawn by cell {index + 1}"} for kind in data if kind.startswith("image/")}
             output.metadata = nbformat.from_dict(pictures)
     copy.metadata = nbformat.from_dict({"language_info": {"name": "python"}})
     return copy
 
 
+_rendered: dict[str, Markup] = {}
 _KINDS = {"text/html", "text/plain", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml"}
+
+
+def _alt(output: NotebookNode, kind: str) -> str:
+    """The text that the kit put beside a picture; as untrusted as all of the notebook."""
+    told = output.get("metadata", {}).get(kind, {})
+    words = told.get("alt") if isinstance(told, dict) else None
+    return " ".join(words.split())[:1_000] if isinstance(words, str) else ""
 
 
 def _joined(value: Any) -> str:
@@ -189,10 +200,25 @@ def _joined(value: Any) -> str:
 
 
 def render_cells(notebook: NotebookNode) -> list[Markup]:
-    """Each cell as harmless HTML, by nbconvert's HTML exporter."""
-    separator = secrets.token_hex(16)  # drawn after the notebook was handed in: no cell can hold it
-    body, _ = _exporter().from_notebook_node(_harmless_outputs(notebook), resources={"separator": separator})
-    return [safehtml.clean(part) for part in body.split(separator)[1:]]
+    """Each cell as harmless HTML, by nbconvert's HTML exporter.
+
+    Most cells of a class are the same in every notebook, and rendering takes longer than grading: such cells are
+    rendered once in each process.
+    """
+    shown = _harmless_outputs(notebook)
+    keys = [hashlib.sha256(json.dumps({**cell, "id": ""}, sort_keys=True).encode()).hexdigest() for cell in shown.cells]
+    new = {key: cell for key, cell in zip(keys, shown.cells, strict=True) if key not in _rendered}
+    made: dict[str, Markup] = {}
+    if new:
+        shown.cells = list(new.values())
+        separator = secrets.token_hex(16)  # drawn after the notebook was handed in: no cell can hold it
+        body, _ = _exporter().from_notebook_node(shown, resources={"separator": separator})
+        made = dict(zip(new, map(safehtml.clean, body.split(separator)[1:]), strict=True))
+    cells = [made[key] if key in made else _rendered[key] for key in keys]
+    if len(_rendered) > MAX_RENDERED:
+        _rendered.clear()
+    _rendered.update((key, html) for key, html in made.items() if len(html) <= MAX_KEPT)
+    return cells
 
 
 def shown_cells(notebook: NotebookNode, homework: Homework, questions: Iterable[ShownQuestion]) -> list[ShownCell]:
@@ -256,7 +282,7 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
 def _own_text() -> bytes:
     """What pages are made by: when it changes, they are made anew."""
     folder = Path(__file__).parent
-    own = [folder / f"{name}.py" for name in ("pages", "safehtml", "figures", "places")]
+    own = [folder / f"{name}.py" for name in ("pages", "safehtml", "figures", "evidence", "places")]
     return b"".join(path.read_bytes() for path in [*own, *sorted(safehtml.TEMPLATES.rglob("*.*"))])
 
 
@@ -289,7 +315,7 @@ def publish(
         The path of ``report.html``, the page to open.
     """
     graded = list(reports) if reports is not None else report.read_reports(output)
-    graded = marks.apply(output, graded)
+    graded = sorted(marks.apply(output, graded), key=lambda one: one.submission)  # not by who was done first
     settings = output / "pages.json"
     if reveal is None:
         reveal = json.loads(settings.read_text(encoding="utf-8"))["reveal"] if settings.is_file() else REVEAL[0]

@@ -277,7 +277,7 @@ class SandboxSession(Session):
         self.sandbox = kernels.take()
         self.descriptor: int | None = None
 
-    def prepare(self, files: Mapping[str, bytes]) -> None:
+    def prepare(self, files: Mapping[str, bytes], compiled: Mapping[str, bytes]) -> None:
         """Makes new folders and puts the files there."""
         self.close_folder()
         if not self.sandbox.alive:
@@ -285,7 +285,7 @@ class SandboxSession(Session):
             self.sandbox = self.kernels.take()
         _, (self.descriptor,) = self.sandbox.ask("open", limits=dataclasses.asdict(self.limits))
         self.folder = Path(f"/proc/self/fd/{self.descriptor}/work")
-        super().prepare(files)
+        super().prepare(files, compiled)
 
     def manager(self) -> AsyncKernelManager:
         """A manager for one new kernel."""

@@ -11,9 +11,10 @@ import io
 import keyword
 import tokenize
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -113,8 +114,14 @@ def own_lines(notebook: NotebookNode, kept: frozenset[str]) -> list[Line]:
     for cell in notebook.cells:
         if cell.cell_type == "code" and not is_kit(cell.source):
             source = "\n".join(line for line in cell.source.split("\n") if not line.lstrip().startswith(("%", "!")))
-            found += [line for line in logical_lines(source, kept) if not RECORD.match(line.text) and not CHECK.match(line.text)]
+            found += _cell_lines(source, kept)
     return found
+
+
+@lru_cache(maxsize=4_000)
+def _cell_lines(source: str, kept: frozenset[str]) -> tuple[Line, ...]:
+    """The lines of a cell; most cells are the same in many notebooks, so this saves time and, the lines being shared, memory."""
+    return tuple(line for line in logical_lines(source, kept) if not RECORD.match(line.text) and not CHECK.match(line.text))
 
 
 def skeleton(homework: Homework) -> NotebookNode | None:
@@ -123,16 +130,16 @@ def skeleton(homework: Homework) -> NotebookNode | None:
     return read_notebook(path.read_bytes()) if path.is_file() else None
 
 
-def compare_notebooks(notebooks: Mapping[str, NotebookNode], given: NotebookNode | None = None) -> Comparison:
+def compare_notebooks(notebooks: Iterable[tuple[str, NotebookNode]], given: NotebookNode | None = None) -> Comparison:
     """Finds groups of notebooks whose own code is nearly the same.
 
     Args:
-        notebooks: submission → notebook.
+        notebooks: submission and notebook; gone through once, so that they need not all be in memory.
         given: the student version; without it, what is given is told by how many have it.
     """
     kept = frozenset(names(given)) if given is not None else frozenset()
-    lines = {name: own_lines(notebook, kept) for name, notebook in notebooks.items()}
-    common = max(COMMON_LEAST, round(COMMON_SHARE * len(notebooks)))
+    lines = {name: own_lines(notebook, kept) for name, notebook in notebooks}
+    common = max(COMMON_LEAST, round(COMMON_SHARE * len(lines)))
     counts = Counter(key for found in lines.values() for key in {line.key for line in found})
     shared = {key for key, count in counts.items() if count > common}
     if given is not None:
@@ -149,7 +156,7 @@ def compare_notebooks(notebooks: Mapping[str, NotebookNode], given: NotebookNode
     source = "the notebook that students get" if given is not None else "what most submissions share"
     method = (
         f"Compared without comments, layout and chosen names, after taking away {source} and every line that more than {common} of "
-        f"{len(notebooks)} submissions have. {len(candidates)} submissions hold at least {MIN_TOKENS} tokens of their own; "
+        f"{len(lines)} submissions have. {len(candidates)} submissions hold at least {MIN_TOKENS} tokens of their own; "
         f"listed are those that agree in at least {THRESHOLD:.0%}."
     )
     return Comparison(method, len(candidates), tuple(_groups(pairs, own))[:MAX_GROUPS])

@@ -93,7 +93,9 @@ def bare(path: Path) -> None:
     os.environ.update(one_thread())
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+        NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3", resources={"metadata": {"path": folder}}).execute(
+            stderr=subprocess.DEVNULL
+        )
 
 
 def own_cells(path: Path, challenges: bytes) -> float:
@@ -119,14 +121,21 @@ def own_cells(path: Path, challenges: bytes) -> float:
 
 @contextlib.contextmanager
 def memory() -> Iterator[dict[str, float]]:
-    """Watches the largest share of memory (PSS) of one worker with its sandbox, in MB, early and over the whole run."""
+    """Watches the largest share of memory (PSS) of one worker with its sandbox, in MB, early and over the whole run.
+
+    Only while all workers live: pages that they share are counted by halves, and the last one alone would get the whole.
+    """
     found = {"worker": 0.0, "early": 0.0}
+    most = 0
     stop = threading.Event()
     started = time.monotonic()
 
     def watch() -> None:
+        nonlocal most
         while not stop.wait(0.5):
-            for total in worker_memory():
+            totals = worker_memory()
+            most = max(most, len(totals))
+            for total in totals if len(totals) == most else ():
                 found["worker"] = max(found["worker"], total)
                 if time.monotonic() - started < 30:
                     found["early"] = max(found["early"], total)

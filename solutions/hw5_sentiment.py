@@ -156,7 +156,8 @@ def pad_batch(sequences):
 
 
 # %% [markdown]
-# Why must unknown words not share number 0 with padding? (Set `unknown_or_padding` to a letter.)
+# Much code takes the mask from the ids instead, `ids != 0`. Why must unknown words not share number 0 with padding there?
+# (Set `unknown_or_padding` to a letter.)
 #
 # {{options unknown_or_padding}}
 
@@ -184,7 +185,7 @@ record("5.1b")
 # cuts them: `isn't` is `is` + `n't`), 4 to 30 of them, in another order, with a negation whose place decides the meaning.
 #
 # <details><summary>Hint 1</summary>table[ids] has shape (batch, n, d). mask[..., None] turns padding into zeros.</details>
-# <details><summary>Hint 2</summary>Tensor.scatter_add_ adds ones at columns; nn.functional.one_hot summed over tokens does it too.</details>
+# <details><summary>Hint 2</summary>Tensor.scatter_add_ adds a number at each column that is named; so does torch.bincount, for one sentence at a time.</details>
 
 
 # %%
@@ -223,10 +224,10 @@ columns_52, n_columns_52 = frequent_columns(train_ids)
 
 
 def features_52(sequences, kind):
-    """Features of many sentences, 500 at a time."""
+    """Features of many sentences, 100 at a time."""
     parts = []
-    for start in range(0, len(sequences), 500):
-        ids, mask = pad_batch(sequences[start : start + 500])
+    for start in range(0, len(sequences), 100):
+        ids, mask = pad_batch(sequences[start : start + 100])
         if kind == "average":
             parts.append(average_features(ids, mask, torch.from_numpy(vectors.table)))
         else:
@@ -328,7 +329,7 @@ record("5.3")
 #
 # The mask works **twice**: no token looks at padding (its score is $-\infty$ before the softmax), and the mean $\bar y$ runs over real
 # tokens only. With `return_weights=True` return the logits and the weights (batch, query, key). No positions here: 5.8 shows
-# what that costs.
+# what that costs. Write the attention yourself, without `F.scaled_dot_product_attention` and `nn.MultiheadAttention`.
 #
 # <details><summary>Hint 1</summary>masked_fill(condition, -torch.inf): the condition needs shape (batch, 1, n) to mean keys.</details>
 # <details><summary>Hint 2</summary>Rows of padding queries may hold anything finite: the mean leaves them out.</details>

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from autograder import figures
+from autograder.evidence import picture_of
 from autograder.gallery import Example
 from autograder.grade import Report
 from autograder.homework import homeworks
@@ -21,6 +25,12 @@ def by_example() -> list:
         for name in homeworks()
         for example in examples(name)
     ]
+
+
+def shown_pictures(report: Report, question: str) -> dict[str, dict[str, Any]]:
+    checks = next(one for one in report.questions if one.id == question).checks
+    drawn = {check.name: picture_of(check.evidence, reveal_answers=True) for check in checks}
+    return {name: shown for name, shown in drawn.items() if shown is not None and shown["kind"] != "case"}
 
 
 def failed(report: Report, question: str) -> dict[str, str]:
@@ -54,6 +64,13 @@ def test_an_answer_of_the_gallery_loses_exactly_its_checks(graded: GradedClass, 
     if example.loses:
         assert example.says, "a wrong answer needs a phrase that its feedback must contain"
         assert any(example.says in feedback for feedback in lost.values()), lost
+    pictures = shown_pictures(report, example.question)
+    undrawn = [name for name, shown in pictures.items() if figures.evidence_svg(shown, "picture") is None]
+    assert not undrawn, pictures
+    assert not example.shows or example.shows in {shown["kind"] for shown in pictures.values()}, pictures
+    notes = next(one for one in report.questions if one.id == example.question).notes
+    assert bool(notes) == bool(example.noted), notes
+    assert example.noted in " ".join(notes)
 
 
 @pytest.mark.parametrize("name", list(homeworks()))

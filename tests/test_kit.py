@@ -167,6 +167,12 @@ def test_functions_that_change_their_input_are_noticed(log: kit.Log):
     assert all(response["result"]["fields"]["changed_inputs"] for response in responses)
 
 
+def test_inputs_written_with_fewer_digits_than_they_have_are_not_called_changed():
+    number = {"dtype": "float32", "shape": [1], "data": [0.123456791]}  # as float32 it is 0.12345679104328156
+    response = kit.call(lambda Q: Q + 1, {"args": [number], "kwargs": {}})
+    assert response["fields"]["changed_inputs"] is False
+
+
 def test_finish_lists_what_is_missing(log: kit.Log, capsys: pytest.CaptureFixture):
     log.namespace["running_linear_name"] = "B"
     log.record("3.5")

@@ -167,9 +167,8 @@ def test_time_goes_to_the_question_that_a_cell_works_for():
     notebook = notebook_with("import numpy", 'check("3.1")', 'record("3.1")', "x = 1", 'record("3.2")', "y = 2")
     assert owners(notebook, HW3) == {0: "3.1", 1: "3.1", 2: "3.1", 3: "3.2", 4: "3.2"}
     for index, seconds in {0: 1, 2: 5, 4: 2, 5: 9}.items():
-        stamps = {"iopub.execute_input": "2026-01-01T00:00:00.000Z", "shell.execute_reply": f"2026-01-01T00:00:0{seconds}.500000Z"}
-        notebook.cells[index].metadata["execution"] = stamps
-    notebook.cells[3].metadata["execution"] = {"iopub.execute_input": "forged", "shell.execute_reply": 7}
+        notebook.cells[index].metadata["execution"] = {"seconds": seconds + 0.5}
+    notebook.cells[3].metadata["execution"] = {"seconds": "of another grader"}
     assert question_seconds(notebook, HW3) == {"3.1": 7.0, "3.2": 2.5}
 
 
@@ -305,7 +304,7 @@ GIVEN = "\n".join(f"helper_{i} = one_hot('A B C')[{i}] * {i} + np.eye(3)[{i}]" f
 
 def test_a_renamed_copy_is_found_and_an_own_answer_is_not():
     class_ = {name: notebook_with(GIVEN, text) for name, text in (("ann", OWN), ("bob", COPY), ("eve", OTHER))}
-    found = similarity.compare_notebooks(class_, notebook_with(GIVEN))
+    found = similarity.compare_notebooks(class_.items(), notebook_with(GIVEN))
     assert [group.names for group in found.groups] == [("ann", "bob")]
     assert found.groups[0].pairs[0].similarity > 0.9
     assert sum(same for _, _, same in found.groups[0].pairs[0].rows) >= 6
@@ -313,13 +312,13 @@ def test_a_renamed_copy_is_found_and_an_own_answer_is_not():
 
 def test_the_shared_skeleton_and_what_the_class_writes_alike_are_no_similarity():
     class_ = {f"s{i}": notebook_with(GIVEN, OWN) for i in range(12)}
-    assert similarity.compare_notebooks(class_).groups == ()
-    assert similarity.compare_notebooks({"a": notebook_with(GIVEN), "b": notebook_with(GIVEN)}, notebook_with(GIVEN)).groups == ()
+    assert similarity.compare_notebooks(class_.items()).groups == ()
+    assert similarity.compare_notebooks([("a", notebook_with(GIVEN)), ("b", notebook_with(GIVEN))], notebook_with(GIVEN)).groups == ()
 
 
 def test_code_that_is_no_python_is_compared_as_far_as_it_goes():
     class_ = {"a": notebook_with("!ls\n%time x\n" + OWN, "def f(:\n  '''"), "b": notebook_with(COPY, "\x00")}
-    assert len(similarity.compare_notebooks(class_).groups) == 1
+    assert len(similarity.compare_notebooks(class_.items()).groups) == 1
 
 
 def test_written_points_reach_every_output():

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.homework import Answer, Array, Challenge, Choice, Homework, Question, Written, Wrong, judge_cases, not_run
+from autograder.evidence import attention
+from autograder.homework import Answer, Array, Challenge, Choice, Homework, Number, Question, Written, Wrong, judge_cases, not_run, wrong_on
 from autograder.kit import describe
 from autograder.kits import hw1 as public
 from autograder.oracles import hw1 as oracles
@@ -47,7 +48,7 @@ single.check_cases("scaled_dot_product_attention", "a single key", points=1, gro
 # 1.2 ------------------------------------------------------------------------------------------------------------------
 
 SENTENCE = np.array([[0.0, 0.0, 1.0], [2.0, 1.0, 0.0], [1.5, 3.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0], [2.0, 0.0, 0.0]])
-THREE_DECIMALS = 1.5e-3  # "right to three decimals", with room for cutting instead of rounding
+THREE_DECIMALS = 1.001e-3  # "right to three decimals", with room for cutting instead of rounding; 0.50 for 0.5013 is two
 
 sentence = hw.question(
     "1.2",
@@ -108,6 +109,8 @@ def _(answer: Answer) -> Wrong | None:
     for told, value in readings.items():
         if abs(found - value) <= THREE_DECIMALS:
             return Wrong(f"`cat_weight` is {found:.3f}: {told}")
+    if abs(found - weights[1, 2]) < 0.01:
+        return Wrong(f"`cat_weight` is {found:.3f}, which is close; three right decimals are asked.")
     return Wrong(f"`cat_weight` is {found:.3f}, which is not the largest weight in the row of “cat”. Write down its six scores first.")
 
 
@@ -135,8 +138,7 @@ def _(answer: Answer) -> Wrong | None:
     trial = next(trial for trial in answer["attention"] if trial.group == "steps")
     if trouble := not_run("attention", trial):
         return trouble
-    problem = public.loop_problem(trial)
-    return Wrong(problem) if problem else None
+    return wrong_on(trial, public.loop_problem(trial))
 
 
 # 1.4 ------------------------------------------------------------------------------------------------------------------
@@ -188,7 +190,7 @@ def check_part(question: Question, challenge: Challenge, index: int, name: str, 
                 trial = replace(trial, result={"result": trial.output[index]})
             trials.append(trial)
         verdict = judge_cases(part, trials)
-        return Wrong(f"{name.capitalize()}: {verdict.feedback}") if verdict else None
+        return replace(verdict, feedback=f"{name.capitalize()}: {verdict.feedback}") if verdict else None
 
 
 check_part(
@@ -214,6 +216,7 @@ check_part(
         "The mean's part is missing: Var[xy] = σ⁴ only holds for μ = 0.": lambda d, mu, sigma: d * sigma**4,
         "The mean's part must stand twice: both vectors are random.": lambda d, mu, sigma: d * (sigma**4 + sigma**2 * mu**2),
         "Each product has two random factors: σ⁴, not σ².": lambda d, mu, sigma: d * sigma**2,
+        "That is the variance of one product; independent ones add up, and there are d.": lambda d, mu, sigma: oracles.statistics(1, mu, sigma)[1],
         "That is the variance for μ = 0, σ = 1 only.": lambda d, mu, sigma: float(d),
         "That is E[(xy)²] summed up; the square of the mean must be taken off.": lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2,
         "Independent products add their variances: the factor is d, not d².": lambda d, mu, sigma: d * oracles.statistics(d, mu, sigma)[1],
@@ -230,6 +233,7 @@ check_part(
         "A factor s multiplies the variance by s², so s is 1/√Var, not 1/Var.": lambda d, mu, sigma: 1 / oracles.statistics(d, mu, sigma)[1],
         "1/√d is right for μ = 0, σ = 1 only.": lambda d, mu, sigma: d**-0.5,
         "That is √Var; s must undo it: 1/√Var.": lambda d, mu, sigma: oracles.statistics(d, mu, sigma)[1] ** 0.5,
+        "That is the scale for one product; there are d.": lambda d, mu, sigma: oracles.statistics(1, mu, sigma)[2],
         "The mean's part is missing in the variance.": lambda d, mu, sigma: (d * sigma**4) ** -0.5,
     },
 )
@@ -372,16 +376,24 @@ mixing = hw.question(
 )
 
 
+def mixed(problem: str | None, query: np.ndarray, beta: float) -> Wrong | None:
+    """A failed check with the weights that a query gives the four keys, or a passed one."""
+    if not problem:
+        return None
+    keys = [f"key {number}" for number in range(len(public.KEYS_16))]
+    return Wrong(problem, evidence=attention("Weights of your query on the four keys", keys, {"": public.mixing(query, beta)[1][None]}, ["query"]))
+
+
 @mixing.check("preserve", points=2, needs=["preserve_query", "preserve_beta"])
 def _(answer: Answer) -> Wrong | None:
-    problem = public.preserve_problem(answer["preserve_query"], float(answer["preserve_beta"]))
-    return Wrong(problem) if problem else None
+    query, beta = answer["preserve_query"], float(answer["preserve_beta"])
+    return mixed(public.preserve_problem(query, beta), query, beta)
 
 
 @mixing.check("diffuse", points=2, needs=["diffuse_query", "diffuse_beta"])
 def _(answer: Answer) -> Wrong | None:
-    problem = public.diffuse_problem(answer["diffuse_query"], float(answer["diffuse_beta"]))
-    return Wrong(problem) if problem else None
+    query, beta = answer["diffuse_query"], float(answer["diffuse_beta"])
+    return mixed(public.diffuse_problem(query, beta), query, beta)
 
 
 # 1.7 ------------------------------------------------------------------------------------------------------------------
@@ -437,19 +449,23 @@ def _(answer: Answer) -> Wrong | None:
     right = public.library_attention(x, x, x, scale=1.0)[1]
     if np.allclose(found, right, atol=THREE_DECIMALS):
         return None
+    shown = attention("The weights that you recorded", ["x1", "x2", "x3"], {"": found})
     readings = {
         oracles.WRONG_AXIS: oracles.variant(x, x, x, scale=1.0, axis=0)[1],
         "You scaled by 1/√4; here there is no scale.": oracles.variant(x, x, x, scale=0.5)[1],
         "You scaled by 1/√3; here there is no scale.": oracles.variant(x, x, x, scale=3**-0.5)[1],
         "Those are the weights for β = 2; the scores grow like β².": oracles.variant(2 * x, 2 * x, x, scale=1.0)[1],
+        **{told: oracles.variant(x, x, x, scale=1.0, summed=summed)[1] for told, summed in oracles.HALF_SOFTMAXES.items()},
         "You took x1·x3 = 0, but they share b, so it is β².": oracles.variant(x, x, x, scale=1.0, before=lambda s: np.diag(np.diag(s)))[1],
         "Those are the scores; the softmax is missing.": x @ x.T,
     }
     for told, value in readings.items():
         if np.allclose(found, value, atol=THREE_DECIMALS):
-            return Wrong(told)
+            return Wrong(told, evidence=shown)
     row = int(np.argwhere(~np.isclose(found, right, atol=THREE_DECIMALS).all(1))[0, 0])
-    return Wrong(f"Row {row + 1} of `weights_17` is {np.round(found[row], 3).tolist()}. Write the three dot products of x{row + 1} down first.")
+    return Wrong(
+        f"Row {row + 1} of `weights_17` is {np.round(found[row], 3).tolist()}. Write the three dot products of x{row + 1} down first.", evidence=shown
+    )
 
 
 copying.check_cases("copy_outputs", "the outputs for any β", points=3)
@@ -832,6 +848,12 @@ bill = hw.question(
     minutes=6,
     difficulty="medium",
     entries=[Array("full_scores"), Array("window_scores"), Array("score_gigabytes")],
+    numbers=[
+        Number("tokens", 4096, range(2048, 8193, 512)),
+        Number("window", 128, range(32, 257, 16)),
+        Number("heads", 12, range(6, 25)),
+        Number("long_tokens", 100_000, range(20_000, 200_001, 10_000)),
+    ],
     written=Written(
         points=2,
         words=(40, 130),
@@ -852,44 +874,44 @@ bill = hw.question(
 
 @bill.check("full attention", points=0.5, needs=["full_scores"])
 def _(answer: Answer) -> Wrong | None:
-    found, right = float(answer["full_scores"]), 4096 * 4096
-    if found == right:
+    found, n = float(answer["full_scores"]), answer["numbers"]["tokens"]
+    if found == n * n:
         return None
-    if found == 4096 * 4097 / 2:
+    if found == n * (n + 1) / 2:
         return Wrong("`full_scores` counts only earlier tokens, as under a causal mask; here each query meets every key.")
-    if found == 4096 * 4095:
+    if found == n * (n - 1):
         return Wrong("`full_scores` leaves out the score of each token with itself.")
-    return Wrong(f"`full_scores` is {found:,.0f}. Each of 4096 queries has one score with each of 4096 keys.")
+    return Wrong(f"`full_scores` is {found:,.0f}. Each of {n} queries has one score with each of {n} keys.")
 
 
 @bill.check("the window", points=1, needs=["window_scores"])
 def _(answer: Answer) -> Wrong | None:
-    found = float(answer["window_scores"])
-    place = np.arange(4096)
-    distance = place[:, None] - place
+    found, n, w = float(answer["window_scores"]), answer["numbers"]["tokens"], answer["numbers"]["window"]
+    before = np.arange(n)  # tokens before each place
+    seen, after = np.minimum(before, w).sum(), np.minimum(before[::-1], w).sum()
     counts = {
-        "": int(((distance >= 0) & (distance <= 128)).sum()),
-        "it leaves out each token itself: 129 keys, not 128.": int(((distance > 0) & (distance <= 128)).sum()),
-        "it is n·129, but the first 128 tokens have fewer tokens before them.": 4096 * 129,
-        "it is n·128: each token also looks at itself, and the first tokens have fewer before them.": 4096 * 128,
-        "it counts 128 tokens in all, itself among them; the window is itself and 128 before it.": int(((distance >= 0) & (distance < 128)).sum()),
-        "it looks to both sides; the window is itself and the 128 tokens before it.": int((np.abs(distance) <= 128).sum()),
+        "": seen + n,
+        f"it leaves out each token itself: {w + 1} keys, not {w}.": seen,
+        f"it is n·{w + 1}, but the first {w} tokens have fewer tokens before them.": n * (w + 1),
+        f"it is n·{w}: each token also looks at itself, and the first tokens have fewer before them.": n * w,
+        f"it counts {w} tokens in all, itself among them; the window is itself and {w} before it.": np.minimum(before + 1, w).sum(),
+        f"it looks to both sides; the window is itself and the {w} tokens before it.": seen + n + after,
     }
     for told, count in counts.items():
         if found == count:
             return Wrong(f"`window_scores` is {found:,.0f}: {told}") if told else None
-    return Wrong(f"`window_scores` is {found:,.0f}. Token 0 has 1 score, token 1 has 2, … and from which token on are there 129?")
+    return Wrong(f"`window_scores` is {found:,.0f}. Token 0 has 1 score, token 1 has 2, … and from which token on are there {w + 1}?")
 
 
 @bill.check("the memory", points=0.5, needs=["score_gigabytes"])
 def _(answer: Answer) -> Wrong | None:
     found = float(answer["score_gigabytes"])
-    n, heads, size = 10**5, 12, 4
+    n, heads, size = answer["numbers"]["long_tokens"], answer["numbers"]["heads"], 4
     right = heads * n * n * size / 1e9
     if math.isclose(found, right, rel_tol=1e-3):
         return None
     readings = {
-        "that is one head; there are 12.": n * n * size / 1e9,
+        f"that is one head; there are {heads}.": n * n * size / 1e9,
         "those are billions of numbers; each takes 4 bytes.": heads * n * n / 1e9,
         "those are gibibytes (2³⁰ bytes); asked are 10⁹.": heads * n * n * size / 2**30,
         "those are bytes; divide by 10⁹.": heads * n * n * size,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from autograder import kit
-from autograder.homework import Answer, Array, Case, Challenge, Choice, Homework, Written, Wrong, not_run
+from autograder.evidence import attention, curve
+from autograder.homework import Answer, Array, Case, Challenge, Choice, Homework, Written, Wrong, not_run, wrong_on
 from autograder.kits import hw2 as public
 from autograder.oracles.hw2 import (
     PROJECTIONS,
@@ -65,8 +66,7 @@ def check_gradients(question: Any, name: str, *, points: float, group: str = "gr
         for trial in trials:
             if trouble := not_run(name, trial):
                 return trouble
-        problem = public.gradient_problem(name, trials, public.HARMLESS.get(name, ()))
-        return Wrong(problem) if problem else None
+        return Wrong(problem) if (problem := public.gradient_problem(name, trials, public.HARMLESS.get(name, ()))) else None
 
 
 # 2.1 ------------------------------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def transformer_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """One without positions, one with, and one short sequence with gradients."""
-    yield ported(rng, 3, (4, 2, 3))
+    """One without positions, whose sizes have different roots, one with, and one short sequence with gradients."""
+    yield ported(rng, 4, (5, 3, 2))
     yield ported(rng, 2, (3, 4, 2), pos=2, places=4)
     yield ported(rng, 1, (3, 4, 2), pos=2, places=4)
     yield ported(rng, 4, (3, 4, 2), pos=2, places=4, want=["gradients"], note="n = 4 places, with a backward pass")
@@ -177,10 +177,14 @@ def _(answer: Answer) -> Wrong | None:
     for trial in trials:
         if trouble := not_run("VectorisedTransformer", trial):
             return trouble
-        if problem := _no_attention(trial):
-            return Wrong(problem)
+        if trouble := wrong_on(trial, _no_attention(trial)):
+            return trouble
     problem, _ = public.operations_problem("VectorisedTransformer", trials)
-    return Wrong(f"{problem} (A right answer that loops keeps its points in 2.1.)") if problem else None
+    if not problem:
+        return None
+    counts = {"your forward": [int(trial.result["operations"]) for trial in trials]}
+    shown = curve("Tensor operations of your forward, by the number of places", counts, x="places", y="operations", at=list(public.LENGTHS))
+    return Wrong(f"{problem} (A right answer that loops keeps its points in 2.1.)", evidence=shown)
 
 
 def _no_attention(trial: kit.Trial) -> str | None:
@@ -220,7 +224,7 @@ def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def layer_examples(rng: np.random.Generator) -> Iterator[Case]:
     """Two small ones, gradients with the second."""
-    yield layer_case(rng, 3, 4, 2)
+    yield layer_case(rng, 4, 5, 3)
     yield layer_case(rng, 2, 3, 4, want=["gradients"])
 
 
@@ -259,6 +263,7 @@ document = hw.question(
                     "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
                     "The values are the raw inputs: the value map is not used.": "raw values",
                     "The softmax is missing.": "no softmax",
+                    "The output is transposed: rows must be tokens, (n, d_model).": "transposed output",
                     "The layer already averages over tokens; it must return one row a token, (n, d_model).": "mean of outputs",
                 },
             ),
@@ -347,14 +352,15 @@ HEADS_MISTAKES = mistakes(
         "The scores are divided by d_head (or twice by its root); divide once by √d_head.": "divided by the head's size",
         "The softmax is over the wrong axis: each query's weights must sum to 1, over the keys (the last axis).": "wrong axis",
         "The mask is applied after the softmax, so weights no longer sum to 1; −∞ (or −1e9) in the scores before it.": "mask after the softmax",
-        "Masked scores are set to 0 instead of −∞ (or −1e9): a score of 0 still gets weight.": "zero instead of minus infinity",
         "The causal mask is inverted: a query may see itself and earlier places.": "causal inverted",
         "The causal mask hides the own place; a query sees itself too.": "causal hides the own place",
         "The causal mask is ignored.": "causal ignored",
         "The padding mask is inverted: True marks padding, which nobody may look at.": "padding inverted",
         "The padding mask hides queries; it must hide keys: shape it (batch, 1, 1, n).": "padded queries",
         "The padding mask is ignored.": "padding ignored",
+        # Before the next: on such a query the two are the same, and elsewhere only the next is wrong.
         "A query with nothing to look at gets equal weights on masked places; its weights must all be 0.": "uniform",
+        "Masked scores are set to 0 instead of −∞ (or −1e9): a score of 0 still gets weight.": "zero instead of minus infinity",
         "A query with nothing to look at gives NaN: the softmax of a row of −∞. Its weights must all be 0.": "NaN",
         "The weights are averaged over the heads; return one map a head: (batch, heads, n, n).": "weights averaged",
     },
@@ -400,7 +406,7 @@ def norm_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def norm_examples(rng: np.random.Generator) -> Iterator[Case]:
     """A batch, and rows that hardly vary."""
-    yield norm_case(rng, (3, 4), offset=2.0)
+    yield norm_case(rng, (2, 3, 4), offset=2.0)
     yield norm_case(rng, (2, 3), scale=3e-3, want=["gradients"], note="rows that hardly vary")
 
 
@@ -535,7 +541,7 @@ def block_examples(rng: np.random.Generator) -> Iterator[Case]:
     """Post-norm, pre-norm, padding."""
     yield block_case(rng, 1, 2, 4, 2, 3, norm_first=False)
     yield block_case(rng, 1, 2, 4, 2, 3, norm_first=True, want=["gradients"])
-    yield block_case(rng, 2, 3, 2, 1, 3, norm_first=False, padding=[0, 1])
+    yield block_case(rng, 2, 3, 4, 2, 3, norm_first=False, padding=[0, 1])
 
 
 block = hw.question(
@@ -557,6 +563,8 @@ block = hw.question(
                     "The residual connection around the attention is missing.": "no residual 1",
                     "The residual connection around the feed-forward network is missing.": "no residual 2",
                     "Pre-norm: the normalised input is added back; add the input itself.": "residual of the normed",
+                    "Pre-norm: around the attention the normalised input is added back; add the input itself.": "residual of the normed 1",
+                    "Pre-norm: around the feed-forward network the normalised input is added back; add the input itself.": "residual of the normed 2",
                     "Post-norm: the sublayer's result alone is normalised; add the input first, then normalise the sum.": "norm before adding",
                     "norm1 is used twice; each sublayer has its own norm.": "one norm",
                     "norm1 and norm2 are exchanged.": "norms swapped",
@@ -666,26 +674,36 @@ reverse.check_cases("antidiagonal_weight", "the weight on the anti-diagonal", po
 @reverse.check("the trained model reverses", points=3, needs=RECORDED)
 def _(answer: Answer) -> Wrong | None:
     tokens = np.random.default_rng(260).integers(public.SYMBOLS, size=(1000, public.PLACES))  # other sequences than the notebook's
-    share = public.reverse_accuracy({name: answer[f"reverse_{name}"] for name in REVERSE}, tokens)
+    weights = {name: answer[f"reverse_{name}"] for name in REVERSE}
+    share, shown = public.reverse_accuracy(weights, tokens), reverse_map(weights, tokens[0])
     if share >= 0.99:  # training reaches 100% after some 200 of its 400 steps; guessing reaches 10%
         return None
     told = f"The recorded weights put the right token at {share:.1%} of the places of 1,000 sequences; training reaches 100%."
     if share < 0.3:
-        return Wrong(f"{told} Did the training cell finish before you recorded, and does train_step reverse the target?")
-    return Wrong(f"{told} Did the training stop too early?")
+        return Wrong(f"{told} Did the training cell finish before you recorded, and does train_step reverse the target?", evidence=shown)
+    return Wrong(f"{told} Did the training stop too early?", evidence=shown)
+
+
+def reverse_map(weights: dict[str, np.ndarray], tokens: np.ndarray) -> dict[str, Any]:
+    """The attention map of 2.6's recorded model on one sequence (n,)."""
+    labels = [f"{place}: {token}" for place, token in enumerate(tokens)]
+    return attention("Attention of your recorded model on one sequence", labels, {"": public.reverse_outputs(weights, tokens[None])[1][0]})
 
 
 @reverse.check("the claim about the figure", points=2, needs=[*RECORDED, "trained_antidiagonal"])
 def _(answer: Answer) -> Wrong | None:
-    _, weights = public.reverse_outputs({name: answer[f"reverse_{name}"] for name in REVERSE}, public.PROBE_SEQUENCES)
+    model = {name: answer[f"reverse_{name}"] for name in REVERSE}
+    _, weights = public.reverse_outputs(model, public.PROBE_SEQUENCES)
     found, expected = float(answer["trained_antidiagonal"]), float(antidiagonal(weights))
     if np.isclose(found, expected, rtol=1e-3, atol=1e-3):
         return None
+    shown = reverse_map(model, public.PROBE_SEQUENCES[0])
     if np.isclose(found, float(np.diagonal(weights, axis1=1, axis2=2).mean()), rtol=1e-3, atol=1e-3):
-        return Wrong(f"`trained_antidiagonal` is {found:.4g}, the mean weight on the main diagonal.")
+        return Wrong(f"`trained_antidiagonal` is {found:.4g}, the mean weight on the main diagonal.", evidence=shown)
     return Wrong(
         f"`trained_antidiagonal` is {found:.4g}, but the recorded weights give {expected:.4g} on `probe_sequences`: "
-        "the mean over all 200 sequences and 8 queries. Was the model trained again after you computed it?"
+        "the mean over all 200 sequences and 8 queries. Was the model trained again after you computed it?",
+        evidence=shown,
     )
 
 

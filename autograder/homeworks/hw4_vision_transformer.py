@@ -10,12 +10,14 @@ import math
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from importlib import resources
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from autograder.homework import Answer, Array, Case, Challenge, Checkpoint, Choice, Homework, Oracle, Right, Written, Wrong, not_run
-from autograder.kit import describe
+from autograder.evidence import curve, drawn_as_heads, drawn_as_matrix, matrix
+from autograder.homework import Answer, Array, Case, Challenge, Checkpoint, Choice, Homework, Number, Oracle, Right, Written, Wrong, not_run, wrong_on
+from autograder.kit import Trial, describe
 from autograder.kits import hw4 as public
 from autograder.oracles.hw4 import (
     attention_output,
@@ -59,11 +61,6 @@ hw = Homework("hw4", title="A Vision Transformer on FashionMNIST", stem="hw4_vis
 ATTENTION_CALLS = ("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward", "TransformerEncoderLayer")
 BLOCK_CALLS = ("TransformerEncoderLayer", "TransformerEncoder", "Transformer")
 FLOAT32_ATOL = 1e-5  # float32 against float64 differed by up to 3e-6 over 12 seeds, numbers near zero among them
-
-
-def wrong_if(problem: str | None) -> Wrong | None:
-    """A failed check with these words, or a passed one."""
-    return Wrong(problem) if problem else None
 
 
 # 4.1 ------------------------------------------------------------------------------------------------------------------
@@ -197,54 +194,68 @@ tokens = hw.question(
         ),
         *(Array(f"count_{name}") for name in ("patch_embedding", "tokens", "block", "total")),
     ],
+    numbers=[
+        Number("patch", 7, (4, 7, 14)),
+        Number("dim", 48, (32, 40, 48, 56, 64, 72)),
+        Number("depth", 3, (2, 3, 4, 5)),
+        Number("mlp_dim", 96, (80, 96, 112, 128, 144, 160)),
+    ],
 )
 tokens.check_cases("TokenSequence", "class token first, positions after", points=3)
 
 
 @cache
-def counts() -> dict[str, int]:
-    """Parameters of the configuration of 4.3, counted in torch's own layers."""
+def counts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, int]:
+    """Parameters of a configuration of 4.3, counted in torch's own layers."""
     import torch
 
     def count(*parts: torch.nn.Module) -> int:
         return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
-    dim, mlp_dim, depth, places = 48, 96, 3, (28 // 7) ** 2 + 1
-    embedded, table = count(torch.nn.Linear(49, dim)), count(torch.nn.Embedding(places, dim)) + dim
+    places = (28 // patch) ** 2 + 1
+    embedded, table = count(torch.nn.Linear(patch**2, dim)), count(torch.nn.Embedding(places, dim)) + dim
     block = count(torch.nn.TransformerEncoderLayer(dim, 4, mlp_dim))
     head = count(torch.nn.LayerNorm(dim), torch.nn.Linear(dim, 10))
     return {"patch_embedding": embedded, "tokens": table, "block": block, "total": embedded + table + depth * block + head}
 
 
-MISCOUNTS = {
-    "patch_embedding": {2352: "you left out the 48 biases", 816: "a patch of 7×7 has 49 pixels; you took 16"},
-    "tokens": {
-        816: "one of the two is missing: the class token itself has 48 numbers, beside its position",
-        768: "that is 16 positions; the class token has a position too, and 48 numbers of its own",
-    },
-    "block": {
-        18768: "the two layer norms are missing: each has a weight and a bias of 48",
-        18864: "that is one layer norm; a block has two",
-        18624: "the biases are missing",
-        16608: "attention has four maps: query, key, value and output",
-        47184: "heads share the maps: each of the h heads uses 48/h of their features, so heads cost nothing",
-    },
-    "total": {
-        60634: "the last layer norm is missing",
-        60240: "the head is missing: 48×10 weights and 10 biases",
-        60144: "the last layer norm and the head are missing",
-        22810: "there are three blocks",
-    },
-}
+def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[int, str]]:
+    """Part → a count that comes of a known mistake → what the mistake is."""
+    right, pixels, patches = counts(patch, dim, depth, mlp_dim), patch**2, (28 // patch) ** 2
+    one_map, norm, head = dim * dim + dim, 2 * dim, dim * 10 + 10
+    return {
+        "patch_embedding": {
+            pixels * dim: f"you left out the {dim} biases",
+            patches * dim + dim: f"a patch of {patch}×{patch} has {pixels} pixels; you took {patches}",
+        },
+        "tokens": {
+            (patches + 1) * dim: f"one of the two is missing: the class token itself has {dim} numbers, beside its position",
+            patches * dim: f"that is {patches} positions; the class token has a position too, and {dim} numbers of its own",
+        },
+        "block": {
+            right["block"] - 2 * norm: f"the two layer norms are missing: each has a weight and a bias of {dim}",
+            right["block"] - norm: "that is one layer norm; a block has two",
+            right["block"] - 5 * dim - mlp_dim: "the biases are missing",
+            right["block"] - one_map: "attention has four maps: query, key, value and output",
+            right["block"] + 12 * one_map: f"heads share the maps: each of the h heads uses {dim}/h of their features, so heads cost nothing",
+        },
+        "total": {
+            right["total"] - norm: "the last layer norm is missing",
+            right["total"] - head: f"the head is missing: {dim}×10 weights and 10 biases",
+            right["total"] - norm - head: "the last layer norm and the head are missing",
+            right["total"] - (depth - 1) * right["block"]: f"there are {depth} blocks",
+        },
+    }
 
 
 def miscount(answer: Answer, name: str) -> str | None:
     """What is wrong with one count, or None."""
-    found, expected = float(answer[f"count_{name}"]), counts()[name]
+    sizes = {size: answer["numbers"][size] for size in ("patch", "dim", "depth", "mlp_dim")}
+    found, expected = float(answer[f"count_{name}"]), counts(**sizes)[name]
     if found == expected:
         return None
     told = f"`count_{name}` is {found:g}, which is not right"
-    known = MISCOUNTS[name].get(int(found)) if found == int(found) else "it must be a whole number"
+    known = miscounts(**sizes)[name].get(int(found)) if found == int(found) else "it must be a whole number"
     return f"{told}: {known}." if known else f"{told}. Write it as a sum over the layers, weights plus biases."
 
 
@@ -256,10 +267,18 @@ def _(answer: Answer) -> Wrong | None:
 
 @tokens.check("parameters in total", points=1, needs=["count_total"])
 def _(answer: Answer) -> Wrong | None:
-    return wrong_if(miscount(answer, "total"))
+    problem = miscount(answer, "total")
+    return Wrong(problem) if problem else None
 
 
 # 4.4 ------------------------------------------------------------------------------------------------------------------
+
+
+def first_sequence(result: Any) -> Any:
+    """The maps (head, query, key) of the first sequence out of ``[output, weights]``; what is something else has none."""
+    if not isinstance(result, list):
+        raise TypeError("no attention weights")
+    return result[1][0]
 
 
 self_attention = hw.question(
@@ -289,6 +308,7 @@ self_attention = hw.question(
                 },
             ),
             atol=FLOAT32_ATOL,
+            picture=drawn_as_heads("Your attention weights of the first sequence", first_sequence),
         )
     ],
 )
@@ -323,6 +343,7 @@ block = hw.question(
                 },
             ),
             atol=FLOAT32_ATOL,
+            picture=drawn_as_heads("Attention weights of your block for the first sequence", first_sequence),
         )
     ],
 )
@@ -467,7 +488,7 @@ loops.check_cases("train_step", "one step lowers the loss as SGD does", points=3
 @loops.check("the step is made in training mode", points=1, needs=["train_step"])
 def _(answer: Answer) -> Wrong | None:
     for trial in answer["train_step"]:
-        if trouble := not_run("train_step", trial) or wrong_if(public.step_problem(trial.result)):
+        if trouble := not_run("train_step", trial) or wrong_on(trial, public.step_problem(trial.result)):
             return trouble
     return None
 
@@ -478,7 +499,7 @@ loops.check_cases("evaluate", "mean loss and accuracy over all images", points=2
 @loops.check("evaluation changes nothing", points=2, needs=["evaluate"])
 def _(answer: Answer) -> Wrong | None:
     for trial in answer["evaluate"]:
-        if trouble := not_run("evaluate", trial) or wrong_if(public.evaluation_problem(trial.result, trial.kwargs["batch_size"])):
+        if trouble := not_run("evaluate", trial) or wrong_on(trial, public.evaluation_problem(trial.result, trial.kwargs["batch_size"])):
             return trouble
     return None
 
@@ -498,7 +519,7 @@ selection = hw.question(
 @selection.check("a validation split, equal in classes", points=2, needs=["split_rows"])
 def _(answer: Answer) -> Wrong | None:
     for trial in answer["split_rows"]:
-        if trouble := not_run("split_rows", trial) or wrong_if(public.split_problem(trial.args[0], trial.args[1], trial.result)):
+        if trouble := not_run("split_rows", trial) or wrong_on(trial, public.split_problem(trial.args[0], trial.args[1], trial.result)):
             return trouble
     return None
 
@@ -506,9 +527,17 @@ def _(answer: Answer) -> Wrong | None:
 def judge_fit(answer: Answer, group: str, problem: Any) -> Wrong | None:
     """The first trouble among the trials of one group."""
     for trial in answer["fit"]:
-        if trial.group == group and (trouble := not_run("fit", trial) or wrong_if(problem(trial.kwargs, trial.result))):
+        if trial.group == group and (trouble := not_run("fit", trial) or wrong_on(trial, problem(trial.kwargs, trial.result), kept_epoch)):
             return trouble
     return None
+
+
+def kept_epoch(trial: Trial, expected: Any, found: Any) -> dict[str, Any]:
+    """A made-up training with the epoch whose weights are in the checkpoint."""
+    accuracy = {"validation accuracy": trial.kwargs["validation"], "test accuracy": trial.kwargs["test"]}
+    marks = {} if found["saved"] is None else {"kept epoch": found["saved"]}
+    at = list(range(1, len(trial.kwargs["validation"]) + 1))
+    return curve("Which epoch your training kept", accuracy, x="epoch", y="accuracy", at=at, marks=marks)
 
 
 @selection.check("keeps the best epoch by validation", points=3, needs=["fit"])
@@ -562,7 +591,7 @@ trained = hw.question(
 @trained.check("accuracy on hidden images", points=15)
 def _(answer: Answer) -> Wrong | Right | None:
     labels = {image.tobytes(): int(label) for image, label in zip(*hidden_images(), strict=True)}
-    right, seen, guesses = 0, 0, set()
+    table = np.zeros((10, 10), dtype=int)  # true class, guess
     for trial in answer["Classifier"]:
         if trouble := not_run("Classifier", trial):
             return trouble
@@ -572,10 +601,9 @@ def _(answer: Answer) -> Wrong | Right | None:
             return Wrong(f"{len(images)} images should give logits of shape ({len(images)}, 10), but gave {describe(logits)}.")
         if not np.isfinite(logits).all():
             return Wrong("The model's logits hold NaN or infinity.")
-        chosen = logits.argmax(-1)
-        guesses |= set(chosen.tolist())
-        right, seen = right + sum(int(guess) == labels[image.tobytes()] for guess, image in zip(chosen, images, strict=True)), seen + len(images)
-    accuracy = right / seen
+        np.add.at(table, ([labels[image.tobytes()] for image in images], logits.argmax(-1)), 1)
+    seen, guesses = int(table.sum()), np.flatnonzero(table.sum(0))
+    accuracy = float(np.trace(table) / seen)
     error = math.sqrt(accuracy * (1 - accuracy) / seen)
     told = f"Your checkpoint classifies {accuracy:.1%} of {seen} hidden images (standard error {error:.1%})"
     if accuracy >= FULL:
@@ -587,7 +615,13 @@ def _(answer: Answer) -> Wrong | Right | None:
         advice = "It gives every image the same class: was it trained at all, and were images divided by 255?"
     elif accuracy < 0.2:
         advice = "That is near chance. Is this the file that `fit` wrote, and did the training finish its first epochs?"
-    return Wrong(f"{told}; points rise from {NOTHING:.0%} to {FULL:.0%}. {advice}", earned=share, measured=accuracy)
+    shown = confusion("Guesses of your checkpoint on the hidden images", table)
+    return Wrong(f"{told}; points rise from {NOTHING:.0%} to {FULL:.0%}. {advice}", earned=share, measured=accuracy, evidence=shown)
+
+
+def confusion(caption: str, table: np.ndarray) -> dict[str, Any]:
+    """A confusion matrix (true class, guess) with the names of the classes."""
+    return matrix(caption, table, x="guess", y="true class", rows=public.FASHION_CLASSES, columns=public.FASHION_CLASSES)
 
 
 # 4.8 ------------------------------------------------------------------------------------------------------------------
@@ -617,6 +651,7 @@ drawn = hw.question(
             cases=guesses_to_count,
             examples=partial(guesses_to_count, sizes=((3, 8),)),
             expected=confused,
+            picture=drawn_as_matrix("Your confusion matrix", x="guess", y="true class"),
             mistakes={
                 "It is transposed: rows are the true classes, columns the guesses.": lambda labels, predictions, classes: confused(
                     predictions, labels, classes
@@ -634,6 +669,7 @@ drawn = hw.question(
             cases=maps_to_draw,
             examples=partial(maps_to_draw, sizes=((1, 2, 4),)),
             expected=class_attention,
+            picture=drawn_as_matrix("What your class token looks at, first block", x="column of patches", y="row of patches", pick=itemgetter(0)),
             mistakes=named_mistakes(
                 class_attention,
                 {
@@ -652,6 +688,7 @@ drawn = hw.question(
             cases=tables_to_compare,
             examples=partial(tables_to_compare, sizes=((4, 3),)),
             expected=similarity,
+            picture=drawn_as_matrix("Similarity of positions, as your function has it", x="patch", y="patch"),
             mistakes=named_mistakes(
                 similarity,
                 {
@@ -709,54 +746,66 @@ reading = hw.question(
 @reading.check("learning curves with their best epoch", points=2, needs=["curve_train_loss", "curve_validation_accuracy", "best_epoch"])
 def _(answer: Answer) -> Wrong | None:
     loss, accuracy, best = answer["curve_train_loss"], answer["curve_validation_accuracy"], float(answer["best_epoch"])
+    marks = {"your best_epoch": best} if 0 < best <= len(loss) else {}
+    series = {"training loss": loss, "validation accuracy": accuracy}
+    shown = curve("The curves that you recorded", series, x="epoch", y="loss, and share of images", at=list(range(1, len(loss) + 1)), marks=marks)
     if len(loss) < 2:
         return Wrong("The curves hold one epoch. Train for at least a few, then record again.")
     if not ((accuracy >= 0) & (accuracy <= 1)).all():
-        return Wrong("`curve_validation_accuracy` should hold shares from 0 to 1, not percent.")
+        return Wrong("`curve_validation_accuracy` should hold shares from 0 to 1, not percent.", evidence=shown)
     if (loss <= 0).any() or loss[-1] >= loss[0]:
-        return Wrong(f"`curve_train_loss` goes from {loss[0]:.3g} to {loss[-1]:.3g}; a training loss falls. Are the two curves swapped?")
+        told = f"`curve_train_loss` goes from {loss[0]:.3g} to {loss[-1]:.3g}; a training loss falls. Are the two curves swapped?"
+        return Wrong(told, evidence=shown)
     expected = int(accuracy.argmax()) + 1
     if best == expected:
         return None
     told = f"`best_epoch` is {best:g}, but the recorded validation accuracy is highest in epoch {expected}"
     if best == expected - 1:
-        return Wrong(f"{told}: epochs are counted from 1.")
+        return Wrong(f"{told}: epochs are counted from 1.", evidence=shown)
     if best == int(loss.argmin()) + 1:
-        return Wrong(f"{told}: yours has the lowest training loss.")
-    return Wrong(f"{told}.")
+        return Wrong(f"{told}: yours has the lowest training loss.", evidence=shown)
+    return Wrong(f"{told}.", evidence=shown)
 
 
 @reading.check("confusion matrix of the test images", points=1, needs=["test_confusion"])
 def _(answer: Answer) -> Wrong | None:
-    matrix = answer["test_confusion"]
-    if (matrix < 0).any() or (matrix != np.round(matrix)).any():
-        return Wrong("`test_confusion` should hold counts, whole numbers from 0 up.")
-    if (matrix.sum(1) != matrix.sum(1)[0]).any():
-        if (matrix.sum(0) == matrix.sum(0)[0]).all():
-            return Wrong("`test_confusion` is transposed: there are equally many test images of each class, so the *rows* must have equal sums.")
-        sums = matrix.sum(1).astype(int).tolist()
-        return Wrong(f"The rows of `test_confusion` have the sums {sums}; there are equally many test images of each class.")
-    if matrix.sum() < 1000:
-        return Wrong(f"`test_confusion` counts {int(matrix.sum())} images; the test set has 1,000 at least.")
-    if np.trace(matrix) < 0.3 * matrix.sum():
-        return Wrong(f"`test_confusion` has {np.trace(matrix) / matrix.sum():.0%} on its diagonal: the model was hardly trained.")
+    table = answer["test_confusion"]
+    problem = table_problem(table)
+    return Wrong(problem, evidence=confusion("The confusion matrix that you recorded", table)) if problem else None
+
+
+def table_problem(table: np.ndarray) -> str | None:
+    """Whether a confusion matrix (true class, guess) can be that of a trained model on the test images; else words."""
+    if (table < 0).any() or (table != np.round(table)).any():
+        return "`test_confusion` should hold counts, whole numbers from 0 up."
+    if (table.sum(1) != table.sum(1)[0]).any():
+        if (table.sum(0) == table.sum(0)[0]).all():
+            return "`test_confusion` is transposed: there are equally many test images of each class, so the *rows* must have equal sums."
+        sums = table.sum(1).astype(int).tolist()
+        return f"The rows of `test_confusion` have the sums {sums}; there are equally many test images of each class."
+    if table.sum() < 1000:
+        return f"`test_confusion` counts {int(table.sum())} images; the test set has 1,000 at least."
+    if np.trace(table) < 0.3 * table.sum():
+        return f"`test_confusion` has {np.trace(table) / table.sum():.0%} on its diagonal: the model was hardly trained."
     return None
 
 
 @reading.check("the most confused pair", points=1, needs=["test_confusion", "most_confused"])
 def _(answer: Answer) -> Wrong | None:
-    matrix, pair = answer["test_confusion"].astype(float), [float(number) for number in answer["most_confused"]]
+    table, pair = answer["test_confusion"].astype(float), [float(number) for number in answer["most_confused"]]
     if any(number not in range(10) for number in pair):
         return Wrong(f"`most_confused` should be two class numbers from 0 to 9, but it is {pair}.")
     true, guess = (int(number) for number in pair)
-    most = (matrix - np.diag(np.diag(matrix))).max()
+    shown = confusion("The confusion matrix that you recorded", table)
+    most = (table - np.diag(np.diag(table))).max()
     if true == guess:
-        return Wrong("`most_confused` lies on the diagonal: those images were classified right. Leave the diagonal out.")
-    if matrix[true, guess] == most:
+        return Wrong("`most_confused` lies on the diagonal: those images were classified right. Leave the diagonal out.", evidence=shown)
+    if table[true, guess] == most:
         return None
-    if matrix[guess, true] == most:
-        return Wrong("`most_confused` is in the wrong order: first the true class (row), then the guess (column).")
-    return Wrong(f"`most_confused` says class {true} taken for {guess}: {matrix[true, guess]:g} times. Another pair occurs {most:g} times.")
+    if table[guess, true] == most:
+        return Wrong("`most_confused` is in the wrong order: first the true class (row), then the guess (column).", evidence=shown)
+    told = f"`most_confused` says class {true} taken for {guess}: {table[true, guess]:g} times. Another pair occurs {most:g} times."
+    return Wrong(told, evidence=shown)
 
 
 # 4.9 ------------------------------------------------------------------------------------------------------------------

@@ -9,13 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from autograder import kit
+from autograder.evidence import attention as attention_map
+from autograder.evidence import drawn_as_matrix, matrix
 from autograder.fetch import movie_splits, movie_vectors
-from autograder.homework import Answer, Array, Case, Challenge, Checkpoint, Choice, Homework, Oracle, Question, Right, Written, Wrong, not_run
+from autograder.homework import (
+    Answer,
+    Array,
+    Case,
+    Challenge,
+    Checkpoint,
+    Choice,
+    Homework,
+    Oracle,
+    Question,
+    Right,
+    Written,
+    Wrong,
+    not_run,
+    wrong_on,
+)
 from autograder.kits import hw5 as public
 from autograder.oracles.hw5 import (
     BERT_HEAD,
@@ -73,7 +91,7 @@ def flag_check(question: Question, target: str, name: str, points: float, *probl
                 return trouble
             for problem in problems:
                 if words := problem(trial):
-                    return Wrong(f"On {trial.note}: {words}")
+                    return wrong_on(trial, f"On {trial.note}: {words}")
         return None
 
 
@@ -148,6 +166,7 @@ padding = hw.question(
             "pad_batch",
             cases=ragged,
             expected=padded,
+            picture=drawn_as_matrix("Your mask: 1 for a real token", x="place", y="sentence", pick=itemgetter(1)),
             mistakes={
                 "The mask is inverted: True is for real tokens.": lambda sequences: [padded(sequences)[0], ~padded(sequences)[1]],
                 "Your mask hides unknown words (number 1) like padding. They are real tokens whose vector we lack.": lambda sequences: [
@@ -380,8 +399,16 @@ def _(answer: Answer) -> Wrong | None:
         if trouble := not_run("SelfAttentionClassifier", trial):
             return trouble
         if words_ := weights_problem(trial):
-            return Wrong(f"On {trial.note}: {words_}")
+            return wrong_on(trial, f"On {trial.note}: {words_}", sentence_map)
     return None
+
+
+def sentence_map(trial: kit.Trial, expected: Any, found: Any) -> dict[str, Any]:
+    """The attention map of the sentence with most padding, padding's places named."""
+    mask = np.asarray(trial.args[1])
+    row = int(mask.sum(1).argmin())
+    places = [f"{place}" if real else f"{place} (padding)" for place, real in enumerate(mask[row])]
+    return attention_map("Attention of your classifier over one padded sentence", places, {"": found[1][row]})
 
 
 def weights_problem(trial: Any) -> str | None:
@@ -657,14 +684,19 @@ def _(answer: Answer) -> Wrong | Right | None:
     right = hidden_labels(trial.args[0], trial.args[1])
     accuracy = float(((logits > 0) == right).mean())
     share = float(np.clip((accuracy - NO_POINTS) / (FULL_POINTS - NO_POINTS), 0, 1))
+    table = np.zeros((2, 2), dtype=int)
+    np.add.at(table, (right.astype(int), (logits > 0).astype(int)), 1)
+    kinds = ("negative", "positive")
+    shown = matrix("Guesses of your checkpoint on the hidden sentences", table, x="guess", y="true label", rows=kinds, columns=kinds)
     told = f"Your checkpoint gets {accuracy:.1%} of {len(right)} hidden sentences right; points rise from {NO_POINTS:.0%} to {FULL_POINTS:.0%}."
     if share == 1:
         return Right(told, measured=accuracy)
     if accuracy < 1 - NO_POINTS:
-        return Wrong(f"{told} It is wrong most of the time, so its labels are flipped: 1 is positive, a logit above 0.", measured=accuracy)
+        flipped = f"{told} It is wrong most of the time, so its labels are flipped: 1 is positive, a logit above 0."
+        return Wrong(flipped, measured=accuracy, evidence=shown)
     if np.all((logits >= 0) & (logits <= 1)):
-        return Wrong(f"{told} All outputs are between 0 and 1: return logits, not probabilities, which are all above 0.", share, accuracy)
-    return Wrong(f"{told} Were the word vectors trained too, and was the best epoch chosen on validation?", share, accuracy)
+        return Wrong(f"{told} All outputs are between 0 and 1: return logits, not probabilities, which are all above 0.", share, accuracy, shown)
+    return Wrong(f"{told} Were the word vectors trained too, and was the best epoch chosen on validation?", share, accuracy, shown)
 
 
 @cache
@@ -814,19 +846,24 @@ looking = hw.question(
 looking.check_cases("sentence_logit", "logit from scores and votes", points=2)
 
 
-def fact_check(name: str, label: str, points: float, slips: Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]], advice: str) -> None:
-    """Registers a comparison of a recorded array with what the given tables say."""
+Slips = Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]]
+
+
+def fact_check(name: str, label: str, points: float, slips: Slips, advice: str, labels: Mapping[str, Any] | None = None) -> None:
+    """Registers a comparison of a recorded array with what the given tables say; with ``labels``, shown as a matrix."""
 
     @looking.check(label, points=points, needs=[name])
     def _(answer: Answer) -> Wrong | None:
         found, right = np.asarray(answer[name], float), negation_facts()[name]
         if np.allclose(found, right, rtol=1e-3, atol=1e-3):
             return None
+        shown = matrix(f"`{name}` as you recorded it", found, expected=right, **labels) if labels else None
         for says, slip in slips.items():
             if np.allclose(found, slip(negation_facts()), rtol=1e-3, atol=1e-3):
-                return Wrong(f"`{name}`: {says}")
+                return Wrong(f"`{name}`: {says}", evidence=shown)
         place = tuple(int(index) for index in np.argwhere(~np.isclose(found, right, rtol=1e-3, atol=1e-3))[0])
-        return Wrong(f"`{name}` at {list(place)} is {found[place]:.3f}, but the given model has {right[place]:.3f} there. {advice}")
+        told = f"`{name}` at {list(place)} is {found[place]:.3f}, but the given model has {right[place]:.3f} there. {advice}"
+        return Wrong(told, evidence=shown)
 
 
 fact_check(
@@ -846,6 +883,7 @@ fact_check(
         'that is the effect of "very" against "not" and bad against good; see the definition.': lambda facts: -facts["interaction"].T,
     },
     '[f(not good) − f(very good)] − [f(not bad) − f(very bad)] in "the film is … … .".',
+    {"x": "bad word", "y": "good word", "rows": public.GOOD, "columns": public.BAD},
 )
 fact_check(
     "received",
@@ -856,6 +894,7 @@ fact_check(
         'column 0 is for "not", column 1 for the adjective.': lambda facts: facts["received"][:, ::-1],
     },
     'Mean over the queries (rows) times 6, of "not" (column 0) and of the adjective (column 1), good words first.',
+    {"x": "attention received by", "y": "adjective", "rows": (*public.GOOD, *public.BAD), "columns": ("not", "adjective")},
 )
 fact_check(
     "without_not",

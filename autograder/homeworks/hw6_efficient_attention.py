@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.homework import Answer, Array, Case, Challenge, Choice, Homework, Written, Wrong, not_run
+from autograder.evidence import Picture, curve
+from autograder.homework import Answer, Array, Case, Challenge, Choice, Homework, Written, Wrong, not_run, wrong_on
 from autograder.kit import Trial
 from autograder.kits import hw6 as public
 
@@ -23,13 +24,13 @@ def wrong_if(problem: str | None) -> Wrong | None:
     return Wrong(problem) if problem else None
 
 
-def first_problem(name: str, trials: Sequence[Trial], judge: Callable[[Trial], str | None]) -> Wrong | None:
+def first_problem(name: str, trials: Sequence[Trial], judge: Callable[[Trial], str | None], picture: Picture | None = None) -> Wrong | None:
     """The first trial that did not run or that ``judge`` finds wrong, in words."""
     for trial in trials:
         if trouble := not_run(name, trial):
             return trouble
-        if problem := judge(trial):
-            return Wrong(problem)
+        if wrong := wrong_on(trial, judge(trial), picture):
+            return wrong
     return None
 
 
@@ -175,16 +176,30 @@ def observed(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if len(trial.kwargs["lengths"])]
 
 
+def largest_tensors(trial: Trial, expected: Any, found: Any) -> dict[str, Any]:
+    """The largest tensor that was made at each observed length, beside T × T."""
+    grown = trial.result["grown"]
+    sizes = {"your largest tensor": [row[5] for row in grown], "T × T": [row[0] ** 2 for row in grown]}
+    return curve("Numbers in the largest tensor of your function", sizes, x="T", y="numbers", at=[row[0] for row in grown], log=True)
+
+
+def growing_work(trial: Trial, expected: Any, found: Any) -> dict[str, Any]:
+    """The work at each observed length, beside work that grows like T."""
+    grown = trial.result["grown"]
+    work = {"your function": [row[4] for row in grown], "growing like T": [grown[0][4] * row[0] / grown[0][0] for row in grown]}
+    return curve("Elementary operations of your function", work, x="T", y="operations", at=[row[0] for row in grown], log=True)
+
+
 def check_costs(question: Any, name: str, points: tuple[float, float]) -> None:
     """Adds the two checks of what was observed: sizes of intermediates, growth of the work."""
 
     @question.check("no T×T tensor", points=points[0], needs=[name])  # type: ignore[untyped-decorator]
     def _(answer: Answer) -> Wrong | None:
-        return first_problem(name, observed(answer[name]), public.size_problem)
+        return first_problem(name, observed(answer[name]), public.size_problem, largest_tensors)
 
     @question.check("work grows like T", points=points[1], needs=[name])  # type: ignore[untyped-decorator]
     def _(answer: Answer) -> Wrong | None:
-        return first_problem(name, observed(answer[name]), public.growth_problem)
+        return first_problem(name, observed(answer[name]), public.growth_problem, growing_work)
 
 
 linear = hw.question(
@@ -359,8 +374,8 @@ def paired(name: str, trials: Sequence[Trial], judge: Callable[[Trial, Trial], s
     if trouble := first_problem(name, trials, lambda trial: public.features_problem(name, trial)):
         return trouble
     for left, right in zip(trials[::2], trials[1::2], strict=True):
-        if problem := judge(left, right):
-            return Wrong(problem)
+        if wrong := wrong_on(left, judge(left, right)):
+            return wrong
     return None
 
 
@@ -816,6 +831,8 @@ def expected_errors() -> np.ndarray:
 @fourier.check("error against number of features", points=2, needs=["rff_errors", "rff_slope"])
 def _(answer: Answer) -> Wrong | None:
     errors, slope = answer["rff_errors"].astype(float), float(answer["rff_slope"])
+    series = {"your errors": errors, "theory": expected_errors()}
+    shown = curve("Your errors of the estimate", series, x="features", y="root mean square error", at=list(public.GAUSSIAN_COUNTS), log=True)
     if errors.min() <= 0:
         return Wrong("`rff_errors` must be positive: a root mean square error for each number of features.")
     fitted = public.fitted_slope(public.GAUSSIAN_COUNTS, errors)
@@ -825,16 +842,19 @@ def _(answer: Answer) -> Wrong | None:
     if not -0.6 < fitted < -0.4:
         return Wrong(
             f"Your errors fall like R^{fitted:.2f}; a mean of R independent terms has an error of R^-0.5. "
-            "Did each number of features get its own fresh frequencies, and the error its square root?"
+            "Did each number of features get its own fresh frequencies, and the error its square root?",
+            evidence=shown,
         )
     if ratio.max() > 2 or ratio.min() < 1 / 2:
         worst = int(np.abs(np.log(ratio)).argmax())
         return Wrong(
             f"With {public.GAUSSIAN_COUNTS[worst]} features your error is {errors[worst]:.3g}; theory gives about {expected_errors()[worst]:.3g}. "
-            "Asked is the root mean square of estimate minus exact similarity, over all pairs and repeats."
+            "Asked is the root mean square of estimate minus exact similarity, over all pairs and repeats.",
+            evidence=shown,
         )
     if abs(slope - fitted) > 0.005:
-        return Wrong(f"`rff_slope` is {slope:.3f}, but the errors that you recorded have the slope {fitted:.3f} of log error against log number.")
+        told = f"`rff_slope` is {slope:.3f}, but the errors that you recorded have the slope {fitted:.3f} of log error against log number."
+        return Wrong(told, evidence=shown)
     return None
 
 
@@ -1172,7 +1192,7 @@ measured = hw.question(
         words=(60, 160),
         rubric={
             "Reads both slopes of time and memory from the figure with their numbers, and compares them with 2 and 1": 2,
-            "Explains one deviation from 2 or 1 (fixed costs, caches, several cores, softmax itself), or why memory fits better than time": 1,
+            "Explains one deviation from 2 or 1 (fixed costs, caches, softmax itself), or why memory fits better than time": 1,
             "Says from the figure when linear attention is worth it and what one gives up for it": 1,
         },
         examples={
@@ -1193,21 +1213,24 @@ def _(answer: Answer) -> Wrong | None:
     softmax, linear_, slopes = (answer[name].astype(float) for name in ("softmax_bytes", "linear_bytes", "memory_slopes"))
     if min(softmax.min(), linear_.min()) <= 0:
         return Wrong("Bytes must be positive. Did the measuring cell run with your `linear_attention` of 6.2a?")
+    both = {"softmax attention": softmax, "linear attention": linear_}
+    shown = curve("The peak memory that you recorded", both, x="N", y="bytes", at=list(MEMORY_LENGTHS), log=True)
     if softmax[-1] < 4 * MEMORY_LENGTHS[-1] ** 2:
         return Wrong(
             f"`softmax_bytes` ends with {softmax[-1]:,.0f}; the weights of {MEMORY_LENGTHS[-1]} tokens alone take 4·N² bytes. "
-            "Are the two arrays swapped, or given in another unit?"
+            "Are the two arrays swapped, or given in another unit?",
+            evidence=shown,
         )
     fitted = [public.fitted_slope(MEMORY_LENGTHS, size) for size in (softmax, linear_)]
-    return _slopes_problem("memory_slopes", slopes, fitted)
+    return _slopes_problem("memory_slopes", slopes, fitted, shown)
 
 
-def _slopes_problem(name: str, slopes: np.ndarray, fitted: list[float]) -> Wrong | None:
+def _slopes_problem(name: str, slopes: np.ndarray, fitted: list[float], shown: dict[str, Any]) -> Wrong | None:
     yours, right = (f"({pair[0]:.3f}, {pair[1]:.3f})" for pair in (slopes, fitted))
     told = f"`{name}` is {yours}, but what you recorded has the slopes {right} of log against log."
     if np.allclose(slopes, fitted, atol=0.005):
         return None
-    return Wrong(f"{told} Softmax comes first." if np.allclose(slopes[::-1], fitted, atol=0.005) else told)
+    return Wrong(f"{told} Softmax comes first." if np.allclose(slopes[::-1], fitted, atol=0.005) else told, evidence=shown)
 
 
 @measured.check("what softmax would need at N = 65,536", points=2, needs=["softmax_bytes", "predicted_gigabytes"])
@@ -1230,13 +1253,17 @@ def _(answer: Answer) -> Wrong | None:
     softmax, linear_, slopes = (answer[name].astype(float) for name in ("softmax_seconds", "linear_seconds", "time_slopes"))
     if min(softmax.min(), linear_.min()) <= 0:
         return Wrong("Seconds must be positive.")
+    both = {"softmax attention": softmax, "linear attention": linear_}
+    shown = curve("The times that you recorded", both, x="N", y="seconds", at=list(TIME_LENGTHS), log=True)
     fitted = [public.fitted_slope(TIME_LENGTHS[-LONGEST:], seconds[-LONGEST:]) for seconds in (softmax, linear_)]
     whole = [public.fitted_slope(TIME_LENGTHS, seconds) for seconds in (softmax, linear_)]
     if fitted[0] < fitted[1] + 0.3:
         return Wrong(
             f"Your times grow like N^{fitted[0]:.2f} for softmax and N^{fitted[1]:.2f} for linear attention; the first should be clearly steeper. "
-            "Were both functions measured, and the machine free of other work?"
+            "Were both functions measured, and the machine free of other work?",
+            evidence=shown,
         )
     if np.allclose(slopes, whole, atol=0.005) and not np.allclose(slopes, fitted, atol=0.005):
-        return Wrong(f"`time_slopes` takes all lengths; asked are the slopes over the {LONGEST} longest, where fixed costs no longer rule.")
-    return _slopes_problem("time_slopes", slopes, fitted)
+        told = f"`time_slopes` takes all lengths; asked are the slopes over the {LONGEST} longest, where fixed costs no longer rule."
+        return Wrong(told, evidence=shown)
+    return _slopes_problem("time_slopes", slopes, fitted, shown)

