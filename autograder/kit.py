@@ -1039,7 +1039,8 @@ def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> Non
     import matplotlib.pyplot as plt
 
     columns = max(len(panels) for panels in rows.values())
-    figure, axes = plt.subplots(len(rows), columns, figsize=(max((1.75 if columns < 6 else 1.3) * columns, 4.4), 2.1 * len(rows) + 0.4), squeeze=False, layout="constrained")
+    width = max((1.75 if columns < 6 else 1.3) * columns, 4.4)  # eight panels in a notebook's width, with letters of a readable size
+    figure, axes = plt.subplots(len(rows), columns, figsize=(width, 2.1 * len(rows) + 0.4), squeeze=False, layout="constrained")
     for line, (label, panels) in zip(axes, rows.items(), strict=True):
         for axis, (name, values) in zip(line, panels.items(), strict=True):
             matrix = np.atleast_2d(np.asarray(values, dtype=float))
