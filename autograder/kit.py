@@ -205,7 +205,8 @@ def compare(expected: np.ndarray, found: Any, *, rtol: float = 1e-4, atol: float
         return f"{what} should be an array of shape {expected.shape}, but it is {describe(found)}."
     if found.shape != expected.shape:
         return f"{what} has shape {found.shape}; expected {expected.shape}."
-    if expected.dtype.kind == "f" and found.dtype.kind != "f":
+    whole = found.ndim == 0 and found.dtype.kind in "iu"  # one whole number is judged by its value: 4 is as good as 4.0
+    if expected.dtype.kind == "f" and found.dtype.kind != "f" and not whole:
         return f"{what} has dtype {found.dtype}; expected floating point. Was something rounded or cast to int?"
     if expected.dtype.kind == "b" and found.dtype.kind != "b":
         return f"{what} has dtype {found.dtype}; expected bool."
@@ -270,7 +271,7 @@ def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any])
         if array.ndim != len(shape):
             problem = f"{name} has shape {array.shape}; expected {wanted}."
             if array.ndim == 1 and len(shape) == 2:
-                problem += " A column of weights needs two axes: [[1.], [0.]], not [1., 0.]."
+                problem += " A single row or column has two axes too: [[1., 0.]] or [[1.], [0.]], not [1., 0.]."
         elif 0 in array.shape:
             problem = f"{name} has shape {array.shape}: an axis of size 0."
         else:
