@@ -889,6 +889,20 @@ def same(left: Any, right: Any, *, rtol: float = 1e-4, atol: float = 1e-6) -> bo
     return compare(np.asarray(left), right, rtol=rtol, atol=atol) is None
 
 
+def name_to_come(error: NameError) -> str:
+    """Words for a name that a cell itself lacks, for cells that go on without what is optional.
+
+    Raises:
+        NameError: the name is lacking inside a function, which is a mistake to see with its traceback.
+    """
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None or place.tb_frame.f_code.co_name != "<module>":
+        raise error
+    return f"This cell needs {error.name}, which does not exist here. Run the cell that defines it and read what it says."
+
+
 def _raised_by_stub(error: BaseException) -> bool:
     return bool(error.args) and bool(re.fullmatch(r"\d+\.\d+\w*", str(error.args[0])))
 
