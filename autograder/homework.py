@@ -140,7 +140,7 @@ class Challenge:
         rng = _generator("public", homework, self.name)
         examples = []
         for index, case in enumerate(self.shown(rng)):
-            example = _shortened(case.as_json(f"{self.name}/public/{index}"))
+            example = case.as_json(f"{self.name}/public/{index}")
             if self.expected is not None:
                 example["expected"] = _shortened(kit.encode(self.expected(*case.args, **case.kwargs)))
                 example |= {"rtol": self.rtol, "atol": self.atol}

@@ -384,7 +384,8 @@ def hard_attention(query, keys, values):
 check("1.5")
 
 # %% [markdown]
-# A numeric look at the same thing: the next cell moves the query along one direction and prints the first number of both outputs.
+# A numeric look at the same thing: the next cell moves the first number of the query and draws the second
+# number of both outputs.
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -407,7 +408,8 @@ show_lines(
 # **What do you see?** The hard output is flat, with a jump where another key takes over; the soft one has a slope nearly everywhere.
 #
 # ### In your words
-# In 20 to 80 words: why does nobody train hard attention by plain gradient descent? Which part of the layer would still learn?
+# In 20 to 80 words: suppose queries, keys and values come from $W_Q$, $W_K$ and $W_V$, as in 1.3. Why does nobody train hard attention by
+# plain gradient descent, and which of the three matrices would still learn?
 
 # %% [markdown]
 # **Answer 1.5**
@@ -888,7 +890,7 @@ print("largest difference after shuffling the first map:", np.abs(difference_11)
 
 # %% [markdown]
 # **What do you see?** Each word has the same attention as before, only its row and column have moved; the printed difference is rounding error.
-# To this layer "The cat sat on the mat" and "mat the on sat cat The" are the same bag of words.
+# To this layer "The cat sat on the mat" and "sat The mat cat the on" are the same bag of words.
 #
 # ### Put the order back in
 # The original Transformer **adds** to token $p$ (from 0) a vector of sines and cosines, for $i = 0, \dots, d/2 - 1$:

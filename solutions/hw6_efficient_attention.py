@@ -176,7 +176,10 @@ record("6.1")
 
 # %%
 def linear_attention(Q, K, V):
-    """Attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M)."""
+    """Attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M).
+
+    The check uses float64: give new tensors dtype=Q.dtype.
+    """
     # TODO
     # BEGIN SOLUTION 6.2a
     return Q @ (K.T @ V) / (Q @ K.sum(dim=0))[:, None]
@@ -207,7 +210,10 @@ record("6.2a")
 
 # %%
 def causal_linear_attention(Q, K, V):
-    """Causal attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M)."""
+    """Causal attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M).
+
+    The check uses float64: give new tensors dtype=Q.dtype.
+    """
     # TODO
     # BEGIN SOLUTION 6.2b
     state = torch.cumsum(

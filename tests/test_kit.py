@@ -94,7 +94,7 @@ def test_compare_accepts_rounding_and_refuses_more():
     [
         ({"a": (3, "k"), "b": ("k", 2)}, {"a": np.zeros((3, 4)), "b": np.zeros((5, 2))}, "b has shape (5, 2); expected (k, 2) with k = 4"),
         ({"p": (4, "p"), "a": ("3+p", 1)}, {"p": np.zeros((4, 2)), "a": np.zeros((4, 1))}, "expected (3+p, 1) with p = 2"),
-        ({"a": (7, "k")}, {"a": np.zeros(7)}, "A column of weights needs two axes"),
+        ({"a": (7, "k")}, {"a": np.zeros(7)}, "A single row or column has two axes too"),
         ({"a": (2, "k")}, {"a": np.zeros((2, 0))}, "an axis of size 0"),
         ({"a": (2,)}, {"a": np.array([1.0, np.inf])}, "every number must be finite"),
         ({"a": (2,)}, {"a": np.array([True, False])}, "should be a numeric array"),
@@ -165,6 +165,12 @@ def test_functions_that_change_their_input_are_noticed(log: kit.Log):
     log.record("3.7")
     responses = entries(log)["token_scores"]["responses"].values()
     assert all(response["result"]["fields"]["changed_inputs"] for response in responses)
+
+
+def test_inputs_written_with_fewer_digits_than_they_have_are_not_called_changed():
+    number = {"dtype": "float32", "shape": [1], "data": [0.123456791]}  # as float32 it is 0.12345679104328156
+    response = kit.call(lambda Q: Q + 1, {"args": [number], "kwargs": {}})
+    assert response["fields"]["changed_inputs"] is False
 
 
 def test_finish_lists_what_is_missing(log: kit.Log, capsys: pytest.CaptureFixture):

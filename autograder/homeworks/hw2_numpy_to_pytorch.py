@@ -121,8 +121,8 @@ def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def transformer_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """One without positions, one with, and one short sequence with gradients."""
-    yield ported(rng, 3, (4, 2, 3))
+    """One without positions, whose sizes have different roots, one with, and one short sequence with gradients."""
+    yield ported(rng, 4, (5, 3, 2))
     yield ported(rng, 2, (3, 4, 2), pos=2, places=4)
     yield ported(rng, 1, (3, 4, 2), pos=2, places=4)
     yield ported(rng, 4, (3, 4, 2), pos=2, places=4, want=["gradients"], note="n = 4 places, with a backward pass")
@@ -224,7 +224,7 @@ def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def layer_examples(rng: np.random.Generator) -> Iterator[Case]:
     """Two small ones, gradients with the second."""
-    yield layer_case(rng, 3, 4, 2)
+    yield layer_case(rng, 4, 5, 3)
     yield layer_case(rng, 2, 3, 4, want=["gradients"])
 
 
@@ -263,6 +263,7 @@ document = hw.question(
                     "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
                     "The values are the raw inputs: the value map is not used.": "raw values",
                     "The softmax is missing.": "no softmax",
+                    "The output is transposed: rows must be tokens, (n, d_model).": "transposed output",
                     "The layer already averages over tokens; it must return one row a token, (n, d_model).": "mean of outputs",
                 },
             ),
@@ -351,14 +352,15 @@ HEADS_MISTAKES = mistakes(
         "The scores are divided by d_head (or twice by its root); divide once by √d_head.": "divided by the head's size",
         "The softmax is over the wrong axis: each query's weights must sum to 1, over the keys (the last axis).": "wrong axis",
         "The mask is applied after the softmax, so weights no longer sum to 1; −∞ (or −1e9) in the scores before it.": "mask after the softmax",
-        "Masked scores are set to 0 instead of −∞ (or −1e9): a score of 0 still gets weight.": "zero instead of minus infinity",
         "The causal mask is inverted: a query may see itself and earlier places.": "causal inverted",
         "The causal mask hides the own place; a query sees itself too.": "causal hides the own place",
         "The causal mask is ignored.": "causal ignored",
         "The padding mask is inverted: True marks padding, which nobody may look at.": "padding inverted",
         "The padding mask hides queries; it must hide keys: shape it (batch, 1, 1, n).": "padded queries",
         "The padding mask is ignored.": "padding ignored",
+        # Before the next: on such a query the two are the same, and elsewhere only the next is wrong.
         "A query with nothing to look at gets equal weights on masked places; its weights must all be 0.": "uniform",
+        "Masked scores are set to 0 instead of −∞ (or −1e9): a score of 0 still gets weight.": "zero instead of minus infinity",
         "A query with nothing to look at gives NaN: the softmax of a row of −∞. Its weights must all be 0.": "NaN",
         "The weights are averaged over the heads; return one map a head: (batch, heads, n, n).": "weights averaged",
     },
@@ -404,7 +406,7 @@ def norm_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def norm_examples(rng: np.random.Generator) -> Iterator[Case]:
     """A batch, and rows that hardly vary."""
-    yield norm_case(rng, (3, 4), offset=2.0)
+    yield norm_case(rng, (2, 3, 4), offset=2.0)
     yield norm_case(rng, (2, 3), scale=3e-3, want=["gradients"], note="rows that hardly vary")
 
 
@@ -539,7 +541,7 @@ def block_examples(rng: np.random.Generator) -> Iterator[Case]:
     """Post-norm, pre-norm, padding."""
     yield block_case(rng, 1, 2, 4, 2, 3, norm_first=False)
     yield block_case(rng, 1, 2, 4, 2, 3, norm_first=True, want=["gradients"])
-    yield block_case(rng, 2, 3, 2, 1, 3, norm_first=False, padding=[0, 1])
+    yield block_case(rng, 2, 3, 4, 2, 3, norm_first=False, padding=[0, 1])
 
 
 block = hw.question(
@@ -561,6 +563,8 @@ block = hw.question(
                     "The residual connection around the attention is missing.": "no residual 1",
                     "The residual connection around the feed-forward network is missing.": "no residual 2",
                     "Pre-norm: the normalised input is added back; add the input itself.": "residual of the normed",
+                    "Pre-norm: around the attention the normalised input is added back; add the input itself.": "residual of the normed 1",
+                    "Pre-norm: around the feed-forward network the normalised input is added back; add the input itself.": "residual of the normed 2",
                     "Post-norm: the sublayer's result alone is normalised; add the input first, then normalise the sum.": "norm before adding",
                     "norm1 is used twice; each sublayer has its own norm.": "one norm",
                     "norm1 and norm2 are exchanged.": "norms swapped",

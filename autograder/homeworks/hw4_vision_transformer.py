@@ -59,6 +59,7 @@ from autograder.oracles.hw4_cases import (
 hw = Homework("hw4", title="A Vision Transformer on FashionMNIST", stem="hw4_vision_transformer", minutes=150)
 
 ATTENTION_CALLS = ("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward", "TransformerEncoderLayer")
+RESHAPED = "Reshape (b, n, dim) to (b, n, heads, d) first, then move the heads: reshaping to (b, heads, n, d) at once mixes tokens."
 BLOCK_CALLS = ("TransformerEncoderLayer", "TransformerEncoder", "Transformer")
 FLOAT32_ATOL = 1e-5  # float32 against float64 differed by up to 3e-6 over 12 seeds, numbers near zero among them
 
@@ -301,6 +302,9 @@ self_attention = hw.question(
                     "scale without root": "You divided by dim / heads; take its square root.",
                     "queries": "The softmax is over the queries: rows of keys must sum to 1, so take dim=-1.",
                     "interleaved": "The features are dealt out to the heads one by one; head 0 must get the first dim / heads features.",
+                    "reshaped": RESHAPED,
+                    "reshaped twice": f"{RESHAPED} The way back has the same fault.",
+                    "over heads": "The softmax is over the heads: rows of keys must sum to 1, so take dim=-1.",
                     "heads not merged": "The heads are not put together again: transpose back to (batch, n, heads, d) before you reshape.",
                     "no output map": "The output map `out` is missing.",
                     "one head": "All features are in one head: split them into `heads` groups first.",

@@ -193,7 +193,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     Returns:
         ``result`` the logits; ``alone`` the logits of each sentence by itself; ``masks`` what the encoder was given;
         ``training`` whether any part of it was in train mode after ``model.train()``; ``total``, ``trainable`` counts;
-        ``learns`` which of ``encoder``, ``gru``, ``output`` one step changed.
+        ``learns`` which of ``encoder``, ``gru``, ``output`` one step changed; ``hands_on`` whether train() returned the model.
     """
     import torch
 
@@ -222,7 +222,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         together = model(ids, mask)
         alone = torch.stack([model(row[keep][None], keep[keep][None]).reshape(()) for row, keep in zip(ids, mask, strict=True)])
     masks = [given for given, _ in seen[:1]]
-    model.train()
+    hands_on = model.train() is model
     in_train_mode = any(part.training for part in encoder.modules())
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     solver = torch.optim.SGD(model.parameters(), lr=0.5)
@@ -239,6 +239,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         "total": sum(value.numel() for value in model.parameters()),
         "trainable": sum(value.numel() for value in model.parameters() if value.requires_grad),
         "learns": learns,
+        "hands_on": hands_on,
     }
     return {"fields": found}
 
@@ -404,6 +405,8 @@ def frozen_problem(trial: Trial) -> str | None:
             "After model.train() the encoder is in train mode, so its dropout makes the 'frozen' features random. "
             "Override train() so that the encoder stays in eval mode."
         )
+    if not trial.result["hands_on"]:
+        return "Your train() does not return the model, so model.eval(), which calls it, gives None. End it with `return self`."
     return None
 
 

@@ -37,7 +37,7 @@ def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] |
     own = dict(module.named_parameters())
     problems = []
     if missing := sorted(set(weights) - set(own)):
-        problems.append(f"it has no parameter {', '.join(missing)}")
+        problems.append(f"it has no parameter {', '.join(missing)} (is each kept in self, as a layer or an nn.Parameter?)")
     if extra := sorted(set(own) - set(weights)):
         problems.append(f"it has the parameters {', '.join(extra)}, which the question does not name (a bias left on?)")
     for name in sorted(set(own) & set(weights)):

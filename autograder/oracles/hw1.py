@@ -23,6 +23,9 @@ def draw(rng: np.random.Generator, *shape: int, size: float = 1.0) -> np.ndarray
     return (size * rng.normal(size=shape)).round(3) + 0.0
 
 
+Summed = Callable[[np.ndarray], np.ndarray]
+
+
 def variant(
     Q: np.ndarray,
     K: np.ndarray,
@@ -30,13 +33,20 @@ def variant(
     *,
     scale: float | None = None,
     axis: int = 1,
+    summed: Summed | None = None,
     before: Callable[[np.ndarray], np.ndarray] = lambda scores: scores,
     after: Callable[[np.ndarray], np.ndarray] = lambda weights: weights,
     naive: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Attention with one thing wrong: Q (n, d_k), K (m, d_k), V (m, d_v) → output (n, d_v) and weights (n, m)."""
+    """Attention with one thing wrong: Q (n, d_k), K (m, d_k), V (m, d_v) → output (n, d_v) and weights (n, m).
+
+    ``summed`` replaces maximum and sum by others, of shapes that broadcast against the scores.
+    """
     with np.errstate(all="ignore"):
         scores = before(Q @ K.T * (1 / np.sqrt(K.shape[1]) if scale is None else scale))
+        if summed:
+            weights = after(summed(scores))
+            return weights @ V, weights
         weights = np.exp(scores if naive else scores - scores.max(axis, keepdims=True))
         weights = after(weights / weights.sum(axis, keepdims=True))
         return weights @ V, weights
@@ -55,6 +65,36 @@ WRONG_AXIS = "Your softmax is over the wrong axis: for each query the weights mu
 
 
 OVERFLOW = "e^score has overflowed. Subtract the largest score before the exponential."
+
+
+def _half(largest: Summed, total: Summed) -> Summed:
+    """A softmax over rows whose maximum or sum is taken in another way; a ValueError where the shapes don't broadcast."""
+
+    def softmax(scores: np.ndarray) -> np.ndarray:
+        weights = np.exp(scores - largest(scores))
+        return np.asarray(weights / total(weights))
+
+    return softmax
+
+
+def _rows(numbers: np.ndarray) -> np.ndarray:
+    return numbers.max(axis=1, keepdims=True)
+
+
+def _sums(numbers: np.ndarray) -> np.ndarray:
+    return numbers.sum(axis=1, keepdims=True)
+
+
+# Softmaxes of a matrix of scores that go wrong in a half of the formula only.
+HALF_SOFTMAXES: dict[str, Summed] = {
+    "You divided by the sums over the wrong axis: for each query the weights must sum to 1 over the keys.": _half(
+        _rows, lambda e: e.sum(axis=0, keepdims=True)
+    ),
+    "You divided by the sum of the whole matrix: each query needs its own sum (axis and keepdims).": _half(lambda s: s.max(), lambda e: e.sum()),
+    "keepdims=True is missing in the sum: now column j is divided by the sum of row j.": _half(_rows, lambda e: e.sum(axis=1)),
+    "keepdims=True is missing in the maximum: now column j loses the maximum of row j.": _half(lambda s: s.max(axis=1), _sums),
+    "keepdims=True is missing in maximum and sum: now they work on columns, not on rows.": _half(lambda s: s.max(axis=1), lambda e: e.sum(axis=1)),
+}
 
 
 NO_SOFTMAX = "These are the scores themselves: the softmax is missing."
@@ -79,12 +119,13 @@ def single_examples(rng: np.random.Generator) -> Iterator[Case]:
     """Small enough to follow by hand, and one whose scores overflow."""
     yield Case([np.array([1.0, 0.0]), np.eye(2), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])], note="two keys, d_k = 2, d_v = 3")
     yield Case([draw(rng, 4), draw(rng, 5, 4), draw(rng, 5, 3)], note="five keys, d_k = 4, d_v = 3")
-    yield Case([np.array([1000.0, 0.0]), np.array([[1.0, 1.0], [0.9, 2.0]]), np.eye(2)], note="scores around 700", group="large")
+    yield Case([np.array([2000.0, 0.0]), np.array([[1.0, 1.0], [0.9, 2.0]]), np.eye(2)], note="scores around 1400", group="large")
 
 
 def _single(**wrong: Any) -> Callable[..., list[np.ndarray]]:
     def attend(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
-        scale = {"none": 1.0, "d_k": 1 / len(query), "d_v": values.shape[1] ** -0.5, "times": len(query) ** 0.5}.get(wrong.get("scaled", ""))
+        d_k, d_v, n = len(query), values.shape[1], len(keys)
+        scale = {"none": 1.0, "d_k": 1 / d_k, "d_v": d_v**-0.5, "n": n**-0.5, "times": d_k**0.5}.get(wrong.get("scaled", ""))
         more = {name: value for name, value in wrong.items() if name != "scaled"}
         output, weights = variant(query[None], keys, values, scale=scale, **more)
         return [output[0], weights[0]]
@@ -113,6 +154,7 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
         TWICE: _single(scaled="d_k"),
         "You multiplied by √d_k; divide by it.": _single(scaled="times"),
         BY_VALUES: _single(scaled="d_v"),
+        "You scaled by √n, the number of keys; the scores are sums of d_k products.": _single(scaled="n"),
         NO_SOFTMAX: _scores_only,
         "Output and weights are swapped: return the output first.": lambda q, k, v: _single_oracle(q, k, v)[::-1],
         "The output is the mean of the values: the weights are not used.": lambda q, k, v: [v.mean(axis=0), _single_oracle(q, k, v)[1]],
@@ -177,6 +219,10 @@ def _scaled(scale: Callable[[np.ndarray, np.ndarray], float], **more: Any) -> Ca
     return _sequence(lambda Q, K, V, mask: variant(Q, K, V, scale=scale(Q, V), before=_masked(mask), **more)[0])
 
 
+def _by_width(X: np.ndarray, W_Q: np.ndarray, W_K: np.ndarray, W_V: np.ndarray, mask: Mask = None, lengths: Any = None) -> np.ndarray:
+    return variant(X @ W_Q, X @ W_K, X @ W_V, scale=X.shape[1] ** -0.5, before=_masked(mask))[0]
+
+
 def _cut(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
     return lambda weights: weights if mask is None else weights * mask
 
@@ -206,6 +252,8 @@ ATTENTION = Challenge(
         TWICE: _scaled(lambda Q, V: 1 / Q.shape[1]),
         BY_VALUES: _scaled(lambda Q, V: V.shape[1] ** -0.5),
         "You scaled by √n; it is √d_k.": _scaled(lambda Q, V: len(Q) ** -0.5),
+        "You scaled by √d, the width of X; it is √d_k.": _by_width,
+        **{told: _scaled(lambda Q, V: Q.shape[1] ** -0.5, summed=summed) for told, summed in HALF_SOFTMAXES.items()},
         "Your output is transposed: return (n, d_v).": _sequence(lambda Q, K, V, mask: variant(Q, K, V, before=_masked(mask))[0].T),
         "Queries and keys are swapped: row i of the scores must belong to query i.": _sequence(
             lambda Q, K, V, mask: variant(K, Q, V, before=_masked(mask))[0]
@@ -269,6 +317,12 @@ THEORY = Challenge(
     cases=distributions,
     expected=statistics,
     mistakes={
+        "What is the mean of one product of two independent numbers? Yours is not.": lambda d, mu, sigma: [d * mu, *statistics(d, mu, sigma)[1:]],
+        "Those are the statistics of one product; q·k adds up d of them.": lambda d, mu, sigma: statistics(1, mu, sigma),
+        "In the variance, count the products: independent ones add up.": lambda d, mu, sigma: [
+            d * mu**2,
+            *statistics(1, mu, sigma)[1:],
+        ],
         "Your variance is right for μ = 0 only.": _with_variance(lambda d, mu, sigma: d * sigma**4),
         "In the variance the part with μ must come from both vectors: queries and keys are both random.": _with_variance(
             lambda d, mu, sigma: d * (sigma**4 + sigma**2 * mu**2)
@@ -348,7 +402,7 @@ HARD_ATTENTION = Challenge(
 def orthogonal(rng: np.random.Generator) -> Iterator[Case]:
     """Four orthogonal vectors of norm β in a random basis."""
     for beta, dim in ((1.0, 4), (0.5, 6), (2.5, 5), (40.0, 4)):
-        basis = np.linalg.qr(rng.normal(size=(dim, dim)))[0][:4] * beta
+        basis = np.round(np.linalg.qr(rng.normal(size=(dim, dim)))[0][:4], 9) * beta  # the last digits depend on the processor
         yield Case(list(basis), note=f"β = {beta:g}" + (", scores in the thousands" if beta > 30 else ""))
 
 
@@ -371,6 +425,7 @@ COPY_OUTPUTS = Challenge(
     expected=_copied_oracle,
     mistakes={
         WRONG_AXIS: _copied(axis=0),
+        **{told: _copied(summed=summed) for told, summed in HALF_SOFTMAXES.items()},
         OVERFLOW: _copied(naive=True),
         "You scaled by 1/√dim; here there is no scale.": lambda a, b, c, d: _copied(len(a) ** -0.5)(a, b, c, d),
         "That is the input: for small β the outputs are mixtures.": lambda a, b, c, d: np.stack([d + b, a, c + b]),
@@ -477,10 +532,13 @@ def _heads(
     join: Callable[[list[np.ndarray]], np.ndarray] = lambda parts: np.concatenate(parts, axis=1),
     project: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda mixed, W: mixed @ W,
     whole_scale: bool = False,
+    by_tokens: int | None = None,
     **more: Any,
 ) -> Callable[..., np.ndarray]:
     def attend(Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray) -> np.ndarray:
         scale = {"scale": Q.shape[1] ** -0.5} if whole_scale else {}
+        if by_tokens is not None:
+            scale = {"scale": len((Q, K)[by_tokens]) ** -0.5}
         parts = zip(cut(Q, heads), cut(K, heads), cut(V, heads), strict=True)
         mixed = join([variant(q, k, v, **scale, **more)[0] for q, k, v in parts])
         return np.asarray(project(mixed, W_O))
@@ -498,6 +556,7 @@ HEAD_MISTAKES: dict[str, Callable[..., np.ndarray]] = {
     "The heads are split on the wrong axis: reshape(h, n, d/h) cuts the tokens apart. Cut the features.": _heads(_cut_raw),
     "Heads take consecutive features: 0 … d/h−1, then the next; you took every h-th.": _heads(_cut_strided),
     WRONG_AXIS: _heads(axis=0),
+    **{told: _heads(summed=summed) for told, summed in HALF_SOFTMAXES.items() if "keepdims=True" not in told},
     "W_O is transposed.": _heads(project=lambda mixed, W: mixed @ W.T),
     "The scale 1/√(d/h) is missing.": _heads(scale=1.0),
     "That is a single head over all features: cut them into h blocks.": lambda Q, K, V, heads, W_O: variant(Q, K, V)[0] @ W_O,
@@ -518,6 +577,9 @@ MULTI_HEAD_ATTENTION = Challenge(
 )
 
 
+COLUMN_SCALE = "You scaled by √{}: in column convention shape[1] counts tokens. The scale is 1/√(d/h)."
+
+
 MULTI_HEAD_COLUMNS = Challenge(
     "multi_head_columns",
     cases=lambda rng: heads_of(rng, HEAD_SIZES, columns=True),
@@ -525,6 +587,8 @@ MULTI_HEAD_COLUMNS = Challenge(
     expected=_in_columns(_heads_oracle),
     mistakes={
         **{told: _in_columns(mistake) for told, mistake in HEAD_MISTAKES.items()},
+        COLUMN_SCALE.format("n"): _in_columns(_heads(by_tokens=0)),
+        COLUMN_SCALE.format("m"): _in_columns(_heads(by_tokens=1)),
         "Your output is transposed: tokens are columns here, (t, n).": lambda Q, K, V, heads, W_O: _in_columns(_heads_oracle)(Q, K, V, heads, W_O).T,
     },
 )
@@ -541,7 +605,7 @@ def cross_inputs(rng: np.random.Generator) -> Iterator[Case]:
         yield Case([draw(rng, t, d), draw(rng, s, e), *weights], note=f"t = {t}, s = {s}, d = {d}, e = {e}, d_k = {d_k}, d_v = {d_v}")
 
 
-def _cross(roles: str, axis: int = 1, scaled: str = "") -> Callable[..., np.ndarray]:
+def _cross(roles: str, axis: int = 1, scaled: str = "", summed: Summed | None = None) -> Callable[..., np.ndarray]:
     """Cross-attention with the given sources of Q, K and V (``d`` decoder, ``e`` encoder)."""
 
     def attend(D: np.ndarray, E: np.ndarray, W_Q: np.ndarray, W_K: np.ndarray, W_V: np.ndarray) -> np.ndarray:
@@ -549,7 +613,7 @@ def _cross(roles: str, axis: int = 1, scaled: str = "") -> Callable[..., np.ndar
         try:
             Q, K, V = (states[role] @ W for role, W in zip(roles, (W_Q, W_K, W_V), strict=True))
             scale = {"none": 1.0, "d_k": 1 / W_K.shape[1], "d": D.shape[1] ** -0.5}.get(scaled)
-            return variant(Q, K, V, axis=axis, scale=scale)[0]
+            return variant(Q, K, V, axis=axis, scale=scale, summed=summed)[0]
         except ValueError:  # widths or lengths that this mistake cannot multiply
             return np.zeros(0)
 
@@ -571,6 +635,7 @@ CROSS_ATTENTION = Challenge(
         "The values must come from the encoder, like the keys.": _cross("ded"),
         "The keys must come from the encoder, like the values.": _cross("dde"),
         WRONG_AXIS: _cross("dee", axis=0),
+        **{told: _cross("dee", summed=summed) for told, summed in HALF_SOFTMAXES.items()},
         NO_SCALE: _cross("dee", scaled="none"),
         TWICE: _cross("dee", scaled="d_k"),
         "You scaled by √d, the width of the states; it is √d_k.": _cross("dee", scaled="d"),

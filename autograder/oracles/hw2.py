@@ -238,7 +238,7 @@ def numpy_block(x: Floats, *, init: Mapping[str, Any], weights: Mapping[str, Flo
         keeps = variant not in ("no residual", f"no residual {which}")
         if first:
             inner = normal_form(y, which)
-            return np.asarray((inner if variant == "residual of the normed" else y * keeps) + function(inner))
+            return np.asarray((inner if variant in ("residual of the normed", f"residual of the normed {which}") else y * keeps) + function(inner))
         if variant == "norm before adding":
             return np.asarray(y + normal_form(function(y), which))
         return normal_form(y * keeps + function(y), which)

@@ -17,6 +17,7 @@ EXAMPLES = [
     wrong("1.1", "divided by d_k", single("keys @ query / len(query)"), loses=[VALUES], says="it is √d_k, once"),
     wrong("1.1", "multiplied by the root", single("keys @ query * np.sqrt(len(query))"), loses=[VALUES], says="You multiplied by √d_k"),
     wrong("1.1", "scaled by d_v", single("keys @ query / np.sqrt(values.shape[1])"), loses=[VALUES], says="scaled by √d_v"),
+    wrong("1.1", "scaled by √n", single("keys @ query / np.sqrt(len(keys))"), loses=[VALUES], says="scaled by √n, the number of keys"),
     wrong("1.1", "naive softmax", single(weights="e = np.exp(s)\nw = e / e.sum()"), loses=[LARGE], says="overflowed"),
     wrong("1.1", "squeezed, so one key gives a number", single(back="np.squeeze(w @ values), np.squeeze(w)"), loses=[ONE], says="expected (1,)"),
     wrong("1.1", "no softmax", single(weights="w = s"), loses=[VALUES, LARGE, ONE], says="the softmax is missing"),
@@ -43,6 +44,7 @@ EXAMPLES += [
     wrong("1.2", "divided by 3", cat(f"{ROW}(embeddings @ embeddings[1] / 3)[2]"), loses=[WEIGHT], says="it is √3"),
     wrong("1.2", "share of the score", cat("6 / 16"), loses=[WEIGHT], says="without the exponential"),
     wrong("1.2", "a word for a letter, a guess for the weight", cat("0.3", "sat"), loses=["cat_word", WEIGHT], says="should be one of the letters"),
+    wrong("1.2", "two decimals", cat("0.50"), loses=[WEIGHT], says="three right decimals"),
     wrong("1.2", "a list of weights", cat("[0.1, 0.5, 0.4]"), loses=[WEIGHT], says="expected ()"),
 ]
 
@@ -94,6 +96,11 @@ EXAMPLES += [
     wrong("1.3", "divided by d_k", attention("Q @ K.T / K.shape[1]"), loses=ALL_13, says="it is √d_k, once"),
     wrong("1.3", "scaled by √d_v", attention("Q @ K.T / np.sqrt(V.shape[1])"), loses=ALL_13, says="scaled by √d_v"),
     wrong("1.3", "scaled by √n", attention("Q @ K.T / np.sqrt(len(X))"), loses=ALL_13, says="scaled by √n"),
+    wrong("1.3", "scaled by √d", attention("Q @ K.T / np.sqrt(X.shape[1])"), loses=ALL_13, says="the width of X"),
+    wrong("1.3", "sum without keepdims", attention(weights="e = np.exp(s - s.max(axis=1, keepdims=True))\nw = e / e.sum(axis=1)"), loses=ALL_13, says="keepdims=True is missing in the sum"),
+    wrong("1.3", "no keepdims at all", attention(weights="e = np.exp(s - s.max(axis=1))\nw = e / e.sum(axis=1)"), loses=ALL_13, says="keepdims=True is missing in maximum and sum"),
+    wrong("1.3", "one sum for the whole matrix", attention(weights="e = np.exp(s - s.max())\nw = e / e.sum()"), loses=ALL_13, says="sum of the whole matrix"),
+    wrong("1.3", "maximum of the row, sum of the column", attention(weights="e = np.exp(s - s.max(axis=1, keepdims=True))\nw = e / e.sum(axis=0, keepdims=True)"), loses=ALL_13, says="divided by the sums over the wrong axis"),
     wrong("1.3", "transposed output", attention(back="(w @ V).T"), loses=[*ALL_13, STEPS], says="output is transposed"),
     wrong("1.3", "queries and keys swapped", attention("K @ Q.T / np.sqrt(K.shape[1])"), loses=ALL_13, says="Queries and keys are swapped"),
     wrong("1.3", "mask after the softmax", attention(mask="pass", back="(w if mask is None else w * mask) @ V"), loses=[MASK], says="applied after the softmax"),
@@ -128,6 +135,7 @@ EXAMPLES += [
     wrong("1.4", "d² for d; ddof=1", theory(variance="d**2 * (sigma**4 + 2 * sigma**2 * mu**2)") | sampled("z = (queries * keys).sum(1)\nreturn z.mean(), z.var(ddof=1)"), loses=[VARIANCE, SCALE, SAMPLES], says="the factor is d, not d²"),
     wrong("1.4", "mean d·μ; the standard deviation", theory("d * mu") | sampled("z = (queries * keys).sum(1)\nreturn z.mean(), z.std()"), loses=[MEAN, SAMPLES], says="two independent numbers is μ²"),
     wrong("1.4", "not independent; summed over pairs", theory("d * (mu**2 + sigma**2)") | sampled("z = (queries * keys).sum(0)\nreturn z.mean(), z.var()"), loses=[MEAN, SAMPLES], says="q and k are independent"),
+    wrong("1.4", "one product, not d", theory(variance="sigma**4 + 2 * sigma**2 * mu**2"), loses=[VARIANCE, SCALE], says="there are d"),
     wrong("1.4", "two numbers", {"1.4 theory": "return d * mu**2, d * sigma**4"}, loses=[MEAN, VARIANCE, SCALE], says="should return three numbers"),
 ]
 
@@ -264,6 +272,7 @@ EXAMPLES += [
     wrong("1.9", "W_O transposed", several(heads(back="mixed @ W_O.T")), loses=BOTH, says="W_O is transposed"),
     wrong("1.9", "no scale", several(heads(head="lambda q, k, v: library_attention(q, k, v, 1.0)[0]")), loses=BOTH, says="The scale 1/√(d/h) is missing"),
     wrong("1.9", "one head", several(heads("[X]")), loses=BOTH, says="single head"),
+    wrong("1.9", "columns scaled by the tokens", {"1.9 columns": "n = Q.shape[1]\nreturn multi_head_attention(Q.T * (len(Q) / heads / n) ** 0.5, K.T, V.T, heads, W_O.T).T"}, loses=[COLUMNS], says="shape[1] counts tokens"),
     wrong("1.9", "columns returned as rows", {"1.9 columns": "return multi_head_attention(Q.T, K.T, V.T, heads, W_O.T)"}, loses=[COLUMNS], says="tokens are columns here"),
 ]
 
@@ -288,6 +297,7 @@ EXAMPLES += [
     wrong("1.10", "keys from the decoder", crossing(D, D, E), loses=[CROSS], says="keys must come from the encoder, like the values"),
     wrong("1.10", "no scale", crossing(more=", 1.0"), loses=[CROSS], says="scale 1/√d_k is missing"),
     wrong("1.10", "scaled by the width of the states", crossing(more=", decoder_states.shape[1] ** -0.5"), loses=[CROSS], says="the width of the states"),
+    wrong("1.10", "sums over the wrong axis alone", crossing(back="(lambda s: (lambda e: e / e.sum(0) @ V)(np.exp(s - s.max(1, keepdims=True))))(Q @ K.T / K.shape[1] ** 0.5)"), loses=[CROSS], says="divided by the sums over the wrong axis"),
     wrong("1.10", "softmax over the wrong axis", crossing(back="(lambda e: e / e.sum(0) @ V)(np.exp(Q @ K.T / K.shape[1] ** 0.5))"), loses=[CROSS], says="over the wrong axis"),
 ]
 
