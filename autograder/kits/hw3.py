@@ -261,7 +261,7 @@ def move_problem(Q: np.ndarray, K: np.ndarray, V: np.ndarray, x: np.ndarray, sou
         return f"{told} Every position gets the same score, so all places are averaged."
     if (looked == inverse).all() and (inverse != np.asarray(source)).any():
         return f"{told} You built the inverse: place {place} looks at place {looked[place]}, but it must look at {source[place]}."
-    if weights[range(n), list(source)].min() > 0.999:
+    if weights[range(len(x)), list(source)].min() > 0.999:
         if linear.shape[0] == linear.shape[1] and np.allclose(output, x[list(source)] @ linear.T, atol=1e-3) and (linear != linear.T).any():
             return f"{told} The attention is right, but the map is transposed: rows are tokens here, so a token is multiplied from the left."
         return f"{told} The attention is right, so look at V: which of its rows see the token, and which the place?"
