@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 # index, as its "Get started" page gives it for Linux, pip, CPU:  make demo TORCH_INDEX=<that address>
 TORCH_INDEX ?=
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-EXTRAS ?= dev,dask,otter
+EXTRAS ?= dev,dask,docs,otter
 
-.PHONY: help demo test lint build clean
+.PHONY: help demo test lint build docs clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -35,6 +35,10 @@ lint: $(BIN)/.installed ## Check style, types and that the notebooks are fresh
 
 build: $(BIN)/.installed ## Make the student notebooks from their sources
 	$(BIN)/autograder build
+
+docs: $(BIN)/.installed ## Build the handbook as a site in build/docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs
+	@echo "Open build/docs/index.html in a browser."
 
 clean: ## Remove what the other targets made, the environment included
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -128,8 +128,8 @@ def grader_version() -> str:
 
 
 def key_of(submission: Submission, settings: Settings) -> str:
-    """What a result depends on, as a digest: content, name, grader version, seed and settings."""
-    parts = [submission.name, submission.problem, submission.digest(), grader_version(), asdict(settings)]
+    """What a result depends on, as a digest: content, name, whose it is, grader version, seed and settings."""
+    parts = [submission.name, submission.problem, submission.digest(), submission.students, grader_version(), asdict(settings)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

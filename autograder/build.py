@@ -35,6 +35,7 @@ END = re.compile(r"^\s*(?:#|<!--) END SOLUTION\s*(?:-->)?\s*$")
 MARKER = re.compile(r"(BEGIN|END) SOLUTION|# STUB:")
 PACKAGE_IMPORT = re.compile(r"^from autograder\.(?:handin|kits?(?:\.\w+)?) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
 SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")  # a cell's first line; survives any front end
+ELSEWHERE = "*Open this very file, in Jupyter or uploaded to Colab: copies from elsewhere have other numbers.*"
 
 
 class BuildError(ValueError):
@@ -132,7 +133,13 @@ def source_regions(notebook: NotebookNode, path: Path) -> dict[str, Region]:
 
 
 def build_notebook(
-    homework: Homework, source: Path, *, answers: Mapping[str, str] | None = None, blank: bool = True, repository: str = ""
+    homework: Homework,
+    source: Path,
+    *,
+    answers: Mapping[str, str] | None = None,
+    blank: bool = True,
+    repository: str = "",
+    variants: str = "",
 ) -> NotebookNode:
     """Builds one notebook of a homework.
 
@@ -142,6 +149,7 @@ def build_notebook(
         answers: region label → code or text that replaces the solution region (the gallery's way in).
         blank: whether the other regions become stubs; else they keep the reference solution, without markers.
         repository: the project's address for the Colab badge.
+        variants: the word from which each student's own numbers are drawn; empty for the usual numbers.
 
     Returns:
         A notebook in format 4.5 without outputs; equal input gives equal bytes from :func:`dumps`.
@@ -165,11 +173,14 @@ def build_notebook(
         if "kit" in tags:
             built.cells.append(_kit_cell(homework))
         elif cell.cell_type == "markdown":
-            built.cells.append(nbformat.v4.new_markdown_cell(_fill_placeholders(text, homework, repository, where)))
+            built.cells.append(nbformat.v4.new_markdown_cell(_fill_placeholders(text, homework, repository, variants, where)))
         else:
             if blank and not answers:
                 _refuse_leaks(text, known, where)
             built.cells.append(nbformat.v4.new_code_cell(text, metadata=_cell_metadata(text, tags, where)))
+    if variants and any(question.numbers for question in homework.questions.values()):
+        place = 1 + next(place for place, cell in enumerate(built.cells) if "kit" in cell.metadata.get("tags", []))
+        built.cells[place:place] = _own_numbers(homework, variants)
     for index, cell in enumerate(built.cells):
         cell.id = f"{homework.id}-{index:03d}"
     nbformat.validate(built)
@@ -235,11 +246,34 @@ def _refuse_leaks(text: str, known: Mapping[str, Region], where: str) -> None:
                 raise BuildError(f"{where}, line {number}: a line of solution {region.label} would reach students: {bare!r}")
 
 
-def _fill_placeholders(text: str, homework: Homework, repository: str, where: str) -> str:
+def _own_numbers(homework: Homework, word: str) -> list[NotebookNode]:
+    """The cells in which students say who they are and see their own numbers."""
+    questions = ", ".join(question.id for question in homework.questions.values() if question.numbers)
+    told = f"## Your numbers\n\nIn this course everyone has numbers of their own in {questions}. Where the text names a number in "
+    told += "`letters like these`, look it up here. Set your student id as your course writes it; it is recorded with your answers."
+    code = f"from homework_kit import my_numbers\n\nSTUDENT_ID = None  # TODO: your student id, in quotes\nmy_numbers(STUDENT_ID, {json.dumps(word)})"
+    return [nbformat.v4.new_markdown_cell(told), nbformat.v4.new_code_cell(code)]
+
+
+def _number(homework: Homework, name: str, variants: str, in_math: bool) -> str | None:
+    """A number of a question's text (``1.13c tokens``), or its name where everyone has another; None if there is none."""
+    question, _, wanted = name.partition(" ")
+    for number in homework.questions[question].numbers if question in homework.questions else ():
+        if number.name == wanted and variants:
+            return f"\\mathtt{{{wanted.replace('_', chr(92) + '_')}}}" if in_math else f"`{wanted}`"
+        if number.name == wanted:
+            text = f"{number.usual:,}" if number.usual >= 10_000 else str(number.usual)
+            return text.replace(",", "{,}") if in_math else text
+    return None
+
+
+def _fill_placeholders(text: str, homework: Homework, repository: str, variants: str, where: str) -> str:
     def fill(match: re.Match[str]) -> str:
         kind, _, name = match[1].partition(" ")
         if kind == "badge":
-            return badge(homework, repository)
+            return ELSEWHERE if variants else badge(homework, repository)
+        if kind == "number" and (number := _number(homework, name, variants, text[: match.start()].count("$") % 2 == 1)) is not None:
+            return number
         if kind == "header" and name in homework.questions:
             return header(homework, name)
         if kind == "options":
@@ -328,9 +362,9 @@ def repository_address(root: Path) -> str:
         return str(tomllib.load(file)["project"]["urls"]["Repository"])
 
 
-def student_notebook(root: Path, homework: Homework) -> str:
-    """The text of the student notebook that belongs into ``notebooks/``."""
-    built = build_notebook(homework, source_path(root, homework), repository=repository_address(root))
+def student_notebook(root: Path, homework: Homework, variants: str = "") -> str:
+    """The text of the student notebook that belongs into ``notebooks/``; with ``variants``, of one for such a course."""
+    built = build_notebook(homework, source_path(root, homework), repository=repository_address(root), variants=variants)
     return dumps(built)
 
 

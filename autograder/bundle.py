@@ -86,7 +86,7 @@ def make(homework: Homework, platform: str, config: Config, pip_flags: str = "")
         }
     else:
         files["autograder_config.json"] = _json(asdict(config))
-    return _zip(files, executable={"setup.sh", "run_autograder"})
+    return zip_bytes(files, executable={"setup.sh", "run_autograder"})
 
 
 def package_files() -> dict[str, bytes]:
@@ -119,7 +119,7 @@ def make_wheel(data: Mapping[str, bytes] | None = None) -> tuple[str, bytes]:
     files[f"{stem}.dist-info/entry_points.txt"] = "[console_scripts]\nautograder = autograder.cli:main\n"
     record = "".join(f"{name},{_record_hash(data)},{len(_bytes(data))}\n" for name, data in files.items())
     files[f"{stem}.dist-info/RECORD"] = f"{record}{stem}.dist-info/RECORD,,\n"
-    return f"{stem}-py3-none-any.whl", _zip(files)
+    return f"{stem}-py3-none-any.whl", zip_bytes(files)
 
 
 def _record_hash(data: str | bytes) -> str:
@@ -169,7 +169,8 @@ def _bytes(data: str | bytes) -> bytes:
     return data.encode() if isinstance(data, str) else data
 
 
-def _zip(files: Mapping[str, str | bytes], executable: Iterable[str] = ()) -> bytes:
+def zip_bytes(files: Mapping[str, str | bytes], executable: Iterable[str] = ()) -> bytes:
+    """A zip that depends on nothing but its files: equal content, equal bytes."""
     buffer, marked = io.BytesIO(), set(executable)
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in files.items():

@@ -28,7 +28,10 @@ from autograder.grade import Report, Settings
 from autograder.homework import Homework, homeworks
 from autograder.kits.sentences import DataUnavailableError
 from autograder.reference import run_reference
+from autograder.release_cli import release_command, word
 from autograder.submissions import find
+from autograder.variants import with_students
+from autograder.written_cli import written_command
 
 LIMITS = {name: type(default) for name, default in dataclasses.asdict(Limits()).items() if name not in ("cell_seconds", "total_seconds")}
 LINE_SECONDS = 10.0  # between lines of progress where there is no terminal
@@ -54,6 +57,8 @@ main.add_command(bundle_command)
 main.add_command(collect_command)
 main.add_command(handback_command)
 main.add_command(export_command)
+main.add_command(release_command)
+main.add_command(written_command)
 
 
 def _chosen(names: tuple[str, ...]) -> list[Homework]:
@@ -143,6 +148,13 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
     show_default=True,
     help="What feedback shows of a failing hidden input: its shape in words, the input, or the expected result, too.",
 )
+@click.option(
+    "--variants",
+    metavar="WORD",
+    default="",
+    callback=word,
+    help="Each student has hidden inputs and numbers of their own; WORD as in 'release --variants'. Ids come from collected.csv, if there.",
+)
 @click.option("--limit", "limits", metavar="NAME=VALUE", multiple=True, callback=_limits, help=f"Any other limit: {', '.join(LIMITS)}.")
 @click.option("--sandbox", type=click.Choice(["auto", "required", "off"]), default="auto", show_default=True, help="Whether to use bubblewrap.")
 @click.option("--cold", is_flag=True, help="Start a new interpreter for each submission: much slower, same results.")
@@ -158,6 +170,7 @@ def grade_command(
     total_seconds: float,
     library_calls: str,
     reveal: str,
+    variants: str,
     limits: dict[str, float],
     sandbox: str,
     cold: bool,
@@ -173,6 +186,10 @@ def grade_command(
         _chosen((homework,))
     console = Console()
     found = find(submissions)
+    try:
+        handed_in = with_students(found.submissions, submissions) if variants else list(found.submissions)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     if not found.submissions:
         raise click.ClickException(f"no notebook, log or zip among {', '.join(map(str, submissions))}")
     hidden = tuple(str(path.resolve()) for path in (output, *submissions))
@@ -180,14 +197,14 @@ def grade_command(
     try:
         results = batch.Results(output)
         allowed = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
-        settings = Settings(seed or _seed(output), homework, allowed, library_calls)
-        kept = {} if force else {one.name: old for one in found.submissions if (old := results.kept(one, settings))}
-        left = [one for one in found.submissions if one.name not in kept]
+        settings = Settings(seed or _seed(output), homework, allowed, library_calls, variants)
+        kept = {} if force else {one.name: old for one in handed_in if (old := results.kept(one, settings))}
+        left = [one for one in handed_in if one.name not in kept]
         if kept:
-            console.print(f"{len(kept)} of {len(found.submissions)} submissions have not changed since they were graded.")
+            console.print(f"{len(kept)} of {len(handed_in)} submissions have not changed since they were graded.")
         reports = list(kept.values())
         total, ignored = len(left), found.ignored
-        del found  # a submission's bytes are not kept longer than it takes to grade it
+        del found, handed_in  # a submission's bytes are not kept longer than it takes to grade it
         source = batch.cluster(dask) if dask else contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, max(total, 1))))
         if total:
             with source as (executors, count), _progress(console, total) as advance:

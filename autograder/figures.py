@@ -19,7 +19,7 @@ from jinja2 import Template
 from markupsafe import Markup
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 WIDTH = 4.6  # inches: 331 pt
 BLUE, ORANGE, GREY, GREEN = "#0072b2", "#d55e00", "#767676", "#009e73"  # Okabe and Ito's colour-blind-safe set
@@ -86,7 +86,7 @@ _HEATMAP = Template("""\
 aria-labelledby="{{ name }}-t {{ name }}-d" font-family="DejaVu Sans, Verdana, Arial, sans-serif" font-size="11">
 <title id="{{ name }}-t">{{ title }}</title><desc id="{{ name }}-d">{{ description }}</desc>
 {% for map in maps %}<g transform="translate({{ map.left }} {{ map.top }})">
-{% if map.title %}<text x="{{ map.width / 2 }}" y="-24" text-anchor="middle" font-weight="bold">{{ map.title }}</text>{% endif %}
+{% if map.title %}<text x="{{ map.width / 2 }}" y="-9" text-anchor="middle" font-weight="bold">{{ map.title }}</text>{% endif %}
 <text x="{{ map.width / 2 }}" y="{{ map.height + map.foot - 6 }}" text-anchor="middle">{{ x }}</text>
 <text transform="translate({{ 13 - margin }} {{ map.height / 2 }}) rotate(-90)" text-anchor="middle">{{ y }}</text>
 {% for cell in map.cells %}
@@ -122,7 +122,7 @@ def heatmap(grids: Sequence[Grid], name: str, *, title: str, description: str, x
     longest = max(len(label) for grid in grids for label in grid.columns)
     rows, columns = (max(grid.values.shape[axis] for grid in grids) for axis in (0, 1))
     size = max(34, min(60, 130 // rows)) if columns <= WRITTEN_COLUMNS else 14
-    turned = longest * 7 > size
+    turned = longest * 7 >= size
     foot = (longest * 7 + 8 if turned else 18) + 20
     maps: list[dict[str, Any]] = []
     down = 0
@@ -139,6 +139,8 @@ def heatmap(grids: Sequence[Grid], name: str, *, title: str, description: str, x
         maps[-1] |= {"rows": list(grid.rows), "columns": list(grid.columns), "cells": cells}
         down += height + foot
     width = margin + max(columns * size, 7 * len(x)) + 10
+    if min(map_["height"] for map_ in maps) < 7 * len(y):  # a map of one row has no room for a long label beside it
+        y = y.split(" (")[0]
     shown = {"title": title, "description": description, "x": x, "y": y, "margin": margin, "size": size, "turned": turned}
     return Markup(_HEATMAP.render(name=name, maps=maps, width=width, height=down, **shown))  # noqa: S704  # escaped by the template
 
@@ -203,6 +205,13 @@ def _curve(evidence: Mapping[str, Any], name: str) -> Markup:
             told.append(f"{label} is {float(place):g}.")
         if evidence.get("log") and axis.dataLim.minposy < np.inf:  # zeros alone have no logarithm
             axis.set(xscale="log", yscale="log")
+            decades = math.log10(axis.get_ylim()[1] / axis.get_ylim()[0])
+            axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 3 else (1.0,)))
+            axis.set_xticks(at[:: 1 + len(at) // 5])
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.12g}"))
+            axis.yaxis.set_major_formatter(EngFormatter(sep=""))  # no powers of ten: pages show text as it is
+            axis.xaxis.set_minor_formatter(NullFormatter())
+            axis.yaxis.set_minor_formatter(NullFormatter())
         axis.set(xlabel=str(evidence.get("x", "step")), ylabel=str(evidence.get("y", "")))
         figure.legend(loc="outside upper left", ncols=1)
         return svg(figure, str(evidence["caption"]), " ".join(told), name)

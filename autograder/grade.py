@@ -16,10 +16,25 @@ from autograder import handin, kit
 from autograder.build import kit_source
 from autograder.evidence import plain, recorded_evidence
 from autograder.execute import Execution, Kernels, Limits, execute, skip_reason
-from autograder.homework import Answer, Array, Case, Challenge, Check, Choice, Homework, Question, Right, Wrong, homeworks
+from autograder.homework import (
+    Answer,
+    Array,
+    Case,
+    Challenge,
+    Check,
+    Choice,
+    Homework,
+    Numbers,
+    NumbersMissingError,
+    Question,
+    Right,
+    Wrong,
+    homeworks,
+)
 from autograder.librarycalls import LibraryCall, find_library_calls
 from autograder.logs import Log, LogEntry, LogError, challenges_json, read_log
 from autograder.submissions import Submission, read_notebook, recognise, written_answers
+from autograder.variants import hidden_seed, whose
 
 NOT_ANSWERED = "{id} is not answered yet."
 
@@ -131,12 +146,14 @@ class Settings:
         limits: what a submission may use.
         library_calls: what follows from a call that a question forbids: ``flag`` says so and keeps the points,
             ``zero`` gives no points for that question.
+        variants: the word from which students' own numbers are drawn; empty for the same numbers and hidden inputs for all.
     """
 
     seed: str
     homework: str | None = None
     limits: Limits = field(default_factory=Limits)
     library_calls: str = "flag"
+    variants: str = ""
 
 
 @lru_cache(maxsize=8)
@@ -175,7 +192,7 @@ def grade_submission(submission: Submission, settings: Settings, kernels: Kernel
         homework = recognise(submission, notebook, known)
     except LogError as error:
         return unreadable(" ".join([*notes, str(error)]))
-    drawn, challenges, kit_text = _drawn(homework.id, settings.seed)
+    drawn, challenges, kit_text = _drawn(homework.id, hidden_seed(settings.seed, settings.variants, submission))
     claims = _claims(submission, homework, notes)
     run = Log(homework.id)
     if notebook is not None:
@@ -186,8 +203,11 @@ def grade_submission(submission: Submission, settings: Settings, kernels: Kernel
     else:
         notes.append("No notebook that can be run was handed in, so only recorded values were judged, not functions.")
     answers = written_answers(notebook) if notebook is not None else {}
+    personal = whose(homework, settings.variants, submission.students, run.student if notebook is not None else claims.student)
+    notes += personal.notes
     results = tuple(
-        judge_question(question, run, claims, drawn, notebook is None, answers.get(question.id, "")) for question in homework.questions.values()
+        judge_question(question, run, claims, drawn, notebook is None, answers.get(question.id, ""), personal.numbers.get(question.id))
+        for question in homework.questions.values()
     )
     digests = None if notebook is None else {handin.cell_digest(cell.source) for cell in notebook.cells if cell.cell_type == "code"}
     for number, one in enumerate(results):
@@ -265,6 +285,7 @@ def _claims(submission: Submission, homework: Homework, notes: list[str]) -> Log
 def _merge(logs: Sequence[bytes], homework: Homework, notes: list[str]) -> Log:
     """One log out of those of several kernels: later records win, responses before a crash still count."""
     entries: dict[str, LogEntry] = {}
+    student: Mapping[str, str] = {}
     for data in logs:
         try:
             log = read_log(data, homework, "The log of the run")
@@ -272,14 +293,21 @@ def _merge(logs: Sequence[bytes], homework: Homework, notes: list[str]) -> Log:
             notes.append(str(error))
             continue
         notes += log.notes
+        student = log.student or student
         for name, entry in log.entries.items():
             if name not in entries or entry.status not in ("missing", "unanswered"):
                 entries[name] = entry
-    return Log(homework.id, entries=entries)
+    return Log(homework.id, entries=entries, student=student)
 
 
 def judge_question(
-    question: Question, run: Log, claims: Log, drawn: Mapping[str, Mapping[str, Case]], bare: bool = False, written: str = ""
+    question: Question,
+    run: Log,
+    claims: Log,
+    drawn: Mapping[str, Mapping[str, Case]],
+    bare: bool = False,
+    written: str = "",
+    numbers: Numbers | None = None,
 ) -> QuestionResult:
     """Judges one question.
 
@@ -290,6 +318,7 @@ def judge_question(
         drawn: the hidden cases.
         bare: no notebook was handed in, so that recorded values of the claims count.
         written: the written answer.
+        numbers: those in its text; the usual ones if left out.
     """
     found: dict[str, tuple[str, LogEntry]] = {}
     for entry in question.entries:
@@ -300,6 +329,8 @@ def judge_question(
         elif ran is not None:
             found[entry.name] = ("run", ran)
     answer = {name: _value(question.entry(name), logged, drawn) for name, (_, logged) in found.items()}
+    if question.numbers:
+        answer["numbers"] = numbers if numbers is not None else question.usual_numbers()
     checks = tuple(_judge(question, check, found, answer) for check in question.checks)
     sources = {origin for origin, logged in found.values() if logged.status == "ok"}
     return QuestionResult(
@@ -344,6 +375,8 @@ def _judge(question: Question, check: Check, found: Mapping[str, tuple[str, LogE
     try:
         with np.errstate(all="ignore"):
             verdict = check.judge(answer)
+    except NumbersMissingError as error:
+        return result("failed", str(error))
     except Exception as error:  # what a submission recorded must never end a batch, not even through a careless check
         return result("failed", f"This answer could not be judged ({type(error).__name__}: {str(error)[:200]}). Please tell your instructor.")
     if verdict is None:

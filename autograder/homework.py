@@ -140,7 +140,7 @@ class Challenge:
         rng = _generator("public", homework, self.name)
         examples = []
         for index, case in enumerate(self.shown(rng)):
-            example = _shortened(case.as_json(f"{self.name}/public/{index}"))
+            example = case.as_json(f"{self.name}/public/{index}")
             if self.expected is not None:
                 example["expected"] = _shortened(kit.encode(self.expected(*case.args, **case.kwargs)))
                 example |= {"rtol": self.rtol, "atol": self.atol}
@@ -198,6 +198,36 @@ class Checkpoint(Challenge):
 
 
 Entry = Array | Choice | Challenge
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a question's text, which a course may draw anew for every student (``--variants``).
+
+    Args:
+        name: for text and table: the source says ``{{number 1.13c tokens}}``, a judge reads ``answer["numbers"]["tokens"]``.
+        usual: what it is for everybody, where students have no numbers of their own.
+        among: what it may be for one student.
+    """
+
+    name: str
+    usual: int
+    among: Sequence[int]
+
+
+class NumbersMissingError(Exception):
+    """A student's numbers are not known; the message says why, for the student to read."""
+
+
+class Numbers(dict[str, int]):
+    """A question's numbers by name. Where they are not known, asking for one raises :class:`NumbersMissingError`."""
+
+    def __init__(self, numbers: Mapping[str, int], problem: str = ""):
+        super().__init__(numbers)
+        self.problem = problem
+
+    def __missing__(self, name: str) -> int:
+        raise NumbersMissingError(self.problem) if self.problem else KeyError(name)
 
 
 @dataclass(frozen=True)
@@ -272,7 +302,8 @@ class Check:
 class Question:
     """One question: what it records and how that is judged. Made by :meth:`Homework.question`.
 
-    ``forbids`` names library calls that would do the whole job; see :mod:`autograder.librarycalls`.
+    ``forbids`` names library calls that would do the whole job; see :mod:`autograder.librarycalls`. ``numbers`` are those of
+    its text that a course may draw for each student.
     """
 
     def __init__(
@@ -287,18 +318,27 @@ class Question:
         extra: bool = False,
         claimed: bool = False,
         forbids: Sequence[str] = (),
+        numbers: Sequence[Number] = (),
     ):
         if difficulty not in DIFFICULTIES:
             raise ValueError(f"{id}: difficulty {difficulty!r} is none of {', '.join(DIFFICULTIES)}")
         self.id, self.title, self.minutes, self.difficulty = id, title, minutes, difficulty
         self.entries, self.written, self.extra, self.claimed = tuple(entries), written, extra, claimed
-        self.forbids = tuple(forbids)
+        self.forbids, self.numbers = tuple(forbids), tuple(numbers)
         self.checks: list[Check] = [self._choice_check(entry) for entry in entries if isinstance(entry, Choice)]
 
     @property
     def points(self) -> float:
         """The points that the autograder can give; written points come on top."""
         return sum(check.points for check in self.checks)
+
+    def usual_numbers(self) -> Numbers:
+        """The numbers in its text, as they are for everybody."""
+        return Numbers({number.name: number.usual for number in self.numbers})
+
+    def numbers_of(self, student: str, word: str) -> Numbers:
+        """The numbers of one student, drawn from the course's word and the id."""
+        return Numbers(kit.draw_numbers(word, self.id, student, {number.name: number.among for number in self.numbers}))
 
     def entry(self, name: str) -> Entry:
         """The entry of that name.
@@ -410,6 +450,8 @@ class Homework:
             raise ValueError(f"{self.id}: two questions are called {id}")
         taken = {entry.name for question in self.questions.values() for entry in question.entries}
         question = self.questions[id] = Question(id, title, **fields)
+        if "numbers" in taken | {entry.name for entry in question.entries}:
+            raise ValueError(f"{self.id}: {id} records 'numbers', the name under which judges find a question's own numbers")
         if twice := taken & {entry.name for entry in question.entries}:
             raise ValueError(f"{self.id}: {id} records {sorted(twice)} again")
         return question
@@ -457,6 +499,8 @@ class Homework:
                 spec["written"] = question.written.points
             if question.extra:
                 spec["extra"] = True
+            if question.numbers:
+                spec["numbers"] = {number.name: list(number.among) for number in question.numbers}
             questions.append(spec)
         examples = {challenge.name: challenge.public(self.id) for challenge in self.challenges()}
         return {"id": self.id, "title": self.title, "stem": self.stem, "questions": questions, "examples": examples}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import calendar
 import contextlib
+import hashlib
 import html
 import json
 import math
@@ -160,6 +161,30 @@ def _decode_array(value: Mapping[str, Any]) -> np.ndarray:
         raise ValueError(f"the data do not fit dtype {dtype}: {error}") from None
 
 
+# --- numbers of one's own -------------------------------------------------------------------------------------------
+
+
+def student_key(student: Any) -> str:
+    """A student id as it is compared: text without white space at its ends, in lower case; empty if there is none."""
+    return str(student).strip().casefold()[:100] if isinstance(student, str | int) and not isinstance(student, bool) else ""
+
+
+def draw_numbers(word: str, question: str, student: Any, choices: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Draws a student's numbers for one question: equal arguments give equal numbers, on every machine.
+
+    Args:
+        word: the course's word for this round; public, like the numbers themselves.
+        question: its id.
+        student: the id.
+        choices: name → the numbers that it may be.
+    """
+    drawn = {}
+    for name, among in choices.items():
+        digest = hashlib.sha256("/".join((word, question, name, student_key(student))).encode()).digest()
+        drawn[name] = int(among[int.from_bytes(digest[:8], "big") % len(among)])
+    return drawn
+
+
 # --- comparing and validating ---------------------------------------------------------------------------------------
 
 
@@ -180,7 +205,8 @@ def compare(expected: np.ndarray, found: Any, *, rtol: float = 1e-4, atol: float
         return f"{what} should be an array of shape {expected.shape}, but it is {describe(found)}."
     if found.shape != expected.shape:
         return f"{what} has shape {found.shape}; expected {expected.shape}."
-    if expected.dtype.kind == "f" and found.dtype.kind != "f":
+    whole = found.ndim == 0 and found.dtype.kind in "iu"  # one whole number is judged by its value: 4 is as good as 4.0
+    if expected.dtype.kind == "f" and found.dtype.kind != "f" and not whole:
         return f"{what} has dtype {found.dtype}; expected floating point. Was something rounded or cast to int?"
     if expected.dtype.kind == "b" and found.dtype.kind != "b":
         return f"{what} has dtype {found.dtype}; expected bool."
@@ -245,7 +271,7 @@ def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any])
         if array.ndim != len(shape):
             problem = f"{name} has shape {array.shape}; expected {wanted}."
             if array.ndim == 1 and len(shape) == 2:
-                problem += " A column of weights needs two axes: [[1.], [0.]], not [1., 0.]."
+                problem += " A single row or column has two axes too: [[1., 0.]] or [[1.], [0.]], not [1., 0.]."
         elif 0 in array.shape:
             problem = f"{name} has shape {array.shape}: an axis of size 0."
         else:
@@ -402,6 +428,7 @@ class Log:
         self.path = Path(folder).resolve() / LOG_NAME
         self.namespace = namespace if namespace is not None else sys.modules["__main__"].__dict__
         self.entries: dict[str, dict[str, Any]] = {}
+        self.student: dict[str, str] = {}  # id and word, where students have numbers of their own
         self.answers: dict[str, dict[str, Any]] = {}  # question → when it was recorded, from which cells and files, whether it is stale
         self.cases: dict[str, list[dict[str, Any]]] = homework.get("examples", {})
         self.challenged = "public"
@@ -426,6 +453,8 @@ class Log:
             except (OSError, ValueError, TypeError, KeyError):
                 continue
             if of == self.homework["id"]:
+                if isinstance(who := document.get("student"), dict):
+                    self.student = {"id": student_key(who.get("id")), "word": str(who.get("word", ""))[:40]}
                 for question in self.questions.values():
                     mine = {spec["name"]: entries[spec["name"]] for spec in question["entries"] if isinstance(entries.get(spec["name"]), dict)}
                     if mine and isinstance(answers.get(question["id"]), dict):
@@ -445,7 +474,8 @@ class Log:
             Feedback(f"{question} is not recorded anew", lines).show()
             return
         files = {spec["file"]: file_digest(self.path.with_name(spec["file"])) for spec in specs if "file" in spec}
-        self.answers[question] = {"recorded": _now(), "sources": self._sources(question)} | ({"files": files} if files else {})
+        sources = self._sources(question) if self.challenged == "public" else []  # under grading nobody edits, and looking takes time
+        self.answers[question] = {"recorded": _now(), "sources": sources} | ({"files": files} if files else {})
         for spec in specs:
             entry = {"question": question, "kind": spec["kind"]}
             self.entries[spec["name"]] = entry
@@ -556,7 +586,7 @@ class Log:
         """Writes the log beside the notebook, whole or not at all. ``stale`` adds to what this kernel knows of changed answers."""
         for question, told in self.answers.items():
             told.pop("stale", None)
-            if self._changed(question):
+            if self.challenged == "public" and self._changed(question):
                 told["stale"] = "changed"
             elif (stale or {}).get(question) in STALE:
                 told["stale"] = (stale or {})[question]
@@ -566,6 +596,7 @@ class Log:
             "homework": self.homework["id"],
             "challenges": self.challenged,
             "written": max((told.get("recorded", "") for told in self.answers.values()), default="") or _now(),
+            **({"student": self.student} if self.student else {}),
             "entries": self.entries,
             "answers": self.answers,
         }
@@ -597,6 +628,21 @@ class Log:
             if question in VISIBLE_CHECKS and not any(state is False for state, _ in lines):
                 lines += VISIBLE_CHECKS[question](answers)
         Feedback(f"Check {question}", lines + _open_lines(open_entries)).show()
+
+    def my_numbers(self, student: Any, word: str) -> None:
+        """Notes whose notebook this is and shows the numbers that go with it."""
+        self.student = {"id": student_key(student), "word": word}
+        self.write()
+        if not self.student["id"]:
+            told = "Replace None by your student id, in quotes, as your course writes it; then run this cell again."
+            Feedback("Your numbers are not drawn yet", [(None, told)]).show()
+            return
+        lines: list[tuple[bool | None, str]] = []
+        for question in self.questions.values():
+            if choices := question.get("numbers"):
+                drawn = draw_numbers(word, question["id"], student, choices)
+                lines.append((None, f"{question['id']}: " + ", ".join(f"`{name}` = {number:,}" for name, number in drawn.items())))
+        Feedback(f"The numbers of student {self.student['id']}", lines).show()
 
     def finish(self) -> None:
         """Writes the log, puts what is to be handed in into one zip, and says what is recorded, missing or out of date."""
@@ -864,6 +910,86 @@ def _seed_libraries() -> None:
 # --- figures --------------------------------------------------------------------------------------------------------
 
 
+def show_figure(figure: Any = None, alt: str = "") -> None:
+    """Shows a figure as ``plt.show()`` does, with a text for those who cannot see it.
+
+    Args:
+        figure: a matplotlib figure; the current one if left out.
+        alt: what it shows; :func:`describe_figure` says it if left out.
+    """
+    import matplotlib.pyplot as plt
+
+    figure = plt.gcf() if figure is None else figure
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None or "inline" not in plt.get_backend():
+        plt.show()
+        return
+    from IPython.display import display
+
+    words = alt or describe_figure(figure)
+    data, metadata = shell.display_formatter.format(figure)
+    plt.close(figure)
+    for kind in data:
+        if kind.startswith("image/"):
+            metadata[kind] = {**metadata.get(kind, {}), "alt": words}
+    display({**data, "text/plain": words}, metadata=metadata, raw=True)
+
+
+def describe_figure(figure: Any) -> str:
+    """A figure in words, panel by panel: titles, axes, what each labelled line and each map goes from and to."""
+    title = figure.get_suptitle() if hasattr(figure, "get_suptitle") else ""
+    bars = {bar.ax for axis in figure.axes for image in axis.images if (bar := image.colorbar) is not None}
+    panels = [words for axis in figure.axes if axis not in bars and (words := _describe_axis(axis))]
+    told = panels[:12] + ([f"And {len(panels) - 12} panels more."] if len(panels) > 12 else [])
+    return "\n".join(["Figure." if not title else f"Figure: {title}.", *told])
+
+
+def _describe_axis(axis: Any) -> str:
+    x, y = axis.get_xlabel(), axis.get_ylabel()
+    parts = [f"{y} over {x}" if x and y else x or y] if x or y else []
+    for line in axis.lines:
+        xs, ys = (np.ravel(np.asarray(values, dtype=float)) for values in line.get_data())
+        if not line.get_label().startswith("_") and len(ys):
+            where = f" for x from {_rough(xs[0])} to {_rough(xs[-1])}" if len(ys) > 1 else f" at x = {_rough(xs[0])}"
+            path = f"is at {_rough(ys[0])}" if np.ptp(ys) == 0 else f"goes from {_rough(ys[0])} to {_rough(ys[-1])}"
+            parts.append(f"{line.get_label()} ({_line_style(line)}) {path}{where}")
+    parts += [f"{dots.get_label()} ({len(dots.get_offsets())} points)" for dots in axis.collections if not str(dots.get_label()).startswith("_")]
+    for bars in axis.containers:
+        heights = [bar.get_height() for bar in getattr(bars, "patches", ())]
+        name = "bars" if str(bars.get_label()).startswith("_") else f"bars, {bars.get_label()}"
+        parts += [f"{name}: {', '.join(map(_rough, heights[:20]))}"] if heights else []
+    for image in axis.images:
+        values: np.ndarray = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
+        if values.ndim == 2 and np.isfinite(values).any():
+            rows, columns = values.shape
+            parts.append(f"map of {rows} rows and {columns} columns, from {_rough(np.nanmin(values))} to {_rough(np.nanmax(values))}")
+            parts += _brightest(axis, values) if max(values.shape) <= 12 else []
+    title = axis.get_title()
+    return f"{title}: {'; '.join(parts)}." if title and parts else f"{title or '; '.join(parts)}." if title or parts else ""
+
+
+def _rough(number: Any) -> str:
+    return f"{float(number):.3g}"
+
+
+def _line_style(line: Any) -> str:
+    markers = {"o": "circles", "s": "squares", "D": "diamonds", "^": "triangles up", "v": "triangles down", "x": "crosses", "|": "ticks"}
+    lines = {"-": "solid", "--": "dashed", "-.": "dash-dotted", ":": "dotted"}
+    found = [lines.get(line.get_linestyle(), ""), markers.get(str(line.get_marker()), "")]
+    return " with ".join(word for word in found if word) or "a line"
+
+
+def _brightest(axis: Any, values: np.ndarray) -> list[str]:
+    rows, columns = ([label.get_text() for label in labels] for labels in (axis.get_yticklabels(), axis.get_xticklabels()))
+    if len(rows) != values.shape[0] or len(columns) != values.shape[1] or not any(rows) or not any(columns):
+        return []
+    told = []
+    for row, line in zip(rows, np.nan_to_num(values), strict=True):
+        at = int(line.argmax())
+        told.append(f"{row} is alike everywhere" if np.ptp(line) < 1e-9 else f"{row} is largest at {columns[at]} ({_rough(line[at])})")
+    return told
+
+
 def show_attention(
     weights: Any,
     queries: Sequence[str],
@@ -901,7 +1027,7 @@ def show_attention(
                 if mask is None or not np.asarray(mask)[row, column]:
                     axis.text(column, row, f"{weight:.2f}", ha="center", va="center", fontsize=8, color="black" if weight > 0.55 else "white")
     figure.colorbar(image, ax=axes[0].tolist(), label="attention weight", shrink=0.8)
-    plt.show()
+    show_figure(figure)
 
 
 def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> None:
@@ -926,7 +1052,7 @@ def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> Non
             figure.colorbar(image, ax=axis, location="bottom", shrink=0.9, format="%.2g", ticks=[-bound, 0, bound]).ax.tick_params(labelsize=6)
         line[0].set_ylabel(label, fontsize=9)
     figure.suptitle(title)
-    plt.show()
+    show_figure(figure)
 
 
 # --- what a notebook calls ------------------------------------------------------------------------------------------
@@ -955,6 +1081,11 @@ def check(question: str) -> None:
 def record(question: str) -> None:
     """Puts the present answer to one question into the submission log, for example ``record("3.1")``."""
     _opened().record(question)
+
+
+def my_numbers(student: Any, word: str) -> None:
+    """Shows a student's own numbers, in courses where everyone has others; ``word`` is the course's."""
+    _opened().my_numbers(student, word)
 
 
 def finish() -> None:

@@ -79,12 +79,13 @@ class LogEntry:
 
 @dataclass(frozen=True)
 class Log:
-    """A decoded log: entries by name, and notes on what was ignored."""
+    """A decoded log: entries by name, notes on what was ignored, and ``student`` (id, word) where students have own numbers."""
 
     homework: str
     challenges: str = ""
     entries: Mapping[str, LogEntry] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    student: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def stale(self, question: str, digests: Set[str] | None) -> str:
@@ -169,7 +170,8 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
             entries[name] = LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {invalid[name]}")
         else:
             entries[name] = _read_entry(name, raw, isinstance(known[name], Challenge), what)
-    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]), document.get("answers", {}))
+    told = document.get("student", {}), document.get("answers", {})
+    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]), *told)
 
 
 def _read_entry(name: str, raw: Mapping[str, Any], challenge: bool, what: str) -> LogEntry:

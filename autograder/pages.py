@@ -178,7 +178,7 @@ def _harmless_outputs(notebook: NotebookNode) -> NotebookNode:
             elif "text/latex" in data:
                 data["text/html"] = safehtml.markdown_html(_joined(data["text/latex"]))
             output.data = nbformat.from_dict(data)
-            pictures = {kind: {"alt": f"Figure drawn by cell {index + 1}"} for kind in data if kind.startswith("image/")}
+            pictures = {kind: {"alt": _alt(output, kind) or f"Figure drawn by cell {index + 1}"} for kind in data if kind.startswith("image/")}
             output.metadata = nbformat.from_dict(pictures)
     copy.metadata = nbformat.from_dict({"language_info": {"name": "python"}})
     return copy
@@ -186,6 +186,13 @@ def _harmless_outputs(notebook: NotebookNode) -> NotebookNode:
 
 _rendered: dict[str, Markup] = {}
 _KINDS = {"text/html", "text/plain", "text/markdown", "text/latex", "image/png", "image/jpeg", "image/svg+xml"}
+
+
+def _alt(output: NotebookNode, kind: str) -> str:
+    """The text that the kit put beside a picture; as untrusted as all of the notebook."""
+    told = output.get("metadata", {}).get(kind, {})
+    words = told.get("alt") if isinstance(told, dict) else None
+    return " ".join(words.split())[:1_000] if isinstance(words, str) else ""
 
 
 def _joined(value: Any) -> str:

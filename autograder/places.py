@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 from nbformat import NotebookNode
 
@@ -55,13 +54,9 @@ def owners(notebook: NotebookNode, homework: Homework) -> dict[int, str]:
 
 
 def cell_seconds(cell: NotebookNode) -> float:
-    """Wall time of an executed cell, from the time stamps that nbclient put into its metadata; 0 if it was not run or never ended."""
-    stamps = cell.metadata.get("execution", {})
-    try:
-        begun, ended = (datetime.fromisoformat(stamps[name]) for name in ("iopub.execute_input", "shell.execute_reply"))
-    except (KeyError, TypeError, ValueError):
-        return 0.0
-    return max(0.0, (ended - begun).total_seconds())
+    """Wall time of an executed cell, as :func:`autograder.execute.execute` measured it; 0 if it was not run."""
+    seconds = cell.metadata.get("execution", {}).get("seconds", 0.0)
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
 def question_seconds(notebook: NotebookNode, homework: Homework) -> dict[str, float]:

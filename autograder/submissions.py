@@ -42,6 +42,7 @@ class Submission:
         notebook, log: the files' bytes, if there.
         attachments: file name → bytes.
         problem: why it cannot be read at all, in words; empty if it can.
+        students: the ids of whose it is, where a class list says so; see :mod:`autograder.variants`.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Submission:
     log: bytes | None = None
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     problem: str = ""
+    students: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """A digest of everything that was handed in."""
@@ -91,7 +93,9 @@ def find(paths: Iterable[Path]) -> Found:
             if file.is_symlink() or not file.is_file():
                 ignored.append(f"{relative} (not an ordinary file)")
             elif file.stat().st_size > MAX_ZIP_BYTES:
-                submissions.append(Submission(_name(relative), problem=f"{relative.name} is {file.stat().st_size / 1e6:.0f} MB, too large to read."))
+                submissions.append(
+                    Submission(flat_name(relative), problem=f"{relative.name} is {file.stat().st_size / 1e6:.0f} MB, too large to read.")
+                )
             elif file.suffix.lower() == ".zip":
                 zips.append((relative, file.read_bytes()))
             else:
@@ -112,7 +116,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _from_zip(path: PurePosixPath, data: bytes, loose: list[_File], ignored: list[str]) -> list[Submission]:
-    name = _name(path)
+    name = flat_name(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
@@ -171,14 +175,14 @@ def _group(found: list[_File], ignored: list[str], root: str) -> Iterator[Submis
             used |= {other for other, _ in mine[:1]}
             files = {name: content for name, content in others.items() if alone or name.startswith(path.stem)}
             in_own_folder = alone and str(folder) not in (".", "")
-            yield Submission(_name(folder) if in_own_folder else _name(path), data, mine[0][1] if mine else None, files)
+            yield Submission(flat_name(folder) if in_own_folder else flat_name(path), data, mine[0][1] if mine else None, files)
         for path, data in logs:
             if path in used:
                 continue
             if notebooks and "log" not in path.stem.lower():
                 ignored.append(str(path))
             else:
-                yield Submission(_name(path) if path.name != kit.LOG_NAME else _name(folder) or root, log=data)
+                yield Submission(flat_name(path) if path.name != kit.LOG_NAME else flat_name(folder) or root, log=data)
 
 
 def _is_log_of(log: PurePosixPath, notebook: PurePosixPath, alone: bool) -> bool:
@@ -186,7 +190,7 @@ def _is_log_of(log: PurePosixPath, notebook: PurePosixPath, alone: bool) -> bool
     return log.name.startswith(notebook.stem) or (alone and PurePosixPath(kit.LOG_NAME).stem in log.name)
 
 
-def _name(path: PurePosixPath) -> str:
+def flat_name(path: PurePosixPath) -> str:
     """A flat, harmless name from a path: parts joined by a dash, strange characters replaced."""
     parts = [*path.parent.parts, path.stem if path.suffix.lower() in (".ipynb", ".zip", ".json") else path.name]
     return re.sub(r"[^\w.() -]+", "_", "-".join(part for part in parts if part not in (".", ""))).strip(". ")[:120]

@@ -39,6 +39,7 @@ from homework_kit import (
     library_attention,
     record,
     show_attention,
+    show_figure,
     show_lines,
 )
 
@@ -148,7 +149,7 @@ if cat_word is not None and cat_weight is not None:
         ylim=(0, 1),
     )
     axis_12.legend()
-    plt.show()
+    show_figure()
     show_attention(weights_12, words, title="The whole sentence")
 else:
     print(
@@ -349,7 +350,7 @@ record("1.4")
 # *Hard* attention returns the value whose key has the **largest dot product** with the query. One by hand, for the query
 # $(1, 1, 2)$:
 #
-# | | key | value |
+# | row | key | value |
 # |---|---|---|
 # | 1 | (1, 2, 0) | (2, 0, 1) |
 # | 2 | (0, 3, 4) | (1, 4, 3) |
@@ -936,7 +937,7 @@ try:
     image_pe = axis_pe.imshow(table_11, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
     axis_pe.set(title="Your sinusoids", xlabel="feature", ylabel="place")
     figure_pe.colorbar(image_pe, ax=axis_pe, label="value")
-    plt.show()
+    show_figure()
     offsets = {p: (np.arange(64) - p, table_11 @ table_11[p]) for p in (10, 30, 50)}
     show_lines(
         {
@@ -1122,9 +1123,9 @@ record("1.13a")
 #
 # Count:
 #
-# 1. `full_scores`: how many scores $q_i \cdot k_j$ does one head compute for $n = 4096$ tokens, without a mask?
-# 2. `window_scores`: how many if each token looks only at itself and the **128 tokens before it** (the first tokens have fewer)?
-# 3. `score_gigabytes`: how many GB ($10^9$ bytes) do the scores of **12 heads** take for $n = 100{,}000$ in float32 (4 bytes a number), all at once?
+# 1. `full_scores`: how many scores $q_i \cdot k_j$ does one head compute for $n = {{number 1.13c tokens}}$ tokens, without a mask?
+# 2. `window_scores`: how many if each token looks only at itself and the **{{number 1.13c window}} tokens before it** (the first tokens have fewer)?
+# 3. `score_gigabytes`: how many GB ($10^9$ bytes) do the scores of **{{number 1.13c heads}} heads** take for $n = {{number 1.13c long_tokens}}$ in float32 (4 bytes a number), all at once?
 
 # %%
 # TODO: replace the None values by numbers.

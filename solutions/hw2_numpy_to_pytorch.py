@@ -35,7 +35,8 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from homework_kit import check, count_operations, finish, record, show_attention
+from homework_kit import check, count_operations, finish, record
+from homework_kit import show_attention, show_figure
 from torch import nn
 from torch.nn import functional as F
 
@@ -198,7 +199,7 @@ def plot_operations(lengths=(2, 4, 8, 16, 32, 64)):
     ticks = [2**power for power in range(3, 10)]
     axis.set_yticks(ticks, ticks)
     axis.legend(loc="upper left")
-    plt.show()
+    show_figure()
     print("places:", *lengths, " loop:", *loop, " yours:", *yours)
 
 
@@ -296,9 +297,9 @@ def plot_lengths(lengths=(5, 10, 20, 40, 80, 160)):
             [model(document[:n][torch.randperm(n)]) for n in lengths]
         )
     _, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
-    for number, colour in enumerate(("#1f78b4", "#d95f02")):
+    for number, (colour, style) in enumerate((("#1f78b4", "o-"), ("#d95f02", "s--"))):
         axis.plot(
-            lengths, logits[:, number], "o-", color=colour, label=f"class {number}"
+            lengths, logits[:, number], style, color=colour, label=f"class {number}"
         )
         axis.plot(
             lengths,
@@ -316,7 +317,7 @@ def plot_lengths(lengths=(5, 10, 20, 40, 80, 160)):
     )
     axis.set_xticks(lengths, lengths)
     axis.legend()
-    plt.show()
+    show_figure()
     print("largest change by shuffling:", float((logits - shuffled).abs().max()))
 
 
@@ -499,7 +500,7 @@ def plot_norm():
         axis.set(title=title, xlabel="value of a feature")
     axes[0].set(ylabel="token", yticks=range(6), ylim=(-0.6, 5.6))
     axes[0].legend(loc="lower right")
-    plt.show()
+    show_figure()
     print(
         "means:",
         after.mean(-1).numpy().round(4),
@@ -651,7 +652,7 @@ try:
     axis_25.set(xlabel="after block", ylabel="standard deviation", ylim=(0, 1.7))
     axis_25.set_title("Tokens in twelve untrained blocks")
     axis_25.legend(loc="lower right")
-    plt.show()
+    show_figure()
     for kind, sizes in sizes_25.items():
         print(f"{kind}: {sizes[0]:.2f} after block 1, {sizes[-1]:.2f} after block 12")
 except NotImplementedError:
@@ -750,7 +751,7 @@ if reverse_E is not None:
     axis_26.axhline(math.log(10), color="#d95f02", ls="--", label="guessing: ln 10")
     axis_26.set(xlabel="step", ylabel="cross-entropy", title="Learning to reverse")
     axis_26.legend()
-    plt.show()
+    show_figure()
     digits_26 = [3, 1, 4, 1, 5, 9, 2, 6]
     with torch.no_grad():
         logits_26, weights_26 = reverse_model(torch.tensor([digits_26]))

@@ -32,7 +32,8 @@ use_kit("hw3")
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from homework_kit import check, finish, record, show_attention, show_matrices
+from homework_kit import check, finish, record
+from homework_kit import show_attention, show_figure, show_matrices
 
 # %% [markdown]
 # ## The model
@@ -530,7 +531,7 @@ axis_37.set(
     title="Training on single sequences",
 )
 axis_37.legend()
-plt.show()
+show_figure()
 
 # %% [markdown]
 # ### Look inside

@@ -38,7 +38,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from homework_kit import FASHION_CLASSES, check, finish, load_fashion_mnist, record
-from homework_kit import ready_block, save_safely, when_answered, with_progress
+from homework_kit import ready_block, save_safely, show_figure, when_answered
+from homework_kit import with_progress
 
 # %% [markdown]
 # ## The images
@@ -125,7 +126,9 @@ with when_answered("4.1"):
         axes_41[column, 0].set_ylabel(column, rotation=0, labelpad=8, va="center")
     figure_41.supxlabel("patch column")
     figure_41.supylabel("patch row")
-    plt.show()
+    show_figure(
+        alt="A picture of clothes, cut into a 7 by 7 grid of patches, each at its own row and column."
+    )
     print(
         "put back without loss:",
         torch.equal(unpatchify(patchify(learn_images)), learn_images),
@@ -233,9 +236,9 @@ class TokenSequence(nn.Module):
 # %% [markdown]
 # ### Count the parameters
 #
-# Take another configuration: 28×28 grey images, **7×7** patches, dim 48, **3** blocks with 4 heads, MLP width 96, ten classes. A
+# Take another configuration: 28×28 grey images, **{{number 4.3 patch}}×{{number 4.3 patch}}** patches, dim {{number 4.3 dim}}, **{{number 4.3 depth}}** blocks with 4 heads, MLP width {{number 4.3 mlp_dim}}, ten classes. A
 # block has two layer norms (weight and bias each), four linear maps of attention (query, key, value, output) and two of the
-# MLP, 48 → 96 → 48. After the blocks come one more layer norm and the linear head. Every linear map has a bias.
+# MLP, {{number 4.3 dim}} → {{number 4.3 mlp_dim}} → {{number 4.3 dim}}. After the blocks come one more layer norm and the linear head. Every linear map has a bias.
 #
 # On paper: how many numbers does training adjust in the patch embedding, in class token and positions together, in **one**
 # block, and in the whole model?
@@ -745,7 +748,10 @@ with when_answered("4.8a"):
     for label, name in enumerate(FASHION_CLASSES):
         axes_48a[label, 0].set_ylabel(f"{name}  ", rotation=0, ha="right", va="center")
     figure_48a.suptitle("The first eight training images of each class")
-    plt.show()
+    show_figure(
+        alt="Ten rows of eight small grey pictures, one row for each class: "
+        + ", ".join(FASHION_CLASSES)
+    )
 
 # %% [markdown]
 # **What do you see?** Trousers, bags and boots have outlines of their own. T-shirt, pullover, coat and shirt share one outline; what
@@ -778,7 +784,7 @@ if history:
     right_48.set_ylim(0, 1)
     left_48.legend()
     right_48.legend(loc="lower right")
-    plt.show()
+    show_figure()
 
 # %% [markdown]
 # **What do you see?** Both losses fall steeply, then the validation loss flattens while the training loss goes on falling: from there on
@@ -809,7 +815,7 @@ with when_answered("4.8a"):
             title=f"Test images: {np.trace(confusion_48) / confusion_48.sum():.1%} right",
         )
         figure_48c.colorbar(image_48c, ax=axis_48c, label="images")
-        plt.show()
+        show_figure()
 
 # %% [markdown]
 # **What do you see?** A bright diagonal with one weak place, Shirt, whose row spreads over T-shirt, pullover, coat and dress. Errors stay
@@ -847,7 +853,9 @@ with when_answered("4.8a"):
         figure_48d.suptitle(
             "What the class token looks at, on one scale for all panels"
         )
-        plt.show()
+        show_figure(
+            alt="Four test images, each followed by a 7 by 7 map for every block: how much the class token looks at each patch."
+        )
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading): the same in numbers
@@ -889,7 +897,9 @@ with when_answered("4.8a"):
             shown_48e, ax=axes_48e, label="cosine similarity to all places"
         )
         figure_48e.suptitle("Similarity of learned positions")
-        plt.show()
+        show_figure(
+            alt="A grid with a panel for each patch: the cosine similarity of its position to all places, highest at its own."
+        )
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading): the same in numbers

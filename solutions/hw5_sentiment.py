@@ -134,7 +134,7 @@ record("5.1a")
 # A batch is a rectangle, sentences are not. `pad_batch` fills short ones up **behind** with 0 and says in a mask which places
 # are real. Padding is no word: it must change nothing. An unknown word *is* a word, one whose vector we lack.
 #
-# <details><summary>Hint</summary>The mask follows from the lengths, not from the ids.</details>
+# <details><summary>Hint</summary>The lengths of the lists alone say which places are real.</details>
 
 
 # %%
@@ -752,7 +752,7 @@ model_comparison = "B"
 # %% [markdown]
 # `predict_sentiment` asks a model about one text: eval mode (restored afterwards), ids of shape (1, n), an all-True mask, no gradients. It
 # returns the **name** of the label and the probability of the **positive** class, a float. The name comes from the map `labels` by number;
-# a map may be written in any order.
+# a map may be written in any order and with other names.
 
 
 # %%

@@ -43,6 +43,7 @@ from homework_kit import (
     fitted_slope,
     observe,
     record,
+    show_figure,
     show_power_laws,
 )
 
@@ -132,14 +133,20 @@ try:
         places_61[::2], x_61[::2], 0.4, color="#56B4E9", label="input, odd place"
     )
     axis_61.bar(
-        places_61[1::2], x_61[1::2], 0.4, color="#E69F00", label="input, even place"
+        places_61[1::2],
+        x_61[1::2],
+        0.4,
+        color="#E69F00",
+        hatch="//",
+        edgecolor="white",
+        label="input, even place",
     )
     axis_61.plot(places_61, states_61, "ko-", label="state h")
     axis_61.axhline(0, color="grey", lw=0.8)
     axis_61.set(xlabel="place t", ylabel="value", ylim=(-0.3, 4.6))
     axis_61.set_title(f"last state {states_61[-1]:.2f}, output {output_61:.3f}")
     axis_61.legend(loc="upper right", fontsize=8, ncols=3)
-    plt.show()
+    show_figure()
     print("even places minus odd places:", x_61[1::2].sum() - x_61[::2].sum())
 except NotImplementedError:
     print("Inputs and states will be drawn here.")
@@ -169,7 +176,10 @@ record("6.1")
 
 # %%
 def linear_attention(Q, K, V):
-    """Attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M)."""
+    """Attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M).
+
+    The check uses float64: give new tensors dtype=Q.dtype.
+    """
     # TODO
     # BEGIN SOLUTION 6.2a
     return Q @ (K.T @ V) / (Q @ K.sum(dim=0))[:, None]
@@ -200,7 +210,10 @@ record("6.2a")
 
 # %%
 def causal_linear_attention(Q, K, V):
-    """Causal attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M)."""
+    """Causal attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M).
+
+    The check uses float64: give new tensors dtype=Q.dtype.
+    """
     # TODO
     # BEGIN SOLUTION 6.2b
     state = torch.cumsum(
@@ -331,7 +344,7 @@ axis_63.set(
 )
 axis_63.set(title="Two keys: one at the query, one turning", xticks=range(0, 361, 45))
 axis_63.legend(fontsize=8, loc="lower right")
-plt.show()
+show_figure()
 
 # %% [markdown]
 # **What do you see?** With the exponential and the square the weight stays in the grey band. With the plain product it leaves
@@ -405,7 +418,7 @@ try:
         xlabel="(q·k + 1)²", ylabel="φ(q)·φ(k)", title="Kernel and features, D = 3"
     )
     axis_64.legend()
-    plt.show()
+    show_figure()
     print(f"largest difference {np.abs(exact_64 - features_64).max():.2g}")
 except NotImplementedError:
     print("Kernel and features will be compared here.")
@@ -787,7 +800,7 @@ if excess_67:
     right_67.set(xlabel="first coordinate", ylabel="second coordinate", aspect="equal")
     right_67.set_title("What the denoiser does")
     right_67.legend(fontsize=8)
-    plt.show()
+    show_figure()
 
 # %% [markdown]
 # **What do you see?** Left: gradient descent reaches your closed form and never gets below it. Right: the cloud shrinks a little
@@ -864,11 +877,11 @@ if lambda_range is not None:
     axis_67c.set(xlabel="λ", ylabel="factor of the direction")
     axis_67c.set_title("What is left of each direction")
     axis_67c.legend(fontsize=8)
-    plt.show()
+    show_figure()
 
 # %% [markdown]
-# **What do you see?** All factors fall as λ grows, those of small singular values first. Between the grey band's ends every blue
-# line is above the upper dotted line (0.8) and every orange one below the lower (0.5).
+# **What do you see?** All factors fall as λ grows, those of small singular values first. Between the grey band's ends every solid
+# line is above the upper dotted line (0.8) and every dashed one below the lower (0.5).
 
 # %% tags=["record"]
 record("6.7c")

@@ -1,7 +1,8 @@
 """Makes the example class that ``make demo`` grades: ``python -m tests.demo FOLDER [HOMEWORK]...``.
 
-The reference, a blank notebook, partly finished ones, made-up students with answers out of the galleries (at least
-``CLASS`` submissions in all) who write more or less good answers, and a few that make trouble.
+Of each homework the reference, a blank notebook, partly finished ones, and made-up students, strong and weak, with answers
+out of the galleries (at least ``CLASS`` submissions in all) who write more or less good answers; a few that make trouble and a
+few that hand in another's work. Nothing is left to chance: the same class comes out each time.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ import nbformat
 from autograder import kit
 from autograder.build import build_notebook, dumps, source_path, source_regions
 from autograder.build import read_source as read
-from autograder.gallery import students
+from autograder.gallery import Example, students
 from autograder.handin import ANSWER
 from autograder.homework import Homework, homeworks
 from autograder.reference import reference_submission
 from tests.gallery import ROOT, examples
 
 CLASS = 60
+LOOKALIKES = ("hw1", "hw3", "hw5")  # where somebody hands in another's work with comments strewn in
 EXTRA_WORDS = {
     "mathematical": "The scores are $QK^\\top/\\sqrt{d_{qk}}$, so for any invertible $M$\n\n$$(QM)(KM^{-\\top})^\\top = QK^\\top,$$\n\nand training "
     "may end in *any* basis. In mine:\n\n- the largest weight is `0.98`;\n- the smallest is **0.01**.\n",
@@ -120,16 +122,26 @@ def write_homework(folder: Path, name: str, least: int) -> None:
             for file, data in files.items():
                 (own / file).write_bytes(data)
     dice = random.Random(homework.id)
-    gallery, number = examples(homework.id), 0
-    while number + len(hand_ins) < least:
-        for student in students(ROOT, homework, gallery, log, files)[: least - len(hand_ins) - number]:
-            number += 1
-            notebook_text = with_words(student.notebook, homework, dice.choice(["full", "half", "half", "none", "mathematical"]))
-            made = replace(student, name=f"{homework.id}-student-{number:02d}", notebook=notebook_text)
-            made.write(folder, homework.stem)
-            if homework.id == "hw3" and number == 3:
-                replace(made, name="hw3-lookalike", notebook=disguised(notebook_text)).write(folder, homework.stem)
-        gallery = dice.sample(gallery, len(gallery))  # the next round combines other answers
+    for number in range(1, least - len(hand_ins) + 1):
+        name = f"{homework.id}-student-{number:02d}"
+        (student,) = students(ROOT, homework, answers_of_one(homework, dice), log, files)
+        text = with_words(student.notebook, homework, dice.choice(["full", "half", "half", "none", "mathematical"]))
+        replace(student, name=name, notebook=text).write(folder, homework.stem)
+        if number == 3 and homework.id in LOOKALIKES:
+            replace(student, name=f"{homework.id}-lookalike", notebook=disguised(text)).write(folder, homework.stem)
+
+
+def answers_of_one(homework: Homework, dice: random.Random) -> list[Example]:
+    """What a made-up student answers: the better the student, the more is right; the gallery's first mistakes are the common ones."""
+    skill, chosen = dice.betavariate(3, 2), []
+    for question in homework.questions:
+        known = [example for example in examples(homework.id) if example.question == question]
+        right, wrong = ([example for example in known if bool(example.loses) == lost] for lost in (False, True))
+        if dice.random() > skill and wrong:
+            chosen.append(wrong[min(int(dice.expovariate(0.7)), len(wrong) - 1)])
+        elif right and dice.random() < 0.6:  # else the reference's own answer stands
+            chosen.append(dice.choice(right))
+    return chosen or examples(homework.id)[:1]
 
 
 def write_class(folder: Path, names: Sequence[str] = ()) -> None:

@@ -15,6 +15,7 @@ from autograder.build import build_notebook, source_path
 from autograder.execute import Limits
 from autograder.grade import Report, Settings, grade_submission
 from autograder.homework import homeworks
+from autograder.places import question_seconds
 from autograder.submissions import Submission
 from tests.conftest import PLACE
 from tests.gallery import ROOT
@@ -36,6 +37,7 @@ def graded(cells: dict[str, str], settings: Settings = SETTINGS) -> Report:
     report, execution = grade_submission(Submission("one", notebook_with(cells)), settings, kernels(PLACE)[0])
     assert execution is not None
     assert len(nbformat.writes(execution.notebook)) < 5_000_000
+    assert sum(question_seconds(execution.notebook, HW3).values()) > 0  # the class report says how long questions ran
     return report
 
 

@@ -94,7 +94,7 @@ def test_compare_accepts_rounding_and_refuses_more():
     [
         ({"a": (3, "k"), "b": ("k", 2)}, {"a": np.zeros((3, 4)), "b": np.zeros((5, 2))}, "b has shape (5, 2); expected (k, 2) with k = 4"),
         ({"p": (4, "p"), "a": ("3+p", 1)}, {"p": np.zeros((4, 2)), "a": np.zeros((4, 1))}, "expected (3+p, 1) with p = 2"),
-        ({"a": (7, "k")}, {"a": np.zeros(7)}, "A column of weights needs two axes"),
+        ({"a": (7, "k")}, {"a": np.zeros(7)}, "A single row or column has two axes too"),
         ({"a": (2, "k")}, {"a": np.zeros((2, 0))}, "an axis of size 0"),
         ({"a": (2,)}, {"a": np.array([1.0, np.inf])}, "every number must be finite"),
         ({"a": (2,)}, {"a": np.array([True, False])}, "should be a numeric array"),

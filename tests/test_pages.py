@@ -167,9 +167,8 @@ def test_time_goes_to_the_question_that_a_cell_works_for():
     notebook = notebook_with("import numpy", 'check("3.1")', 'record("3.1")', "x = 1", 'record("3.2")', "y = 2")
     assert owners(notebook, HW3) == {0: "3.1", 1: "3.1", 2: "3.1", 3: "3.2", 4: "3.2"}
     for index, seconds in {0: 1, 2: 5, 4: 2, 5: 9}.items():
-        stamps = {"iopub.execute_input": "2026-01-01T00:00:00.000Z", "shell.execute_reply": f"2026-01-01T00:00:0{seconds}.500000Z"}
-        notebook.cells[index].metadata["execution"] = stamps
-    notebook.cells[3].metadata["execution"] = {"iopub.execute_input": "forged", "shell.execute_reply": 7}
+        notebook.cells[index].metadata["execution"] = {"seconds": seconds + 0.5}
+    notebook.cells[3].metadata["execution"] = {"seconds": "of another grader"}
     assert question_seconds(notebook, HW3) == {"3.1": 7.0, "3.2": 2.5}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograder.evidence import attention
-from autograder.homework import Answer, Array, Challenge, Choice, Homework, Question, Written, Wrong, judge_cases, not_run, wrong_on
+from autograder.homework import Answer, Array, Challenge, Choice, Homework, Number, Question, Written, Wrong, judge_cases, not_run, wrong_on
 from autograder.kit import describe
 from autograder.kits import hw1 as public
 from autograder.oracles import hw1 as oracles
@@ -848,6 +848,12 @@ bill = hw.question(
     minutes=9,
     difficulty="medium",
     entries=[Array("full_scores"), Array("window_scores"), Array("score_gigabytes")],
+    numbers=[
+        Number("tokens", 4096, range(2048, 8193, 512)),
+        Number("window", 128, range(32, 257, 16)),
+        Number("heads", 12, range(6, 25)),
+        Number("long_tokens", 100_000, range(20_000, 200_001, 10_000)),
+    ],
     written=Written(
         points=2,
         words=(40, 130),
@@ -868,44 +874,44 @@ bill = hw.question(
 
 @bill.check("full attention", points=0.5, needs=["full_scores"])
 def _(answer: Answer) -> Wrong | None:
-    found, right = float(answer["full_scores"]), 4096 * 4096
-    if found == right:
+    found, n = float(answer["full_scores"]), answer["numbers"]["tokens"]
+    if found == n * n:
         return None
-    if found == 4096 * 4097 / 2:
+    if found == n * (n + 1) / 2:
         return Wrong("`full_scores` counts only earlier tokens, as under a causal mask; here each query meets every key.")
-    if found == 4096 * 4095:
+    if found == n * (n - 1):
         return Wrong("`full_scores` leaves out the score of each token with itself.")
-    return Wrong(f"`full_scores` is {found:,.0f}. Each of 4096 queries has one score with each of 4096 keys.")
+    return Wrong(f"`full_scores` is {found:,.0f}. Each of {n} queries has one score with each of {n} keys.")
 
 
 @bill.check("the window", points=1, needs=["window_scores"])
 def _(answer: Answer) -> Wrong | None:
-    found = float(answer["window_scores"])
-    place = np.arange(4096)
-    distance = place[:, None] - place
+    found, n, w = float(answer["window_scores"]), answer["numbers"]["tokens"], answer["numbers"]["window"]
+    before = np.arange(n)  # tokens before each place
+    seen, after = np.minimum(before, w).sum(), np.minimum(before[::-1], w).sum()
     counts = {
-        "": int(((distance >= 0) & (distance <= 128)).sum()),
-        "it leaves out each token itself: 129 keys, not 128.": int(((distance > 0) & (distance <= 128)).sum()),
-        "it is n·129, but the first 128 tokens have fewer tokens before them.": 4096 * 129,
-        "it is n·128: each token also looks at itself, and the first tokens have fewer before them.": 4096 * 128,
-        "it counts 128 tokens in all, itself among them; the window is itself and 128 before it.": int(((distance >= 0) & (distance < 128)).sum()),
-        "it looks to both sides; the window is itself and the 128 tokens before it.": int((np.abs(distance) <= 128).sum()),
+        "": seen + n,
+        f"it leaves out each token itself: {w + 1} keys, not {w}.": seen,
+        f"it is n·{w + 1}, but the first {w} tokens have fewer tokens before them.": n * (w + 1),
+        f"it is n·{w}: each token also looks at itself, and the first tokens have fewer before them.": n * w,
+        f"it counts {w} tokens in all, itself among them; the window is itself and {w} before it.": np.minimum(before + 1, w).sum(),
+        f"it looks to both sides; the window is itself and the {w} tokens before it.": seen + n + after,
     }
     for told, count in counts.items():
         if found == count:
             return Wrong(f"`window_scores` is {found:,.0f}: {told}") if told else None
-    return Wrong(f"`window_scores` is {found:,.0f}. Token 0 has 1 score, token 1 has 2, … and from which token on are there 129?")
+    return Wrong(f"`window_scores` is {found:,.0f}. Token 0 has 1 score, token 1 has 2, … and from which token on are there {w + 1}?")
 
 
 @bill.check("the memory", points=0.5, needs=["score_gigabytes"])
 def _(answer: Answer) -> Wrong | None:
     found = float(answer["score_gigabytes"])
-    n, heads, size = 10**5, 12, 4
+    n, heads, size = answer["numbers"]["long_tokens"], answer["numbers"]["heads"], 4
     right = heads * n * n * size / 1e9
     if math.isclose(found, right, rel_tol=1e-3):
         return None
     readings = {
-        "that is one head; there are 12.": n * n * size / 1e9,
+        f"that is one head; there are {heads}.": n * n * size / 1e9,
         "those are billions of numbers; each takes 4 bytes.": heads * n * n / 1e9,
         "those are gibibytes (2³⁰ bytes); asked are 10⁹.": heads * n * n * size / 2**30,
         "those are bytes; divide by 10⁹.": heads * n * n * size,

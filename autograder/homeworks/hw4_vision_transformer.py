@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograder.evidence import curve, drawn_as_heads, drawn_as_matrix, matrix
-from autograder.homework import Answer, Array, Case, Challenge, Checkpoint, Choice, Homework, Oracle, Right, Written, Wrong, not_run, wrong_on
+from autograder.homework import Answer, Array, Case, Challenge, Checkpoint, Choice, Homework, Number, Oracle, Right, Written, Wrong, not_run, wrong_on
 from autograder.kit import Trial, describe
 from autograder.kits import hw4 as public
 from autograder.oracles.hw4 import (
@@ -59,6 +59,7 @@ from autograder.oracles.hw4_cases import (
 hw = Homework("hw4", title="A Vision Transformer on FashionMNIST", stem="hw4_vision_transformer", minutes=150)
 
 ATTENTION_CALLS = ("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward", "TransformerEncoderLayer")
+RESHAPED = "Reshape (b, n, dim) to (b, n, heads, d) first, then move the heads: reshaping to (b, heads, n, d) at once mixes tokens."
 BLOCK_CALLS = ("TransformerEncoderLayer", "TransformerEncoder", "Transformer")
 FLOAT32_ATOL = 1e-5  # float32 against float64 differed by up to 3e-6 over 12 seeds, numbers near zero among them
 
@@ -194,54 +195,68 @@ tokens = hw.question(
         ),
         *(Array(f"count_{name}") for name in ("patch_embedding", "tokens", "block", "total")),
     ],
+    numbers=[
+        Number("patch", 7, (4, 7, 14)),
+        Number("dim", 48, (32, 40, 48, 56, 64, 72)),
+        Number("depth", 3, (2, 3, 4, 5)),
+        Number("mlp_dim", 96, (80, 96, 112, 128, 144, 160)),
+    ],
 )
 tokens.check_cases("TokenSequence", "class token first, positions after", points=3)
 
 
 @cache
-def counts() -> dict[str, int]:
-    """Parameters of the configuration of 4.3, counted in torch's own layers."""
+def counts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, int]:
+    """Parameters of a configuration of 4.3, counted in torch's own layers."""
     import torch
 
     def count(*parts: torch.nn.Module) -> int:
         return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
-    dim, mlp_dim, depth, places = 48, 96, 3, (28 // 7) ** 2 + 1
-    embedded, table = count(torch.nn.Linear(49, dim)), count(torch.nn.Embedding(places, dim)) + dim
+    places = (28 // patch) ** 2 + 1
+    embedded, table = count(torch.nn.Linear(patch**2, dim)), count(torch.nn.Embedding(places, dim)) + dim
     block = count(torch.nn.TransformerEncoderLayer(dim, 4, mlp_dim))
     head = count(torch.nn.LayerNorm(dim), torch.nn.Linear(dim, 10))
     return {"patch_embedding": embedded, "tokens": table, "block": block, "total": embedded + table + depth * block + head}
 
 
-MISCOUNTS = {
-    "patch_embedding": {2352: "you left out the 48 biases", 816: "a patch of 7×7 has 49 pixels; you took 16"},
-    "tokens": {
-        816: "one of the two is missing: the class token itself has 48 numbers, beside its position",
-        768: "that is 16 positions; the class token has a position too, and 48 numbers of its own",
-    },
-    "block": {
-        18768: "the two layer norms are missing: each has a weight and a bias of 48",
-        18864: "that is one layer norm; a block has two",
-        18624: "the biases are missing",
-        16608: "attention has four maps: query, key, value and output",
-        47184: "heads share the maps: each of the h heads uses 48/h of their features, so heads cost nothing",
-    },
-    "total": {
-        60634: "the last layer norm is missing",
-        60240: "the head is missing: 48×10 weights and 10 biases",
-        60144: "the last layer norm and the head are missing",
-        22810: "there are three blocks",
-    },
-}
+def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[int, str]]:
+    """Part → a count that comes of a known mistake → what the mistake is."""
+    right, pixels, patches = counts(patch, dim, depth, mlp_dim), patch**2, (28 // patch) ** 2
+    one_map, norm, head = dim * dim + dim, 2 * dim, dim * 10 + 10
+    return {
+        "patch_embedding": {
+            pixels * dim: f"you left out the {dim} biases",
+            patches * dim + dim: f"a patch of {patch}×{patch} has {pixels} pixels; you took {patches}",
+        },
+        "tokens": {
+            (patches + 1) * dim: f"one of the two is missing: the class token itself has {dim} numbers, beside its position",
+            patches * dim: f"that is {patches} positions; the class token has a position too, and {dim} numbers of its own",
+        },
+        "block": {
+            right["block"] - 2 * norm: f"the two layer norms are missing: each has a weight and a bias of {dim}",
+            right["block"] - norm: "that is one layer norm; a block has two",
+            right["block"] - 5 * dim - mlp_dim: "the biases are missing",
+            right["block"] - one_map: "attention has four maps: query, key, value and output",
+            right["block"] + 12 * one_map: f"heads share the maps: each of the h heads uses {dim}/h of their features, so heads cost nothing",
+        },
+        "total": {
+            right["total"] - norm: "the last layer norm is missing",
+            right["total"] - head: f"the head is missing: {dim}×10 weights and 10 biases",
+            right["total"] - norm - head: "the last layer norm and the head are missing",
+            right["total"] - (depth - 1) * right["block"]: f"there are {depth} blocks",
+        },
+    }
 
 
 def miscount(answer: Answer, name: str) -> str | None:
     """What is wrong with one count, or None."""
-    found, expected = float(answer[f"count_{name}"]), counts()[name]
+    sizes = {size: answer["numbers"][size] for size in ("patch", "dim", "depth", "mlp_dim")}
+    found, expected = float(answer[f"count_{name}"]), counts(**sizes)[name]
     if found == expected:
         return None
     told = f"`count_{name}` is {found:g}, which is not right"
-    known = MISCOUNTS[name].get(int(found)) if found == int(found) else "it must be a whole number"
+    known = miscounts(**sizes)[name].get(int(found)) if found == int(found) else "it must be a whole number"
     return f"{told}: {known}." if known else f"{told}. Write it as a sum over the layers, weights plus biases."
 
 
@@ -287,6 +302,9 @@ self_attention = hw.question(
                     "scale without root": "You divided by dim / heads; take its square root.",
                     "queries": "The softmax is over the queries: rows of keys must sum to 1, so take dim=-1.",
                     "interleaved": "The features are dealt out to the heads one by one; head 0 must get the first dim / heads features.",
+                    "reshaped": RESHAPED,
+                    "reshaped twice": f"{RESHAPED} The way back has the same fault.",
+                    "over heads": "The softmax is over the heads: rows of keys must sum to 1, so take dim=-1.",
                     "heads not merged": "The heads are not put together again: transpose back to (batch, n, heads, d) before you reshape.",
                     "no output map": "The output map `out` is missing.",
                     "one head": "All features are in one head: split them into `heads` groups first.",

@@ -322,6 +322,7 @@ def variants(oracle: Oracle, sayings: Mapping[str, str]) -> dict[str, Oracle]:
     return {says: (lambda *args, variant=variant, **kwargs: oracle(*args, variant=variant, **kwargs)) for variant, says in sayings.items()}
 
 
+DIVIDED = "You sum real tokens only, but divide by the padded length; divide by the number of real tokens."
 PROBABILITY = (
     "You return probabilities: a sigmoid is applied. Return raw logits; the loss (with logits) applies it itself, and twice is once too often."
 )
@@ -343,6 +344,7 @@ forward = hw.question(
                     "features": "The mean is over features (the last axis); it must be over tokens (axis 1). With n = d the shapes agree "
                     "by accident.",
                     "padding": "Padding is averaged too: use the mask.",
+                    "padded length": DIVIDED,
                     "inverted": "The mask is used the wrong way round: it is True at real tokens.",
                     "relu": "That is a ReLU; asked is tanh.",
                     "linear": "The hidden layer has no nonlinearity: tanh is missing.",
@@ -380,6 +382,8 @@ attention = hw.question(
                     "unscaled": "The scores lack the scale 1/√64.",
                     "axis": "The softmax runs over the queries; it must run over the keys (the last axis). Otherwise the mean over tokens undoes it.",
                     "keys by queries": "Queries and keys are swapped: row i must be the query of token i.",
+                    "padded length": DIVIDED,
+                    "scale of d": "You divided the scores by √d of the word vectors; asked is √64, the square root of d_qk.",
                     "no values": "The values are the word vectors themselves: the map Vm is not used.",
                     "probability": PROBABILITY,
                     "column": COLUMN,
@@ -430,7 +434,7 @@ def weights_problem(trial: Any) -> str | None:
     if np.abs(found[mask].sum(-1) - 1).max() > 1e-3:
         return "the rows do not sum to 1: row i holds the attention of query i, softmax over the keys (the last axis)."
     if np.abs(found - right)[mask].max() > 1e-3:
-        for variant, says in (("unscaled", "the scale 1/√64 is missing"), ("keys by queries", "queries and keys are swapped")):
+        for variant, says in (("unscaled", "the scale 1/√64 is missing"), ("scale of d", "the scale is √d of the word vectors, not √64"), ("keys by queries", "queries and keys are swapped")):
             if np.abs(found - attention_weights(ids, mask, weights, variant))[mask].max() < 1e-3:
                 return f"the attention weights differ: {says}."
         return f"the attention weights differ from the expected ones by up to {np.abs(found - right)[mask].max():.2g}."
@@ -458,6 +462,8 @@ frozen = hw.question(
                     "padding read": "The GRU reads the padding too: pack the states (pack_padded_sequence) so that it stops at the last real token.",
                     "last output": "You take the outputs at the last place; the backward direction has only read one token there. Take "
                     "h_n of both directions.",
+                    "last place": "You take the outputs at the last place of the padded batch. Pack the states, and take h_n of both directions.",
+                    "first layer": "Those are the first layer's states, h_n[0] and h_n[1]; asked are the top layer's, h_n[-2] and h_n[-1].",
                     "swapped": "The directions are in the other order: forward (h_n[-2]) first, then backward (h_n[-1]).",
                     "probability": PROBABILITY,
                     "column": COLUMN,
@@ -533,6 +539,7 @@ binary = hw.question(
                 "You compare logits with 0.5: probability 0.5 is logit 0.": lambda logits, labels: np.array(
                     ((logits > 0.5) == (labels > 0.5)).mean()
                 ),
+                "That is a percentage; asked is a share from 0 to 1.": lambda logits, labels: np.array(100 * ((logits > 0) == (labels > 0.5)).mean()),
                 "That is the number of right answers, not their share.": lambda logits, labels: np.array(
                     ((logits > 0) == (labels > 0.5)).sum() * 1.0
                 ),
@@ -569,6 +576,7 @@ training = hw.question(
                     "flipped": "The labels are flipped: the model learns to call positive sentences negative.",
                     "never stepped": "The weights did not change: is there an optimizer.step() for each batch?",
                     "summed": "The gradients are of the summed loss; use the mean of each batch.",
+                    "summed, told so": "The loss is summed over each batch, and so are the gradients; use the mean of each batch.",
                 },
             ),
             rtol=1e-3,
@@ -595,6 +603,7 @@ evaluation = hw.question(
                 {
                     "mean of means": "You average over batches; with unequal batches (the last one is small) it must be over sentences.",
                     "accuracy by batch": "Accuracy is averaged over batches; with unequal batches (the last one is small) it must be over sentences.",
+                    "swapped": "Loss and accuracy have changed places: the loss comes first.",
                     "last batch": "Those are the numbers of the last batch alone.",
                     "flipped": "The labels are flipped: 1 is positive, a logit above 0.",
                     "sigmoid twice": "A sigmoid is applied before the loss, which applies it itself.",
@@ -725,6 +734,7 @@ predicting = hw.question(
                 {
                     "train mode": "The model was in train mode, so dropout was on: call model.eval() first.",
                     "order": "The name comes from the order of the map; use the number: labels[1] is positive in whatever order it was written.",
+                    "own names": "The name is not one of the map: a map may hold other names; labels[0] and labels[1] are what to return.",
                     "flipped": "The label is flipped: a logit above 0 means label 1.",
                     "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
                     "logit": "The second value is the logit; asked is the probability of the positive class, sigmoid(logit).",

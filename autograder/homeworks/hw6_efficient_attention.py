@@ -398,6 +398,7 @@ def polynomial_problem(left: Trial, right: Trial) -> str | None:
         "The linear terms come in with the weight 1; (q·k + 1)² holds 2·q·k, so their weight is √2.": dot**2 + dot + 1,
         "The linear terms come in with the weight 2; φ meets itself in the product, so the weight is √2.": dot**2 + 4 * dot + 1,
         "The linear terms are missing: (q·k + 1)² holds 2·q·k.": dot**2 + 1,
+        "All weights are 1, but terms that (q·k + 1)² holds twice need √2: the cross terms and the linear ones.": squares + cross + dot + 1,
         "The constant feature is missing: (q·k + 1)² holds a 1.": dot**2 + 2 * dot,
     }
     named = (words for words, gram in slips.items() if np.allclose(found, gram, rtol=1e-6, atol=1e-9))

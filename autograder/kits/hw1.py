@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, compare, decode, encode, probe, visible_check
+from autograder.kit import Trial, compare, decode, encode, probe, show_figure, visible_check
 
 PRESERVED_KEY = 1  # 1.6: whose value the output must be
 MIXING_ATOL = 1e-3  # stated in the notebook
@@ -58,20 +58,20 @@ def show_lines(*panels: Mapping[str, Any]) -> None:
     """
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels) + 0.6, 3.3), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels) + 0.6, 3.3), squeeze=False, layout="constrained")
     for axis, panel in zip(axes[0], panels, strict=True):
         for number, (label, (xs, ys)) in enumerate(panel["lines"].items()):
             style = (MARKERS if label in panel.get("points", ()) else STYLES)[number % 4]
             axis.plot(xs, ys, style, color=COLOURS[number % 4], lw=2, ms=6, label=label)
         if "level" in panel:
-            axis.axhline(panel["level"][1], color="#999999", lw=1, label=panel["level"][0])
+            axis.axhline(panel["level"][1], ls=":", color="#666666", lw=1.5, label=panel["level"][0])
         axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
         for name in panel.get("log", ""):
             getattr(axis, f"set_{name}scale")("log")
         if "ylim" in panel:
             axis.set_ylim(*panel["ylim"])
         axis.legend(fontsize=8)
-    plt.show()
+    show_figure(figure)
 
 
 # Probes ---------------------------------------------------------------------------------------------------------------

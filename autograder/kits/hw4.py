@@ -252,8 +252,16 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     inputs = decode(case["args"])
     before = [item.clone() for item in inputs]
     init = {name: READY.get(value, value) if isinstance(value, str) else value for name, value in options["init"].items()}
+    made: list[str] = []
+
+    def watched(name: str, part: Any) -> Any:
+        return lambda *args, **kwargs: made.append(name) or part(*args, **kwargs)
+
     torch.manual_seed(0)
-    module = cls(**init)
+    module = cls(**{name: watched(name, value) if callable(value) else value for name, value in init.items()})
+    for name in init:
+        if callable(init[name]) and name not in made:
+            raise MismatchError(f"__init__ does not use its argument `{name}`: make the part by {name}(…), since the grader passes one of its own")
     if not isinstance(module, torch.nn.Module):
         raise MismatchError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")
     if options.get("weights") is not None:
@@ -505,7 +513,7 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
     told = f"With validation accuracies {listed} epoch {best} is the best, but the checkpoint holds epoch {result['saved']}"
     if result["saved"] != best:
         why = ""
-        if result["saved"] == int(np.argmax(test)) + 1:
+        if result["saved"] == int(np.argmax(test)) + 1 and "test" in result["evaluated"]:
             why = ", the best on the *test* set. Choosing by the test set makes its accuracy too good to be true"
         elif result["saved"] == reached:
             why = ", the last one. Save only when the validation accuracy is higher than ever before"

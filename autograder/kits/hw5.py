@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, compare, decode, encode, probe, visible_check
+from autograder.kit import Trial, compare, decode, encode, probe, show_figure, visible_check
 from autograder.kits.checkpoints import CheckpointError, load_into, read_checkpoint
 from autograder.kits.encoders import BERT_BASE, find_encoder, make_encoder, stand_in_encoder
 from autograder.kits.modules import MismatchError
@@ -160,7 +160,7 @@ def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -
         axis.set(xlabel="epoch", ylabel=name)
         axis.legend()
     figure.suptitle(title)
-    plt.show()
+    show_figure(figure)
 
 
 def show_interaction(interaction: Any) -> None:
@@ -177,7 +177,7 @@ def show_interaction(interaction: Any) -> None:
     for (row, column), value in np.ndenumerate(values):
         axis.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=7, color="white" if abs(value) > 0.6 * bound else "black")
     figure.colorbar(image, ax=axis, label="interaction (logits)")
-    plt.show()
+    show_figure(figure)
 
 
 # probes ---------------------------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     Returns:
         ``result`` the logits; ``alone`` the logits of each sentence by itself; ``masks`` what the encoder was given;
         ``training`` whether any part of it was in train mode after ``model.train()``; ``total``, ``trainable`` counts;
-        ``learns`` which of ``encoder``, ``gru``, ``output`` one step changed.
+        ``learns`` which of ``encoder``, ``gru``, ``output`` one step changed; ``hands_on`` whether train() returned the model.
     """
     import torch
 
@@ -222,7 +222,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         together = model(ids, mask)
         alone = torch.stack([model(row[keep][None], keep[keep][None]).reshape(()) for row, keep in zip(ids, mask, strict=True)])
     masks = [given for given, _ in seen[:1]]
-    model.train()
+    hands_on = model.train() is model
     in_train_mode = any(part.training for part in encoder.modules())
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     solver = torch.optim.SGD(model.parameters(), lr=0.5)
@@ -239,6 +239,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         "total": sum(value.numel() for value in model.parameters()),
         "trainable": sum(value.numel() for value in model.parameters() if value.requires_grad),
         "learns": learns,
+        "hands_on": hands_on,
     }
     return {"fields": found}
 
@@ -404,6 +405,8 @@ def frozen_problem(trial: Trial) -> str | None:
             "After model.train() the encoder is in train mode, so its dropout makes the 'frozen' features random. "
             "Override train() so that the encoder stays in eval mode."
         )
+    if not trial.result["hands_on"]:
+        return "Your train() does not return the model, so model.eval(), which calls it, gives None. End it with `return self`."
     return None
 
 

@@ -76,6 +76,13 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
     scale = {"no scale": 1.0, "scale of dim": math.sqrt(dim), "scale without root": size, "one head": math.sqrt(dim)}.get(
         mistake, math.sqrt(dim // heads)
     )
+    if mistake.startswith("reshaped") or mistake == "over heads":
+        order = (0, 1, 2, 3) if mistake.startswith("reshaped") else (0, 2, 1, 3)
+        shape = (len(x), heads, -1, size) if mistake.startswith("reshaped") else (len(x), -1, heads, size)
+        q, k, v = (part.reshape(shape).transpose(order) for part in (q, k, v))
+        maps_ = softmax(q @ k.swapaxes(-1, -2) / scale, axis=1 if mistake == "over heads" else -1)
+        mixed = (maps_ @ v if mistake == "reshaped twice" else (maps_ @ v).swapaxes(1, 2)).reshape(x.shape)
+        return mixed @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"], maps_
     outputs, weights = [], []
     for head in range(split):
         features = np.arange(dim)[head::split] if mistake == "interleaved" else np.arange(dim)[head * size : (head + 1) * size]

@@ -211,7 +211,7 @@ def trainings(rng: np.random.Generator, random: int = 3) -> Iterator[Case]:
 
 def trainings_shown(rng: np.random.Generator) -> Iterator[Case]:
     """One such training for the notebook."""
-    curves = {"validation": np.array([0.3, 0.8, 0.5, 0.6]), "test": np.array([0.4, 0.5, 0.9, 0.6]), "losses": np.array([1.0, 0.8, 0.7, 0.9])}
+    curves = {"validation": np.array([0.3, 0.8, 0.5, 0.6]), "test": np.array([0.4, 0.5, 0.9, 0.6]), "losses": np.array([0.6, 0.8, 0.7, 0.9])}
     yield Case((), {**curves, "interrupt": 0}, "a training of 4 epochs", "best", "fit")
     yield Case((), {**curves, "interrupt": 3}, "a training that is interrupted in epoch 3", "interrupt", "fit")
 

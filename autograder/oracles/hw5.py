@@ -177,6 +177,8 @@ def feed_forward(ids: np.ndarray, mask: np.ndarray, weights: Weights, variant: s
     x = w["embed.weight"][ids]
     kept = {"padding": np.ones_like(mask), "inverted": ~mask}.get(variant, mask)
     mean = mean_over(x, kept)
+    if variant == "padded length":
+        mean = (x * mask[..., None]).mean(1)
     if variant == "features" and x.shape[1] == x.shape[2]:
         mean = x.mean(2)
     hidden = mean @ w["hidden.weight"].T + w["hidden.bias"]
@@ -197,7 +199,7 @@ def attention_weights(ids: np.ndarray, mask: np.ndarray, weights: Weights, varia
     if variant == "keys by queries":
         scores = np.swapaxes(scores, 1, 2)
     if variant != "unscaled":
-        scores = scores / np.sqrt(weights["Qm.weight"].shape[0])
+        scores = scores / np.sqrt(weights["Qm.weight"].shape[1 if variant == "scale of d" else 0])
     allowed = {"attended": np.ones_like(mask), "inverted": ~mask}.get(variant, mask)[:, None, :]
     axis = 1 if variant == "axis" else -1
     scores = np.where(allowed, scores, -1e30)
@@ -212,7 +214,8 @@ def self_attention(ids: np.ndarray, mask: np.ndarray, weights: Weights, variant:
     values = x if variant == "no values" else x @ w["Vm.weight"].T
     mixed = attention_weights(ids, mask, w, "attended" if variant == "no mask at all" else variant) @ values
     kept = np.ones_like(mask) if variant in ("padding averaged", "no mask at all") else mask
-    logits = (mean_over(mixed, kept) @ w["output.weight"].T + w["output.bias"])[:, 0]
+    mean = (mixed * mask[..., None]).mean(1) if variant == "padded length" else mean_over(mixed, kept)
+    logits = (mean @ w["output.weight"].T + w["output.bias"])[:, 0]
     return sigmoid(logits) if variant == "probability" else logits[:, None] if variant == "column" else logits
 
 
@@ -272,13 +275,13 @@ def encoded_logits(ids: np.ndarray, mask: np.ndarray, labels: np.ndarray, seed: 
         states = encoder(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(given.astype(np.int64))).last_hidden_state.numpy()
     logits = []
     for row, keep in zip(states, mask, strict=True):
-        x = row if variant == "padding read" else row[keep]
-        for layer in range(2):
+        x = row if variant in ("padding read", "last place") else row[keep]
+        for layer in range(1 if variant == "first layer" else 2):
             ahead = gru_states(x, w, f"_l{layer}", hidden)
             back = gru_states(x[::-1], w, f"_l{layer}_reverse", hidden)[::-1]
             x = np.concatenate([ahead, back], axis=1)
         last = np.concatenate([x[-1, :hidden], x[0, hidden:]])
-        last = {"last output": x[-1], "swapped": np.roll(last, hidden), "first layer": last}.get(variant, last)
+        last = {"last output": x[-1], "last place": x[-1], "swapped": np.roll(last, hidden)}.get(variant, last)
         logits.append(last @ w["output.weight"][0] + w["output.bias"][0])
     found = np.array(logits)
     return sigmoid(found) if variant == "probability" else found[:, None] if variant == "column" else found
@@ -365,7 +368,7 @@ def evaluation_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield training_case(rng, (5,), "one batch")
     yield training_case(rng, (9, 9, 1), "batches of 9, 9 and 1")
     yield training_case(rng, (2, 15), "batches of 2 and 15, the model coming in train mode", start_in_train=True)
-    yield training_case(rng, (7, 7, 2), "a model with dropout in train mode", "modes", dropout=0.5, start_in_train=True)
+    yield training_case(rng, (6, 6, 2), "a model with dropout in train mode", "modes", dropout=0.5, start_in_train=True)
     yield training_case(rng, (4, 3), "a model with dropout in evaluation mode", "modes", dropout=0.5)
 
 
@@ -383,7 +386,7 @@ def trained_toy(table: np.ndarray, weight: np.ndarray, bias: np.ndarray, batches
         x, y = averaged(ids, mask, table), np.asarray(labels, float)
         z = x @ w + b
         shown = sigmoid(z) if variant == "sigmoid twice" else z
-        losses.append(cross_entropy(shown, y).mean())
+        losses.append(cross_entropy(shown, y).mean() * (len(y) if variant == "summed, told so" else 1))
         sizes.append(len(y))
         slope = sigmoid(shown) - y
         if variant == "sigmoid twice":
@@ -391,7 +394,7 @@ def trained_toy(table: np.ndarray, weight: np.ndarray, bias: np.ndarray, batches
         if variant == "flipped":
             slope = sigmoid(z) - (1 - y)
             losses[-1] = cross_entropy(z, 1 - y).mean()
-        scale = len(y) if variant == "summed" else 1.0
+        scale = len(y) if variant.startswith("summed") else 1.0
         grad_w, grad_b = scale * (slope[:, None] * x).mean(0), scale * slope.mean()
         if variant == "accumulated":
             grad_w, grad_b = grad_w + carried_w, grad_b + carried_b
@@ -417,7 +420,8 @@ def evaluated_toy(table: np.ndarray, weight: np.ndarray, bias: np.ndarray, batch
         return [np.array(np.concatenate(losses).mean()), np.array(np.mean([part.mean() for part in rights]))]
     if variant == "last batch":
         return [np.array(losses[-1].mean()), np.array(rights[-1].mean())]
-    return [np.array(np.concatenate(losses).mean()), np.array(np.concatenate(rights).mean())]
+    found = [np.array(np.concatenate(losses).mean()), np.array(np.concatenate(rights).mean())]
+    return found[::-1] if variant == "swapped" else found
 
 
 def scripted(rng: np.random.Generator) -> Iterator[Case]:
@@ -441,18 +445,18 @@ def kept(accuracies: np.ndarray, epoch: int) -> list[np.ndarray]:
 
 def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Texts, logits of both signs, and the label map in either order."""
-    maps = ([[0, "negative"], [1, "positive"]], [[1, "positive"], [0, "negative"]])
+    maps = ([[0, "negative"], [1, "positive"]], [[1, "positive"], [0, "negative"]], [[1, "fresh"], [0, "rotten"]])
     fixed = (
         ("a warm and funny film", 0.2, -1.0, 0),
         ("dull from start to end", -0.3, 1.0, 1),
-        ("fine", 0.5, -3.0, 1),
+        ("fine", 0.5, -3.0, 2),
         ("odd but fresh", 0.0, 0.3, 0),
     )
     for text, scale, shift, order in fixed:
         yield predicted_case(text, scale, shift, maps[order])
     for _ in range(4):
         text = invented_text(rng, int(rng.integers(2, 9)))
-        yield predicted_case(text, float(rng.normal(scale=0.1)), float(rng.normal()), maps[int(rng.integers(2))])
+        yield predicted_case(text, float(rng.normal(scale=0.1)), float(rng.normal()), maps[int(rng.integers(3))])
 
 
 def predicted_case(text: str, scale: float, shift: float, labels: list[list[Any]]) -> Case:
@@ -470,6 +474,8 @@ def predicted(text: str, scale: float, shift: float, labels: Any, variant: str =
         positive = not positive
     if variant == "order":
         return [[name for _, name in labels][int(positive)], probability]
+    if variant == "own names":
+        names = {0: "negative", 1: "positive"}
     if variant == "half":
         positive = logit > 0.5
     if variant == "of the label":

@@ -165,6 +165,8 @@ EXAMPLES += [
     wrong("4.4a", "maps without bias", {"4.4a init": "        self.query, self.key, self.value = (nn.Linear(dim, dim, bias=False) for _ in range(3))\n        self.out = nn.Linear(dim, dim)"}, loses=[ATTENTION, MAPS], says="it has no parameter query.bias"),
     right("4.4a", "torch's own function, which is noted for the instructor", {"4.4a forward": LIBRARY}, noted="uses `scaled_dot_product_attention`"),
     wrong("4.4a", "torch's own module, which is noted and takes no injected weights", {"4.4a init": "        self.inner = nn.MultiheadAttention(dim, heads, batch_first=True)", "4.4a forward": "        output, weights = self.inner(x, x, x, average_attn_weights=False)\n        return (output, weights) if return_weights else output"}, loses=[ATTENTION, MAPS], says="it has no parameter", noted="uses `MultiheadAttention`"),
+    wrong("4.4a", "heads split by one reshape", attention(split="reshape(batch, self.heads, n, -1)"), loses=[ATTENTION, MAPS], says="at once mixes tokens"),
+    wrong("4.4a", "softmax over heads", attention(axis="1"), loses=[ATTENTION, MAPS], says="softmax is over the heads"),
 ]
 
 BLOCK, HANDED = "equals a pre-norm block with injected weights", "hands the attention weights on"
@@ -241,6 +243,7 @@ EXAMPLES += [
     wrong("4.5", "no bias in the embedding", model(init=MODEL_INIT.format(embedding="nn.Linear(patch_size**2, dim, bias=False)", head=HEAD)), loses=[LOGITS, ALL_MAPS, GRADIENTS, DEFAULTS], says="`patch_embedding` has 1,024 parameters, expected 1,088"),
     wrong("4.5", "a head with a hidden layer", model(init=MODEL_INIT.format(embedding=LINEAR, head="nn.Sequential(nn.Linear(dim, dim), nn.Tanh(), nn.Linear(dim, classes))")), loses=[LOGITS, ALL_MAPS, GRADIENTS, DEFAULTS], says="it has no parameter head.weight"),
     wrong("4.5", "torch's own encoder in the place of the blocks, which is noted", model(blocks="[]", join="self.blocks(torch.cat([first, tokens], dim=1) + self.positions)", maps="tokens", init=MODEL_INIT.format(embedding=LINEAR, head=HEAD).replace("nn.ModuleList(block(dim, heads, mlp_dim) for _ in range(depth))", "nn.TransformerEncoder(nn.TransformerEncoderLayer(dim, heads, mlp_dim, batch_first=True), depth)")), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="it has no parameter", noted="uses `TransformerEncoder`"),
+    wrong("4.5", "blocks of one's own class only", model(init=MODEL_INIT.format(embedding=LINEAR, head=HEAD).replace("block(dim", "EncoderBlock(dim")), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="does not use its argument `block`"),
 ]
 
 # --- 4.6 --------------------------------------------------------------------------------------------------------------

@@ -281,6 +281,7 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
     wrong("5.3", "sigmoid before the loss", feed(out="torch.sigmoid(self.output(torch.tanh(self.hidden(mean)))).squeeze(-1)"), loses=[LOGITS], says="Return raw logits"),
     wrong("5.3", "relu", feed(out="self.output(torch.relu(self.hidden(mean))).squeeze(-1)"), loses=[LOGITS], says="That is a ReLU"),
     wrong("5.3", "a column of logits", feed(out="self.output(torch.tanh(self.hidden(mean)))"), loses=[LOGITS], says="has shape"),
+    wrong("5.3", "divided by the padded length", feed(mean="(x * w).mean(1)"), loses=[LOGITS], says="divide by the padded length"),
     wrong("5.3", "no bias in the hidden layer", {"5.3 layers": "self.embed = nn.Embedding(n_words, d_model)\nself.hidden = nn.Linear(d_model, hidden, bias=False)\nself.output = nn.Linear(hidden, 1)"}, loses=[LOGITS], says="it has no parameter hidden.bias"),
     # 5.4
     right("5.4", "one sentence at a time", {"5.4 forward": """
@@ -304,6 +305,8 @@ return (logits, maps) if return_weights else logits
     wrong("5.4", "softmax over queries", attend(weights="scores.masked_fill(~mask[:, None, :], -1e30).softmax(1)"), loses=[LOGITS, ATTENTION], says="runs over the queries"),
     wrong("5.4", "queries and keys swapped", attend(scores="self.Km(x) @ self.Qm(x).transpose(1, 2) / 8"), loses=[LOGITS, ATTENTION], says="Queries and keys are swapped"),
     wrong("5.4", "values forgotten", attend(values="x"), loses=[LOGITS], says="the map Vm is not used"),
+    wrong("5.4", "scale of the word vectors", attend(scores="self.Qm(x) @ self.Km(x).transpose(1, 2) / x.shape[-1] ** 0.5"), loses=[LOGITS, ATTENTION], says="√d of the word vectors"),
+    wrong("5.4", "divided by the padded length", attend(out="self.output((mixed * w).mean(1)).squeeze(-1)"), loses=[LOGITS], says="divide by the padded length"),
     right("5.4", "torch's own function, which is noted for the instructor", {"5.4 forward": attend()["5.4 forward"].replace("mixed = weights @ self.Vm(x)", "mixed = nn.functional.scaled_dot_product_attention(self.Qm(x), self.Km(x), self.Vm(x), mask[:, None, :])")}, noted="uses `scaled_dot_product_attention`"),
     wrong("5.4", "weights forgotten", {"5.4 forward": attend()["5.4 forward"].replace("(logits, weights) if return_weights else logits", "logits")}, loses=[ATTENTION], says="should return two things"),
     # 5.5
@@ -328,6 +331,8 @@ return self.output(self.dropout(torch.stack(finals)))[:, 0]
     wrong("5.5", "directions swapped", gru(out="self.output(torch.cat([final[-1], final[-2]], 1)).squeeze(1)"), loses=[LOGITS], says="directions are in the other order"),
     wrong("5.5", "counts without the head, and everything trainable", {"5.5 counts": "bert_total = 109482240\nbert_trainable = 112241409"}, loses=[TOTAL, TRAINABLE], says="That is the encoder alone"),
     wrong("5.5", "counts without the pooler, one direction", {"5.5 counts": "bert_total = 111650817\nbert_trainable = 1379585"}, loses=[TOTAL, TRAINABLE], says="left out the pooler"),
+    wrong("5.5", "the first layer's states", gru(out="self.output(torch.cat([final[0], final[1]], 1)).squeeze(1)"), loses=[LOGITS], says="Those are the first layer's states"),
+    wrong("5.5", "train() returns nothing", {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.eval()"}, loses=[FROZEN], says="does not return the model"),
     # 5.6a
     right("5.6a", "by the rounded sigmoid", {"5.6a": "return float((torch.round(torch.sigmoid(logits)) == labels).float().mean())"}),
     wrong("5.6a", "logits against 0.5", {"5.6a": "return ((logits > 0.5) == (labels > 0.5)).float().mean().item()"}, loses=[SHARE], says="probability 0.5 is logit 0"),
@@ -353,6 +358,7 @@ return self.output(self.dropout(torch.stack(finals)))[:, 0]
     wrong("5.6c", "accuracy by batch", evaluate(back="torch.cat(losses).mean().item(), float(np.mean([x.mean() for x in rights]))"), loses=[MEANS], says="Accuracy is averaged over batches"),
     wrong("5.6c", "sigmoid before the loss", evaluate(shown="torch.sigmoid(logits)"), loses=[MEANS], says="which applies it itself"),
     wrong("5.6c", "logits against 0.5", evaluate(right="logits > 0.5"), loses=[MEANS], says="probability 0.5 is logit 0"),
+    wrong("5.6c", "accuracy first", evaluate(back="torch.cat(rights).float().mean().item(), torch.cat(losses).mean().item()"), loses=[MEANS], says="have changed places"),
     # 5.6d
     right("5.6d", "tensors cloned, every epoch kept", {"5.6d": """
 accuracies, states = [], []
@@ -388,6 +394,7 @@ return accuracies
     wrong("5.7b", "a mask of numbers", predict(mask="torch.ones_like(ids)"), loses=[ASKED], says="expected int64 and bool"),
     wrong("5.7b", "a ranking that the numbers do not carry", {"5.7b choice": 'model_comparison = "A"'}, loses=[COMPARISON], says="92 against 91 sentences is what chance gives"),
     wrong("5.7b", "no difference claimed", {"5.7b choice": 'model_comparison = "C"'}, loses=[COMPARISON], says="does not show that there is none"),
+    wrong("5.7b", "names of one's own", predict(back="('positive' if logit > 0 else 'negative'), float(probability)"), loses=[LABEL], says="a map may hold other names"),
     # 5.8
     right("5.8", "torch, and all measures by another way", logit() | measures()),
     right("5.8", "forbidden columns left out, lists recorded", {"5.8 function": "keep = [j for j in range(len(votes)) if j not in forbidden]\ns = np.asarray(scores, float)[:, keep]\na = np.exp(s - s.max(1, keepdims=True))\nreturn bias + sum((row / row.sum()) @ np.asarray(votes)[keep] for row in a) / len(a)"}),
