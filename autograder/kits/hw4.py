@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, decode, encode, probe, visible_check
+from autograder.kit import Trial, decode, encode, name_to_come, probe, visible_check
 from autograder.kits.checkpoints import checkpoint_probe  # noqa: F401  # 4.7: so that the build puts its file before this one
 from autograder.kits.modules import MismatchError
 
@@ -173,12 +173,16 @@ def save_safely(state: Any, path: str | os.PathLike[str]) -> None:
 
 
 @contextlib.contextmanager
-def when_answered(questions: str) -> Iterator[None]:
-    """For figures and training: says that something appears here later where an answer is still missing."""
+def when_answered(questions: str = "the question") -> Iterator[None]:
+    """For figures and training: says that something appears here later where an answer, or the images, are still missing."""
     try:
         yield
     except NotImplementedError:
         print(f"Something appears here once you have answered {questions}.")
+    except FileNotFoundError as error:
+        print(error)
+    except NameError as error:
+        print(name_to_come(error))
 
 
 # --- how the kit drives the answers ---------------------------------------------------------------------------------
