@@ -187,7 +187,7 @@ def _phrases(homework: Homework, number: str) -> Iterator[tuple[str, str]]:
 
 
 def _pieces(data: bytes) -> list[bytes]:
-    """Pieces out of all of a checkpoint's numbers: those with many different bytes, which nothing else has."""
+    """Pieces out of all of a file's numbers: those with many different bytes, which nothing else has; not its ends, a zip's own."""
     step = max(PIECE, len(data) // 200)
-    pieces = [data[start : start + PIECE] for start in range(0, len(data) - PIECE, step)]
+    pieces = [data[start : start + PIECE] for start in range(1_000, len(data) - 1_000, step)]
     return [piece for piece in pieces if len(set(piece)) > PIECE // 2]
