@@ -263,9 +263,12 @@ record("1.3")
 
 # %%
 def dot_product_statistics(d, mu, sigma):
-    """Mean and variance of q·k for independent entries with mean mu and standard deviation sigma, and the scale s.
+    """Mean and variance of q·k for independent entries, and the scale s.
 
-    Returns three numbers: E[q·k], Var[q·k], and s > 0 such that Var[s (q·k)] = 1. For mu = 0, sigma = 1 the mean is 0.
+    The entries have mean mu and standard deviation sigma.
+
+    Returns three numbers: E[q·k], Var[q·k], and s > 0 such that Var[s (q·k)] = 1.
+    For mu = 0, sigma = 1 the mean is 0.
     """
     # TODO
     # BEGIN SOLUTION 1.4 theory
@@ -275,7 +278,10 @@ def dot_product_statistics(d, mu, sigma):
 
 
 def sampled_statistics(queries, keys):
-    """Mean and variance (np.var's default) of the dot products of row i with row i: (count, d) twice -> two numbers."""
+    """Mean and variance (np.var's default) of the dot products of row i with row i.
+
+    (count, d) twice -> two numbers.
+    """
     # TODO
     # BEGIN SOLUTION 1.4 samples
     products = (queries * keys).sum(axis=1)
@@ -568,7 +574,10 @@ weights_17 = exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def copy_outputs(a, b, c, d):
-    """Outputs of unscaled self-attention on x1 = d + b, x2 = a, x3 = c + b: four vectors (dim,) -> (3, dim)."""
+    """Outputs of unscaled self-attention on x1 = d + b, x2 = a, x3 = c + b.
+
+    Four vectors (dim,) -> (3, dim).
+    """
     # TODO
     # BEGIN SOLUTION 1.7 outputs
     x = np.stack([d + b, a, c + b])

@@ -346,7 +346,8 @@ record("3.5")
 def conv_heads(kernel):
     """Three attention heads that add up to a convolution.
 
-    kernel: (3, d, out); kernel[0] meets the left neighbour, kernel[1] the place itself, kernel[2] the right one.
+    kernel: (3, d, out); kernel[0] meets the left neighbour, kernel[1] the place itself,
+    kernel[2] the right one.
     Returns pos (8, p), Q (3, d + p, qk), K (3, d + p, qk), V (3, d + p, out): one entry a head.
     """
     # TODO
@@ -411,7 +412,10 @@ import torch
 
 
 class TorchTransformer(torch.nn.Module):
-    """The head of this homework in PyTorch; with pos_dim, each row gets its learned position appended."""
+    """The head of this homework in PyTorch.
+
+    With pos_dim, each row gets its learned position appended.
+    """
 
     def __init__(self, d, out, qk=8, pos_dim=0, places=6):
         super().__init__()
@@ -431,7 +435,10 @@ class TorchTransformer(torch.nn.Module):
 
 # %%
 def train(model, make_example, steps=10_001, seed=0):
-    """One random example a step: make_example(rng) -> input, target, rows that count. Prints the loss five times."""
+    """One random example a step: make_example(rng) -> input, target, rows that count.
+
+    Prints the loss five times.
+    """
     rng, optimizer = (
         np.random.default_rng(seed),
         torch.optim.SGD(model.parameters(), lr=3e-2),
@@ -548,7 +555,10 @@ show_figure()
 
 # %%
 def token_scores(Q, K):
-    """Scores between all pairs of tokens: Q and K (d, qk) -> (d, d), row = query token, column = key token."""
+    """Scores between all pairs of tokens: Q and K (d, qk) -> (d, d).
+
+    Row = query token, column = key token.
+    """
     # TODO
     # BEGIN SOLUTION 3.7 scores
     return Q @ K.T / np.sqrt(K.shape[1])

@@ -54,7 +54,10 @@ from homework_kit import with_progress
 
 # %%
 def to_tensors(images, labels):
-    """uint8 images (n, 28, 28) and labels (n,) -> float32 (n, 1, 28, 28) from 0 to 1, and int64 labels."""
+    """uint8 images (n, 28, 28) and labels (n,) -> float32 (n, 1, 28, 28), int64 labels.
+
+    The pixels become numbers from 0 to 1.
+    """
     pixels = torch.from_numpy(images).float() / 255
     return pixels.unsqueeze(1), torch.from_numpy(labels).long()
 
@@ -162,7 +165,10 @@ record("4.1")
 
 # %%
 def embed_by_unfold(images, weight, bias):
-    """Images (b, 1, H, W), weight (dim, p * p), bias (dim,) -> tokens (b, patches, dim), with F.unfold and F.linear."""
+    """Images (b, 1, H, W), weight (dim, p * p), bias (dim,) -> tokens (b, patches, dim).
+
+    With F.unfold and F.linear.
+    """
     p = math.isqrt(weight.shape[1])
     # TODO
     # BEGIN SOLUTION 4.2 unfold
@@ -217,7 +223,10 @@ record("4.2")
 
 # %%
 class TokenSequence(nn.Module):
-    """Patch tokens (b, patches, dim) -> (b, 1 + patches, dim): class token first, positions added to all places."""
+    """Patch tokens (b, patches, dim) -> (b, 1 + patches, dim).
+
+    The class token comes first; positions are added to all places.
+    """
 
     def __init__(self, patches, dim):
         super().__init__()
@@ -280,7 +289,10 @@ record("4.3")
 
 # %%
 class MultiHeadSelfAttention(nn.Module):
-    """Tokens (b, n, dim) -> (b, n, dim); with return_weights also the attention (b, heads, n, n), rows sum to 1."""
+    """Tokens (b, n, dim) -> (b, n, dim).
+
+    With return_weights also the attention (b, heads, n, n), rows sum to 1.
+    """
 
     def __init__(self, dim, heads):
         super().__init__()
@@ -334,7 +346,10 @@ record("4.4a")
 
 # %%
 class EncoderBlock(nn.Module):
-    """Tokens (b, n, dim) -> (b, n, dim); with return_weights also the attention (b, heads, n, n)."""
+    """Tokens (b, n, dim) -> (b, n, dim).
+
+    With return_weights also the attention (b, heads, n, n).
+    """
 
     def __init__(self, dim, heads, mlp_dim, attention=MultiHeadSelfAttention):
         super().__init__()
@@ -385,7 +400,10 @@ record("4.4b")
 
 # %%
 class VisionTransformer(nn.Module):
-    """Images (b, 1, s, s) -> logits (b, classes); with return_weights also attention (b, depth, heads, n + 1, n + 1)."""
+    """Images (b, 1, s, s) -> logits (b, classes).
+
+    With return_weights also attention (b, depth, heads, n + 1, n + 1).
+    """
 
     def __init__(
         self,
@@ -457,7 +475,10 @@ record("4.5")
 
 # %%
 def train_step(model, optimizer, images, labels):
-    """One step down the gradient of the mean cross-entropy of one batch; returns the loss before the step, a float."""
+    """One step down the gradient of the mean cross-entropy of one batch.
+
+    Returns the loss before the step, a float.
+    """
     # TODO
     # BEGIN SOLUTION 4.6a step
     model.train()
@@ -513,7 +534,10 @@ record("4.6a")
 
 # %%
 def split_rows(labels, validation, seed):
-    """NumPy labels (n,) -> row numbers (n - validation,) to train on and (validation,) to validate on."""
+    """NumPy labels (n,) -> row numbers to train on and row numbers to validate on.
+
+    Their shapes are (n - validation,) and (validation,).
+    """
     # TODO
     # BEGIN SOLUTION 4.6b split
     rng = np.random.default_rng(seed)
@@ -534,11 +558,14 @@ def split_rows(labels, validation, seed):
 
 # %%
 def fit(model, data, epochs, train_epoch, evaluate, path):
-    """Trains and keeps the epoch with the highest validation accuracy, in the file `path` and at the end in `model`.
+    """Trains and keeps the epoch with the highest validation accuracy.
 
-    data: "train", "validation", "test" -> (images, labels); train_epoch(model, images, labels) -> mean training loss;
-    evaluate(model, images, labels) -> loss, accuracy. Returns a list with a dict for each finished epoch:
-    "train_loss", "validation_loss", "validation_accuracy". `with_progress` counts epochs and says how long it will take.
+    It is kept in the file `path` and at the end in `model`.
+    data: "train", "validation", "test" -> (images, labels)
+    train_epoch(model, images, labels) -> mean training loss
+    evaluate(model, images, labels) -> loss, accuracy
+    Returns a list with a dict for each finished epoch: "train_loss", "validation_loss",
+    "validation_accuracy". `with_progress` counts epochs and says how long it will take.
     """
     history = []
     # TODO: for epoch in with_progress(epochs, history): ...
@@ -588,7 +615,10 @@ record("4.6b")
 
 # %%
 class Classifier(VisionTransformer):
-    """The class whose weights you hand in. Change its configuration here, for example super().__init__(block=ready_block)."""
+    """The class whose weights you hand in.
+
+    Change its configuration here, for example super().__init__(block=ready_block).
+    """
 
     def __init__(self):
         super().__init__()
@@ -596,7 +626,10 @@ class Classifier(VisionTransformer):
 
 # %%
 def augment(images):
-    """Mirrors half of the images and shifts each by up to one pixel: (b, 1, 28, 28) -> the same shape."""
+    """Mirrors half of the images and shifts each by up to one pixel.
+
+    (b, 1, 28, 28) -> the same shape.
+    """
     images = torch.where(
         torch.rand(len(images), 1, 1, 1) < 0.5, images.flip(-1), images
     )
@@ -615,7 +648,10 @@ def augment(images):
 
 # %%
 def make_train_epoch(model, images, epochs, batch_size=64, top=1e-3):
-    """A function that trains one epoch; the learning rate rises for a tenth of all steps, then falls along a cosine."""
+    """A function that trains one epoch.
+
+    The learning rate rises for a tenth of all steps, then falls along a cosine.
+    """
     optimizer = torch.optim.AdamW(model.parameters(), lr=top, weight_decay=0.05)
     steps = epochs * math.ceil(len(images) / batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -714,7 +750,10 @@ def confusion_matrix(labels, predictions, classes):
 
 # %%
 def class_token_attention(maps):
-    """Attention of one image, a tensor (depth, heads, 1 + n, 1 + n) -> (depth, side, side) with side * side = n."""
+    """Attention of one image (depth, heads, 1 + n, 1 + n) -> (depth, side, side).
+
+    Tensors; side * side = n.
+    """
     # TODO
     # BEGIN SOLUTION 4.8a attention
     looked_at = maps[:, :, 0, 1:].mean(dim=1)  # (depth, n)
@@ -724,7 +763,7 @@ def class_token_attention(maps):
 
 
 def position_similarity(positions):
-    """A table of positions, a tensor (1, 1 + n, dim) -> cosine similarity (n, n) of the patches' positions."""
+    """A table of positions (1, 1 + n, dim) -> cosine similarity (n, n) of the patches' positions."""
     # TODO
     # BEGIN SOLUTION 4.8a positions
     table = F.normalize(positions[0, 1:], dim=-1)

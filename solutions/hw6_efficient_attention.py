@@ -483,7 +483,10 @@ def softmax_multiplications(N, D, M):
 
 
 def kernel_multiplications(N, C, M):
-    """Multiplications in the matrix products of kernelised attention with C features: a whole number."""
+    """Multiplications in the matrix products of kernelised attention with C features.
+
+    A whole number.
+    """
     # TODO
     # BEGIN SOLUTION 6.5b kernel
     return N * C * M + N * C * M + N * C
@@ -491,7 +494,10 @@ def kernel_multiplications(N, C, M):
 
 
 def crossover_length(D, M):
-    """The smallest N at which the kernel (q·k + 1)² needs fewer multiplications than softmax: a whole number."""
+    """The smallest N at which the kernel (q·k + 1)² needs fewer multiplications than softmax.
+
+    A whole number.
+    """
     # TODO
     # BEGIN SOLUTION 6.5b crossover
     C = (D + 1) * (D + 2) // 2
@@ -577,7 +583,10 @@ def gaussian_factor(X):
 
 
 def random_features(X, W):
-    """Fourier features: X (n, D), frequencies W (R, D) -> (n, C), with φ(q)·φ(k) the mean of cos(w·(q - k))."""
+    """Fourier features: X (n, D), frequencies W (R, D) -> (n, C).
+
+    φ(q)·φ(k) is the mean of cos(w·(q - k)).
+    """
     # TODO
     # BEGIN SOLUTION 6.6a features
     angles = X @ W.T
@@ -609,7 +618,10 @@ record("6.6a")
 
 # %%
 def draw_frequencies(rng, count, D):
-    """Frequencies of the Gaussian kernel inside softmax attention: rng is np.random.default_rng(...) -> (count, D)."""
+    """Frequencies of the Gaussian kernel inside softmax attention: (count, D).
+
+    rng is np.random.default_rng(...).
+    """
     # TODO
     # BEGIN SOLUTION 6.6b draw
     return rng.normal(
@@ -619,7 +631,10 @@ def draw_frequencies(rng, count, D):
 
 
 def estimate_similarity(Q, K, count, rng):
-    """Estimates exp(q·k/√D) from random features: Q (n, D), K (m, D), number of frequencies -> (n, m)."""
+    """Estimates exp(q·k/√D) from random features.
+
+    Q (n, D), K (m, D), number of frequencies -> (n, m).
+    """
     # TODO
     # BEGIN SOLUTION 6.6b estimate
     W = draw_frequencies(rng, count, Q.shape[1])
@@ -844,7 +859,10 @@ lambda_range = np.array([1.0, 4.0])
 
 
 def lambda_interval(keep, drop, at_least, at_most):
-    """All λ that keep and drop as asked: keep (k,), drop (m,), limits between 0 and 1 -> (low, high), or None."""
+    """All λ that keep and drop as asked: keep (k,), drop (m,) -> (low, high), or None.
+
+    at_least and at_most are limits between 0 and 1.
+    """
     # TODO
     # BEGIN SOLUTION 6.7c interval
     high = keep.min() ** 2 * (1 - at_least) / at_least
