@@ -116,6 +116,7 @@ def students(root: Path, homework: Homework, examples: Sequence[Example], log: b
 def claim(log: bytes, claims: Mapping[str, Any]) -> bytes:
     """A log in which some entries say something else."""
     document = json.loads(log)
+    document.pop("answers", None)  # from which cells the reference recorded: these notebooks have others
     for name, value in claims.items():
         if value is None:
             document["entries"].pop(name, None)

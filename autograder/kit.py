@@ -889,6 +889,20 @@ def same(left: Any, right: Any, *, rtol: float = 1e-4, atol: float = 1e-6) -> bo
     return compare(np.asarray(left), right, rtol=rtol, atol=atol) is None
 
 
+def name_to_come(error: NameError) -> str:
+    """Words for a name that a cell itself lacks, for cells that go on without what is optional.
+
+    Raises:
+        NameError: the name is lacking inside a function, which is a mistake to see with its traceback.
+    """
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None or place.tb_frame.f_code.co_name != "<module>":
+        raise error
+    return f"This cell needs {error.name}, which does not exist here. Run the cell that defines it and read what it says."
+
+
 def _raised_by_stub(error: BaseException) -> bool:
     return bool(error.args) and bool(re.fullmatch(r"\d+\.\d+\w*", str(error.args[0])))
 
@@ -1040,7 +1054,8 @@ def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> Non
     import matplotlib.pyplot as plt
 
     columns = max(len(panels) for panels in rows.values())
-    figure, axes = plt.subplots(len(rows), columns, figsize=(max(1.75 * columns, 4.4), 2.1 * len(rows) + 0.4), squeeze=False, layout="constrained")
+    width = max((1.75 if columns < 6 else 1.3) * columns, 4.4)  # eight panels in a notebook's width, with letters of a readable size
+    figure, axes = plt.subplots(len(rows), columns, figsize=(width, 2.1 * len(rows) + 0.4), squeeze=False, layout="constrained")
     for line, (label, panels) in zip(axes, rows.items(), strict=True):
         for axis, (name, values) in zip(line, panels.items(), strict=True):
             matrix = np.atleast_2d(np.asarray(values, dtype=float))
@@ -1049,7 +1064,7 @@ def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> Non
             axis.set_title(f"{name} {matrix.shape[0]}×{matrix.shape[1]}", fontsize=8)
             axis.set_xticks([])
             axis.set_yticks([])
-            figure.colorbar(image, ax=axis, location="bottom", shrink=0.9, format="%.2g", ticks=[-bound, 0, bound]).ax.tick_params(labelsize=6)
+            figure.colorbar(image, ax=axis, location="bottom", shrink=0.9, format="%.2g", ticks=[-bound, 0, bound]).ax.tick_params(labelsize=7)
         line[0].set_ylabel(label, fontsize=9)
     figure.suptitle(title)
     show_figure(figure)

@@ -59,8 +59,7 @@ def find_library_calls(cells: Mapping[int, str], wanted: Mapping[str, tuple[Sequ
         The uses, and why the source could not be searched if it could not.
     """
     everything = "\n".join(cells.values())
-    wanted = {question: (names, calls) for question, (names, calls) in wanted.items() if any(call in everything for call in calls)}
-    if not wanted:
+    if not any(call in everything for _, calls in wanted.values() for call in calls):
         return [], None
     task = json.dumps({"cells": {str(number): text for number, text in cells.items()}, "wanted": wanted})
     command = [sys.executable, "-I", "-S", __file__]
@@ -163,7 +162,10 @@ def _uses_of(statement: _Statement, calls: set[str], own: set[str]) -> Iterator[
 
 
 def search(cells: Mapping[str, str], wanted: Mapping[str, Sequence[Sequence[str]]]) -> list[tuple[str, int, int, str]]:
-    """Rows (question, cell, line, call), in order; each call once a line."""
+    """Rows (question, cell, line, call), in order; each call once a line.
+
+    A call is reported for the question that owns the name it serves, not for others that build on that name.
+    """
     statements = [statement for number, text in cells.items() for statement in _statements(int(number), parse(text))]
     definitions: dict[str, list[_Statement]] = {}
     for statement in statements:
@@ -173,7 +175,8 @@ def search(cells: Mapping[str, str], wanted: Mapping[str, Sequence[Sequence[str]
     own = {name for name, made in definitions.items() if any(not isinstance(one.node, ast.Import | ast.ImportFrom) for one in made)}
     rows = set()
     for question, (names, calls) in wanted.items():
-        seen, waiting = set(), list(names)
+        seen = {name for other, (theirs, _) in wanted.items() if other != question for name in theirs} - set(names)
+        waiting = list(names)
         while waiting:
             name = waiting.pop()
             if name in seen:

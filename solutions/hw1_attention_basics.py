@@ -19,7 +19,7 @@
 # cannot see.
 #
 # Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. About 90 minutes, and 45 more for the written answers; you
+# The last cell tells you what is recorded and what to hand in. About two hours, and 45 minutes for the written answers; you
 # need numpy, torch and matplotlib.
 #
 # **Questions do not build on each other**: skip one and come back.

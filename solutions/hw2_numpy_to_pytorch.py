@@ -19,7 +19,8 @@
 # shows how.
 #
 # Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. About two hours; you need numpy, torch and matplotlib.
+# The last cell tells you what is recorded and what to hand in. A little more than two hours; you need numpy, torch and
+# matplotlib.
 #
 # **Questions do not build on each other**: skip one and come back.
 

@@ -60,17 +60,18 @@ from torch import nn
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
-train_set, validation_set = load_train_validation()
-vectors = load_glove()
-train_ids = [vectors.encode(text) for text in train_set.texts]
-validation_ids = [vectors.encode(text) for text in validation_set.texts]
-print(
-    f"word vectors: {vectors.table.shape}; "
-    f"longest sentence: {max(map(len, train_ids))} tokens; "
-    f"positive: {np.mean(train_set.labels):.1%}"
-)
-for text in ("It isn't bad at all.", "A zzyzx of a film"):
-    print(f"{text!r} -> {vectors.encode(text)}")
+with when_answered():
+    train_set, validation_set = load_train_validation()
+    vectors = load_glove()
+    train_ids = [vectors.encode(text) for text in train_set.texts]
+    validation_ids = [vectors.encode(text) for text in validation_set.texts]
+    print(
+        f"word vectors: {vectors.table.shape}; "
+        f"longest sentence: {max(map(len, train_ids))} tokens; "
+        f"positive: {np.mean(train_set.labels):.1%}"
+    )
+    for text in ("It isn't bad at all.", "A zzyzx of a film"):
+        print(f"{text!r} -> {vectors.encode(text)}")
 
 # %% [markdown]
 # ## 5.1a Tokens, vocabulary, unknown words
@@ -218,11 +219,9 @@ def same_average_pair():
 # The next cell fits both. The bag has one column for each word that occurs at least three times in the training sentences;
 # all other words share column 1.
 
+
 # %% tags=["skip-execution"]
 # training (skipped while grading)
-columns_52, n_columns_52 = frequent_columns(train_ids)
-
-
 def features_52(sequences, kind):
     """Features of many sentences, 100 at a time."""
     parts = []
@@ -246,6 +245,7 @@ def fit_52(kind, l2):
 
 
 with when_answered():
+    columns_52, n_columns_52 = frequent_columns(train_ids)
     average_weights, average_bias = fit_52("average", 1e-4)
     bag_weights, bag_bias = fit_52("bag", 3e-4)
 

@@ -1,7 +1,7 @@
 """Makes the example class that ``make demo`` grades: ``python -m tests.demo FOLDER [HOMEWORK]...``.
 
 Of each homework the reference, a blank notebook, partly finished ones, and made-up students, strong and weak, with answers
-out of the galleries (at least ``CLASS`` submissions in all) who write more or less good answers; a few that make trouble and a
+out of the galleries who write more or less good answers; a few that make trouble and a
 few that hand in another's work. Nothing is left to chance: the same class comes out each time.
 """
 
@@ -28,7 +28,8 @@ from autograder.homework import Homework, homeworks
 from autograder.reference import reference_submission
 from tests.gallery import ROOT, examples
 
-CLASS = 60
+SUBMISSIONS = {"hw3": 16}  # of each homework; the trouble is in hw3
+ELSE = 10
 LOOKALIKES = ("hw1", "hw3", "hw5")  # where somebody hands in another's work with comments strewn in
 EXTRA_WORDS = {
     "mathematical": "The scores are $QK^\\top/\\sqrt{d_{qk}}$, so for any invertible $M$\n\n$$(QM)(KM^{-\\top})^\\top = QK^\\top,$$\n\nand training "
@@ -92,7 +93,7 @@ def disguised(notebook: str) -> str:
     return nbformat.writes(read)
 
 
-def write_homework(folder: Path, name: str, least: int) -> None:
+def write_homework(folder: Path, name: str) -> None:
     """Writes one homework's part of the class, one folder a student."""
     homework = homeworks()[name]
     print(f"{homework.id}: running the reference once, with its training, for the example class …", flush=True)
@@ -122,7 +123,7 @@ def write_homework(folder: Path, name: str, least: int) -> None:
             for file, data in files.items():
                 (own / file).write_bytes(data)
     dice = random.Random(homework.id)
-    for number in range(1, least - len(hand_ins) + 1):
+    for number in range(1, SUBMISSIONS.get(homework.id, ELSE) - len(hand_ins) + 1):
         name = f"{homework.id}-student-{number:02d}"
         (student,) = students(ROOT, homework, answers_of_one(homework, dice), log, files)
         text = with_words(student.notebook, homework, dice.choice(["full", "half", "half", "none", "mathematical"]))
@@ -149,7 +150,7 @@ def write_class(folder: Path, names: Sequence[str] = ()) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     chosen = [homework for name, homework in homeworks().items() if name in names or not names]
     with ProcessPoolExecutor(min(2, len(chosen)), mp_context=get_context("spawn")) as executor:
-        for done in [executor.submit(write_homework, folder, homework.id, -(-CLASS // len(chosen))) for homework in chosen]:
+        for done in [executor.submit(write_homework, folder, homework.id) for homework in chosen]:
             done.result()
     print(f"{len(list(folder.iterdir()))} submissions in {folder}")
 

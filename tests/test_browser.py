@@ -173,10 +173,30 @@ def test_the_print_view_shows_what_is_folded_and_leaves_out_what_is_for_screens(
     assert len(page.pdf()) > 20_000
     page.goto((made / "submissions" / "student-01" / "feedback.html").as_uri())
     assert not page.locator(".ag-screen").first.is_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    page.set_viewport_size({"width": 680, "height": 960})  # A4 between margins of 15 mm, in CSS pixels
+    for path in (made / "report.html", made / "submissions" / "student-01" / "feedback.html"):
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 680
+        cut = "[...document.querySelectorAll('pre')].filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).length"
+        assert page.evaluate(cut) == 0  # nobody can scroll on paper
 
 
 # --- the desk ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_desks_buttons_are_in_reach_on_a_phone(browser, desk: Running):
+    watched = Watched(browser, viewport={"width": 390, "height": 800})
+    page = enter(watched, desk.links[0])
+    for _ in range(2):  # the list of questions, then an answer
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        go = page.get_by_text("Next ungraded")
+        box = go.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        if page.url.endswith("/"):
+            go.click()
+            page.wait_for_url("**/grade/**")
+    watched.context.close()
 
 
 def enter(watched: Watched, link: str):

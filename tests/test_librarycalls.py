@@ -54,6 +54,12 @@ def test_what_is_no_such_call_is_left_alone(source: str):
     assert find_library_calls({7: source}, WANTED) == ([], None)
 
 
+def test_a_call_is_reported_for_the_question_whose_name_it_serves_only():
+    source = "class Inner(nn.MultiheadAttention):\n    pass\nclass Outer:\n    def __init__(self, part=Inner):\n        self.part = part()"
+    wanted = {"4.4": (["Inner"], ["MultiheadAttention"]), "4.5": (["Outer"], ["MultiheadAttention"])}
+    assert [call.question for call in find_library_calls({1: source}, wanted)[0]] == ["4.4"]
+
+
 NAME = "nn.MultiheadAttention"
 HOSTILE = {
     "deep parentheses": f"Mine = {'(' * 50_000}{NAME}{')' * 50_000}",

@@ -13,9 +13,10 @@ import pytest
 
 from autograder import classreport, figures, kit, pages, report, safehtml, similarity
 from autograder.build import build_notebook, source_path
-from autograder.evidence import attention, case_evidence, plain
-from autograder.grade import CheckResult, QuestionResult, Report
+from autograder.evidence import attention, case_evidence, drawn_as_matrix, plain
+from autograder.grade import CheckResult, QuestionResult, Report, judge_question
 from autograder.homework import homeworks
+from autograder.logs import Log, LogEntry
 from autograder.places import owners, question_seconds, record_cells
 from tests.gallery import ROOT
 
@@ -136,6 +137,29 @@ def test_a_failing_case_is_shown_as_far_as_the_instructor_allows():
     assert "[3. 4. 5.]" in inputs
     assert "41.5" not in inputs
     assert "41.5" in everything
+
+
+def test_a_picture_of_a_failing_case_stands_beside_it_and_keeps_the_answer_unless_it_may_be_shown():
+    trial = kit.Trial("c/0", "n = 2", "values", (2,), {}, "ok")
+    draw = drawn_as_matrix("Your mask", x="key", y="query")
+    evidence = plain(case_evidence(trial, expected=np.eye(2), found=np.ones((2, 2)), picture=draw))
+    shown = {reveal: pages.shown_check(CheckResult("mask", "failed", 0, 1, "No.", None, evidence), "f", reveal) for reveal in pages.REVEAL}
+    assert shown["words"].caption == "Your mask"
+    assert shown["words"].case["found"] is not None
+    assert labelled(str(shown["words"].picture))[1] == "2 by 2 numbers from 1 to 1."
+    assert [">expected<" in str(one.picture) for one in shown.values()] == [False, False, True]
+    odd = case_evidence(trial, expected=np.eye(2), found="words", picture=draw)
+    assert "picture" not in odd
+    assert "words" in odd["found"]
+
+
+def test_a_failed_check_of_recorded_values_says_what_was_recorded():
+    run = Log("hw1", entries={"norms_17": LogEntry("ok", np.array([8.0, 4.0, 8.0]))})
+    checks = judge_question(homeworks()["hw1"].questions["1.7"], run, Log("hw1"), {}).checks
+    case = pages.shown_case(next(check for check in checks if check.name == "the norms").evidence, "words")
+    assert case is not None
+    assert "[8. 4. 8.]" in case["found"]
+    assert case["inputs"] == []
 
 
 # --- the feedback page ------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from autograder.kit import describe
 from autograder.kits import hw1 as public
 from autograder.oracles import hw1 as oracles
 
-hw = Homework("hw1", title="Attention basics", stem="hw1_attention_basics", minutes=135)
+hw = Homework("hw1", title="Attention basics", stem="hw1_attention_basics", minutes=165)
 
 # Calls that would do the whole job of a question that asks for one's own attention.
 LIBRARY = ("library_attention", "scaled_dot_product_attention", "MultiheadAttention")
@@ -53,7 +53,7 @@ THREE_DECIMALS = 1.001e-3  # "right to three decimals", with room for cutting in
 sentence = hw.question(
     "1.2",
     "Who looks at whom?",
-    minutes=6,
+    minutes=8,
     difficulty="easy",
     entries=[
         Choice(
@@ -120,7 +120,7 @@ def _(answer: Answer) -> Wrong | None:
 matrix = hw.question(
     "1.3",
     "All queries at once",
-    minutes=12,
+    minutes=14,
     difficulty="medium",
     forbids=LIBRARY,
     entries=[
@@ -147,7 +147,7 @@ def _(answer: Answer) -> Wrong | None:
 why_scaled = hw.question(
     "1.4",
     "Why √d?",
-    minutes=10,
+    minutes=13,
     difficulty="medium",
     entries=[
         oracles.THEORY,
@@ -245,7 +245,7 @@ why_scaled.check_cases("sampled_statistics", "mean and variance of samples", poi
 hard = hw.question(
     "1.5",
     "Hard attention",
-    minutes=6,
+    minutes=8,
     difficulty="easy",
     entries=[
         Array("hard_output", (3,)),
@@ -327,7 +327,7 @@ def kind(name: str, correct: str) -> Choice:
 mixing = hw.question(
     "1.6",
     "Preserve and diffuse",
-    minutes=10,
+    minutes=13,
     difficulty="medium",
     entries=[
         Array("preserve_query", (3,)),
@@ -402,7 +402,7 @@ def _(answer: Answer) -> Wrong | None:
 copying = hw.question(
     "1.7",
     "Copying by orthogonality",
-    minutes=8,
+    minutes=10,
     difficulty="medium",
     entries=[
         Array("norms_17", (3,)),
@@ -516,7 +516,7 @@ HEADS_LIKE = {
 several = hw.question(
     "1.9",
     "Several heads",
-    minutes=12,
+    minutes=15,
     difficulty="hard",
     forbids=LIBRARY,
     entries=[
@@ -562,7 +562,7 @@ ROLES = {
 crossing = hw.question(
     "1.10",
     "Self or cross?",
-    minutes=6,
+    minutes=7,
     difficulty="medium",
     forbids=LIBRARY,
     entries=[
@@ -618,7 +618,7 @@ crossing.check_cases("cross_attention", "cross-attention", points=3)
 order_blind = hw.question(
     "1.11",
     "Attention cannot see order",
-    minutes=12,
+    minutes=16,
     difficulty="medium",
     entries=[
         oracles.EQUIVARIANCE_ERROR,
@@ -688,7 +688,7 @@ SOURCES = {
 intuition = hw.question(
     "1.12",
     "Query, key, value in one sentence",
-    minutes=5,
+    minutes=7,
     difficulty="easy",
     entries=[
         *choices(
@@ -758,7 +758,7 @@ def _cosine(u: np.ndarray, v: np.ndarray) -> float:
 banks = hw.question(
     "1.13a",
     "Two banks",
-    minutes=6,
+    minutes=9,
     difficulty="medium",
     entries=[Array("bank_static"), Array("bank_contextual")],
     written=Written(
@@ -845,7 +845,7 @@ hw.question(
 bill = hw.question(
     "1.13c",
     "The quadratic bill",
-    minutes=6,
+    minutes=9,
     difficulty="medium",
     entries=[Array("full_scores"), Array("window_scores"), Array("score_gigabytes")],
     numbers=[

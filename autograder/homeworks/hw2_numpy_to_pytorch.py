@@ -33,7 +33,7 @@ from autograder.oracles.hw2 import (
     transformer,
 )
 
-hw = Homework("hw2", title="A Transformer in NumPy, then in PyTorch", stem="hw2_numpy_to_pytorch", minutes=120)
+hw = Homework("hw2", title="A Transformer in NumPy, then in PyTorch", stem="hw2_numpy_to_pytorch", minutes=130)
 
 ATTENTION_CALLS = ("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward", "TransformerEncoderLayer")
 NORM_CALLS = ("LayerNorm", "layer_norm", "native_layer_norm")
@@ -131,7 +131,7 @@ def transformer_examples(rng: np.random.Generator) -> Iterator[Case]:
 port = hw.question(
     "2.1",
     "From NumPy to PyTorch",
-    minutes=20,
+    minutes=15,
     difficulty="easy",
     entries=[
         Challenge(
@@ -164,7 +164,7 @@ def long_cases(rng: np.random.Generator) -> Iterator[Case]:
 vectorised = hw.question(
     "2.2",
     "All queries at once",
-    minutes=10,
+    minutes=5,
     difficulty="medium",
     entries=[Challenge("VectorisedTransformer", cases=long_cases)],
     forbids=ATTENTION_CALLS,
@@ -368,7 +368,7 @@ HEADS_MISTAKES = mistakes(
 heads = hw.question(
     "2.4",
     "Multi-head attention with masks",
-    minutes=25,
+    minutes=30,
     difficulty="hard",
     entries=[
         Challenge("MultiHeadAttention", cases=heads_cases, expected=torch_heads, mistakes=HEADS_MISTAKES, examples=heads_examples, atol=1e-5),
@@ -624,7 +624,7 @@ REVERSE: dict[str, tuple[int | str, ...]] = {
 reverse = hw.question(
     "2.6",
     "Train a model that reverses sequences",
-    minutes=20,
+    minutes=15,
     difficulty="medium",
     claimed=True,  # grading does not train: the weights come from the student's log and are judged by what they do
     entries=[

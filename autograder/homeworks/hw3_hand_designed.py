@@ -17,7 +17,7 @@ from autograder.evidence import attention
 from autograder.homework import Answer, Array, Case, Challenge, Choice, Homework, Written, Wrong, not_run
 from autograder.kits import hw3 as public
 
-hw = Homework("hw3", title="Hand-designed attention", stem="hw3_hand_designed", minutes=120)
+hw = Homework("hw3", title="Hand-designed attention", stem="hw3_hand_designed", minutes=130)
 
 ALL_UP_TO_6 = public.sequences(3, range(1, 7))  # 1,092 sequences
 ALL_UP_TO_4 = public.sequences(3, range(1, 5))  # 120 sequences
@@ -90,7 +90,7 @@ def _(answer: Answer) -> Wrong | None:
 by_position = hw.question(
     "3.2",
     "Attention by position: copy the first token",
-    minutes=20,
+    minutes=15,
     difficulty="medium",
     entries=[
         Array("attention_by_position_pos", (4, "p")),
@@ -231,7 +231,7 @@ def example_kernel(rng: np.random.Generator) -> Iterator[Case]:
 convolution = hw.question(
     "3.6",
     "Three heads make a convolution",
-    minutes=25,
+    minutes=20,
     difficulty="hard",
     entries=[Challenge("conv_heads", cases=kernels, examples=example_kernel)],
 )
@@ -308,7 +308,7 @@ def query_key_pairs(rng: np.random.Generator) -> Iterator[Case]:
 trained = hw.question(
     "3.7",
     "What training finds",
-    minutes=25,
+    minutes=30,
     difficulty="medium",
     claimed=True,  # grading does not train: the weights come from the student's log and are judged by what they do
     entries=[

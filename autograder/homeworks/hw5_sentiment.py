@@ -434,7 +434,11 @@ def weights_problem(trial: Any) -> str | None:
     if np.abs(found[mask].sum(-1) - 1).max() > 1e-3:
         return "the rows do not sum to 1: row i holds the attention of query i, softmax over the keys (the last axis)."
     if np.abs(found - right)[mask].max() > 1e-3:
-        for variant, says in (("unscaled", "the scale 1/√64 is missing"), ("scale of d", "the scale is √d of the word vectors, not √64"), ("keys by queries", "queries and keys are swapped")):
+        for variant, says in (
+            ("unscaled", "the scale 1/√64 is missing"),
+            ("scale of d", "the scale is √d of the word vectors, not √64"),
+            ("keys by queries", "queries and keys are swapped"),
+        ):
             if np.abs(found - attention_weights(ids, mask, weights, variant))[mask].max() < 1e-3:
                 return f"the attention weights differ: {says}."
         return f"the attention weights differ from the expected ones by up to {np.abs(found - right)[mask].max():.2g}."

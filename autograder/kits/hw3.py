@@ -6,6 +6,7 @@ the definition of the task; no solution stands here.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -85,8 +86,11 @@ def content_attention_problem(Q: np.ndarray, K: np.ndarray, groups: Sequence[np.
                     f"{told}: every position gets the same score, so the output is the average of the tokens. "
                     "Look at the query/key product: does it depend on whether two tokens are equal?"
                 )
-            share = own[index, place]
-            return f"{told}: only {share:.2f} of it on tokens of its own kind. Equal tokens need the highest query/key product; compare signs."
+            told = f"{told}: only {own[index, place]:.2f} of it on tokens of its own kind."
+            tokens = group[index]
+            if tokens[weights[index, place].argmax()] == tokens[place]:
+                return f"{told} They have the highest score, but not by enough. What multiplies every score?"
+            return f"{told} Equal tokens need the highest query/key product; compare signs."
     return None
 
 
@@ -110,9 +114,10 @@ def content_copy_problem(Q: np.ndarray, K: np.ndarray, V: np.ndarray, groups: Se
         return f"{told} The attention {_row(row)} is right, so look at the value matrix."
     if _uniform(row[None]):
         return f"{told} The output is an average: every position gets the same score."
-    return (
-        f"{told} Only {own:.3f} of the attention is on tokens of its own kind: the gap between the scores is too small. What multiplies every score?"
-    )
+    told = f"{told} Only {own:.3f} of the attention is on tokens of its own kind:"
+    if tokens[row.argmax()] != tokens[place]:
+        return f"{told} tokens of another kind have the higher score."
+    return f"{told} the gap between the scores is too small. What multiplies every score?"
 
 
 @visible_check("3.1")
@@ -207,6 +212,8 @@ def unique_problem(Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray,
             kind = "occurs once" if once[index, place] else f"occurs {int((group[index] == group[index, place]).sum())} times"
             need = "positive" if once[index, place] else "negative"
             told = f"In `CLS {spell(group[index])}` the {token} {kind}, so its output must be {need}; it is {output[index, place]:+.3f}."
+            if abs(output[index, place]) < 1e-6:
+                told += " What pulls up and what pulls down are equally strong there."
     if not wrong:
         return None
     outputs = np.concatenate([unique_signs(Q, K, V, pos, group)[0].ravel() for group in groups])
@@ -246,7 +253,6 @@ def move_problem(Q: np.ndarray, K: np.ndarray, V: np.ndarray, x: np.ndarray, sou
     wanted = x[list(source)] @ linear
     if np.allclose(output, wanted, rtol=1e-3, atol=1e-3):
         return None
-    n = len(x)
     looked = weights.argmax(-1)
     place = int(np.argwhere(~np.isclose(output, wanted, rtol=1e-3, atol=1e-3).all(-1))[0, 0])
     told = f"Output place {place} is {_row(output[place])}, expected {_row(wanted[place])} for a random real input."
@@ -255,16 +261,23 @@ def move_problem(Q: np.ndarray, K: np.ndarray, V: np.ndarray, x: np.ndarray, sou
         return f"{told} Every position gets the same score, so all places are averaged."
     if (looked == inverse).all() and (inverse != np.asarray(source)).any():
         return f"{told} You built the inverse: place {place} looks at place {looked[place]}, but it must look at {source[place]}."
-    if weights[range(n), list(source)].min() > 0.999:
+    if weights[range(len(x)), list(source)].min() > 0.999:
         if linear.shape[0] == linear.shape[1] and np.allclose(output, x[list(source)] @ linear.T, atol=1e-3) and (linear != linear.T).any():
             return f"{told} The attention is right, but the map is transposed: rows are tokens here, so a token is multiplied from the left."
         return f"{told} The attention is right, so look at V: which of its rows see the token, and which the place?"
+    of_places = attend(with_places(0 * x, np.eye(len(x))), Q, K, V)[1]
+    if np.abs(of_places - weights).max() > 1e-3:
+        return (
+            f"{told} The attention changes when the tokens change; for real inputs only the places may decide. Which rows of Q and K see the token?"
+        )
     if (looked == np.asarray(source)).all():
-        return f"{told} Place {place} has the attention {_row(weights[place])}: right, but too soft, or the tokens disturb it. Make the gap larger."
-    again = attend(with_places(10 * x, np.eye(n)), Q, K, V)[1]
-    if np.abs(again - weights).max() > 1e-3:
-        return f"{told} The attention changes when the tokens change; for real inputs only the places may decide."
+        return f"{told} Place {place} has the attention {_row(weights[place])}: right, but too soft. Make the gap larger."
     return f"{told} Place {place} looks at place {looked[place]}, but it must look at {source[place]}."
+
+
+def moves_problem(Q: np.ndarray, K: np.ndarray, V: np.ndarray, x: np.ndarray, source: Sequence[int], linear: np.ndarray) -> str | None:
+    """:func:`move_problem` of an input and of ten times it and its opposite, in which leaking tokens outweigh places."""
+    return next((problem for factor in (1, 10, -10) if (problem := move_problem(Q, K, V, factor * x, source, linear))), None)
 
 
 @visible_check("3.4")
@@ -273,8 +286,8 @@ def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     lines: list[tuple[bool | None, str]] = []
     for name, source in (("identity", range(5)), ("permutation", PERMUTATION)):
         Q, K, V = (answers[f"{name}_{part}"] for part in "QKV")
-        problem = move_problem(Q, K, V, x, list(source), np.eye(3))
-        lines.append((problem is None, f"{name}: {problem}" if problem else f"{name}: right for one real input."))
+        problem = moves_problem(Q, K, V, x, list(source), np.eye(3))
+        lines.append((problem is None, f"{name}: {problem}" if problem else f"{name}: right for a small and a large input."))
     return lines
 
 
@@ -284,8 +297,8 @@ def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
         return []
     x = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, 1.0], [-2.0, 1.5, 0.0], [1.0, 1.0, -1.0], [0.0, 2.0, 4.0]])
     Q, K, V = (answers[f"running_linear_{part}"] for part in "QKV")
-    problem = move_problem(Q, K, V, x, list(range(5)), RUNNING_MAP)
-    return [(problem is None, problem or "The same linear map is applied at each place, for one real input.")]
+    problem = moves_problem(Q, K, V, x, list(range(5)), RUNNING_MAP)
+    return [(problem is None, problem or "The same linear map is applied at each place, for a small and a large input.")]
 
 
 # 3.6 ------------------------------------------------------------------------------------------------------------------
@@ -299,6 +312,9 @@ def conv_arrays(trial: Trial) -> tuple[dict[str, np.ndarray], str | None]:
     if not isinstance(output, list) or len(output) != 4:
         return {}, "`conv_heads` should return four arrays: pos, Q, K, V."
     arrays = dict(zip(HEAD_SHAPES, output, strict=True))
+    for name, value in arrays.items():  # three arrays in a list are as good as one
+        with contextlib.suppress(ValueError, TypeError):
+            arrays[name] = np.asarray(value) if isinstance(value, list) else value
     d, out = kernel.shape[1:]
     shapes = {name: tuple(str(dim).replace("d+p", f"{d}+p").replace("out", str(out)) for dim in shape) for name, shape in HEAD_SHAPES.items()}
     problems = check_shapes(shapes, arrays)
@@ -347,8 +363,13 @@ def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     found = conv_heads_output(x, arrays)[0][1:-1]
     right = np.allclose(found, wanted, atol=1e-3)
     told = "The sum of the heads equals the convolution on one short sequence."
-    lines.append((right, told if right else f"At place 1 the heads give {_row(found[0])}, the convolution {_row(wanted[0])}."))
-    return lines
+    if not right:
+        told = f"At place 1 the heads give {_row(found[0])}, the convolution {_row(wanted[0])}."
+        if np.allclose(found, sum(x[offset : offset + 3] @ kernel[2 - offset] for offset in range(3)), atol=1e-3):
+            told += " Your kernel is flipped: kernel[0] belongs to the left neighbour."
+        elif np.allclose(found, sum(x[offset : offset + 3] @ kernel[offset].T for offset in range(3)), atol=1e-3):
+            told += " Each kernel[i] is transposed: rows are tokens here, so a token is multiplied from the left."
+    return [*lines, (right, told)]
 
 
 # 3.7 ------------------------------------------------------------------------------------------------------------------

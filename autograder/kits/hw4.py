@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, decode, encode, probe, visible_check
+from autograder.kit import Trial, decode, encode, name_to_come, probe, visible_check
 from autograder.kits.checkpoints import checkpoint_probe  # noqa: F401  # 4.7: so that the build puts its file before this one
 from autograder.kits.modules import MismatchError
 
@@ -173,12 +173,16 @@ def save_safely(state: Any, path: str | os.PathLike[str]) -> None:
 
 
 @contextlib.contextmanager
-def when_answered(questions: str) -> Iterator[None]:
-    """For figures and training: says that something appears here later where an answer is still missing."""
+def when_answered(questions: str = "the question") -> Iterator[None]:
+    """For figures and training: says that something appears here later where an answer, or the images, are still missing."""
     try:
         yield
     except NotImplementedError:
         print(f"Something appears here once you have answered {questions}.")
+    except FileNotFoundError as error:
+        print(error)
+    except NameError as error:
+        print(name_to_come(error))
 
 
 # --- how the kit drives the answers ---------------------------------------------------------------------------------
@@ -255,12 +259,16 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     made: list[str] = []
 
     def watched(name: str, part: Any) -> Any:
-        return lambda *args, **kwargs: made.append(name) or part(*args, **kwargs)
+        def make(*args: Any, **kwargs: Any) -> Any:
+            made.append(name)
+            return part(*args, **kwargs)
+
+        return make
 
     torch.manual_seed(0)
     module = cls(**{name: watched(name, value) if callable(value) else value for name, value in init.items()})
     for name in init:
-        if callable(init[name]) and name not in made:
+        if callable(init[name]) and name not in made and options.get("weights") is not None:
             raise MismatchError(f"__init__ does not use its argument `{name}`: make the part by {name}(…), since the grader passes one of its own")
     if not isinstance(module, torch.nn.Module):
         raise MismatchError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, compare, decode, encode, probe, show_figure, visible_check
+from autograder.kit import Trial, compare, decode, encode, name_to_come, probe, show_figure, visible_check
 from autograder.kits.checkpoints import CheckpointError, load_into, read_checkpoint
 from autograder.kits.encoders import BERT_BASE, find_encoder, make_encoder, stand_in_encoder
 from autograder.kits.modules import MismatchError
-from autograder.kits.sentences import LABELS, PAD, UNKNOWN, Vectors, glove_tokens, load_glove, load_train_validation
+from autograder.kits.sentences import LABELS, PAD, UNKNOWN, DataUnavailableError, Vectors, glove_tokens, load_glove, load_train_validation
 
 CHECKPOINT = "hw5_sentiment.pt"
 CHECKPOINT_BYTES = 8_000_000  # a float32 table of all word vectors has 3.5 MB
@@ -145,8 +145,10 @@ def when_answered() -> Iterator[None]:
         yield
     except NotImplementedError as error:
         print(f"This cell needs an answer that is still missing: {error}. Come back after it.")
-    except CheckpointError as error:
+    except (CheckpointError, DataUnavailableError) as error:
         print(error)
+    except NameError as error:
+        print(name_to_come(error))
 
 
 def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -> None:

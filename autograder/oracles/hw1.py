@@ -332,6 +332,7 @@ THEORY = Challenge(
             *statistics(d, mu, sigma)[:2],
             1 / statistics(d, mu, sigma)[1],
         ],
+        "Your s is right for μ = 0, σ = 1 only; use the variance that you found.": lambda d, mu, sigma: [*statistics(d, mu, sigma)[:2], d**-0.5],
         "That is the standard deviation, not the variance.": lambda d, mu, sigma: [
             d * mu**2,
             statistics(d, mu, sigma)[1] ** 0.5,
@@ -683,6 +684,7 @@ def _wave(place: float, column: int, d: int) -> float:
 EQUIVARIANCE_ERROR = Challenge(
     "equivariance_error",
     cases=shuffles,
+    examples=lambda rng: list(shuffles(rng))[1:4],  # self-attention, and causal self-attention with both signs
     expected=_layer(_permuted),
     mistakes={
         "You tested invariance: f(X[order]) against f(X). Shuffle the second one too.": _layer(lambda f, X, o: np.abs(f(X[o]) - f(X)).max()),

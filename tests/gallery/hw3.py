@@ -76,6 +76,7 @@ EXAMPLES = [
         loses=[COPY],
         says="gap between the scores is too small",
     ),
+    wrong("3.1", "one-hot vectors as they are", content("np.eye(3)", "np.eye(3)"), loses=[OWN, COPY], says="highest score, but not by enough"),
     wrong("3.1", "all scores alike", content("np.ones((3, 2))", "np.ones((3, 2))"), loses=[OWN, COPY], says="every position gets the same score"),
     wrong("3.1", "sign of the scores wrong", content("-6.0 * np.eye(3)", "6.0 * np.eye(3)"), loses=[OWN, COPY], says="compare signs"),
     wrong("3.1", "values permuted", content("6 * np.eye(3)", "6 * np.eye(3)", "np.eye(3)[[1, 2, 0]]"), loses=[COPY], says="look at the value matrix"),
@@ -196,6 +197,17 @@ EXAMPLES = [
     ),
     wrong(
         "3.3",
+        "CLS counts as one token, so one and one balance",
+        unique(
+            "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 20.0), 20 * np.eye(3)]), np.zeros((1, 4))])",
+            "np.vstack([2 * np.eye(4), np.zeros((1, 4))])",
+            "np.array([[1.0], [-1.0], [-1.0], [-1.0], [0.0]])",
+        ),
+        loses=[SHORT, ALL],
+        says="are equally strong there",
+    ),
+    wrong(
+        "3.3",
         "signs swapped",
         unique(
             "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 20 + np.log(1.5)), 20 * np.eye(3)]), np.zeros((1, 4))])",
@@ -241,6 +253,13 @@ EXAMPLES = [
         loses=[IDENTITY, PERMUTATION],
         says="only the places may decide",
     ),
+    wrong(
+        "3.4",
+        "the rows of the token left at one, in Q and in K",
+        moves("np.vstack([np.ones((3, 5)), np.eye(5)])", "np.vstack([np.ones((3, 5)), np.eye(5)[[2, 0, 4, 1, 3]]])", K="np.vstack([np.ones((3, 5)), 100 * np.eye(5)])"),
+        loses=[IDENTITY, PERMUTATION],
+        says="Which rows of Q and K see the token",
+    ),
     wrong("3.4", "gap too small", moves("np.vstack([np.zeros((3, 5)), 6.0 * np.eye(5)])", PERMUTED_Q), loses=[IDENTITY], says="too soft"),
     wrong(
         "3.4",
@@ -268,6 +287,7 @@ EXAMPLES = [
     wrong("3.5", "kernel size 3", {"3.5 name": 'running_linear_name = "c"'}, loses=[NAME], says="two neighbours"),
     wrong("3.5", "a word", {"3.5 name": 'running_linear_name = "convolution"'}, loses=[NAME], says="one of the letters"),
     # 3.6
+    right("3.6", "three arrays in a list for each name", heads().replace("return pos, Q, K, V", "return pos, list(Q), list(K), list(V)")),
     right("3.6", "heads in another order", heads("(1, 0, -1)", "kernel[2 - head]")),
     right(
         "3.6",
