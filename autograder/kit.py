@@ -947,6 +947,8 @@ def show_figure(figure: Any = None, alt: str = "") -> None:
         if kind.startswith("image/"):
             metadata[kind] = {**metadata.get(kind, {}), "alt": words}
     display({**data, "text/plain": words}, metadata=metadata, raw=True)
+    told = html.escape(words).replace("\n", "<br>")  # JupyterLab does not read alt, so the words stand below the figure, too
+    display({"text/html": f"<details><summary>Figure in words</summary>{told}</details>"}, raw=True)
 
 
 def describe_figure(figure: Any) -> str:
