@@ -255,7 +255,11 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     made: list[str] = []
 
     def watched(name: str, part: Any) -> Any:
-        return lambda *args, **kwargs: made.append(name) or part(*args, **kwargs)
+        def make(*args: Any, **kwargs: Any) -> Any:
+            made.append(name)
+            return part(*args, **kwargs)
+
+        return make
 
     torch.manual_seed(0)
     module = cls(**{name: watched(name, value) if callable(value) else value for name, value in init.items()})
