@@ -922,10 +922,10 @@ def best_times(function, rounds=6):
     """For each length the shortest of several runs, in seconds: the one that was disturbed least."""
     inputs = [list(torch.rand(3, N, 64)) for N in time_lengths]
     best = np.full(len(time_lengths), np.inf)
-    for _ in range(rounds):  # a disturbance hits one round, hardly the same length in all
+    for _ in range(rounds):  # a disturbance hits one round, hardly all
         for place, tensors in enumerate(inputs):
             for _ in range(10 if len(tensors[0]) < 2000 else 1):
-                start = time.thread_time()  # counts while this thread computes, not while others do
+                start = time.thread_time()  # stands still while others compute
                 function(*tensors)
                 best[place] = min(best[place], time.thread_time() - start)
     return best
