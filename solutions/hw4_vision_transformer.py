@@ -660,7 +660,7 @@ with when_answered("4.5 and 4.6"):
     if past.exists():
         history = json.loads(past.read_text())
     else:
-        print("That training was cut off: its best weights are here, its curves are lost.")
+        print("Training was cut off: its best weights are here, its curves are lost.")
     loss_47, accuracy_47 = evaluate(trained_model, *data["validation"])
     print(f"{len(history)} epochs, TRAIN_AGAIN = {TRAIN_AGAIN}")
     print(f"validation loss {loss_47:.3f}, accuracy {accuracy_47:.1%}")
