@@ -574,7 +574,7 @@ evaluation = hw.question(
         Challenge(
             "evaluate",
             cases=evaluation_cases,
-            examples=lambda rng: list(evaluation_cases(rng)),
+            examples=lambda rng: list(evaluation_cases(rng))[:3],  # no dropout: what its mode says is clearer than other numbers
             expected=evaluated_toy,
             mistakes=variants(
                 evaluated_toy,
