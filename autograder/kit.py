@@ -543,7 +543,8 @@ class Log:
 
     def _state(self, question: str) -> str:
         """How far a question is recorded: ``recorded``, ``partly recorded``, ``not recorded``, or ``written`` if nothing is to record."""
-        states = [self.entries.get(spec["name"], {}).get("status", "missing") for spec in self._entries(question)]
+        entries = [self.entries.get(spec["name"], {}) for spec in self._entries(question)]
+        states = ["missing" if entry.get("kind") == "checkpoint" and _errors(entry) else entry.get("status", "missing") for entry in entries]
         if not states:
             return "written"
         return "recorded" if set(states) == {"ok"} else "partly recorded" if "ok" in states else "not recorded"
@@ -627,7 +628,8 @@ class Log:
             lines += [(False, problem) for problem in problems]
             if question in VISIBLE_CHECKS and not any(state is False for state, _ in lines):
                 lines += VISIBLE_CHECKS[question](answers)
-        Feedback(f"Check {question}", lines + _open_lines(open_entries)).show()
+        lines += _open_lines(open_entries)
+        Feedback(f"Check {question}", lines or [(None, "Nothing can be tried out here without giving the answer away. Record it.")]).show()
 
     def my_numbers(self, student: Any, word: str) -> None:
         """Notes whose notebook this is and shows the numbers that go with it."""
@@ -792,18 +794,22 @@ def _recorded_line(spec: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[b
     if status == "stopped":
         return False, f"`{name}` was stopped while it ran. Does it contain a loop that never ends?"
     if spec["kind"] in RUN_KINDS:
-        responses = entry["responses"].values()
-        errors = [response["error"] for response in responses if response["status"] == "error"]
-        if errors:
-            return False, f"`{name}` ran on {len(responses)} inputs and raised {errors[0]['type']}: {errors[0]['message']}"
+        count = len(entry["responses"])
+        inputs = f"{count} input" + "s" * (count != 1)
+        if errors := _errors(entry):
+            return False, f"`{name}` ran on {inputs} and raised {errors[0]['type']}: {errors[0]['message']}"
         if spec["kind"] == "checkpoint":
             return True, f"`{spec['file']}` is there and fits `{name}`. Hand it in with the notebook."
-        return True, f"`{name}` ran on {len(responses)} inputs."
+        return True, f"`{name}` ran on {inputs}."
     value = entry["value"]
     if isinstance(value, dict) and "shape" in value:
         shape = tuple(value["shape"])
         return True, f"`{name}` with shape {shape}." if shape else f"`{name}` = {value['data'][0]}."
     return True, f"`{name}` = {json.dumps(value)[:60]}."
+
+
+def _errors(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [response["error"] for response in entry.get("responses", {}).values() if response["status"] == "error"]
 
 
 def _trial(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -20,6 +20,7 @@ ARRAYS = hnp.arrays(
 )
 
 
+@settings(deadline=None)  # time says nothing about what is tested here
 @given(ARRAYS)
 def test_arrays_survive_the_way_through_json(array: np.ndarray):
     found = kit.decode(json.loads(json.dumps(kit.encode(array), allow_nan=False)))

@@ -52,6 +52,12 @@ def test_every_question_has_points_minutes_and_a_place_in_the_notebook(name: str
         assert not question.written or f"**Answer {question.id}**" in text
 
 
+@pytest.mark.parametrize("name", list(homeworks()))
+def test_the_minutes_of_a_homework_are_those_of_its_questions(name: str):
+    homework = homeworks()[name]
+    assert homework.minutes == sum(question.minutes for question in homework.questions.values() if not question.extra)
+
+
 def test_tables_in_the_documentation_are_fresh():
     for path, text in tables.pages(ROOT, homeworks()).items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale: run 'autograder build'"
