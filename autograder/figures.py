@@ -132,7 +132,7 @@ def heatmap(grids: Sequence[Grid], name: str, *, title: str, description: str, x
             share = float(np.clip((value - low) / (top - low), 0, 1)) if np.isfinite(value) else 0.0
             text = digits.format(value) if size > 30 and np.isfinite(value) else "" if size <= 30 else "–"
             fill = to_hex(colours(share)) if np.isfinite(value) else "#dddddd"
-            cells.append({"x": column * size, "y": row * size, "fill": fill, "ink": "#fff" if share < 0.55 else "#000", "text": text})
+            cells.append({"x": column * size, "y": row * size, "fill": fill, "ink": "#fff" if share < 0.48 else "#000", "text": text})
         down += 38 if grid.title else 8
         height = grid.values.shape[0] * size
         maps.append({"title": grid.title, "top": down, "left": margin, "width": grid.values.shape[1] * size, "height": height, "foot": foot})

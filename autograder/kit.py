@@ -948,6 +948,8 @@ def show_figure(figure: Any = None, alt: str = "") -> None:
         if kind.startswith("image/"):
             metadata[kind] = {**metadata.get(kind, {}), "alt": words}
     display({**data, "text/plain": words}, metadata=metadata, raw=True)
+    told = html.escape(words).replace("\n", "<br>")  # JupyterLab does not read alt, so the words stand below the figure, too
+    display({"text/html": f"<details><summary>Figure in words</summary>{told}</details>"}, raw=True)
 
 
 def describe_figure(figure: Any) -> str:
@@ -964,10 +966,11 @@ def _describe_axis(axis: Any) -> str:
     parts = [f"{y} over {x}" if x and y else x or y] if x or y else []
     for line in axis.lines:
         xs, ys = (np.ravel(np.asarray(values, dtype=float)) for values in line.get_data())
-        if not line.get_label().startswith("_") and len(ys):
+        name = line.get_label() if not line.get_label().startswith("_") else "the line" if len(axis.lines) == 1 else ""
+        if name and len(ys):
             where = f" for x from {_rough(xs[0])} to {_rough(xs[-1])}" if len(ys) > 1 else f" at x = {_rough(xs[0])}"
             path = f"is at {_rough(ys[0])}" if np.ptp(ys) == 0 else f"goes from {_rough(ys[0])} to {_rough(ys[-1])}"
-            parts.append(f"{line.get_label()} ({_line_style(line)}) {path}{where}")
+            parts.append(f"{name} ({_line_style(line)}) {path}{where}")
     parts += [f"{dots.get_label()} ({len(dots.get_offsets())} points)" for dots in axis.collections if not str(dots.get_label()).startswith("_")]
     for bars in axis.containers:
         heights = [bar.get_height() for bar in getattr(bars, "patches", ())]
@@ -984,7 +987,7 @@ def _describe_axis(axis: Any) -> str:
 
 
 def _rough(number: Any) -> str:
-    return f"{float(number):.3g}"
+    return f"{float(number):.4g}"
 
 
 def _line_style(line: Any) -> str:

@@ -67,6 +67,7 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     return value
 
 
+UNLOADED = re.compile(r"<img(?![^>]*\ssrc=)[^>]*>")  # as the cleaner writes it: quoted attributes, > escaped
 _CLEANER = nh3.Cleaner(
     tags=TAGS,
     attributes=ATTRIBUTES,
@@ -78,8 +79,9 @@ _CLEANER = nh3.Cleaner(
 
 
 def clean(text: str) -> Markup:
-    """The HTML without anything that runs, loads, or leaves its place."""
-    return Markup(_CLEANER.clean(text))  # noqa: S704  # that is what the cleaner is for
+    """The HTML without anything that runs, loads, or leaves its place; of a picture from elsewhere its words stay."""
+    kept = UNLOADED.sub(lambda image: f"[{words[1]}]" if (words := re.search(r'alt="([^"]*)"', image[0])) else "", _CLEANER.clean(text))
+    return Markup(kept)  # noqa: S704  # that is what the cleaner is for
 
 
 def as_text(text: str) -> Markup:

@@ -84,7 +84,7 @@ def coverage(homeworks: Mapping[str, Homework]) -> str:
         "Every question, as declared. Written by `autograder build`; do not edit. How graded: **C** the answer runs on hidden",
         "inputs, **V** a recorded value is re-evaluated, **M** multiple choice or match, **T** a trained checkpoint is",
         "re-evaluated, **W** written, graded by a person. **Topic** is the row of the course plan, whose number is the question's",
-        "without letters. Some homeworks' questions have [numbers for each student](variants.md) (**n**).",
+        "without letters. **n**: a course may draw [numbers for each student](variants.md).",
         "",
         "| homework | questions | auto-graded | written | minutes, all questions |",
         "|---|---:|---:|---:|---:|",

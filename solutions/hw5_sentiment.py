@@ -18,7 +18,7 @@
 # self-attention, and on top of a frozen pretrained encoder. On the way you meet the places where such code goes wrong
 # without any error: masks, modes, unequal batches, label maps. At the end you ask what attention maps really show.
 #
-# Fill the cells marked `TODO`, run the check below each, then its record cell. About two hours, the training included
+# Fill the cells marked `TODO`, run the check below each, then its record cell. About three hours, the training included
 # (a few CPU minutes). The last cell makes the one file that you hand in: the notebook, its log and your checkpoint.
 #
 # Training and figure cells use `pad_batch` of 5.1b, and 5.7's training also uses 5.6. All other questions stand alone:

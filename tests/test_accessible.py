@@ -54,6 +54,9 @@ def test_every_figure_of_an_executed_notebook_says_what_it_shows(name: str):
         assert told.startswith("Figure"), f"{name}, cell {index}: a figure without words; call show_figure() instead of plt.show()"
         assert len(told) > 60, (name, index, told)
         assert output["data"]["text/plain"] == told
+    notebook = nbformat.reads(reference(name)[0], as_version=4)
+    below = "".join(output.data.get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output)
+    assert below.count("<summary>Figure in words</summary>") == len(drawn)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in DRAWN_HERE])

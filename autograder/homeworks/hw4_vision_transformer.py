@@ -56,7 +56,7 @@ from autograder.oracles.hw4_cases import (
     trainings_shown,
 )
 
-hw = Homework("hw4", title="A Vision Transformer on FashionMNIST", stem="hw4_vision_transformer", minutes=150)
+hw = Homework("hw4", title="A Vision Transformer on FashionMNIST", stem="hw4_vision_transformer", minutes=220)
 
 ATTENTION_CALLS = ("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward", "TransformerEncoderLayer")
 RESHAPED = "Reshape (b, n, dim) to (b, n, heads, d) first, then move the heads: reshaping to (b, heads, n, d) at once mixes tokens."

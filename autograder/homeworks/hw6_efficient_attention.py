@@ -16,7 +16,7 @@ from autograder.homework import Answer, Array, Case, Challenge, Choice, Homework
 from autograder.kit import Trial
 from autograder.kits import hw6 as public
 
-hw = Homework("hw6", title="Efficient attention and the theory behind it", stem="hw6_efficient_attention", minutes=150)
+hw = Homework("hw6", title="Efficient attention and the theory behind it", stem="hw6_efficient_attention", minutes=187)
 
 
 def wrong_if(problem: str | None) -> Wrong | None:
@@ -234,7 +234,7 @@ check_costs(linear, "linear_attention", (2, 2))
 causal = hw.question(
     "6.2b",
     "Causal linear attention is a recurrence",
-    minutes=15,
+    minutes=25,
     difficulty="hard",
     entries=[
         Challenge(
@@ -455,7 +455,7 @@ REASONS: dict[str, dict[tuple[int, ...], str]] = {
 orders = hw.question(
     "6.5a",
     "What grows, and how fast",
-    minutes=8,
+    minutes=10,
     difficulty="medium",
     entries=[Array(name, (letter, 4)) for name, letter in zip(EXPONENTS, "abce", strict=True)],
 )
@@ -644,7 +644,7 @@ def squared_norms(X: np.ndarray) -> np.ndarray:
 gaussian = hw.question(
     "6.6a",
     "Softmax is a Gaussian kernel in disguise",
-    minutes=15,
+    minutes=20,
     difficulty="hard",
     entries=[
         Challenge(
@@ -980,7 +980,7 @@ def _(answer: Answer) -> Wrong | None:
 closed = hw.question(
     "6.7b",
     "The best linear denoiser",
-    minutes=15,
+    minutes=25,
     difficulty="hard",
     entries=[
         Challenge(
@@ -1160,7 +1160,7 @@ LONG = 65_536
 measured = hw.question(
     "6.8",
     "Softmax against linear attention, measured",
-    minutes=12,
+    minutes=22,
     difficulty="medium",
     claimed=True,  # times are measured on the student's machine; what is judged of them is that slopes fit them
     entries=[

@@ -340,9 +340,8 @@ def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
         exact = np.exp(trial.args[0] @ trial.args[1].T / np.sqrt(trial.args[0].shape[1]))
         if trial.status == "ok" and isinstance(trial.output, np.ndarray) and trial.output.shape == exact.shape:
             error = np.abs(trial.output / exact - 1).mean()
-            far = (
-                error > 0.2 and trial.kwargs.get("count", trial.args[2] if len(trial.args) > 2 else 0) >= 10_000
-            )  # a right one is off by a few percent
+            count = trial.kwargs.get("count", trial.args[2] if len(trial.args) > 2 else 0)
+            far = error > 0.2 and count >= 10_000  # a right one is off by a few percent
             more = " So many frequencies should do much better: look at their scale, at f and at the features." if far else ""
             lines.append((False if far else None, f"On {trial.note} the estimate is off by {error:.1%} of the exact similarity on average.{more}"))
     return lines

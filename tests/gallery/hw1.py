@@ -1,5 +1,7 @@
 """hw1's gallery. A region's text replaces the solution in the source; see autograder/gallery.py."""
 
+from dataclasses import replace
+
 from autograder.gallery import right, wrong
 
 # 1.1
@@ -374,4 +376,10 @@ EXAMPLES += [
     wrong("1.13c", "causal; first tokens forgotten; one head", bill("4096 * 4097 // 2", "4096 * 129", "40"), loses=[FULL, WINDOW, MEMORY], says="that is one head"),
     wrong("1.13c", "without itself; window of 128; GiB", bill("4096 * 4095", "4096 * 128", "480e9 / 2**30"), loses=[FULL, WINDOW, MEMORY], says="gibibytes"),
     wrong("1.13c", "n; both sides; bytes", bill("4096", "sum(min(i + 128, 4095) - max(i - 128, 0) + 1 for i in range(4096))", "480e9"), loses=[FULL, WINDOW, MEMORY], says="looks to both sides"),
+]
+
+# 1.9 and 1.10 ask for attention of one's own; answers that take the library's are noted for the instructor, whatever else is wrong.
+EXAMPLES = [
+    replace(one, noted="uses `library_attention`") if one.question in ("1.9", "1.10") and "library_attention" in str(one.solution) else one
+    for one in EXAMPLES
 ]
