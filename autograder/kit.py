@@ -664,7 +664,7 @@ class Log:
         lines = self._to_do(stale, words, notebook)
         lines.append((None, self._points(words)))
         if self.challenged == "public":
-            lines += self._zip(notebook)
+            lines += self._zip(notebook, ready=all(state is not False for state, _ in lines))
         Feedback(f"{self.homework['id']}: {recorded} of {asked} questions recorded in {self.path.name}", lines).show()
         body = "".join("<tr>" + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) + "</tr>" for row in rows)
         heads = "".join(f'<th scope="col" style="text-align:left">{name}</th>' for name in ("number", "question", "points", "written", "state"))
@@ -737,7 +737,7 @@ class Log:
     def _files(self) -> list[dict[str, Any]]:
         return [spec for question in self.questions.values() for spec in question["entries"] if "file" in spec]
 
-    def _zip(self, notebook: SavedNotebook | None) -> list[tuple[bool | None, str]]:
+    def _zip(self, notebook: SavedNotebook | None, ready: bool) -> list[tuple[bool | None, str]]:
         """Makes the zip to hand in and says what it holds, and what has to be added by hand."""
         stem = self.homework["stem"]
         target = self.path.with_name(f"{stem}_submission.zip")
@@ -754,10 +754,11 @@ class Log:
             how = "choose File → Download → Download .ipynb" if in_colab() else "save it"
             why = "Colab keeps the notebook in Drive" if in_colab() else f"No notebook of {self.homework['id']} was found in {self.path.parent}"
             return [(False, f"{holds}, but not the notebook. {why}: {how}, and hand in both files. {where}")]
+        advice = "Hand in this one file," if ready else "This is not ready to hand in: first do what the lines marked ✗ say. The file will be"
         told = "as it is on the page now" if notebook.saved is None else f"as saved at {_clock(_stamp(notebook.saved))}"
         if notebook.name not in ("", f"{stem}.ipynb"):
             told += f", where it is called `{notebook.name}`"
-        return [(None, f"{holds}; the notebook {told}."), (None, f"Hand in this one file, `{target.name}`. {where}")]
+        return [(None, f"{holds}; the notebook {told}."), (None, f"{advice} `{target.name}`. {where}")]
 
 
 def _now() -> str:

@@ -252,6 +252,7 @@ def test_an_edit_that_never_ran_is_seen_in_the_saved_notebook(desk: Desk):
     desk.save()
     out = desk.finish()
     assert "Edited in the notebook after recording: 3.1" in out
+    assert "This is not ready to hand in" in out
     assert desk.told()["3.1"]["stale"] == "edited"
 
 
