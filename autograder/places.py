@@ -55,7 +55,7 @@ def owners(notebook: NotebookNode, homework: Homework) -> dict[int, str]:
 
 def cell_seconds(cell: NotebookNode) -> float:
     """Wall time of an executed cell, as :func:`autograder.execute.execute` measured it; 0 if it was not run."""
-    seconds = cell.metadata.get("execution", {}).get("seconds", 0.0)
+    seconds = cell.metadata.get("autograder", {}).get("seconds", 0.0)
     return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 

@@ -137,7 +137,7 @@ def test_an_attack_in_the_sandbox_gains_nothing_and_leaves_nothing(
     cells = [nbformat.v4.new_code_cell(INSPECTION)]
     clean = execute(nbformat.v4.new_notebook(cells=cells), kit_source="def _opened(): pass", kernels=sandbox, limits=LIMITS)
     found = "".join(output.get("text", str(output)) for output in clean.notebook.cells[0].outputs).strip()
-    assert found == "['.ipython'] ['homework_kit.py'] torch.float32 6 2 None " + str(os.nice(0))
+    assert found == "['.ipython'] ['__pycache__', 'homework_kit.py'] torch.float32 6 2 None " + str(os.nice(0))
 
 
 @pytest.mark.parametrize("name", [name for name, attack in ATTACKS.items() if attack.everywhere])

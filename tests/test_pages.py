@@ -191,8 +191,8 @@ def test_time_goes_to_the_question_that_a_cell_works_for():
     notebook = notebook_with("import numpy", 'check("3.1")', 'record("3.1")', "x = 1", 'record("3.2")', "y = 2")
     assert owners(notebook, HW3) == {0: "3.1", 1: "3.1", 2: "3.1", 3: "3.2", 4: "3.2"}
     for index, seconds in {0: 1, 2: 5, 4: 2, 5: 9}.items():
-        notebook.cells[index].metadata["execution"] = {"seconds": seconds + 0.5}
-    notebook.cells[3].metadata["execution"] = {"seconds": "of another grader"}
+        notebook.cells[index].metadata["autograder"] = {"seconds": seconds + 0.5}
+    notebook.cells[3].metadata["autograder"] = {"seconds": "of another grader"}
     assert question_seconds(notebook, HW3) == {"3.1": 7.0, "3.2": 2.5}
 
 
