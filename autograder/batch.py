@@ -270,6 +270,8 @@ def _shut_down(executor: Executor, futures: Iterable[Future[Any]]) -> None:
         process.join(5)
         if process.is_alive():
             process.kill()
+    with contextlib.suppress(AttributeError):  # private; before 3.11.5 nobody else closes it, and what feeds a full pipe waits (gh-94777)
+        executor._call_queue._reader.close()  # type: ignore[attr-defined]
     executor.shutdown(wait=True)  # its thread, too: at the interpreter's end it may close what is still to be woken
 
 
