@@ -1,5 +1,20 @@
 """``python -m autograder`` is ``autograder``."""
 
-from autograder.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Runs the command line; where processes will be needed, they import beside this one."""
+    try:
+        if sys.argv[1:2] == ["grade"] and "--help" not in sys.argv:
+            from autograder.processes import context
+
+            context()
+        from autograder.cli import main as command
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ from typing import Any
 
 import nbformat
 
-from autograder import __version__, report
+from autograder import __version__, processes, report
 from autograder.execute import Kernels, PlainKernels
 from autograder.grade import Report, Settings, grade_submission
 from autograder.submissions import Submission
@@ -155,21 +155,14 @@ class _LocalExecutor(ProcessPoolExecutor):
     """Worker processes that never see a Ctrl-C, not even while they start."""
 
     def submit(self, fn: Callable[..., Any], /, *arguments: Any, **options: Any) -> Future[Any]:
-        """Submits with SIGINT blocked, which a process that is started meanwhile inherits; it is ours afterwards."""
-        if not hasattr(signal, "pthread_sigmask"):
+        """Submits; what that starts inherits a blocked SIGINT, which is ours afterwards."""
+        with processes.without_interrupts():
             return super().submit(fn, *arguments, **options)
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(fn, *arguments, **options)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def local_executor(workers: int) -> ProcessPoolExecutor:
-    """Worker processes on this machine, started afresh so that they share nothing with this one, with one thread each."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")  # read when the libraries are loaded; as many workers as cores leave no core for more
-    return _LocalExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
+    """Worker processes on this machine, with one thread each, that share nothing with this one."""
+    return _LocalExecutor(workers, mp_context=processes.context(), initializer=_start_worker)
 
 
 @contextlib.contextmanager
@@ -222,7 +215,8 @@ def run(
         executor = executors()
         futures: dict[Future[Any], Submission] = {}
         try:
-            if not told and (warning := executor.submit(probe, place).result()):
+            probes = [executor.submit(probe, place) for _ in range(1 if alone else workers)]  # the workers start side by side
+            if not told and (warning := probes[0].result()):
                 told.add(warning)
                 yield warning
             queue = suspects if alone else left

@@ -220,7 +220,7 @@ def grade_command(
     except batch.Stopped as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
-        console.print(f"\nStopped. {len(reports)} submissions are judged and kept; the same command goes on from there.")
+        console.print(f"\nStopped. {len(reports)} submissions are judged and kept; the same command goes on from there.", soft_wrap=True)
         raise click.exceptions.Exit(130) from None
     report.write_atomically(output / "grades.csv", report.grades_csv(reports).encode())
     console.print(report.table(reports))
@@ -237,7 +237,11 @@ def _publish(console: Console, output: Path, reports: list[Report] | None, revea
     columns = (TextColumn("writing pages"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("pages", total=None)
-        return pages.publish(output, reports, reveal=reveal, progress=lambda done, total: progress.update(task, completed=done, total=total))
+        try:
+            return pages.publish(output, reports, reveal=reveal, progress=lambda done, total: progress.update(task, completed=done, total=total))
+        except KeyboardInterrupt:
+            console.print("\nStopped before all pages were written. Every grade is kept; the same command writes the rest.", soft_wrap=True)
+            raise click.exceptions.Exit(130) from None
 
 
 @main.command("report")

@@ -121,6 +121,11 @@ class Report:
         return sum(question.points for question in self.questions)
 
     @property
+    def extra_points(self) -> float:
+        """Points earned in questions that count as extra credit."""
+        return sum(question.points for question in self.questions if question.extra)
+
+    @property
     def maximum(self) -> float:
         """Points possible without extra credit and written answers."""
         return sum(question.maximum for question in self.questions if not question.extra)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from autograder import classreport, marks, report, safehtml
+from autograder import classreport, marks, processes, report, safehtml
 from autograder.evidence import picture_of
 from autograder.figures import evidence_svg
 from autograder.grade import CheckResult, QuestionResult, Report
@@ -295,7 +294,7 @@ def _write_all(output: Path, graded: Sequence[Report], reveal: str, progress: Ca
             write_feedback(*job)
             progress(number, len(jobs))
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+    with ProcessPoolExecutor(workers, mp_context=processes.context()) as executor:
         for number, _ in enumerate(executor.map(write_feedback, *zip(*jobs, strict=True), chunksize=4), 1):
             progress(number, len(jobs))
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from autograder.grade import CheckResult, QuestionResult, Report
 
+NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
 MAX_EXECUTED = 20_000_000  # bytes of an executed notebook that is read back
 
 
@@ -130,10 +131,11 @@ def table(reports: Sequence[Report]) -> Table:
         made.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for report in sorted(reports, key=lambda one: one.submission):
         lost = [question.id for question in report.questions if question.points < question.maximum and not question.extra]
-        told = ("lost in " + ", ".join(lost) if lost else "full marks") if report.questions else " ".join(report.notes)[:90]
-        extra = sum(question.points for question in report.questions if question.extra)
-        points = f"{report.points - extra:g} / {report.maximum:g}" + (f" + {extra:g}" if extra else "") if report.questions else "–"
-        made.add_row(report.submission, report.homework or "?", points, report.status, told)
+        more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED + 1 else ""
+        told = ("lost in " + ", ".join(lost[: NAMED if more else None]) + more if lost else "full marks") if report.questions else " ".join(report.notes)[:90]
+        extra = report.extra_points
+        points = f"{round(report.points - extra, 2):g} / {report.maximum:g}" + (f" + {round(extra, 2):g}" if extra else "")
+        made.add_row(report.submission, report.homework or "?", points if report.questions else "–", report.status, told)
     return made
 
 

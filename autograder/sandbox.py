@@ -37,6 +37,8 @@ from autograder.execute import Limits, Session, kernel_environment
 from autograder.zygote import IPC, SESSION, WORK
 
 PACKAGE = Path(__file__).resolve().parent
+HOME = "/home/student"
+MOVED = Path("/moved")  # what lies in /tmp or another folder that the sandbox has of its own
 ANSWER_SECONDS = 90.0  # the zygote answers at once, but for a cold kernel on a busy machine
 IMPORT_SECONDS = 180.0
 MESSAGE_BYTES = 4_000_000  # one message of a kernel; a figure is 0.1 MB
@@ -61,9 +63,9 @@ def bwrap_arguments(hidden: Iterable[Path] = ()) -> list[str]:
     """
     shown = [Path(path) for path in SYSTEM if os.path.lexists(path)]
     shown += [Path(sys.prefix), Path(sys.base_prefix), *map(Path, site_folders())]
-    for prefix in (Path(sys.prefix), Path(sys.base_prefix)):
-        if any(prefix.is_relative_to(taken) for taken in ("/tmp", "/dev", "/proc", SESSION, WORK, IPC)):  # noqa: S108
-            raise SandboxError(f"the Python in {prefix} cannot be used in the sandbox, which has its own {prefix.parts[1]}")
+    base = Path(sys.base_prefix)
+    if sys.prefix != sys.base_prefix and inside(base) != base:  # a virtual environment names it
+        raise SandboxError(f"the Python in {base} cannot be used in the sandbox, which has a /{base.parts[1]} of its own")
     checkout = [PACKAGE.parent] if (PACKAGE.parent / "solutions").is_dir() else []
     masked = [path.resolve() for path in (PACKAGE, *checkout, *hidden)]
     mounts: dict[Path, list[str]] = {}
@@ -71,24 +73,24 @@ def bwrap_arguments(hidden: Iterable[Path] = ()) -> list[str]:
         if path.is_symlink() and path.parent == Path("/"):
             mounts[path] = ["--symlink", os.readlink(path), str(path)]
         elif path.exists():
-            mounts[path.absolute()] = ["--ro-bind", str(path), str(path)]
-            mounts.setdefault(path.resolve(), ["--ro-bind", str(path.resolve()), str(path.resolve())])
+            for one in (path.absolute(), path.resolve()):
+                mounts.setdefault(inside(one), ["--ro-bind", str(one), str(inside(one))])
     for path in masked:
-        if path.exists() and any(path.is_relative_to(other) for other in mounts):
-            mounts[path] = ["--tmpfs", str(path), "--remount-ro", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
+        there = inside(path)
+        if path.exists() and any(there.is_relative_to(other) for other in mounts):
+            mounts[there] = ["--tmpfs", str(there), "--remount-ro", str(there)] if path.is_dir() else ["--ro-bind", "/dev/null", str(there)]
     arguments = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1", "--new-session"]
     if os.getuid() != 0:
         arguments += ["--unshare-user"]
     for capability in CAPABILITIES:
         arguments += ["--cap-add", f"CAP_{capability}"]
-    home = environment()["HOME"]
-    parents = {parent for path in [*mounts, Path(home)] for parent in path.parents} - {Path("/"), *mounts}
+    parents = {parent for path in [*mounts, Path(HOME)] for parent in path.parents} - {Path("/"), *mounts}
     mounts |= {parent: ["--perms", "0755", "--dir", str(parent)] for parent in parents}
     for path in sorted(mounts, key=lambda path: (len(path.parts), str(path))):
         arguments += mounts[path]
     for folder in (SESSION, WORK, IPC):
         arguments += ["--perms", "0755", "--dir", folder]
-    for folder in (home, "/tmp"):  # noqa: S108  # the zygote's own; a kernel has others in their place
+    for folder in (HOME, "/tmp"):  # noqa: S108  # the zygote's own; a kernel has others in their place
         arguments += ["--tmpfs", folder]
     arguments += ["--ro-bind", str(PACKAGE / "zygote.py"), "/zygote.py"]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--dir", "/dev/shm", "--remount-ro", "/dev", "--remount-ro", "/", "--clearenv"]  # noqa: S108
@@ -104,9 +106,18 @@ def site_folders() -> list[str]:
     return list(dict.fromkeys(paths))
 
 
+def inside(path: Path) -> Path:
+    """Where a file is inside the sandbox: where it is outside, unless the sandbox has a folder of its own there."""
+    taken = ("/tmp", "/dev", "/proc", HOME, SESSION, WORK, IPC)  # noqa: S108
+    return MOVED / path.relative_to("/") if any(path.is_relative_to(folder) for folder in taken) else path
+
+
 def environment() -> dict[str, str]:
     """The environment inside the sandbox."""
-    return kernel_environment("/home/student") | {"USER": "student", "LOGNAME": "student"}
+    made = kernel_environment(HOME) | {"USER": "student", "LOGNAME": "student"}
+    if "VIRTUAL_ENV" in made:
+        made["VIRTUAL_ENV"] = str(inside(Path(made["VIRTUAL_ENV"])))
+    return made
 
 
 class Sandbox:
@@ -124,10 +135,12 @@ class Sandbox:
         program = shutil.which("bwrap")
         if sys.platform != "linux" or program is None:
             raise SandboxError("bubblewrap (bwrap) is not installed")
+        visible = bwrap_arguments(hidden)
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         uid = secrets.randbelow(1 << 20) + (1 << 30) if os.getuid() == 0 else 0  # nobody's, so that its processes can be counted
-        command = [program, *bwrap_arguments(hidden), sys.executable, "-s", "-W", "ignore", "/zygote.py", "serve"]
-        command += [str(theirs.fileno()), str(uid), "warm" if warm else "cold", *site_folders()]
+        python = str(inside(Path(sys.executable)))
+        command = [program, *visible, python, "-s", "-W", "ignore", "/zygote.py", "serve", str(theirs.fileno()), str(uid)]
+        command += ["warm" if warm else "cold", *(str(inside(Path(folder))) for folder in site_folders())]
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603  # the command is ours
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/"

@@ -28,7 +28,7 @@ PATIENCE = 60_000  # ms; CI is slow
 
 def press(page: playwright.Page, key: str) -> None:
     """Presses a key once the page's script listens: a test is quicker than any hand."""
-    page.wait_for_function("!document.querySelector('main[data-mark]') || document.body.dataset.ready === 'yes'", timeout=PATIENCE)
+    page.locator("html:not(:has(main[data-mark])), body[data-ready='yes']").first.wait_for(state="attached", timeout=PATIENCE)
     page.keyboard.press(key)
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
 import sys
+import tempfile
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from autograder.execute import Kernels, Limits, PlainKernels, execute
 from autograder.grade import Report, grade_submission
 from autograder.submissions import Submission
 from tests.conftest import SETTINGS, graded_class
+from tests.gallery import ROOT
 from tests.test_attacks import needs_sandbox
 
 if sys.platform != "linux":
@@ -64,3 +69,20 @@ def test_limits_reach_the_kernel():
     execution = execute(notebook, kit_source="def _opened(): pass", kernels=kernels, limits=limits)
     kernels.close()
     assert execution.notebook.cells[0].outputs[0].text.strip() == "[99, 77, 12345, 0]"
+
+
+def test_python_may_lie_where_the_sandbox_has_a_folder_of_its_own():
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        venv.create(f"{name}/.venv", symlinks=True)
+        program = f"""
+import nbformat
+from autograder.execute import execute
+from autograder.sandbox import SandboxKernels
+cell = "import os, sys; print(sys.prefix, os.environ['VIRTUAL_ENV'], os.listdir('/tmp'), os.path.exists({name!r}))"
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+print(execute(notebook, kit_source="def _opened(): pass", kernels=SandboxKernels()).notebook.cells[0].outputs[0].text)
+"""
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *site_folders()]), "VIRTUAL_ENV": f"{name}/.venv"}
+        done = subprocess.run([f"{name}/.venv/bin/python", "-c", program], env=environment, capture_output=True, text=True, check=False)
+        moved = f"/moved{name}/.venv"
+        assert done.stdout.strip() == f"{moved} {moved} [] False", done.stderr
