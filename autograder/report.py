@@ -132,7 +132,8 @@ def table(reports: Sequence[Report]) -> Table:
     for report in sorted(reports, key=lambda one: one.submission):
         lost = [question.id for question in report.questions if question.points < question.maximum and not question.extra]
         more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED + 1 else ""
-        told = ("lost in " + ", ".join(lost[: NAMED if more else None]) + more if lost else "full marks") if report.questions else " ".join(report.notes)[:90]
+        told = "lost in " + ", ".join(lost[: NAMED if more else None]) + more if lost else "full marks"
+        told = told if report.questions else " ".join(report.notes)[:90]
         extra = report.extra_points
         points = f"{round(report.points - extra, 2):g} / {report.maximum:g}" + (f" + {round(extra, 2):g}" if extra else "")
         made.add_row(report.submission, report.homework or "?", points if report.questions else "–", report.status, told)
