@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 
-IMPORTED = ["autograder.cli", "autograder.homeworks"]  # all that a worker or a writer of pages needs
+IMPORTED = ["autograder.cli", "torch"]  # what a worker or a writer of pages needs
 
 
 @contextlib.contextmanager
