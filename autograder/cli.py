@@ -8,6 +8,7 @@ import functools
 import getpass
 import os
 import secrets
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ from autograder.variants import with_students
 from autograder.written_cli import written_command
 
 LIMITS = {name: type(default) for name, default in dataclasses.asdict(Limits()).items() if name not in ("cell_seconds", "total_seconds")}
+WIDTH = 110  # columns of what is written into a file or a pipe
 LINE_SECONDS = 10.0  # between lines of progress where there is no terminal
 
 
@@ -184,7 +186,7 @@ def grade_command(
     """
     if homework is not None:
         _chosen((homework,))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     found = find(submissions)
     try:
         handed_in = with_students(found.submissions, submissions) if variants else list(found.submissions)
