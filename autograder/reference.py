@@ -14,8 +14,13 @@ from autograder.fetch import fetched_files
 from autograder.homework import Homework
 
 
-def run_reference(root: Path, homework: Homework) -> tuple[NotebookNode, bytes, dict[str, bytes]]:
+def run_reference(root: Path, homework: Homework, *, blank: bool = False) -> tuple[NotebookNode, bytes, dict[str, bytes]]:
     """Runs the reference as a student would, training and figures included.
+
+    Args:
+        root: the checkout.
+        homework: which.
+        blank: run the student notebook instead, with nothing answered.
 
     Returns:
         The executed notebook, the log that it wrote, and its checkpoints by file name.
@@ -23,7 +28,7 @@ def run_reference(root: Path, homework: Homework) -> tuple[NotebookNode, bytes, 
     Raises:
         BuildError: a cell raised, or no log was written.
     """
-    notebook = build_notebook(homework, source_path(root, homework), blank=False, repository=repository_address(root))
+    notebook = build_notebook(homework, source_path(root, homework), blank=blank, repository=repository_address(root))
     trained = nbformat.from_dict(json.loads(json.dumps(notebook)))
     for cell in trained.cells:
         cell.metadata.pop("tags", None)
@@ -34,7 +39,7 @@ def run_reference(root: Path, homework: Homework) -> tuple[NotebookNode, bytes, 
     result = execute(trained, kit_source=kit_source(homework), attachments=kept_files(root, homework), limits=limits, keep=keep)
     errors = [output for cell in result.notebook.cells for output in cell.get("outputs", []) if output.output_type == "error"]
     if errors or result.events or not result.logs:
-        raise BuildError(f"{homework.id}: the reference did not run: {result.events} {[(error.ename, error.evalue) for error in errors]}")
+        raise BuildError(f"{homework.id}: the notebook did not run: {result.events} {[(error.ename, error.evalue) for error in errors]}")
     for cell, original in zip(result.notebook.cells, notebook.cells, strict=True):
         cell.source, cell.metadata = original.source, original.metadata
     return result.notebook, result.logs[-1], dict(result.files)

@@ -551,6 +551,8 @@ show_figure()
 # 2. With it, set `trained_content_gap`: in each row, the token's own score minus the best other score; of the three rows, the smallest.
 # 3. Set `trained_first_place_weight`: the smallest attention weight on place 0 of the trained 3.2 model, over **all queries of
 #    all 120 sequences**.
+#
+# The points for training count together with 2 and 3.
 
 
 # %%

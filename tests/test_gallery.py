@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 
 from autograder import figures
+from autograder.batch import kernels
+from autograder.build import dumps
 from autograder.evidence import picture_of
 from autograder.gallery import Example
-from autograder.grade import Report
+from autograder.grade import Report, grade_submission
 from autograder.homework import homeworks
-from tests.conftest import GradedClass
-from tests.gallery import examples
+from autograder.reference import run_reference
+from autograder.submissions import Submission
+from tests.conftest import PLACE, SETTINGS, GradedClass
+from tests.gallery import ROOT, examples
 
 
 def by_homework() -> list:
@@ -54,6 +58,14 @@ def test_the_blank_notebook_gets_nothing_and_a_friendly_line_for_each_question(g
             assert check.state == "unanswered", (question.id, check)
             assert "is not answered yet" in check.feedback
             assert "Traceback" not in check.feedback
+
+
+@pytest.mark.parametrize("name", by_homework())
+def test_a_blank_notebook_that_was_run_from_top_to_bottom_earns_nothing_with_its_log(name: str):
+    notebook, log, files = run_reference(ROOT, homeworks()[name], blank=True)
+    report, _ = grade_submission(Submission("blank", dumps(notebook).encode(), log, files), SETTINGS, kernels(PLACE)[0])
+    assert report.status == "graded", report.notes
+    assert {question.id: question.points for question in report.questions if question.points} == {}
 
 
 @pytest.mark.parametrize(("graded", "example"), by_example(), indirect=["graded"])

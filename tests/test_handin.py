@@ -9,6 +9,7 @@ import types
 import zipfile
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -372,13 +373,16 @@ def test_the_grader_compares_the_notebook_with_the_log_itself():
 
 def test_a_zip_beside_its_notebook_is_the_same_submission(finished: Path, tmp_path: Path):
     data, notebook = (finished / ZIP).read_bytes(), (finished / "hw3_hand_designed.ipynb").read_bytes()
-    for student in ("with copy", "only zip", "newer notebook"):
+    for student in ("with copy", "only zip", "newer notebook", "saved again"):
         (tmp_path / student).mkdir()
         (tmp_path / student / ZIP).write_bytes(data)
     (tmp_path / "with copy" / "hw3.ipynb").write_bytes(notebook)
     (tmp_path / "newer notebook" / "hw3.ipynb").write_bytes(BLANK)
+    again = nbformat.reads(notebook.decode(), as_version=4)
+    again.cells[-1].outputs = [nbformat.v4.new_output("stream", text="hw3_hand_designed_submission.zip is written.")]
+    (tmp_path / "saved again" / "hw3.ipynb").write_text(nbformat.writes(again))
     found = {one.name: one for one in find([tmp_path]).submissions}
-    assert set(found) == {"with copy", f"only zip-{Path(ZIP).stem}", "newer notebook", f"newer notebook-{Path(ZIP).stem}"}
+    assert set(found) == {"with copy", "saved again", f"only zip-{Path(ZIP).stem}", "newer notebook", f"newer notebook-{Path(ZIP).stem}"}
     assert found["with copy"].log == found[f"only zip-{Path(ZIP).stem}"].log is not None
     assert found["newer notebook"].log is None
 

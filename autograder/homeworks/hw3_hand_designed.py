@@ -356,6 +356,7 @@ trained = hw.question(
         },
     ),
 )
+GAP, WEIGHT = "trained_content_gap", "trained_first_place_weight"
 CONTENT, POSITION, BOTH = "torch_transformer_content", "torch_transformer_position", "torch_transformer_both"
 NAMES = {CONTENT: "Q K V", POSITION: "Q K V pos", BOTH: "Q K V pos"}
 TRAINED_ERROR = 0.01  # typical final errors are 1e-3 and 1e-4; an untrained model has 0.2
@@ -374,12 +375,12 @@ trained.check_cases("token_scores", "scores between tokens", points=5)
     "the trained model copies", points=2, needs=["torch_transformer_content_Q", "torch_transformer_content_K", "torch_transformer_content_V"]
 )
 def _(answer: Answer) -> Wrong | None:
-    return _trained(public.content_error(*arrays(answer, CONTENT, NAMES[CONTENT])), "the 1,092 sequences of 3.1")
+    return _trained(public.content_error(*arrays(answer, CONTENT, NAMES[CONTENT])), "the 1,092 sequences of 3.1") or _measured(answer, GAP)
 
 
 @trained.check("the trained model copies the first token", points=2, needs=entries_of(POSITION))
 def _(answer: Answer) -> Wrong | None:
-    return _trained(public.first_token_error(*arrays(answer, POSITION, NAMES[POSITION])), "the 120 sequences of 3.2")
+    return _trained(public.first_token_error(*arrays(answer, POSITION, NAMES[POSITION])), "the 120 sequences of 3.2") or _measured(answer, WEIGHT)
 
 
 def _trained(error: float, where: str) -> Wrong | None:
@@ -391,15 +392,23 @@ def _trained(error: float, where: str) -> Wrong | None:
     )
 
 
+def _measured(answer: Answer, *names: str) -> Wrong | None:
+    """The training cell is given; what it leaves counts once a student has looked into it."""
+    if any(answer.get(name) is not None for name in names):
+        return None
+    asked = " or ".join(f"`{name}`" for name in names)
+    return Wrong(f"The trained weights are right. Their points come with what you measure on them: {asked} is not answered yet.")
+
+
 @trained.check("the trained model finds unique tokens", points=2, needs=entries_of(BOTH))
 def _(answer: Answer) -> Wrong | None:
     share = public.unique_accuracy(*arrays(answer, BOTH, NAMES[BOTH]))
     if share >= TRAINED_SIGNS:
-        return None
+        return _measured(answer, GAP, WEIGHT)
     return Wrong(f"The recorded weights get {share:.0%} of the signs of 3.3 right; training reaches at least {TRAINED_SIGNS:.0%}.")
 
 
-@trained.check("the score gap of the trained model", points=2, needs=[*entries_of(CONTENT), "trained_content_gap"])
+@trained.check("the score gap of the trained model", points=2, needs=[*entries_of(CONTENT), GAP])
 def _(answer: Answer) -> Wrong | None:
     Q, K, _ = arrays(answer, CONTENT, NAMES[CONTENT])
     found = float(answer["trained_content_gap"])
@@ -420,7 +429,7 @@ def _row_gaps(scores: np.ndarray) -> np.ndarray:
     return scores.diagonal() - others.max(axis=1)
 
 
-@trained.check("the attention on the first place", points=2, needs=[*entries_of(POSITION), "trained_first_place_weight"])
+@trained.check("the attention on the first place", points=2, needs=[*entries_of(POSITION), WEIGHT])
 def _(answer: Answer) -> Wrong | None:
     Q, K, _, pos = arrays(answer, POSITION, NAMES[POSITION])
     found, expected = float(answer["trained_first_place_weight"]), public.first_place_weight(Q, K, pos)
