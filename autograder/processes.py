@@ -32,7 +32,7 @@ def without_interrupts() -> Iterator[None]:
 
 
 def context() -> BaseContext:
-    """How processes are started here; on Linux the server is running afterwards, importing if it is new."""
+    """How processes are started here; on Linux a server is running afterwards, importing if it is new."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # read when the libraries are loaded; as many workers as cores leave no core for more
     if sys.platform != "linux":
@@ -40,6 +40,9 @@ def context() -> BaseContext:
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(IMPORTED)
     resource_tracker.ensure_running()  # a new one would end the blocking below
-    with without_interrupts():
-        forkserver.ensure_running()
+    try:
+        with without_interrupts():
+            forkserver.ensure_running()
+    except OSError:  # its socket lies in the folder for temporary files, whose path may be too long for one
+        return multiprocessing.get_context("spawn")
     return made
