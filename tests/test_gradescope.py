@@ -83,12 +83,12 @@ def test_every_report_of_the_gallery_has_the_same_points_in_gradescopes_results(
         assert read_results(made) == without_evidence(report)
 
 
-@pytest.mark.xdist_group("hw3")
-def test_the_entry_point_gives_the_points_that_our_own_command_line_gives(tmp_path: Path):
-    archive = make_bundle(tmp_path / "hw3.zip", platform="gradescope")
-    pairs = list(graded_class("hw3").students.values())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in homeworks()])
+def test_the_entry_point_gives_the_points_that_our_own_command_line_gives(name: str, tmp_path: Path):
+    archive = make_bundle(tmp_path / f"{name}.zip", name, platform="gradescope")
+    pairs = list(graded_class(name).students.values())
     for student, report in pairs if WHOLE_GALLERY else pairs[2:3]:
-        files = {"my hw 3 (1).ipynb": student.notebook, "submission_log.json": student.log, **student.attachments}
+        files = {"my homework (1).ipynb": student.notebook, "submission_log.json": student.log, **student.attachments}
         base = unpack_base(tmp_path / student.name, archive, files)
         (base / "submission_metadata.json").write_text(json.dumps(METADATA))
         assert gradescope.run(base) == 0

@@ -211,13 +211,13 @@ def test_every_report_of_the_gallery_has_the_same_points_in_otters_results(name:
         assert results.possible == pytest.approx(report.maximum)
 
 
-@pytest.mark.xdist_group("hw3")
-def test_otter_run_gives_the_points_that_our_own_command_line_gives(tmp_path: Path):
-    archive = make_bundle(tmp_path / "hw3.zip")
-    pairs = list(graded_class("hw3").students.values())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in homeworks()])
+def test_otter_run_gives_the_points_that_our_own_command_line_gives(name: str, tmp_path: Path):
+    archive = make_bundle(tmp_path / f"{name}.zip", name)
+    pairs = list(graded_class(name).students.values())
     for student, report in pairs if WHOLE_GALLERY else pairs[1:2]:
-        files = {"hw3_hand_designed.ipynb": student.notebook, "submission_log.json": student.log, **student.attachments}
+        files = {f"{homeworks()[name].stem}.ipynb": student.notebook, "submission_log.json": student.log, **student.attachments}
         results = run(archive, files, tmp_path / student.name)
         assert scores(results) == points(report), student.name
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-        assert digest == hashlib.sha256(make_bundle(tmp_path / "again.zip").read_bytes()).hexdigest()
+        assert digest == hashlib.sha256(make_bundle(tmp_path / "again.zip", name).read_bytes()).hexdigest()
