@@ -269,6 +269,7 @@ def test_zips_hold_one_submission_or_a_class(tmp_path: Path):
         (zipped({f"{number}.txt": b"" for number in range(5001)}), "holds 5001 files; the limit is 5000"),
         (zipped({"bomb.ipynb": b"0" * 210_000_000}), "unpacks to more than 200 MB"),
     ],
+    ids=["damaged", "empty", "no notebook", "too many files", "bomb"],  # a zip holds the time: it must not name a test
 )
 def test_a_bad_zip_gets_a_row_that_says_why(tmp_path: Path, data: bytes, says: str):
     (tmp_path / "x.zip").write_bytes(data)
