@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Runs the command line; where processes will be needed, they import beside this one."""
     try:
-        if sys.argv[1:2] == ["grade"] and "--help" not in sys.argv:
+        if sys.argv[1:2] == ["grade"] and not {"-h", "--help"} & set(sys.argv):
             from autograder.processes import context
 
             context()

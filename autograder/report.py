@@ -124,19 +124,25 @@ def harmless(text: str) -> str:
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
+def points(number: float) -> str:
+    """Points as people write them: 3, 2.5."""
+    return f"{round(number, 2):g}"
+
+
 def table(reports: Sequence[Report]) -> Table:
     """A summary for the terminal."""
     made = Table(box=None, header_style="bold", pad_edge=False)
     for name, justify in (("submission", "left"), ("homework", "left"), ("points", "right"), ("status", "left"), ("what to look at", "left")):
         made.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for report in sorted(reports, key=lambda one: one.submission):
-        lost = [question.id for question in report.questions if question.points < question.maximum and not question.extra]
-        more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED + 1 else ""
-        told = "lost in " + ", ".join(lost[: NAMED if more else None]) + more if lost else "full marks"
-        told = told if report.questions else " ".join(report.notes)[:90]
-        extra = report.extra_points
-        points = f"{round(report.points - extra, 2):g} / {report.maximum:g}" + (f" + {round(extra, 2):g}" if extra else "")
-        made.add_row(report.submission, report.homework or "?", points if report.questions else "–", report.status, told)
+        what, score = " ".join(report.notes)[:90], "–"
+        if report.questions:
+            lost = [question.id for question in report.questions if question.points < question.maximum and not question.extra]
+            named = lost if len(lost) <= NAMED + 1 else [*lost[: NAMED - 1], f"{lost[NAMED - 1]} and {len(lost) - NAMED} more"]
+            what = "lost in " + ", ".join(named) if lost else "full marks"
+            score = f"{points(report.points - report.extra_points)} / {points(report.maximum)}"
+            score += f" + {points(report.extra_points)}" if report.extra_points else ""
+        made.add_row(report.submission, report.homework or "?", score, report.status, what)
     return made
 
 

@@ -18,6 +18,8 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from autograder.report import points
+
 MAX_MARKDOWN = 30_000  # characters of one cell that are rendered; the rest of an answer that long is shown as it is
 MAX_MATH = 3_000
 OWN_CLASSES = ("ag-",)  # classes of our pages; student HTML may not wear them
@@ -144,8 +146,3 @@ def environment() -> Environment:
     made.filters["points"] = points
     made.globals["page_css"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))  # noqa: S704  # our own file
     return made
-
-
-def points(number: float) -> str:
-    """Points as people write them: 3, 2.5."""
-    return f"{round(number, 2):g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,6 +29,11 @@ class GradedClass:
     reference: Report
     blank: Report
     students: dict[str, tuple[Student, Report]]
+
+
+def by_homework(names: Iterable[str] = tuple(homeworks())) -> list:
+    """A parameter for each homework, whose tests share a worker and so its graded class."""
+    return [pytest.param(name, id=name, marks=pytest.mark.xdist_group(name)) for name in names]
 
 
 @cache

@@ -13,7 +13,7 @@ import pytest
 from autograder import kit, pages
 from autograder.build import build_notebook, read_source, source_path
 from autograder.homework import homeworks
-from tests.conftest import reference
+from tests.conftest import by_homework, reference
 from tests.gallery import ROOT
 
 DRAWN_HERE = [
@@ -45,7 +45,7 @@ def figures(name: str) -> list[tuple[int, dict]]:
     ]
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in DRAWN_HERE])
+@pytest.mark.parametrize("name", by_homework(DRAWN_HERE))
 def test_every_figure_of_an_executed_notebook_says_what_it_shows(name: str):
     drawn = figures(name)
     assert len(drawn) >= 5
@@ -59,7 +59,7 @@ def test_every_figure_of_an_executed_notebook_says_what_it_shows(name: str):
     assert below.count("<summary>Figure in words</summary>") == len(drawn)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in DRAWN_HERE])
+@pytest.mark.parametrize("name", by_homework(DRAWN_HERE))
 def test_lines_of_one_panel_differ_in_more_than_colour(name: str):
     several = 0
     for index, output in figures(name):

@@ -15,12 +15,8 @@ from autograder.grade import Report, grade_submission
 from autograder.homework import homeworks
 from autograder.reference import run_reference
 from autograder.submissions import Submission
-from tests.conftest import PLACE, SETTINGS, GradedClass
+from tests.conftest import PLACE, SETTINGS, GradedClass, by_homework
 from tests.gallery import ROOT, examples
-
-
-def by_homework() -> list:
-    return [pytest.param(name, id=name, marks=pytest.mark.xdist_group(name)) for name in homeworks()]
 
 
 def by_example() -> list:

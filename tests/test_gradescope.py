@@ -18,7 +18,7 @@ from autograder import bundle, gradescope
 from autograder.grade import CheckResult, QuestionResult, Report
 from autograder.homework import Choice, homeworks
 from autograder.report import read_results
-from tests.conftest import SETTINGS, graded_class
+from tests.conftest import SETTINGS, by_homework, graded_class
 from tests.gallery import ROOT
 from tests.platforms import make_bundle, notebook, points, unpack_base
 
@@ -72,7 +72,7 @@ def without_evidence(report: Report) -> Report:
     return replace(report, questions=tuple(questions))
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in homeworks()])
+@pytest.mark.parametrize("name", by_homework())
 def test_every_report_of_the_gallery_has_the_same_points_in_gradescopes_results(name: str):
     graded = graded_class(name)
     for report in [graded.reference, graded.blank, *(one for _, one in graded.students.values())]:
@@ -83,7 +83,7 @@ def test_every_report_of_the_gallery_has_the_same_points_in_gradescopes_results(
         assert read_results(made) == without_evidence(report)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in homeworks()])
+@pytest.mark.parametrize("name", by_homework())
 def test_the_entry_point_gives_the_points_that_our_own_command_line_gives(name: str, tmp_path: Path):
     archive = make_bundle(tmp_path / f"{name}.zip", name, platform="gradescope")
     pairs = list(graded_class(name).students.values())

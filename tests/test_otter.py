@@ -24,7 +24,7 @@ from autograder.grade import Report
 from autograder.homework import homeworks
 from autograder.kits import sentences
 from autograder.platforms import gather, read_config, warnings
-from tests.conftest import SETTINGS, graded_class
+from tests.conftest import SETTINGS, by_homework, graded_class
 from tests.gallery import ROOT
 from tests.platforms import ATTACKS, make_bundle, notebook, points, stock_bundle, unpack_base, zipped
 
@@ -200,7 +200,7 @@ def test_a_strange_configuration_is_refused():
 # equality -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in homeworks()])
+@pytest.mark.parametrize("name", by_homework())
 def test_every_report_of_the_gallery_has_the_same_points_in_otters_results(name: str):
     graded = graded_class(name)
     for report in [graded.reference, graded.blank, *(one for _, one in graded.students.values())]:
@@ -211,7 +211,7 @@ def test_every_report_of_the_gallery_has_the_same_points_in_otters_results(name:
         assert results.possible == pytest.approx(report.maximum)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in homeworks()])
+@pytest.mark.parametrize("name", by_homework())
 def test_otter_run_gives_the_points_that_our_own_command_line_gives(name: str, tmp_path: Path):
     archive = make_bundle(tmp_path / f"{name}.zip", name)
     pairs = list(graded_class(name).students.values())
