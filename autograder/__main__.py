@@ -7,10 +7,10 @@ def main() -> None:
     """Runs the command line; where processes will be needed, they import beside this one."""
     try:
         if sys.argv[1:2] == ["grade"] and not {"-h", "--help"} & set(sys.argv):
-            from autograder.processes import context
+            from autograder.grade.processes import context
 
             context()
-        from autograder.cli import main as command
+        from autograder.cli.main import main as command
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     command()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder.homework import Homework
+from autograder.declare.homework import Homework
 
 TEST = """
 from otter.test_files import test_case
@@ -21,7 +21,7 @@ def test_{identifier}(env):
     import importlib
     import numpy as np
     from autograder import kit
-    from autograder.homework import Challenge, Choice
+    from autograder.declare.homework import Challenge, Choice
 
     hw = importlib.import_module("autograder.homeworks.{stem}").hw
     question = hw.questions[{question!r}]
@@ -58,7 +58,13 @@ def write_autograder(homework: Homework, folder: Path, seed: str) -> Path:
     for question in homework.questions.values():
         if question.checks:
             identifier = question.id.replace(".", "_")
-            text = TEST.format(question=question.id, points=question.points, identifier=identifier, stem=homework.stem, seed=seed)
+            text = TEST.format(
+                question=question.id,
+                points=question.points,
+                identifier=identifier,
+                stem=homework.stem,
+                seed=seed,
+            )
             (tests / f"q{identifier}.py").write_text(text)
     (folder / "requirements.txt").write_text("")
     packed = folder / "autograder.zip"

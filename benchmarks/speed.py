@@ -27,13 +27,14 @@ from pathlib import Path
 import click
 import nbformat
 
-from autograder.build import build_notebook, dumps, kit_source, source_path
-from autograder.execute import LAST_CELL, skip_reason
-from autograder.gallery import students
-from autograder.grade import Settings, grade_submission
-from autograder.homework import Homework, homeworks
-from autograder.logs import challenges_json
-from autograder.submissions import Submission, read_notebook
+from autograder.author.build import build_notebook, dumps, kit_source
+from autograder.author.gallery import students
+from autograder.declare.homework import Homework, homeworks
+from autograder.grade.grade import Settings, grade_submission
+from autograder.names import source_path
+from autograder.run.execute import LAST_CELL, skip_reason
+from autograder.submissions.find import Submission, read_notebook
+from autograder.submissions.log import challenges_json
 from benchmarks.otter_tests import write_autograder
 from tests.demo import partly
 from tests.gallery import ROOT, examples
@@ -51,7 +52,12 @@ def write_class(folder: Path, homework: Homework, size: int) -> list[Path]:
         partly(homework, 1 / 3),
         partly(homework, 2 / 3),
     ]
-    texts += [student.notebook for student in students(ROOT, homework, examples(homework.id), json.dumps({"entries": {}}).encode(), {})]
+    texts += [
+        student.notebook
+        for student in students(
+            ROOT, homework, examples(homework.id), json.dumps({"entries": {}}).encode(), {}
+        )
+    ]
     paths = []
     for index, text in zip(range(size), itertools.cycle(texts), strict=False):
         notebook = nbformat.reads(text, as_version=4)
@@ -68,7 +74,18 @@ def write_class(folder: Path, homework: Homework, size: int) -> list[Path]:
 
 def ours(folder: Path, output: Path, *options: str) -> None:
     """``autograder grade`` as an instructor runs it, start and end included."""
-    command = [sys.executable, "-m", "autograder", "grade", str(folder), "-o", str(output), "--seed", SEED, *options]
+    command = [
+        sys.executable,
+        "-m",
+        "autograder",
+        "grade",
+        str(folder),
+        "-o",
+        str(output),
+        "--seed",
+        SEED,
+        *options,
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -77,13 +94,27 @@ def otter(job: tuple[Path, Path, Path]) -> None:
     path, packed, output = job
     folder = output / path.parent.name
     folder.mkdir(parents=True)
-    command = [sys.executable, "-m", "otter", "run", "--no-logo", "-a", str(packed), "-o", str(folder), str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "otter",
+        "run",
+        "--no-logo",
+        "-a",
+        str(packed),
+        "-o",
+        str(folder),
+        str(path),
+    ]
     subprocess.run(command, check=True, capture_output=True, cwd=folder, env=one_thread())
 
 
 def one_thread() -> dict[str, str]:
     """The environment, with one thread for each process, as this grader has it: two processes on two cores are faster so."""
-    return {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")}
+    return {
+        **os.environ,
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    }
 
 
 def bare(path: Path) -> None:
@@ -93,26 +124,42 @@ def bare(path: Path) -> None:
     os.environ.update(one_thread())
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3", resources={"metadata": {"path": folder}}).execute(
-            stderr=subprocess.DEVNULL
-        )
+        NotebookClient(
+            notebook,
+            timeout=60,
+            allow_errors=True,
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+        ).execute(stderr=subprocess.DEVNULL)
 
 
 def own_cells(path: Path, challenges: bytes) -> float:
     """Seconds of processor time of a notebook's graded cells alone: plain Python, libraries imported before, no Jupyter."""
-    cells = [cell for cell in read_notebook(path.read_bytes()).cells if cell.cell_type == "code" and not skip_reason(cell)]
+    cells = [
+        cell
+        for cell in read_notebook(path.read_bytes()).cells
+        if cell.cell_type == "code" and not skip_reason(cell)
+    ]
     sources = [*(cell.source for cell in cells), LAST_CELL]
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "homework_kit.py").write_text(kit_source(HOMEWORK))
         (Path(folder) / "challenges.json").write_bytes(challenges)
         script = (
-            "import contextlib, io, sys, time\nimport numpy, torch, matplotlib.pyplot\nsys.path.insert(0, '.')\n"
-            f"torch.set_num_threads(1)\nsources = {sources!r}\nstarted = time.process_time()\nwith contextlib.redirect_stdout(io.StringIO()):\n"
-            "    for source in sources:\n        try: exec(compile(source, 'cell', 'exec'), globals())\n        except Exception: pass\n"
-            "print(time.process_time() - started)\n"
+            "import contextlib, io, sys, time\nimport numpy, torch, matplotlib.pyplot\nsys.path.insert(0,"
+            f" '.')\ntorch.set_num_threads(1)\nsources = {sources!r}\nstarted = time.process_time()\nwith"
+            " contextlib.redirect_stdout(io.StringIO()):\n    for source in sources:\n        try:"
+            " exec(compile(source, 'cell', 'exec'), globals())\n        except Exception:"
+            " pass\nprint(time.process_time() - started)\n"
         )
         environment = {**os.environ, "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=folder, env=environment, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=environment,
+            check=True,
+        )
     return float(done.stdout.split()[-1])
 
 
@@ -159,12 +206,21 @@ def worker_memory() -> list[float]:
             parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             names[int(entry.name)] = (entry / "comm").read_text().strip()
             sizes[int(entry.name)] = (
-                sum(int(line.split()[1]) for line in (entry / "smaps_rollup").read_text().splitlines() if line.startswith("Pss:")) / 1e3
+                sum(
+                    int(line.split()[1])
+                    for line in (entry / "smaps_rollup").read_text().splitlines()
+                    if line.startswith("Pss:")
+                )
+                / 1e3
             )
     mine = {os.getpid()}
     while more := {pid for pid, parent in parents.items() if parent in mine} - mine:
         mine |= more
-    workers = {parents[pid] for pid, name in names.items() if name == "bwrap" and parents[pid] in mine and names.get(parents[pid]) != "bwrap"}
+    workers = {
+        parents[pid]
+        for pid, name in names.items()
+        if name == "bwrap" and parents[pid] in mine and names.get(parents[pid]) != "bwrap"
+    }
     totals = []
     for worker in workers:
         family = {worker}
@@ -185,7 +241,7 @@ def overhead(paths: list[Path]) -> dict[str, float]:
     """Where one submission's processor time goes, in seconds, on average: one worker, warm and sandboxed."""
     import torch
 
-    from autograder.sandbox import SandboxKernels
+    from autograder.run.sandbox import SandboxKernels
 
     torch.set_num_threads(1)  # as in a worker
     challenges = challenges_json(HOMEWORK, HOMEWORK.draw(SEED))
@@ -199,17 +255,36 @@ def overhead(paths: list[Path]) -> dict[str, float]:
         _, execution = grade_submission(submission, Settings(SEED), kernels)
         kernel += execution.cpu_seconds if execution else 0.0
     worker, wall = (time.process_time() - worker) / len(paths), (time.monotonic() - wall) / len(paths)
-    empty = nbformat.v4.new_notebook(metadata={"attention_homework": {"id": HOMEWORK.id}}, cells=[nbformat.v4.new_code_cell("1")])
-    runs = [grade_submission(Submission("empty", nbformat.writes(empty).encode()), Settings(SEED), kernels)[1] for _ in range(10)]
+    empty = nbformat.v4.new_notebook(
+        metadata={"attention_homework": {"id": HOMEWORK.id}}, cells=[nbformat.v4.new_code_cell("1")]
+    )
+    runs = [
+        grade_submission(Submission("empty", nbformat.writes(empty).encode()), Settings(SEED), kernels)[1]
+        for _ in range(10)
+    ]
     start = sum(run.cpu_seconds for run in runs if run) / len(runs)
     kernels.close()
     kernel /= len(paths)
-    return {"own cells": cells, "kernel": kernel, "of it start and end": start, "worker": worker, "overhead": kernel + worker - cells, "wall": wall}
+    return {
+        "own cells": cells,
+        "kernel": kernel,
+        "of it start and end": start,
+        "worker": worker,
+        "overhead": kernel + worker - cells,
+        "wall": wall,
+    }
 
 
 def machine() -> str:
     """What this runs on."""
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?")
+    model = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        "?",
+    )
     names = ("torch", "numpy", "ipykernel", "nbclient", "jupyter-client", "otter-grader", "distributed")
     versions = []
     for name in names:
@@ -230,9 +305,25 @@ def show(title: str, rows: list[dict[str, object]]) -> None:
 
 @click.command()
 @click.option("--size", default=40, show_default=True, help="Submissions of the class that all tools grade.")
-@click.option("--sizes", default="50,200,1000", show_default=True, help="Sizes of the classes that this grader grades alone; empty for none.")
-@click.option("--dask/--no-dask", default=True, show_default=True, help="Also grade on a local Dask cluster with 1 and 2 workers.")
-@click.option("--otter/--no-otter", "with_otter", default=True, show_default=True, help="Also run otter (needs the extra 'otter').")
+@click.option(
+    "--sizes",
+    default="50,200,1000",
+    show_default=True,
+    help="Sizes of the classes that this grader grades alone; empty for none.",
+)
+@click.option(
+    "--dask/--no-dask",
+    default=True,
+    show_default=True,
+    help="Also grade on a local Dask cluster with 1 and 2 workers.",
+)
+@click.option(
+    "--otter/--no-otter",
+    "with_otter",
+    default=True,
+    show_default=True,
+    help="Also run otter (needs the extra 'otter').",
+)
 def main(size: int, sizes: str, dask: bool, with_otter: bool) -> None:
     """Measures throughput, processor time beyond the submissions' own cells, and memory."""
     print(f"{machine()}\nLoad before: {os.getloadavg()}", flush=True)
@@ -240,10 +331,15 @@ def main(size: int, sizes: str, dask: bool, with_otter: bool) -> None:
         folder = Path(name)
         paths = write_class(folder / "class", HOMEWORK, size)
         spent = overhead(paths[:12])
-        show("Processor time of one submission, in seconds (warm, sandboxed, one worker)", [{key: f"{value:.3f}" for key, value in spent.items()}])
+        show(
+            "Processor time of one submission, in seconds (warm, sandboxed, one worker)",
+            [{key: f"{value:.3f}" for key, value in spent.items()}],
+        )
         walls: dict[str, float] = {}
         with memory() as held:
-            walls["(a) warm, sandboxed, 2 workers"] = timed(lambda: ours(folder / "class", folder / "a", "--workers", "2", "--sandbox", "required"))
+            walls["(a) warm, sandboxed, 2 workers"] = timed(
+                lambda: ours(folder / "class", folder / "a", "--workers", "2", "--sandbox", "required")
+            )
         walls["(b) --cold, sandboxed, 2 workers"] = timed(
             lambda: ours(folder / "class", folder / "b", "--workers", "2", "--cold", "--sandbox", "required")
         )
@@ -257,15 +353,29 @@ def main(size: int, sizes: str, dask: bool, with_otter: bool) -> None:
         rows: list[dict[str, object]] = []
         for what, wall in walls.items():
             ratio = f"{reference / wall:.1f}" if reference else "–"
-            rows.append({"grader": what, "wall, s": f"{wall:.1f}", "submissions/s": f"{size / wall:.2f}", "times otter": ratio})
+            rows.append(
+                {
+                    "grader": what,
+                    "wall, s": f"{wall:.1f}",
+                    "submissions/s": f"{size / wall:.2f}",
+                    "times otter": ratio,
+                }
+            )
         show(f"The same {size} submissions, start and end of each grader included", rows)
         same = (folder / "a" / "grades.csv").read_bytes() == (folder / "b" / "grades.csv").read_bytes()
-        print(f"\nGrades of (a) and (b) {'are the same bytes' if same else 'DIFFER'}. Memory of a worker with its sandbox: {held['worker']:.0f} MB.")
+        print(
+            f"\nGrades of (a) and (b) {'are the same bytes' if same else 'DIFFER'}. Memory of a worker with"
+            f" its sandbox: {held['worker']:.0f} MB."
+        )
         rows = []
         for count in [int(part) for part in sizes.split(",") if part]:
             write_class(folder / f"class{count}", HOMEWORK, count)
             with memory() as held:
-                wall = timed(lambda count=count: ours(folder / f"class{count}", folder / f"out{count}", "--workers", "2"))  # type: ignore[misc]
+                wall = timed(
+                    lambda count=count: ours(
+                        folder / f"class{count}", folder / f"out{count}", "--workers", "2"
+                    )
+                )  # type: ignore[misc]
             large = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             row = {
                 "submissions": count,
@@ -273,7 +383,13 @@ def main(size: int, sizes: str, dask: bool, with_otter: bool) -> None:
                 "submissions/s": f"{count / wall:.2f}",
                 "worker in the first 30 s, MB": f"{held['early']:.0f}",
             }
-            rows.append({**row, "worker over all, MB": f"{held['worker']:.0f}", "largest process so far, MB": f"{large:.0f}"})
+            rows.append(
+                {
+                    **row,
+                    "worker over all, MB": f"{held['worker']:.0f}",
+                    "largest process so far, MB": f"{large:.0f}",
+                }
+            )
             show("This grader, warm and sandboxed, 2 workers", rows[-1:])
         if dask:
             rows = []
@@ -289,8 +405,12 @@ def on_dask(folder: Path, workers: int, size: int) -> dict[str, object]:
 
     quiet = {"dashboard_address": None, "local_directory": str(folder), "processes": True}
     with LocalCluster(n_workers=workers, threads_per_worker=1, **quiet) as cluster:
-        wall = timed(lambda: ours(folder / "class", folder / f"dask{workers}", "--dask", cluster.scheduler_address))
-    same = (folder / f"dask{workers}" / "grades.csv").read_bytes() == (folder / "a" / "grades.csv").read_bytes()
+        wall = timed(
+            lambda: ours(folder / "class", folder / f"dask{workers}", "--dask", cluster.scheduler_address)
+        )
+    same = (folder / f"dask{workers}" / "grades.csv").read_bytes() == (
+        folder / "a" / "grades.csv"
+    ).read_bytes()
     return {
         "Dask workers": workers,
         "wall, s": f"{wall:.1f}",

@@ -25,7 +25,7 @@
 # **Questions do not build on each other**: skip one and come back.
 
 # %% tags=["kit"]
-from autograder.build import use_kit
+from autograder.author.build import use_kit
 
 use_kit("hw1")
 

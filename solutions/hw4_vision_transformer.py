@@ -24,7 +24,7 @@
 # **Questions do not build on each other**: where one needs a part that you have not written yet, a ready one stands in.
 
 # %% tags=["kit"]
-from autograder.build import use_kit
+from autograder.author.build import use_kit
 
 use_kit("hw4")
 

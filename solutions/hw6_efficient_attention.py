@@ -24,7 +24,7 @@
 # **Questions hardly build on each other**: skip one and come back. Only 6.8 measures a function of yours, that of 6.2a; in 6.6b that of 6.6a is handy.
 
 # %% tags=["kit"]
-from autograder.build import use_kit
+from autograder.author.build import use_kit
 
 use_kit("hw6")
 

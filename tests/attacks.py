@@ -122,10 +122,13 @@ try:
 except OSError: pass
 print("LEAK" if reached else "nothing", reached)
 """
-NO_MORE_LOGS = "import homework_kit, os\nhomework_kit.Log.write = lambda self: None\nname = 'submission_log.json'\n"
+NO_MORE_LOGS = (
+    "import homework_kit, os\nhomework_kit.Log.write = lambda self: None\nname = 'submission_log.json'\n"
+)
 FORGED = (
-    '{"schema": "attention-homeworks/log/1", "kit": "1.0", "homework": "hw3", "challenges": "", "written": "", "entries": {'
-    '"Km": {"question": "3.2", "kind": "array", "status": "ok", "value": {"dtype": "float64", "shape": [7, 1], "data": [0,0,0,30,0,0,0]}}}}'
+    '{"schema": "attention-homeworks/log/1", "kit": "1.0", "homework": "hw3", "challenges": "", "written":'
+    ' "", "entries": {"Km": {"question": "3.2", "kind": "array", "status": "ok", "value": {"dtype":'
+    ' "float64", "shape": [7, 1], "data": [0,0,0,30,0,0,0]}}}}'
 )
 CELL = {"cell_seconds": 1.5, "grace_seconds": 0.5}
 

@@ -1,7 +1,9 @@
 """An environment with nothing but what Colab preinstalls of the notebooks' needs, made of links into this one.
 
-What it has: this interpreter's standard library, numpy, torch, matplotlib, ipykernel and whatever those require, in the
-versions that are installed here (not Colab's). What it hides: every other distribution, the autograder first of all.
+What it has: this interpreter's standard library, numpy, torch, matplotlib, ipykernel and whatever those
+require, in the
+versions that are installed here (not Colab's). What it hides: every other distribution, the autograder first
+of all.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ def make(folder: Path) -> Path:
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
     command = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    target = Path(subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout.strip())
+    target = Path(
+        subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout.strip()
+    )
     for distribution in distributions().values():
         for file in distribution.files or []:
             top = file.parts[0]
@@ -58,9 +62,14 @@ def environment() -> dict[str, str]:
 def installed(python: Path) -> set[str]:
     """The names of all distributions that an interpreter sees."""
     code = (
-        "from importlib.metadata import distributions as d; print(*{one.metadata['Name'].lower().replace('_', '-').replace('.', '-') for one in d()})"
+        "from importlib.metadata import distributions as d; print(*{one.metadata['Name'].lower().replace('_',"
+        " '-').replace('.', '-') for one in d()})"
     )
-    return set(subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True, env=environment()).stdout.split())
+    return set(
+        subprocess.run(
+            [str(python), "-c", code], capture_output=True, text=True, check=True, env=environment()
+        ).stdout.split()
+    )
 
 
 if __name__ == "__main__":

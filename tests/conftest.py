@@ -9,17 +9,20 @@ from functools import cache
 import nbformat
 import pytest
 
-from autograder.batch import Place, kernels
-from autograder.build import build_notebook, dumps, source_path
-from autograder.gallery import Student, students
-from autograder.grade import Report, Settings, grade_submission
-from autograder.homework import homeworks
-from autograder.reference import reference_submission
-from autograder.submissions import Submission
+from autograder.author.build import build_notebook, dumps
+from autograder.author.gallery import Student, students
+from autograder.author.reference import reference_submission
+from autograder.declare.homework import homeworks
+from autograder.grade.batch import Place, kernels
+from autograder.grade.grade import Report, Settings, grade_submission
+from autograder.names import source_path
+from autograder.submissions.find import Submission
 from tests.gallery import ROOT, examples
 
 SETTINGS = Settings(seed="the tests' seed")
-PLACE = Place(sandbox="auto", cold=False, hidden=())  # warm kernels in a sandbox where bubblewrap is installed
+PLACE = Place(
+    sandbox="auto", cold=False, hidden=()
+)  # warm kernels in a sandbox where bubblewrap is installed
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,13 @@ def reference(name: str) -> tuple[str, bytes, dict[str, bytes]]:
 def graded_class(name: str) -> GradedClass:
     homework = homeworks()[name]
     notebook, log, files = reference(name)
-    blank = dumps(build_notebook(homework, source_path(ROOT, homework)))
+    blank = dumps(build_notebook(homework, source_path(ROOT, homework.stem)))
     made = students(ROOT, homework, examples(name), log, files)
 
     def grade(who: str, text: str, handed_in: bytes | None, attachments: dict[str, bytes]) -> Report:
-        return grade_submission(Submission(who, text.encode(), handed_in, attachments), SETTINGS, kernels(PLACE)[0])[0]
+        return grade_submission(
+            Submission(who, text.encode(), handed_in, attachments), SETTINGS, kernels(PLACE)[0]
+        )[0]
 
     return GradedClass(
         grade("reference", notebook, log, files),

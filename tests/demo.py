@@ -1,6 +1,7 @@
 """Makes the example class that ``make demo`` grades: ``python -m tests.demo FOLDER [HOMEWORK]...``.
 
-Of each homework the reference, a blank notebook, partly finished ones, and made-up students, strong and weak, with answers
+Of each homework the reference, a blank notebook, partly finished ones, and made-up students, strong and weak,
+with answers
 out of the galleries who write more or less good answers; a few that make trouble and a
 few that hand in another's work. Nothing is left to chance: the same class comes out each time.
 """
@@ -20,22 +21,29 @@ from pathlib import Path
 import nbformat
 
 from autograder import kit
-from autograder.build import build_notebook, dumps, source_path, source_regions
-from autograder.build import read_source as read
-from autograder.gallery import Example, students
-from autograder.handin import ANSWER
-from autograder.homework import Homework, homeworks
-from autograder.reference import reference_submission
+from autograder.author.build import build_notebook, dumps, source_regions
+from autograder.author.build import read_source as read
+from autograder.author.gallery import Example, students
+from autograder.author.reference import reference_submission
+from autograder.declare.homework import Homework, homeworks
+from autograder.kit.handing_in import ANSWER
+from autograder.names import source_path
 from tests.gallery import ROOT, examples
 
 SUBMISSIONS = {"hw3": 16}  # of each homework; the trouble is in hw3
 ELSE = 10
 LOOKALIKES = ("hw1", "hw3", "hw5")  # where somebody hands in another's work with comments strewn in
 EXTRA_WORDS = {
-    "mathematical": "The scores are $QK^\\top/\\sqrt{d_{qk}}$, so for any invertible $M$\n\n$$(QM)(KM^{-\\top})^\\top = QK^\\top,$$\n\nand training "
-    "may end in *any* basis. In mine:\n\n- the largest weight is `0.98`;\n- the smallest is **0.01**.\n",
-    "hostile": 'I found that <script>document.title = "taken over"</script> the weights <img src=x onerror="document.title=\'taken over\'"> agree. '
-    '<a href="javascript:document.title=1">source</a> <style>body { display: none }</style> <form action="https://example.org"><input></form>',
+    "mathematical": (
+        "The scores are $QK^\\top/\\sqrt{d_{qk}}$, so for any invertible $M$\n\n$$(QM)(KM^{-\\top})^\\top ="
+        " QK^\\top,$$\n\nand training may end in *any* basis. In mine:\n\n- the largest weight is `0.98`;\n-"
+        " the smallest is **0.01**.\n"
+    ),
+    "hostile": (
+        'I found that <script>document.title = "taken over"</script> the weights <img src=x'
+        ' onerror="document.title=\'taken over\'"> agree. <a href="javascript:document.title=1">source</a>'
+        ' <style>body { display: none }</style> <form action="https://example.org"><input></form>'
+    ),
 }
 HOSTILE_CELL = (
     "from IPython.display import HTML, Javascript, display\n"
@@ -50,11 +58,13 @@ HOSTILE_CELL = (
 
 def partly(homework: Homework, share: float) -> str:
     """A notebook in which only the first part of the questions is answered."""
-    source = source_path(ROOT, homework)
+    source = source_path(ROOT, homework.stem)
     regions = source_regions(read(source), source)
     asked = list(homework.questions)
     answered = asked[: round(share * len(asked))]
-    answers = {label: "\n".join(region.body) for label, region in regions.items() if region.question in answered}
+    answers = {
+        label: "\n".join(region.body) for label, region in regions.items() if region.question in answered
+    }
     return dumps(build_notebook(homework, source, answers=answers))
 
 
@@ -62,7 +72,7 @@ def as_handed_in(homework: Homework) -> str:
     """The gallery's answers that a student once handed in for the original of this homework, and nothing else."""
     real = [example for example in examples(homework.id) if example.name.startswith("as a student handed in")]
     answers = {label: text for example in real for label, text in example.solution.items()}
-    return dumps(build_notebook(homework, source_path(ROOT, homework), answers=answers))
+    return dumps(build_notebook(homework, source_path(ROOT, homework.stem), answers=answers))
 
 
 def with_words(notebook: str, homework: Homework, words: str) -> str:
@@ -96,12 +106,14 @@ def disguised(notebook: str) -> str:
 def write_homework(folder: Path, name: str) -> None:
     """Writes one homework's part of the class, one folder a student."""
     homework = homeworks()[name]
-    print(f"{homework.id}: running the reference once, with its training, for the example class …", flush=True)
+    print(
+        f"{homework.id}: running the reference once, with its training, for the example class …", flush=True
+    )
     notebook, log, files = reference_submission(ROOT, homework)
     reference = nbformat.writes(notebook)
     hand_ins = {
         "reference": reference,
-        "blank": dumps(build_notebook(homework, source_path(ROOT, homework))),
+        "blank": dumps(build_notebook(homework, source_path(ROOT, homework.stem))),
         "first-third": partly(homework, 1 / 3),
         "two-thirds": partly(homework, 2 / 3),
         "as-handed-in": as_handed_in(homework),
@@ -126,10 +138,14 @@ def write_homework(folder: Path, name: str) -> None:
     for number in range(1, SUBMISSIONS.get(homework.id, ELSE) - len(hand_ins) + 1):
         name = f"{homework.id}-student-{number:02d}"
         (student,) = students(ROOT, homework, answers_of_one(homework, dice), log, files)
-        text = with_words(student.notebook, homework, dice.choice(["full", "half", "half", "none", "mathematical"]))
+        text = with_words(
+            student.notebook, homework, dice.choice(["full", "half", "half", "none", "mathematical"])
+        )
         replace(student, name=name, notebook=text).write(folder, homework.stem)
         if number == 3 and homework.id in LOOKALIKES:
-            replace(student, name=f"{homework.id}-lookalike", notebook=disguised(text)).write(folder, homework.stem)
+            replace(student, name=f"{homework.id}-lookalike", notebook=disguised(text)).write(
+                folder, homework.stem
+            )
 
 
 def answers_of_one(homework: Homework, dice: random.Random) -> list[Example]:
@@ -137,7 +153,9 @@ def answers_of_one(homework: Homework, dice: random.Random) -> list[Example]:
     skill, chosen = dice.betavariate(3, 2), []
     for question in homework.questions:
         known = [example for example in examples(homework.id) if example.question == question]
-        right, wrong = ([example for example in known if bool(example.loses) == lost] for lost in (False, True))
+        right, wrong = (
+            [example for example in known if bool(example.loses) == lost] for lost in (False, True)
+        )
         if dice.random() > skill and wrong:
             chosen.append(wrong[min(int(dice.expovariate(0.7)), len(wrong) - 1)])
         elif right and dice.random() < 0.6:  # else the reference's own answer stands

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import nbformat
 
-from autograder import bundle
-from autograder.grade import Report
-from autograder.homework import homeworks
+from autograder.declare.homework import homeworks
+from autograder.grade.grade import Report
+from autograder.hosts import bundle
 from tests.conftest import SETTINGS
 
 ATTACKS = {
-    "patches the test case": """
+    "patches the test case": (
+        """
 from otter.test_files import ok_test
 from otter.test_files.abstract_test import TestCaseResult
 
@@ -23,8 +24,10 @@ def run(self, environment):
     self.test_case_results = [TestCaseResult(case, None, True) for case in self.test_cases]
 
 ok_test.OKTestFile.run = run
-""",
-    "patches the results class": """
+"""
+    ),
+    "patches the results class": (
+        """
 import otter.test_files
 
 honest = otter.test_files.GradingResults.__init__
@@ -35,8 +38,10 @@ def lie(self, files, notebook=None):
         file.update_score(file.possible)
 
 otter.test_files.GradingResults.__init__ = lie
-""",
-    "overwrites a test file": """
+"""
+    ),
+    "overwrites a test file": (
+        """
 import glob
 
 ALWAYS = {"code": ">>> True\\nTrue", "hidden": False, "locked": False}
@@ -47,8 +52,10 @@ for path in [*glob.glob("tests/*.py"), "tests/q1.py"]:
             file.write(f"OK_FORMAT = True\\ntest = {{'name': 'q1', 'points': 3, 'suites': [{SUITE!r}]}}")
     except OSError:
         pass
-""",
-    "hands over a pickle that runs code in the grader": """
+"""
+    ),
+    "hands over a pickle that runs code in the grader": (
+        """
 import pickle
 
 class Evil:
@@ -64,13 +71,17 @@ def dump(results, file):
     honest(results, file)
 
 pickle.dump = dump
-""",
+"""
+    ),
 }
 
 
 def notebook(*cells: str, homework: str = "hw3") -> str:
     """A notebook of a homework with the given code cells."""
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata={"attention_homework": {"id": homework}})
+    made = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+        metadata={"attention_homework": {"id": homework}},
+    )
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return nbformat.writes(made)
 
@@ -84,7 +95,9 @@ def zipped(files: dict[str, str | bytes]) -> bytes:
 
 
 def make_bundle(path: Path, homework: str = "hw3", platform: str = "otter", **config) -> Path:
-    path.write_bytes(bundle.make(homeworks()[homework], platform, bundle.Config(homework, SETTINGS.seed, **config)))
+    path.write_bytes(
+        bundle.make(homeworks()[homework], platform, bundle.Config(homework, SETTINGS.seed, **config))
+    )
     return path
 
 

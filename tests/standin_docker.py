@@ -1,6 +1,7 @@
 """Stands in for ``docker`` on PATH: an image is a folder, a container is a copy of it and a process. For tests only.
 
-It follows otter's own Dockerfile: ADD copies, RUN runs, except for what needs a real container. ``/autograder`` in paths
+It follows otter's own Dockerfile: ADD copies, RUN runs, except for what needs a real container.
+``/autograder`` in paths
 and commands becomes the folder. The state lies in the folder that STANDIN_DOCKER names.
 """
 
@@ -33,7 +34,9 @@ def build(arguments: list[str]) -> None:
             *sources, target = rest.split()
             found = [path for source in sources for path in sorted(context.glob(source))]
             if not found:
-                sys.exit(f"ADD failed: no source files were specified: {rest}")  # as Docker's classic builder does
+                sys.exit(
+                    f"ADD failed: no source files were specified: {rest}"
+                )  # as Docker's classic builder does
             for path in found:
                 add(path, inside(image, target), folder=target.endswith("/"))
         elif word == "RUN":
@@ -86,7 +89,9 @@ def start(identity: str) -> None:
     program.chmod(0o755)
     script = f"{shlex.quote(str(program))}; echo $? > rc.part; mv rc.part rc"
     with (container / "log").open("w") as log:
-        process = subprocess.Popen(["sh", "-c", script], stdout=log, stderr=log, cwd=container, start_new_session=True)
+        process = subprocess.Popen(
+            ["sh", "-c", script], stdout=log, stderr=log, cwd=container, start_new_session=True
+        )
     (container / "pid").write_text(str(process.pid))
     print(identity)
 

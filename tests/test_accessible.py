@@ -10,16 +10,22 @@ import nbformat
 import numpy as np
 import pytest
 
-from autograder import kit, pages
-from autograder.build import build_notebook, read_source, source_path
-from autograder.homework import homeworks
+from autograder import kit
+from autograder.author.build import build_notebook, read_source
+from autograder.declare.homework import homeworks
+from autograder.names import source_path
+from autograder.report import feedback as pages
 from tests.conftest import by_homework, reference
 from tests.gallery import ROOT
 
 DRAWN_HERE = [
     name for name, one in homeworks().items() if not (ROOT / "solutions" / f"{one.stem}.log.json").is_file()
 ]  # the others train for minutes
-PAGES = [ROOT / "README.md", ROOT / "autograder" / "bundled" / "README.students.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "autograder" / "bundled" / "README.students.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 STYLE = re.compile(r"([^;:]+?) \(([a-z ]+)\) (?:goes from|is at) ")
 
 
@@ -29,7 +35,9 @@ def markdown(source: Path | str) -> Iterator[tuple[str, str]]:
         texts = [(source.name, source.read_text(encoding="utf-8"))]
     else:
         homework = homeworks()[source]
-        cells = build_notebook(homework, source_path(ROOT, homework), repository="https://example.org/x").cells
+        cells = build_notebook(
+            homework, source_path(ROOT, homework.stem), repository="https://example.org/x"
+        ).cells
         texts = [(f"{source}, {cell.id}", cell.source) for cell in cells if cell.cell_type == "markdown"]
     for place, text in texts:
         yield place, re.sub(r"^```.*?^```|`[^`\n]*`", "code", text, flags=re.DOTALL | re.MULTILINE)
@@ -51,11 +59,18 @@ def test_every_figure_of_an_executed_notebook_says_what_it_shows(name: str):
     assert len(drawn) >= 5
     for index, output in drawn:
         told = output["metadata"].get("image/png", {}).get("alt", "")
-        assert told.startswith("Figure"), f"{name}, cell {index}: a figure without words; call show_figure() instead of plt.show()"
+        assert told.startswith("Figure"), (
+            f"{name}, cell {index}: a figure without words; call show_figure() instead of plt.show()"
+        )
         assert len(told) > 60, (name, index, told)
         assert output["data"]["text/plain"] == told
     notebook = nbformat.reads(reference(name)[0], as_version=4)
-    below = "".join(output.data.get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output)
+    below = "".join(
+        output.data.get("text/html", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "data" in output
+    )
     assert below.count("<summary>Figure in words</summary>") == len(drawn)
 
 
@@ -72,11 +87,14 @@ def test_lines_of_one_panel_differ_in_more_than_colour(name: str):
 
 def test_no_notebook_and_no_kit_shows_a_figure_without_words():
     for homework in homeworks().values():
-        for index, cell in enumerate(read_source(source_path(ROOT, homework)).cells):
+        for index, cell in enumerate(read_source(source_path(ROOT, homework.stem)).cells):
             if cell.cell_type == "code":
                 assert "plt.show()" not in cell.source, (homework.id, index)
-                assert "subplots(" not in cell.source or re.search(r"\bshow_\w+\(", cell.source), (homework.id, index)
-    for path in (ROOT / "autograder" / "kits").glob("*.py"):
+                assert "subplots(" not in cell.source or re.search(r"\bshow_\w+\(", cell.source), (
+                    homework.id,
+                    index,
+                )
+    for path in (ROOT / "autograder" / "homeworks").glob("*/public.py"):
         text = path.read_text(encoding="utf-8")
         assert "plt.show()" not in text, path.name
         assert text.count("plt.subplots(") == text.count("    show_figure(figure)"), path.name
@@ -95,14 +113,18 @@ def test_a_figure_is_described_by_its_titles_axes_lines_and_extremes():
     right.set_yticks([0, 1], ["first", "second"])
     figure.suptitle("Two panels")
     told = kit.describe_figure(figure)
-    assert told == (
-        "Figure: Two panels.\nTraining: error over step; loss (dashed) goes from 5 to 0.25 for x from 1 to 3; kept (circles) is at 1 at x = 2.\n"
-        "map of 2 rows and 2 columns, from 0.1 to 0.9; first is largest at B (0.9); second is alike everywhere."
+    assert (
+        told
+        == "Figure: Two panels.\nTraining: error over step; loss (dashed) goes from 5 to 0.25 for x from 1 to"
+        " 3; kept (circles) is at 1 at x = 2.\nmap of 2 rows and 2 columns, from 0.1 to 0.9; first is"
+        " largest at B (0.9); second is alike everywhere."
     )
 
 
 def test_feedback_pages_keep_the_words_of_a_figure_and_nothing_else_of_its_metadata():
-    picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    picture = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
     told = 'Figure: weights "on" <b>A</b>'
     outputs = [
         nbformat.v4.new_output("display_data", data={"image/png": picture}, metadata={"image/png": metadata})
@@ -124,6 +146,8 @@ def test_images_have_words_and_tables_have_headers(source: Path | str):
         for alt, _ in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", text):
             assert len(alt) > 5, f"{name}: an image without words"
         assert not re.search(r"<img(?![^>]*\balt=)", text), name
-        for head in re.findall(r"^(\|.*\|)[ \t]*\n\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*$", text, flags=re.MULTILINE):
+        for head in re.findall(
+            r"^(\|.*\|)[ \t]*\n\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*$", text, flags=re.MULTILINE
+        ):
             cells = [cell.strip() for cell in head.strip().strip("|").split("|")]
             assert all(cells), f"{name}: a table's column has no header: {head}"

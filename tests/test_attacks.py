@@ -16,18 +16,19 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.build import build_notebook, source_path
-from autograder.execute import Execution, Kernels, Limits, PlainKernels, execute
-from autograder.grade import Report, Settings, grade_submission
-from autograder.homework import homeworks
-from autograder.submissions import Submission
+from autograder.author.build import build_notebook
+from autograder.declare.homework import homeworks
+from autograder.grade.grade import Report, Settings, grade_submission
+from autograder.names import source_path
+from autograder.run.execute import Execution, Kernels, Limits, PlainKernels, execute
+from autograder.submissions.find import Submission
 from tests.attacks import ATTACKS, Attack
 from tests.gallery import ROOT
 
 if sys.platform != "linux":
     pytest.skip("the sandbox is Linux's", allow_module_level=True)
 
-from autograder.sandbox import Sandbox, SandboxError, SandboxKernels
+from autograder.run.sandbox import Sandbox, SandboxError, SandboxKernels
 
 SECRET = "zebra-4711-quagga"
 HW3 = homeworks()["hw3"]
@@ -48,7 +49,9 @@ def _works() -> bool:
     return True
 
 
-needs_sandbox = pytest.mark.skipif(shutil.which("bwrap") is None or not _works(), reason="bubblewrap is not installed or does not work here")
+needs_sandbox = pytest.mark.skipif(
+    shutil.which("bwrap") is None or not _works(), reason="bubblewrap is not installed or does not work here"
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +80,24 @@ def listener() -> Iterator[tuple[int, str]]:
         yield server.getsockname()[1], name
 
 
-def run(attack: Attack, kernels: Kernels, hidden: Path, listener: tuple[int, str]) -> tuple[Report, Execution]:
-    notebook = build_notebook(HW3, source_path(ROOT, HW3))
+def run(
+    attack: Attack, kernels: Kernels, hidden: Path, listener: tuple[int, str]
+) -> tuple[Report, Execution]:
+    notebook = build_notebook(HW3, source_path(ROOT, HW3.stem))
     half = len(SECRET) // 2
-    code = attack.code.replace("TOKEN", f"({SECRET[:half]!r} + {SECRET[half:]!r}).encode()").replace("HIDDEN", repr(str(hidden)))
-    code = code.replace("PATTERN", repr(f"{SECRET[:-1]}[{SECRET[-1]}]".encode()))  # which does not match itself
+    code = attack.code.replace("TOKEN", f"({SECRET[:half]!r} + {SECRET[half:]!r}).encode()").replace(
+        "HIDDEN", repr(str(hidden))
+    )
+    code = code.replace(
+        "PATTERN", repr(f"{SECRET[:-1]}[{SECRET[-1]}]".encode())
+    )  # which does not match itself
     code = code.replace("PORT", str(listener[0])).replace("ABSTRACT", repr(listener[1]))
     index = next(i for i, cell in enumerate(notebook.cells) if "from homework_kit import" in cell.source)
     notebook.cells.insert(index + 1, nbformat.v4.new_code_cell(code))
     settings = Settings(SECRET, limits=dataclasses.replace(LIMITS, **attack.limits))
-    report, execution = grade_submission(Submission("hostile", nbformat.writes(notebook).encode()), settings, kernels)
+    report, execution = grade_submission(
+        Submission("hostile", nbformat.writes(notebook).encode()), settings, kernels
+    )
     assert execution is not None
     return report, execution
 
@@ -114,7 +125,12 @@ def processes_of(sandbox: Sandbox) -> int:
 @needs_sandbox
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_in_the_sandbox_gains_nothing_and_leaves_nothing(
-    name: str, sandbox: SandboxKernels, hidden: Path, listener: tuple[int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    sandbox: SandboxKernels,
+    hidden: Path,
+    listener: tuple[int, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     attack = ATTACKS[name]
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -131,13 +147,24 @@ def test_an_attack_in_the_sandbox_gains_nothing_and_leaves_nothing(
     assert len(sandbox.idle) == 1
     assert processes_of(sandbox.idle[0]) == 1
     assert not list(tmp_path.iterdir())
-    assert not {"/session", "/submission", "/kernel"} & {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
-    assert len(os.listdir("/proc/self/fd")) <= before + 6  # a sandbox that was started, nothing for each submission
+    assert not {"/session", "/submission", "/kernel"} & {
+        line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()
+    }
+    assert (
+        len(os.listdir("/proc/self/fd")) <= before + 6
+    )  # a sandbox that was started, nothing for each submission
     # what the next one finds
     cells = [nbformat.v4.new_code_cell(INSPECTION)]
-    clean = execute(nbformat.v4.new_notebook(cells=cells), kit_source="def _opened(): pass", kernels=sandbox, limits=LIMITS)
+    clean = execute(
+        nbformat.v4.new_notebook(cells=cells),
+        kit_source="def _opened(): pass",
+        kernels=sandbox,
+        limits=LIMITS,
+    )
     found = "".join(output.get("text", str(output)) for output in clean.notebook.cells[0].outputs).strip()
-    assert found == "['.ipython'] ['__pycache__', 'homework_kit.py'] torch.float32 6 2 None " + str(os.nice(0))
+    assert found == "['.ipython'] ['__pycache__', 'homework_kit.py'] torch.float32 6 2 None " + str(
+        os.nice(0)
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, attack in ATTACKS.items() if attack.everywhere])
@@ -155,24 +182,33 @@ def test_an_attack_without_a_sandbox_gains_nothing(
 
 @needs_sandbox
 def test_after_all_attacks_the_same_sandbox_gives_the_reference_full_marks(sandbox: SandboxKernels):
-    notebook = nbformat.writes(build_notebook(HW3, source_path(ROOT, HW3), blank=False)).encode()
+    notebook = nbformat.writes(build_notebook(HW3, source_path(ROOT, HW3.stem), blank=False)).encode()
     report, execution = grade_submission(Submission("honest", notebook), Settings(SECRET), sandbox)
     assert execution is not None
     assert report.status == "graded", report.notes
-    assert {question.id for question in report.questions if question.points < question.maximum} <= {"3.7"}  # which needs the student's log
+    assert {question.id for question in report.questions if question.points < question.maximum} <= {
+        "3.7"
+    }  # which needs the student's log
 
 
 @needs_sandbox
 def test_a_sandbox_that_dies_costs_only_the_run_it_held(hidden: Path, listener: tuple[int, str]):
     kernels = SandboxKernels(warm=False, hidden=[hidden])
-    cells = [nbformat.v4.new_code_cell("import time; time.sleep(1.5)"), nbformat.v4.new_code_cell("print('after')")]
+    cells = [
+        nbformat.v4.new_code_cell("import time; time.sleep(1.5)"),
+        nbformat.v4.new_code_cell("print('after')"),
+    ]
     notebook = nbformat.v4.new_notebook(cells=cells)
     kernels.idle.append(kernels.take())
     doomed = kernels.idle[0].process.pid
-    killer = subprocess.Popen([sys.executable, "-c", f"import os, time; time.sleep(1.0); os.kill({doomed}, 9)"])
+    killer = subprocess.Popen(
+        [sys.executable, "-c", f"import os, time; time.sleep(1.0); os.kill({doomed}, 9)"]
+    )
     children = Path(f"/proc/{doomed}/task/{doomed}/children").read_text().split()
     killer.wait()
-    killer = subprocess.Popen([sys.executable, "-c", f"import os, time; time.sleep(0.8); os.kill({children[0]}, 9)"])
+    killer = subprocess.Popen(
+        [sys.executable, "-c", f"import os, time; time.sleep(0.8); os.kill({children[0]}, 9)"]
+    )
     first = execute(notebook, kit_source="def _opened(): pass", kernels=kernels, limits=LIMITS)
     killer.wait()
     second = execute(notebook, kit_source="def _opened(): pass", kernels=kernels, limits=LIMITS)

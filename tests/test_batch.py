@@ -17,12 +17,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import batch
-from autograder.build import build_notebook, source_path
-from autograder.execute import Limits
-from autograder.grade import Settings
-from autograder.homework import homeworks
-from autograder.submissions import Submission
+from autograder.author.build import build_notebook
+from autograder.declare.homework import homeworks
+from autograder.grade import batch
+from autograder.grade.grade import Settings
+from autograder.names import source_path
+from autograder.run.execute import Limits
+from autograder.submissions.find import Submission
 from tests.gallery import ROOT
 
 pytestmark = pytest.mark.xdist_group("batch")
@@ -32,7 +33,7 @@ FAST = ["--seed", "s", "--workers", "2", "--cell-seconds", "5", "--limit", "grac
 
 
 def notebook(cell: str | None = None, blank: bool = False) -> str:
-    built = build_notebook(HW3, source_path(ROOT, HW3), blank=blank)
+    built = build_notebook(HW3, source_path(ROOT, HW3.stem), blank=blank)
     if cell is not None:
         built.cells.insert(3, nbformat.v4.new_code_cell(cell))
     return nbformat.writes(built)
@@ -43,7 +44,11 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    found = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
     assert not [name for name in found if "draft" in name]
     shown = ("executed.ipynb", "feedback.html", "report.html")  # which may show addresses and times
     return {name: data for name, data in found.items() if not name.endswith(shown)}
@@ -68,7 +73,9 @@ def started_by(process: int) -> set[int]:
 def those_that_stay(processes: set[int]) -> set[int]:
     """Which processes are still there after a few seconds."""
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and (processes := {pid for pid in processes if Path(f"/proc/{pid}").exists()}):
+    while time.monotonic() < deadline and (
+        processes := {pid for pid in processes if Path(f"/proc/{pid}").exists()}
+    ):
         time.sleep(0.1)
     return processes
 
@@ -89,7 +96,9 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name / "hw3_hand_designed.ipynb").write_text(text)
     many = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1") for _ in range(10_000)])
     (folder / "many-cells.ipynb").write_text(nbformat.writes(many))
-    (folder / "huge.ipynb").write_text(notebook().replace('"outputs": []', '"outputs": [], "x": "' + "A" * 50_000_000 + '"', 1))
+    (folder / "huge.ipynb").write_text(
+        notebook().replace('"outputs": []', '"outputs": [], "x": "' + "A" * 50_000_000 + '"', 1)
+    )
     (folder / "deep.ipynb").write_text("[" * 200_000)
     (folder / "pickled.ipynb").write_bytes(b"\x80\x04cposix\nsystem\nX\x04\x00\x00\x00true\x85R.")
     with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -114,15 +123,21 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def graded(handed_in: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     output = tmp_path_factory.mktemp("graded") / "out"
-    done = subprocess.run(command(handed_in, "-o", output, *FAST), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command(handed_in, "-o", output, *FAST), capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return output, done.stdout
 
 
-def test_every_submission_has_a_row_and_the_honest_ones_their_points(graded: tuple[Path, str], handed_in: Path):
+def test_every_submission_has_a_row_and_the_honest_ones_their_points(
+    graded: tuple[Path, str], handed_in: Path
+):
     output, said = graded
     rows = {row.split(",")[0]: row.split(",") for row in (output / "grades.csv").read_text().splitlines()[1:]}
-    assert float(rows["ann"][4]) == float(rows["cy"][4]) == float(rows["dee"][4]) == float(rows["exit"][4]) > 80
+    assert (
+        float(rows["ann"][4]) == float(rows["cy"][4]) == float(rows["dee"][4]) == float(rows["exit"][4]) > 80
+    )
     assert rows["bob"][4] == "0"
     assert rows["exit"][2] == "graded with problems"
     for name, why in {
@@ -141,31 +156,47 @@ def test_every_submission_has_a_row_and_the_honest_ones_their_points(graded: tup
     assert "/s," in said or "/s, " in said  # progress: rate and time left
 
 
-def test_the_same_command_again_grades_nothing_and_changes_nothing(graded: tuple[Path, str], handed_in: Path, tmp_path: Path):
+def test_the_same_command_again_grades_nothing_and_changes_nothing(
+    graded: tuple[Path, str], handed_in: Path, tmp_path: Path
+):
     output = tmp_path / "out"
     shutil.copytree(graded[0], output)
     times = {path: path.stat().st_mtime_ns for path in output.rglob("results.json")}
-    done = subprocess.run(command(handed_in, "-o", output, *FAST), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command(handed_in, "-o", output, *FAST), capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert "have not changed" in done.stdout
     assert files(output) == files(graded[0])
-    changed = {path.parent.name for path in output.rglob("results.json") if path.stat().st_mtime_ns != times[path]}
+    changed = {
+        path.parent.name for path in output.rglob("results.json") if path.stat().st_mtime_ns != times[path]
+    }
     assert not changed & {"ann", "bob", "cy", "dee", "exit"}
 
 
-def test_a_batch_killed_at_any_moment_goes_on_to_the_same_folder(graded: tuple[Path, str], handed_in: Path, tmp_path: Path):
+def test_a_batch_killed_at_any_moment_goes_on_to_the_same_folder(
+    graded: tuple[Path, str], handed_in: Path, tmp_path: Path
+):
     output = tmp_path / "out"
     left = set()
     for results in (0, 9):  # after so many
-        running = subprocess.Popen(command(handed_in, "-o", output, *FAST), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(
+            command(handed_in, "-o", output, *FAST), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + 120
-        while len(list(output.glob("submissions/*/results.json"))) < results and running.poll() is None and time.monotonic() < deadline:
+        while (
+            len(list(output.glob("submissions/*/results.json"))) < results
+            and running.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.02)
         time.sleep(0.3)
         left |= started_by(running.pid)
         running.kill()
         running.wait()
-    done = subprocess.run(command(handed_in, "-o", output, *FAST), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command(handed_in, "-o", output, *FAST), capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     assert files(output) == files(graded[0])
     assert not those_that_stay(left)
@@ -174,7 +205,11 @@ def test_a_batch_killed_at_any_moment_goes_on_to_the_same_folder(graded: tuple[P
 def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(handed_in: Path, tmp_path: Path):
     output = tmp_path / "out"
     running = subprocess.Popen(
-        command(handed_in, "-o", output, *FAST), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(handed_in, "-o", output, *FAST),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 120
     while not list(output.glob("submissions/*/results.json")) and time.monotonic() < deadline:
@@ -245,12 +280,22 @@ def test_without_bubblewrap_there_is_one_warning_and_required_refuses(tmp_path: 
     for name in ("a", "b"):
         (tmp_path / "in" / f"{name}.ipynb").write_text(notebook(blank=True))
     environment = {**os.environ, "PATH": str(Path(sys.executable).parent)}
-    done = subprocess.run(command(tmp_path / "in", "-o", tmp_path / "out", *FAST), capture_output=True, text=True, timeout=300, env=environment)
+    done = subprocess.run(
+        command(tmp_path / "in", "-o", tmp_path / "out", *FAST),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Warning") == 1
     assert "bubblewrap" in done.stdout
     refused = subprocess.run(
-        command(tmp_path / "in", "-o", tmp_path / "no", *FAST, "--sandbox", "required"), capture_output=True, text=True, timeout=120, env=environment
+        command(tmp_path / "in", "-o", tmp_path / "no", *FAST, "--sandbox", "required"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
     )
     assert refused.returncode == 1
     assert "--sandbox required" in refused.stderr
@@ -258,20 +303,36 @@ def test_without_bubblewrap_there_is_one_warning_and_required_refuses(tmp_path: 
 
 
 @pytest.mark.filterwarnings("default")
-def test_on_dask_the_grades_are_the_same_and_a_killed_worker_costs_nothing(graded: tuple[Path, str], handed_in: Path, tmp_path: Path):
+def test_on_dask_the_grades_are_the_same_and_a_killed_worker_costs_nothing(
+    graded: tuple[Path, str], handed_in: Path, tmp_path: Path
+):
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=str(tmp_path)
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        local_directory=str(tmp_path),
     ) as cluster:
         output = tmp_path / "out"
         running = subprocess.Popen(
-            command(handed_in, "-o", output, *FAST, "--dask", cluster.scheduler_address), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command(handed_in, "-o", output, *FAST, "--dask", cluster.scheduler_address),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         deadline = time.monotonic() + 120
-        while not list(output.glob("submissions/*/executed.ipynb")) and running.poll() is None and time.monotonic() < deadline:
+        while (
+            not list(output.glob("submissions/*/executed.ipynb"))
+            and running.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
         _, complained = running.communicate(timeout=300)
     assert running.returncode == 0, complained
     assert files(output) == files(graded[0])
-    assert json.loads((output / "submissions" / "ann" / "results.json").read_text())["extra_data"]["status"] == "graded"
+    assert (
+        json.loads((output / "submissions" / "ann" / "results.json").read_text())["extra_data"]["status"]
+        == "graded"
+    )

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from autograder.marks import Marks
+from autograder.grade.marks import Marks
 from tests import example_results
 from tests.test_desk import Running, start
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
+)
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.xdist_group("browser"),  # one browser at a time: CI has two cores
@@ -28,14 +31,18 @@ PATIENCE = 60_000  # ms; CI is slow
 
 def press(page: playwright.Page, key: str) -> None:
     """Presses a key once the page's script listens: a test is quicker than any hand."""
-    page.locator("html:not(:has(main[data-mark])), body[data-ready='yes']").first.wait_for(state="attached", timeout=PATIENCE)
+    page.locator("html:not(:has(main[data-mark])), body[data-ready='yes']").first.wait_for(
+        state="attached", timeout=PATIENCE
+    )
     page.keyboard.press(key)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
     with playwright.sync_playwright() as running:
-        options = ["--disable-gpu"] + (["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])
+        options = ["--disable-gpu"] + (
+            ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        )
         opened = running.chromium.launch(executable_path=CHROMIUM, args=options)
         yield opened
         opened.close()
@@ -95,11 +102,15 @@ def unharmed(page) -> None:
     assert page.title() not in ("1", "")
     assert page.evaluate("getComputedStyle(document.body).display") != "none"
     assert (
-        page.locator("script:not([src^='/']), iframe, form[action], main input:not([type]), img:not([src^='data:']):not([src=''])[src]").count() == 0
+        page.locator(
+            "script:not([src^='/']), iframe, form[action], main input:not([type]),"
+            " img:not([src^='data:']):not([src=''])[src]"
+        ).count()
+        == 0
     )
 
 
-# --- static pages -----------------------------------------------------------------------------------------------------
+# --- static pages -------------------------------------------------------------------------------------------
 
 
 def test_the_class_report_opens_from_disk_and_leads_to_feedback_and_back(watched: Watched, made: Path):
@@ -158,7 +169,9 @@ def test_pages_fit_the_width_of_a_phone_and_of_a_screen(browser, made: Path, wid
     for path in (made / "report.html", made / "submissions" / "student-01" / "feedback.html"):
         watched.page.goto(path.as_uri())
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
-        sizes = "[...document.querySelectorAll('svg.ag-figure text')].map(t => t.getBoundingClientRect().height)"
+        sizes = (
+            "[...document.querySelectorAll('svg.ag-figure text')].map(t => t.getBoundingClientRect().height)"
+        )
         assert min(watched.page.evaluate(sizes), default=99) >= 8  # letters in pictures stay legible
     watched.context.close()
 
@@ -177,11 +190,14 @@ def test_the_print_view_shows_what_is_folded_and_leaves_out_what_is_for_screens(
     for path in (made / "report.html", made / "submissions" / "student-01" / "feedback.html"):
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 680
-        cut = "[...document.querySelectorAll('pre')].filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).length"
+        cut = (
+            "[...document.querySelectorAll('pre')].filter(e => e.checkVisibility() && e.scrollWidth >"
+            " e.clientWidth + 1).length"
+        )
         assert page.evaluate(cut) == 0  # nobody can scroll on paper
 
 
-# --- the desk ---------------------------------------------------------------------------------------------------------
+# --- the desk -----------------------------------------------------------------------------------------------
 
 
 def test_the_desks_buttons_are_in_reach_on_a_phone(browser, desk: Running):
@@ -216,7 +232,9 @@ def to_next(page) -> str:
     return page.url
 
 
-def test_grading_by_keyboard_saves_every_step_and_undo_takes_it_back(watched: Watched, desk: Running, output: Path):
+def test_grading_by_keyboard_saves_every_step_and_undo_takes_it_back(
+    watched: Watched, desk: Running, output: Path
+):
     page = enter(watched, desk.links[0])
     page.get_by_role("link", name="Next ungraded").click()
     page.wait_for_url("**/grade/**")
@@ -245,7 +263,9 @@ def test_grading_by_keyboard_saves_every_step_and_undo_takes_it_back(watched: Wa
     saved(page, "There is nothing to undo.")
 
 
-def test_everything_can_be_clicked_too_and_points_reach_grades_and_feedback(watched: Watched, desk: Running, output: Path):
+def test_everything_can_be_clicked_too_and_points_reach_grades_and_feedback(
+    watched: Watched, desk: Running, output: Path
+):
     page = enter(watched, desk.links[0])
     page.get_by_label("Your name").fill("Ada")
     page.get_by_role("button", name="Set").click()
@@ -258,7 +278,9 @@ def test_everything_can_be_clicked_too_and_points_reach_grades_and_feedback(watc
         assert page.locator("#answer").is_visible()
         page.locator("fieldset").nth(0).get_by_label("3", exact=True).check()
         playwright.expect(page.locator("#points")).to_have_text("3 points", timeout=PATIENCE)
-        page.get_by_label("Comment for the student").fill(f"See $x_{number}$ <script>document.title=1</script>")
+        page.get_by_label("Comment for the student").fill(
+            f"See $x_{number}$ <script>document.title=1</script>"
+        )
         before = page.url
         page.get_by_role("button", name="Next ungraded").click()
         page.wait_for_url(lambda url, before=before: url != before)
@@ -298,7 +320,9 @@ def test_answers_are_shown_harmless_with_equations_flags_and_no_names(watched: W
     assert watched.dialogs == []
 
 
-def test_two_graders_get_different_answers_and_never_overwrite_each_other(browser, desk: Running, output: Path):
+def test_two_graders_get_different_answers_and_never_overwrite_each_other(
+    browser, desk: Running, output: Path
+):
     ann, bob = Watched(browser), Watched(browser)
     for watched, link in zip((ann, bob), desk.links, strict=True):
         enter(watched, link).get_by_role("link", name="Next ungraded").click()
@@ -314,7 +338,9 @@ def test_two_graders_get_different_answers_and_never_overwrite_each_other(browse
     playwright.expect(ann.page.locator("#points")).to_have_text("7 points", timeout=PATIENCE)
     press(bob.page, "0")
     conflict = bob.page.get_by_role("alert")
-    playwright.expect(conflict).to_contain_text("grader 1 saved this answer in the meantime. Theirs: 7 points", timeout=PATIENCE)
+    playwright.expect(conflict).to_contain_text(
+        "grader 1 saved this answer in the meantime. Theirs: 7 points", timeout=PATIENCE
+    )
     assert 7.0 in [mark.points for mark in Marks(output).all().values()]
     bob.page.get_by_role("button", name="Keep mine").click()
     playwright.expect(bob.page.locator("#points")).to_have_text("0 points", timeout=PATIENCE)
@@ -325,7 +351,9 @@ def test_two_graders_get_different_answers_and_never_overwrite_each_other(browse
     bob.context.close()
 
 
-def test_a_killed_desk_loses_nothing_and_the_open_page_goes_on_when_it_is_back(watched: Watched, desk: Running, output: Path):
+def test_a_killed_desk_loses_nothing_and_the_open_page_goes_on_when_it_is_back(
+    watched: Watched, desk: Running, output: Path
+):
     page = enter(watched, desk.links[0])
     page.get_by_role("link", name="Next ungraded").click()
     page.wait_for_url("**/grade/**")

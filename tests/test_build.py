@@ -10,9 +10,12 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from autograder import build, handin, kit
-from autograder.cli import main
-from autograder.homework import Choice, Homework, homeworks
+from autograder import kit
+from autograder.author import build
+from autograder.cli.main import main
+from autograder.declare.homework import Choice, Homework, homeworks
+from autograder.kit import handing_in as handin
+from autograder.names import notebook_path, source_path
 from tests.gallery import ROOT
 
 SOURCE = """# %% [markdown]
@@ -45,7 +48,11 @@ def small() -> Homework:
     homework = Homework("hw9", title="Small", stem="hw9_small", minutes=1)
     options = {"A": "yes", "B": "no"}
     homework.question(
-        "9.1", "A question", minutes=1, difficulty="easy", entries=[Choice("letter", options=options, correct="A", why={"B": "no"}, points=2)]
+        "9.1",
+        "A question",
+        minutes=1,
+        difficulty="easy",
+        entries=[Choice("letter", options=options, correct="A", why={"B": "no"}, points=2)],
     )
     return homework
 
@@ -59,19 +66,23 @@ def built(tmp_path: Path, homework: Homework, text: str, **options) -> nbformat.
 @pytest.mark.parametrize("name", list(homeworks()))
 def test_the_committed_notebook_is_what_its_source_gives(name: str):
     homework = homeworks()[name]
-    committed = build.notebook_path(ROOT, homework).read_text(encoding="utf-8")
+    committed = notebook_path(ROOT, homework.stem).read_text(encoding="utf-8")
     assert committed == build.student_notebook(ROOT, homework), f"run 'autograder build {name}'"
 
 
 @pytest.mark.parametrize("name", list(homeworks()))
 def test_the_student_notebook_holds_no_answer(name: str):
     homework = homeworks()[name]
-    source = build.source_path(ROOT, homework)
+    source = source_path(ROOT, homework.stem)
     text = json.loads(build.student_notebook(ROOT, homework))
     shown = {line.strip() for cell in text["cells"] for line in "".join(cell["source"]).split("\n")}
     for region in build.source_regions(build.read_source(source), source).values():
         for line in (line.strip() for line in region.body):
-            telling = len(line) >= 16 and re.search(r"[=(]|\w+ \w+ \w+", line) and not line.startswith(("# STUB", "def ", "class ", "for ", "if "))
+            telling = (
+                len(line) >= 16
+                and re.search(r"[=(]|\w+ \w+ \w+", line)
+                and not line.startswith(("# STUB", "def ", "class ", "for ", "if "))
+            )
             assert not (telling and line in shown), f"{region.label}: {line}"
     assert not any(cell.get("outputs") for cell in text["cells"])
     whole = json.dumps(text)
@@ -113,11 +124,22 @@ def test_an_answer_replaces_its_region_and_leaves_the_others(tmp_path: Path, sma
         (("# BEGIN SOLUTION 9.1 value", "#BEGIN SOLUTION 9.1 value"), "not a marker this build knows"),
         (("total = sum(range(10)) + 1\n", "\n"), "the solution is empty"),
         (("{{header 9.1}}", "{{header 9.7}}"), "cannot fill {{header 9.7}}"),
-        (("def double(x):", "copy = total = sum(range(10)) + 1\ndef double(x):\n    total = sum(range(10)) + 1"), "would reach students"),
-        (("# %%\n# BEGIN", "# %%\n# figure (skipped while grading)\n# BEGIN"), "needs both the tag 'skip-execution'"),
+        (
+            (
+                "def double(x):",
+                "copy = total = sum(range(10)) + 1\ndef double(x):\n    total = sum(range(10)) + 1",
+            ),
+            "would reach students",
+        ),
+        (
+            ("# %%\n# BEGIN", "# %%\n# figure (skipped while grading)\n# BEGIN"),
+            "needs both the tag 'skip-execution'",
+        ),
     ],
 )
-def test_a_wrong_marker_is_an_error_that_names_file_cell_and_line(tmp_path: Path, small: Homework, change: tuple[str, str], says: str):
+def test_a_wrong_marker_is_an_error_that_names_file_cell_and_line(
+    tmp_path: Path, small: Homework, change: tuple[str, str], says: str
+):
     assert change[0] in SOURCE
     with pytest.raises(build.BuildError, match=says) as raised:
         built(tmp_path, small, SOURCE.replace(*change, 1))
@@ -129,7 +151,7 @@ def test_build_check_fails_on_a_stale_notebook_and_names_it(tmp_path: Path):
     (tmp_path / "pyproject.toml").symlink_to(ROOT / "pyproject.toml")
     (tmp_path / "notebooks").mkdir()
     name = "hw3"
-    path = build.notebook_path(tmp_path, homeworks()[name])
+    path = notebook_path(tmp_path, homeworks()[name])
     assert CliRunner().invoke(main, ["build", name, "--root", str(tmp_path)]).exit_code == 0
     assert CliRunner().invoke(main, ["build", name, "--check", "--root", str(tmp_path)]).exit_code == 0
     path.write_text(path.read_text().replace("## 3.1", "## 3.One"))
@@ -142,13 +164,16 @@ def test_build_check_fails_on_a_stale_notebook_and_names_it(tmp_path: Path):
 def test_the_badge_points_to_the_configured_repository():
     address = build.repository_address(ROOT)
     for homework in homeworks().values():
-        text = build.notebook_path(ROOT, homework).read_text(encoding="utf-8")
-        assert f"github/{address.removeprefix('https://github.com/')}/blob/main/notebooks/{homework.stem}.ipynb" in text
+        text = notebook_path(ROOT, homework.stem).read_text(encoding="utf-8")
+        assert (
+            f"github/{address.removeprefix('https://github.com/')}/blob/main/notebooks/{homework.stem}.ipynb"
+            in text
+        )
 
 
 @pytest.mark.parametrize("name", list(homeworks()))
 def test_the_notebook_is_valid_and_its_cells_are_of_sensible_size(name: str):
-    notebook = nbformat.read(build.notebook_path(ROOT, homeworks()[name]), as_version=4)
+    notebook = nbformat.read(notebook_path(ROOT, homeworks()[name]), as_version=4)
     nbformat.validate(notebook)
     for cell in notebook.cells[2:]:
         if cell.cell_type == "markdown":
@@ -159,6 +184,10 @@ def test_the_notebook_is_valid_and_its_cells_are_of_sensible_size(name: str):
 def test_public_examples_keep_their_inputs_and_carry_no_digit_that_depends_on_the_processor(name: str):
     cases = [case for examples in homeworks()[name].describe()["examples"].values() for case in examples]
     for case in cases:
-        assert kit.encode(kit.decode(case["args"])) == kit._plain(case["args"]), case["id"]  # else answers would seem to change them
+        assert kit.encode(kit.decode(case["args"])) == kit._plain(case["args"]), case[
+            "id"
+        ]  # else answers would seem to change them
         said = json.dumps([case.get("expected"), case.get("mistakes")])
-        assert not re.search(r"\d\.?\d{9,}(?:e|\D)", re.sub(r"\b0\.0*", "", said).replace("e-", "e")), case["id"]
+        assert not re.search(r"\d\.?\d{9,}(?:e|\D)", re.sub(r"\b0\.0*", "", said).replace("e-", "e")), case[
+            "id"
+        ]

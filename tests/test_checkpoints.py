@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from autograder import kit
-from autograder.grade import _checkpoints
-from autograder.homework import Case, Checkpoint, Homework, homeworks
-from autograder.kits.checkpoints import CheckpointError, checkpoint_probe, read_checkpoint
-from autograder.submissions import Submission
+from autograder.declare.homework import Case, Checkpoint, Homework, homeworks
+from autograder.grade.grade import _checkpoints
+from autograder.kit.shared.checkpoints import CheckpointError, checkpoint_probe, read_checkpoint
+from autograder.submissions.find import Submission
 
 
 class Model(torch.nn.Module):
@@ -42,7 +42,12 @@ def saved(value: Any) -> bytes:
 
 
 def entry(**fields: Any) -> Checkpoint:
-    return Checkpoint("Model", cases=lambda rng: [Case([rng.normal(size=(7, 3)).astype("float32")], {"batch": 3})], file="m.pt", **fields)
+    return Checkpoint(
+        "Model",
+        cases=lambda rng: [Case([rng.normal(size=(7, 3)).astype("float32")], {"batch": 3})],
+        file="m.pt",
+        **fields,
+    )
 
 
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes | None, cls: type = Model) -> Any:
@@ -53,12 +58,18 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes | None, cls
     return kit.decode(checkpoint_probe(cls, case.as_json("Model/0"))), case
 
 
-def test_a_checkpoint_is_loaded_and_run_in_evaluation_mode_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_checkpoint_is_loaded_and_run_in_evaluation_mode_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     trained = Model()
-    found, case = run(tmp_path, monkeypatch, saved({name: value.half() for name, value in trained.state_dict().items()}))
+    found, case = run(
+        tmp_path, monkeypatch, saved({name: value.half() for name, value in trained.state_dict().items()})
+    )
     assert found["parameters"] == 8
     with torch.no_grad():
-        np.testing.assert_allclose(found["result"], trained.eval()(torch.from_numpy(case.args[0])).numpy(), atol=5e-3)
+        np.testing.assert_allclose(
+            found["result"], trained.eval()(torch.from_numpy(case.args[0])).numpy(), atol=5e-3
+        )
 
 
 NAN = {**Model().state_dict(), "linear.bias": torch.tensor([0.0, torch.nan])}
@@ -72,17 +83,28 @@ FAULTS: dict[str, tuple[Callable[[], bytes | None], str]] = {
     "a hostile plain pickle": (lambda: pickle.dumps(Hostile()), "m.pt"),
     "too large": (lambda: saved({"linear.weight": torch.zeros(9_000)}), "larger than 0.02 MB"),
     "a list": (lambda: saved([torch.zeros(2)]), "not a dict of named tensors"),
-    "a training state": (lambda: saved({"model": Model().state_dict(), "epoch": 3}), "Save model.state_dict() alone"),
+    "a training state": (
+        lambda: saved({"model": Model().state_dict(), "epoch": 3}),
+        "Save model.state_dict() alone",
+    ),
     "not finite": (lambda: saved(NAN), "NaN or infinity"),
-    "other shapes": (lambda: saved(Model(5).state_dict()), "linear.weight has shape (5, 3), but (2, 3) in Model"),
+    "other shapes": (
+        lambda: saved(Model(5).state_dict()),
+        "linear.weight has shape (5, 3), but (2, 3) in Model",
+    ),
     "names missing": (lambda: saved({"linear.weight": torch.zeros(2, 3)}), "it lacks linear.bias"),
-    "names too many": (lambda: saved({**Model().state_dict(), "head": torch.zeros(1)}), "it has head, which Model does not"),
+    "names too many": (
+        lambda: saved({**Model().state_dict(), "head": torch.zeros(1)}),
+        "it has head, which Model does not",
+    ),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.filterwarnings("ignore:.*weights_only.*")
-def test_a_faulty_checkpoint_is_told_in_words_and_never_run(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_faulty_checkpoint_is_told_in_words_and_never_run(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     make, says = FAULTS[fault]
     with pytest.raises(CheckpointError, match=re.escape(says)):
         run(tmp_path, monkeypatch, make())
@@ -114,7 +136,9 @@ def test_the_only_checkpoint_counts_whatever_its_name_and_a_large_one_is_cut():
 def test_of_several_checkpoints_the_named_one_counts_and_others_are_told_apart():
     notes: list[str] = []
     homework = homework_with_checkpoint()
-    assert _checkpoints(Submission("a", attachments={"m.pt": b"1", "old.pt": b"2"}), homework, notes) == {"m.pt": b"1"}
+    assert _checkpoints(Submission("a", attachments={"m.pt": b"1", "old.pt": b"2"}), homework, notes) == {
+        "m.pt": b"1"
+    }
     assert notes == []
     assert _checkpoints(Submission("a", attachments={"x.pt": b"1", "old.pt": b"2"}), homework, notes) == {}
     assert notes == ["None of the files old.pt, x.pt is called m.pt; none was used."]
@@ -124,7 +148,9 @@ def test_a_homework_without_checkpoints_gets_no_files():
     assert _checkpoints(Submission("a", attachments={"m.pt": b"1"}), homeworks()["hw3"], []) == {}
 
 
-def test_a_student_hears_whether_the_file_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_a_student_hears_whether_the_file_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.chdir(tmp_path)
     log = kit.Log(homework_with_checkpoint().describe(), ".", {"Model": Model})
     log.record("9.1")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from autograder import collect, handback
-from autograder.cli import main
-from autograder.handback import LatePolicy
-from autograder.submissions import find
+from autograder.cli.main import main
+from autograder.lms import collect, handback
+from autograder.lms.handback import LatePolicy
+from autograder.submissions.find import find
 from tests.platforms import notebook, zipped
 
 NOTEBOOK = notebook("x = 1")
@@ -24,7 +24,12 @@ CANVAS = {
     "doejane_1234_56790_submission_log-1.json": "{}",
     "garcíaluz_LATE_77_60001_my homework.ipynb": NOTEBOOK,
     "leesam2_88_60002_hw3.zip": zipped(
-        {"deep/hw3.ipynb": NOTEBOOK, "deep/submission_log.json": "{}", "__MACOSX/._hw3.ipynb": "x", "photo.png": b"1"}
+        {
+            "deep/hw3.ipynb": NOTEBOOK,
+            "deep/submission_log.json": "{}",
+            "__MACOSX/._hw3.ipynb": "x",
+            "photo.png": b"1",
+        }
     ),
     "anon_aB3x_60003_hw3.ipynb": NOTEBOOK,
     "LATE_anon_zz9_60004_hw3.ipynb": NOTEBOOK,
@@ -93,8 +98,22 @@ def command(*arguments: object) -> Result:
 
 
 def grades(points: dict[str, float], **more: str) -> str:
-    heads = ["submission", "homework", "status", "source", "points", "maximum", "3.1", "3.7", "3.7 written", "notes"]
-    rows = [[name, "hw3", "graded", "run", value, 100, 1, 2, more.get("written", "4"), ""] for name, value in points.items()]
+    heads = [
+        "submission",
+        "homework",
+        "status",
+        "source",
+        "points",
+        "maximum",
+        "3.1",
+        "3.7",
+        "3.7 written",
+        "notes",
+    ]
+    rows = [
+        [name, "hw3", "graded", "run", value, 100, 1, 2, more.get("written", "4"), ""]
+        for name, value in points.items()
+    ]
     text = io.StringIO()
     csv.writer(text).writerows([heads, *rows])
     return text.getvalue()
@@ -112,9 +131,19 @@ def test_canvas_names_are_understood(unpacked: bool, tmp_path: Path):
         ("doejane-1234", "1234", "no"), ("garcíaluz-77", "77", "yes"), ("leesam2-88", "88", "no"),
         ("anon-aB3x", "aB3x", "no"), ("anon-zz9", "zz9", "yes"),
     }  # fmt: skip
-    assert sorted(found.files["doejane-1234"]) == ["hw3_hand_designed-1.ipynb", "submission_log.json"], "a second upload's log keeps its name"
+    assert sorted(found.files["doejane-1234"]) == [
+        "hw3_hand_designed-1.ipynb",
+        "submission_log.json",
+    ], "a second upload's log keeps its name"
     assert sorted(found.files["leesam2-88"]) == ["hw3.ipynb", "submission_log.json"]
-    assert found.left == ["leesam2-88: photo.png (not a notebook, log or checkpoint)", "index.html (not named as Canvas does)"] or unpacked
+    assert (
+        found.left
+        == [
+            "leesam2-88: photo.png (not a notebook, log or checkpoint)",
+            "index.html (not named as Canvas does)",
+        ]
+        or unpacked
+    )
     assert len(found.left) == 2
 
 
@@ -133,16 +162,35 @@ def test_a_folder_of_repositories(tmp_path: Path):
         (repository / "notebooks").mkdir(parents=True)
         (repository / "notebooks" / "hw3.ipynb").write_text(NOTEBOOK)
         (repository / "README.md").write_text("x")
-        environment = {"GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        environment = {
+            "GIT_COMMITTER_DATE": when,
+            "GIT_AUTHOR_DATE": when,
+            "HOME": str(tmp_path),
+            "PATH": "/usr/bin:/bin",
+        }
         author = ["-c", "user.name=x", "-c", "user.email=x@example.edu"]
         for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "done"]):
             subprocess.run(["git", *arguments], cwd=repository, env=environment, check=True)
     (tmp_path / "all" / "other").mkdir()
-    result = command("collect", tmp_path / "all", "--from", "github", "--prefix", "hw-3-", "-o", tmp_path / "out", "--due", "2026-11-04T00:00+00:00")
+    result = command(
+        "collect",
+        tmp_path / "all",
+        "--from",
+        "github",
+        "--prefix",
+        "hw-3-",
+        "-o",
+        tmp_path / "out",
+        "--due",
+        "2026-11-04T00:00+00:00",
+    )
     assert result.exit_code == 0, result.output
     assert "other (not a repository called hw-3-…)" in result.output
     people = {one.id: one for one in collect.read_manifest(tmp_path / "out" / "collected.csv")}
-    assert {name: (one.submission, one.late_days) for name, one in people.items()} == {"jane": ("hw-3-jane", "0"), "sam-lee": ("hw-3-sam-lee", "2")}
+    assert {name: (one.submission, one.late_days) for name, one in people.items()} == {
+        "jane": ("hw-3-jane", "0"),
+        "sam-lee": ("hw-3-sam-lee", "2"),
+    }
 
 
 def test_a_gradescope_export_with_a_group_and_rubys_tags(tmp_path: Path):
@@ -158,8 +206,12 @@ def test_a_gradescope_export_with_a_group_and_rubys_tags(tmp_path: Path):
         collect.gradescope(write_zip(tmp_path / "none.zip", {"a/b.ipynb": NOTEBOOK}))
 
 
-@pytest.mark.parametrize(("platform", "files"), [("canvas", CANVAS), ("moodle", MOODLE), ("gradescope", GRADESCOPE)])
-def test_what_is_collected_is_what_grade_finds_under_the_same_names(platform: str, files: dict, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("platform", "files"), [("canvas", CANVAS), ("moodle", MOODLE), ("gradescope", GRADESCOPE)]
+)
+def test_what_is_collected_is_what_grade_finds_under_the_same_names(
+    platform: str, files: dict, tmp_path: Path
+):
     source = write_zip(tmp_path / "s.zip", files)
     result = command("collect", source, "--from", platform, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
@@ -172,9 +224,14 @@ def test_what_is_collected_is_what_grade_finds_under_the_same_names(platform: st
     assert "not empty" in again.output
 
 
-def test_a_zip_cannot_write_outside_the_folder_or_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_zip_cannot_write_outside_the_folder_or_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     evil = zipped({"../../evil.ipynb": NOTEBOOK, "C:\\evil2.ipynb": NOTEBOOK, "a\x1b[31m.ipynb": NOTEBOOK})
-    source = write_zip(tmp_path / "s.zip", {"eve_1_2_x.zip": evil, "max_3_4_../../hw3.ipynb": NOTEBOOK, "bad_5_6_y.zip": b"PK\x03\x04 no"})
+    source = write_zip(
+        tmp_path / "s.zip",
+        {"eve_1_2_x.zip": evil, "max_3_4_../../hw3.ipynb": NOTEBOOK, "bad_5_6_y.zip": b"PK\x03\x04 no"},
+    )
     monkeypatch.setattr(collect, "MAX_FILE_BYTES", 10_000)
     result = command("collect", source, "--from", "canvas", "-o", tmp_path / "deep" / "out")
     assert result.exit_code == 0, result.output
@@ -190,7 +247,7 @@ def test_a_zip_cannot_write_outside_the_folder_or_fill_the_disk(tmp_path: Path, 
     assert large.left == ["eve_1_2_x.ipynb (larger than 0 MB)"]
 
 
-# late days ------------------------------------------------------------------------------------------------------------
+# late days --------------------------------------------------------------------------------------------------
 
 
 DUE = datetime(2026, 11, 3, 23, 59, tzinfo=UTC)
@@ -223,26 +280,44 @@ def test_the_late_policy_uses_up_free_days_then_takes_percents_then_all():
     assert policy.points(80, 3, used=9) == 56
     assert policy.points(80, 6) == 0
     assert LatePolicy(0, 60).points(80, 2) == 0
-    assert str(policy) == (
-        "A late day is each 24 hours begun after the due time. 3 late days a term are free; "
+    assert (
+        str(policy) == "A late day is each 24 hours begun after the due time. 3 late days a term are free; "
         "each further one costs 10% of the points; more than 5 late days give 0 points."
     )
 
 
-# back -----------------------------------------------------------------------------------------------------------------
+# back -------------------------------------------------------------------------------------------------------
 
 
 def test_moodle_there_and_back_with_late_days(tmp_path: Path):
     (tmp_path / "worksheet.csv").write_text(WORKSHEET, encoding="utf-8")
     source = write_zip(tmp_path / "m.zip", MOODLE)
     result = command(
-        "collect", source, "--from", "moodle", "-o", tmp_path / "out", "--times", tmp_path / "worksheet.csv", "--due", "2026-11-03T23:59"
+        "collect",
+        source,
+        "--from",
+        "moodle",
+        "-o",
+        tmp_path / "out",
+        "--times",
+        tmp_path / "worksheet.csv",
+        "--due",
+        "2026-11-03T23:59",
     )
     assert result.exit_code == 0, result.output
     assert "José_María-Núñez-4712: 2 days" in result.output
     points = {"Jane-Doe-4711": 90.0, "José_María-Núñez-4712": 80.0, "Sam-Lee-4713": 70.5, "stranger": 1.0}
     (tmp_path / "grades.csv").write_text(grades(points), encoding="utf-8")
-    arguments = ["handback", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path / "out", "--file", tmp_path / "worksheet.csv"]
+    arguments = [
+        "handback",
+        tmp_path / "grades.csv",
+        "--to",
+        "moodle",
+        "--collected",
+        tmp_path / "out",
+        "--file",
+        tmp_path / "worksheet.csv",
+    ]
     result = command(*arguments, "--free-days", 1, "--penalty", 10, "-o", tmp_path / "upload.csv")
     assert result.exit_code == 0, result.output
     text = (tmp_path / "upload.csv").read_text(encoding="utf-8")
@@ -266,7 +341,14 @@ def test_canvas_there_and_back(tmp_path: Path):
     (tmp_path / "gradebook.csv").write_text("\ufeff" + GRADEBOOK, encoding="utf-8")
     points = {"doejane-1234": 96.25, "garcíaluz-77": 50.0, "leesam2-88-hw3": 1.0, "anon-aB3x": 3.0}
     (tmp_path / "grades.csv").write_text(grades(points, written=""), encoding="utf-8")
-    arguments = ["handback", tmp_path / "grades.csv", "--to", "canvas", "--collected", tmp_path / "out" / "collected.csv"]
+    arguments = [
+        "handback",
+        tmp_path / "grades.csv",
+        "--to",
+        "canvas",
+        "--collected",
+        tmp_path / "out" / "collected.csv",
+    ]
     arguments += ["--file", tmp_path / "gradebook.csv", "--free-days", 0, "--penalty", 20]
     result = command(*arguments, "--column", "502", "-o", tmp_path / "upload.csv")
     assert result.exit_code == 0, result.output
@@ -300,10 +382,23 @@ def test_canvas_there_and_back(tmp_path: Path):
     ],
 )
 def test_a_wrong_file_is_named(spoil: dict[str, str], says: str, tmp_path: Path):
-    files = {"grades.csv": grades({"x": 1.0}), "collected.csv": "submission,source,id,name,email,submitted,late,late_days\n", "theirs.csv": WORKSHEET}
+    files = {
+        "grades.csv": grades({"x": 1.0}),
+        "collected.csv": "submission,source,id,name,email,submitted,late,late_days\n",
+        "theirs.csv": WORKSHEET,
+    }
     for name, text in (files | spoil).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    arguments = ["--to", "moodle", "--collected", tmp_path / "collected.csv", "--file", tmp_path / "theirs.csv", "-o", tmp_path / "out.csv"]
+    arguments = [
+        "--to",
+        "moodle",
+        "--collected",
+        tmp_path / "collected.csv",
+        "--file",
+        tmp_path / "theirs.csv",
+        "-o",
+        tmp_path / "out.csv",
+    ]
     result = command("handback", tmp_path / "grades.csv", *arguments)
     assert result.exit_code == 1
     assert says in result.output

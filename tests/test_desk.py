@@ -20,8 +20,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from autograder import marks, pages, report
-from autograder.marks import Conflict, ImportProblems, Mark, Marks
+from autograder.grade import marks
+from autograder.grade.marks import Conflict, ImportProblems, Mark, Marks
+from autograder.report import feedback as pages
+from autograder.report import tables as report
 from tests import example_results
 
 BLANK = Mark("student-00", "3.7", marks.digest("x"), (1.0, 0.0, 0.5), 4.5, "Good.", "ann")
@@ -39,7 +41,7 @@ def output(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "out"))
 
 
-# --- marks ------------------------------------------------------------------------------------------------------------
+# --- marks --------------------------------------------------------------------------------------------------
 
 
 def test_a_mark_is_saved_and_counts_its_versions(tmp_path: Path):
@@ -119,7 +121,9 @@ def test_points_count_for_the_answer_that_was_graded_only(output: Path):
     reports = report.read_reports(output)
     store = Marks(output)
     store.save(replace(BLANK, submission="student-00", answer=marks.digest(example_results.GOOD)))
-    store.save(replace(BLANK, submission="student-01", answer=marks.digest("another answer, handed in before")))
+    store.save(
+        replace(BLANK, submission="student-01", answer=marks.digest("another answer, handed in before"))
+    )
     applied = {one.submission: one for one in marks.apply(output, reports)}
     assert applied["student-00"].given == 4.5
     assert applied["student-01"].given == 0
@@ -127,12 +131,14 @@ def test_points_count_for_the_answer_that_was_graded_only(output: Path):
     assert len(question.reasons) == 2
 
 
-# --- CSV --------------------------------------------------------------------------------------------------------------
+# --- CSV ----------------------------------------------------------------------------------------------------
 
 
 def test_csv_goes_out_and_comes_in_again(output: Path, tmp_path: Path):
     reports = report.read_reports(output)
-    Marks(output).save(replace(BLANK, answer=marks.digest(example_results.GOOD), comment="=SUM(A1) is no answer, see $x$"))
+    Marks(output).save(
+        replace(BLANK, answer=marks.digest(example_results.GOOD), comment="=SUM(A1) is no answer, see $x$")
+    )
     text = marks.to_csv(output, reports)
     rows = {row["submission"]: row for row in csv.DictReader(io.StringIO(text))}
     assert len(rows) == 6
@@ -143,7 +149,12 @@ def test_csv_goes_out_and_comes_in_again(output: Path, tmp_path: Path):
     assert marks.from_csv(other, reports, text, "bob") == 1
     found = Marks(other).get("student-00", "3.7")
     assert found is not None
-    assert (found.points, found.rubric, found.comment, found.grader) == (4.5, (1.0, 0.0, 0.5), "=SUM(A1) is no answer, see $x$", "ann")
+    assert (found.points, found.rubric, found.comment, found.grader) == (
+        4.5,
+        (1.0, 0.0, 0.5),
+        "=SUM(A1) is no answer, see $x$",
+        "ann",
+    )
     assert marks.from_csv(other, reports, text, "bob") == 0
 
 
@@ -171,7 +182,7 @@ def test_a_csv_without_its_columns_says_what_it_needs(output: Path):
         marks.from_csv(output, report.read_reports(output), "name,question\n", "bob")
 
 
-# --- the server -------------------------------------------------------------------------------------------------------
+# --- the server ---------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -191,7 +202,17 @@ class Running:
 
 
 def start(output: Path, graders: int = 2, port: int = 0) -> Running:
-    command = [sys.executable, "-m", "autograder", "desk", str(output), "--port", str(port), "--graders", str(graders)]
+    command = [
+        sys.executable,
+        "-m",
+        "autograder",
+        "desk",
+        str(output),
+        "--port",
+        str(port),
+        "--graders",
+        str(graders),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     links: list[str] = []
     said = ""
@@ -213,7 +234,9 @@ def desk(output: Path) -> Iterator[Running]:
         running.process.communicate(timeout=30)
 
 
-def ask(to: str, path: str, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, dict, str]:
+def ask(
+    to: str, path: str, method: str = "GET", body: str | None = None, **headers: str
+) -> tuple[int, dict, str]:
     connection = http.client.HTTPConnection(to, timeout=30)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
@@ -246,7 +269,18 @@ def test_a_link_lets_one_browser_in_once_and_nobody_else(desk: Running):
     save = {"cookie": cookie, "content_type": "application/json"}
     assert ask(desk.host, "/api/publish", "POST", "{}", **save)[0] == 403  # no origin
     assert ask(desk.host, "/api/publish", "POST", "{}", **save, origin="http://evil.example")[0] == 403
-    assert ask(desk.host, "/api/me", "POST", "{}", cookie=cookie, origin=f"http://{desk.host}", content_type="text/plain")[0] == 400
+    assert (
+        ask(
+            desk.host,
+            "/api/me",
+            "POST",
+            "{}",
+            cookie=cookie,
+            origin=f"http://{desk.host}",
+            content_type="text/plain",
+        )[0]
+        == 400
+    )
     assert ask(desk.host, "/api/me", "POST", "{", **save, origin=f"http://{desk.host}")[0] == 400
 
 
@@ -267,7 +301,15 @@ def test_a_mark_that_does_not_fit_is_refused(desk: Running):
     _, headers, _ = ask(desk.host, "/next/hw3/3.7", cookie=cookie)
     path = headers["location"].replace("/grade/", "/api/mark/")
     for data in UNFIT:
-        status, _, text = ask(desk.host, path, "POST", json.dumps(data), cookie=cookie, origin=f"http://{desk.host}", content_type="application/json")
+        status, _, text = ask(
+            desk.host,
+            path,
+            "POST",
+            json.dumps(data),
+            cookie=cookie,
+            origin=f"http://{desk.host}",
+            content_type="application/json",
+        )
         assert status == 400, data
         assert "wanted" in text
 
@@ -281,11 +323,23 @@ def test_nothing_that_was_saved_is_lost_when_the_desk_is_killed(output: Path):
         keys.append(headers["location"])
         data = json.dumps({"version": 0, "rubric": [1, 0, 0], "comment": f"remark {points}"})
         path = keys[-1].replace("/grade/", "/api/mark/")
-        status, _, _ = ask(desk.host, path, "POST", data, cookie=cookie, origin=f"http://{desk.host}", content_type="application/json")
+        status, _, _ = ask(
+            desk.host,
+            path,
+            "POST",
+            data,
+            cookie=cookie,
+            origin=f"http://{desk.host}",
+            content_type="application/json",
+        )
         assert status == 200
     desk.stop(signal.SIGKILL)
     assert len(set(keys)) == 3
-    assert sorted(mark.comment for mark in Marks(output).all().values()) == ["remark 0", "remark 1", "remark 2"]
+    assert sorted(mark.comment for mark in Marks(output).all().values()) == [
+        "remark 0",
+        "remark 1",
+        "remark 2",
+    ]
     again = start(output, 1)
     said = again.stop()
     assert "report.html" in said

@@ -16,14 +16,14 @@ from urllib.parse import unquote, urlsplit
 import click
 import pytest
 
-from autograder.cli import main
+from autograder.cli.main import main
 from tests.gallery import ROOT
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 CONSOLE = re.compile(r"^[ ]*```console\n(.*?)^[ ]*```", re.DOTALL | re.MULTILINE)
 
 
-# --- the site ---------------------------------------------------------------------------------------------------------
+# --- the site -----------------------------------------------------------------------------------------------
 
 
 class Links(HTMLParser):
@@ -42,7 +42,14 @@ class Links(HTMLParser):
             self.anchors.add(found["id"])
         if tag == "a" and "href" in found:
             self.links.append(found["href"])
-        elif tag == "link" and found.get("rel") not in ("index", "search", "next", "prev", "author", "canonical"):
+        elif tag == "link" and found.get("rel") not in (
+            "index",
+            "search",
+            "next",
+            "prev",
+            "author",
+            "canonical",
+        ):
             self.loaded.append(found.get("href", ""))
         elif tag in ("script", "img", "iframe", "source", "video", "audio", "embed", "object"):
             self.loaded += [found[name] for name in ("src", "data", "srcset") if name in found]
@@ -53,8 +60,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("myst_parser", reason="the extra 'docs' is not installed")
     pytest.importorskip("furo", reason="the extra 'docs' is not installed")
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", "-b", "html", "-d", str(folder / "cache")]
-    done = subprocess.run([*command, str(ROOT / "docs"), str(folder / "html")], capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "--fail-on-warning",
+        "--keep-going",
+        "--quiet",
+        "-b",
+        "html",
+        "-d",
+        str(folder / "cache"),
+    ]
+    done = subprocess.run(
+        [*command, str(ROOT / "docs"), str(folder / "html")], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return folder / "html"
@@ -89,12 +109,17 @@ def test_a_page_is_in_the_menu_as_soon_as_it_exists(site: Path):
         assert f"{page.stem}.html" in menu.links or page.stem == "index", page.name
 
 
-# --- commands ---------------------------------------------------------------------------------------------------------
+# --- commands -----------------------------------------------------------------------------------------------
 
 
 def commands() -> list[tuple[str, str]]:
     texts = {path.name: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *PAGES]}
-    lines = [(name, line.strip()) for name, text in texts.items() for block in CONSOLE.findall(text) for line in block.split("\n")]
+    lines = [
+        (name, line.strip())
+        for name, text in texts.items()
+        for block in CONSOLE.findall(text)
+        for line in block.split("\n")
+    ]
     return [(name, line.removeprefix("$ ")) for name, line in lines if line.startswith("$ ")]
 
 
@@ -121,18 +146,19 @@ def test_every_make_target_on_a_page_exists():
             assert line.split()[1] in targets, (name, line)
 
 
-# --- examples ---------------------------------------------------------------------------------------------------------
+# --- examples -----------------------------------------------------------------------------------------------
 
 TRY = """
 import json, sys
 from pathlib import Path
 import nbformat
-from autograder import build, release
-from autograder.batch import Place, kernels
-from autograder.gallery import students
-from autograder.grade import Settings, grade_submission
-from autograder.homework import homeworks
-from autograder.submissions import Submission
+from autograder.author import build
+from autograder.author import release
+from autograder.grade.batch import Place, kernels
+from autograder.author.gallery import students
+from autograder.grade.grade import Settings, grade_submission
+from autograder.declare.homework import homeworks
+from autograder.submissions.find import Submission
 from tests.gallery import examples
 
 def only(text, question):
@@ -151,7 +177,7 @@ def verdict(text, homework, question):
 root, found = Path("."), {}
 for name, question in (("hw3", "3.9"), ("hw7", "7.1")):
     homework = homeworks()[name]
-    source = build.source_path(root, homework)
+    source = source_path(root, homework.stem)
     own = [example for example in examples(name) if example.question == question]
     found[name] = {
         "reference": verdict(build.dumps(build.build_notebook(homework, source, blank=False)), homework, question),
@@ -168,7 +194,11 @@ print(json.dumps(found))
 
 def blocks(page: str) -> list[tuple[str, str]]:
     """The files that a page names before its Python blocks, each with its block, in order."""
-    found = re.findall(r"`([\w/]+\.py)`[^\n]*:\n\n```python\n(.*?)^```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    found = re.findall(
+        r"`([\w/]+\.py)`[^\n]*:\n\n```python\n(.*?)^```",
+        (ROOT / "docs" / page).read_text(encoding="utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
     assert found, page
     return found
 
@@ -196,7 +226,15 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, str]:
     environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
 
     def run(*command: str) -> str:
-        done = subprocess.run([sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
         assert done.returncode == 0, done.stderr[-3_000:]
         return done.stdout
 
@@ -220,14 +258,19 @@ def test_what_the_page_says_gives_a_question_that_works(followed: tuple[dict, st
 
 def test_the_build_takes_the_new_parts_up_and_no_solution_gets_out(followed: tuple[dict, str]):
     found, told = followed
-    for name in ("hw3_hand_designed.ipynb: written", "hw7_numbers.ipynb: written", "coverage.md: written", "README.md: written"):
+    for name in (
+        "hw3_hand_designed.ipynb: written",
+        "hw7_numbers.ipynb: written",
+        "coverage.md: written",
+        "README.md: written",
+    ):
         assert name in told
     assert found["hw3"]["leaks"] == found["hw7"]["leaks"] == []
 
 
 def test_the_examples_are_all_that_the_pages_show():
     assert [name for name, _ in blocks("add-question.md")] == [
-        "autograder/homeworks/hw3_hand_designed.py",
+        "autograder/homeworks/hw3/homework.py",
         "solutions/hw3_hand_designed.py",
         "tests/gallery/hw3.py",
     ]

@@ -10,13 +10,14 @@ import nbformat
 import pytest
 
 from autograder import kit
-from autograder.batch import kernels
-from autograder.build import build_notebook, source_path
-from autograder.execute import Limits
-from autograder.grade import Report, Settings, grade_submission
-from autograder.homework import homeworks
-from autograder.places import question_seconds
-from autograder.submissions import Submission
+from autograder.author.build import build_notebook
+from autograder.declare.homework import homeworks
+from autograder.grade.batch import kernels
+from autograder.grade.grade import Report, Settings, grade_submission
+from autograder.names import source_path
+from autograder.run.execute import Limits
+from autograder.submissions.cells import question_seconds
+from autograder.submissions.find import Submission
 from tests.conftest import PLACE
 from tests.gallery import ROOT
 
@@ -26,7 +27,7 @@ SETTINGS = Settings("seed", limits=Limits(cell_seconds=8, grace_seconds=1, total
 
 def notebook_with(cells: dict[str, str]) -> bytes:
     """The reference solution, with hostile cells put before the record cell of some questions."""
-    notebook = build_notebook(HW3, source_path(ROOT, HW3), blank=False)
+    notebook = build_notebook(HW3, source_path(ROOT, HW3.stem), blank=False)
     for question, code in cells.items():
         index = next(i for i, cell in enumerate(notebook.cells) if cell.source == f'record("{question}")')
         notebook.cells.insert(index, nbformat.v4.new_code_cell(code))
@@ -37,12 +38,16 @@ def graded(cells: dict[str, str], settings: Settings = SETTINGS) -> Report:
     report, execution = grade_submission(Submission("one", notebook_with(cells)), settings, kernels(PLACE)[0])
     assert execution is not None
     assert len(nbformat.writes(execution.notebook)) < 5_000_000
-    assert sum(question_seconds(execution.notebook, HW3).values()) > 0  # the class report says how long questions ran
+    assert (
+        sum(question_seconds(execution.notebook, HW3).values()) > 0
+    )  # the class report says how long questions ran
     return report
 
 
 def lost(report: Report) -> set[str]:
-    return {question.id for question in report.questions if question.points < question.maximum} - {"3.7"}  # 3.7 needs the student's log
+    return {question.id for question in report.questions if question.points < question.maximum} - {
+        "3.7"
+    }  # 3.7 needs the student's log
 
 
 ENDINGS = {
@@ -59,7 +64,9 @@ ENDINGS = {
 def test_a_cell_that_ends_the_kernel_is_left_out_and_the_rest_counts(ending: str):
     code, says = ENDINGS[ending]
     report = graded({"3.2": code})
-    assert lost(report) == set()  # the answer to 3.2 is recorded when the notebook runs again without the cell
+    assert (
+        lost(report) == set()
+    )  # the answer to 3.2 is recorded when the notebook runs again without the cell
     assert report.status == "graded with problems"
     assert says in " ".join(report.notes)
     assert code.split("\n")[0][:40] in " ".join(report.notes)
@@ -85,7 +92,13 @@ def test_an_answer_that_kills_the_kernel_costs_its_question_only():
 
 
 def test_sys_exit_and_floods_of_output_cost_nothing():
-    report = graded({"3.1": "import sys; sys.exit(1)", "3.4": "print('x' * 100_000_000)", "3.5": "for i in range(20_000): print('y' * 100)"})
+    report = graded(
+        {
+            "3.1": "import sys; sys.exit(1)",
+            "3.4": "print('x' * 100_000_000)",
+            "3.5": "for i in range(20_000): print('y' * 100)",
+        }
+    )
     assert lost(report) == set()
     assert "printed more than" in " ".join(report.notes)
 
@@ -99,11 +112,15 @@ def test_a_submission_that_runs_out_of_time_keeps_what_it_recorded():
 
 
 def test_missing_record_cells_helpers_in_other_cells_and_top_level_prints_are_fine():
-    notebook = build_notebook(HW3, source_path(ROOT, HW3), blank=False)
+    notebook = build_notebook(HW3, source_path(ROOT, HW3.stem), blank=False)
     notebook.cells = [cell for cell in notebook.cells if cell.source not in ('record("3.1")', 'check("3.2")')]
-    notebook.cells.insert(3, nbformat.v4.new_code_cell("def helper(n): return np.eye(n)\nprint('hello', helper(2))"))
+    notebook.cells.insert(
+        3, nbformat.v4.new_code_cell("def helper(n): return np.eye(n)\nprint('hello', helper(2))")
+    )
     for cell in notebook.cells:
-        cell.source = cell.source.replace("attention_by_content_V = np.eye(3)", "attention_by_content_V = helper(3)")
+        cell.source = cell.source.replace(
+            "attention_by_content_V = np.eye(3)", "attention_by_content_V = helper(3)"
+        )
     report, _ = grade_submission(Submission("renamed (3)", nbformat.writes(notebook).encode()), SETTINGS)
     assert lost(report) == set()
     assert report.status == "graded"
@@ -117,13 +134,15 @@ homework_kit.compare = homework_kit.same = lambda *a, **k: None
 homework_kit.check_shapes = lambda *a: []
 pathlib.Path("submission_log.json").write_text(json.dumps({forged!r}))
 """
-    blank = build_notebook(HW3, source_path(ROOT, HW3))
+    blank = build_notebook(HW3, source_path(ROOT, HW3.stem))
     blank.cells.insert(3, nbformat.v4.new_code_cell(code))
     report, _ = grade_submission(Submission("one", nbformat.writes(blank).encode()), SETTINGS)
     assert report.points == 0
 
 
-def test_nothing_of_a_submission_is_executed_or_unpickled_by_the_grading_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_of_a_submission_is_executed_or_unpickled_by_the_grading_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """A notebook, a log and a checkpoint that try, and traps on every door of this process."""
     marker = tmp_path / "executed"
     trap = f"import pathlib; pathlib.Path({str(marker)!r}).write_text('x')"
@@ -131,7 +150,10 @@ def test_nothing_of_a_submission_is_executed_or_unpickled_by_the_grading_process
     doors: list[str] = []
 
     def hook(event: str, args: tuple) -> None:
-        if watching and (event == "pickle.find_class" or (event in ("compile", "exec") and marker.name in repr(args[0])[:2000])):
+        if watching and (
+            event == "pickle.find_class"
+            or (event in ("compile", "exec") and marker.name in repr(args[0])[:2000])
+        ):
             doors.append(event)
 
     watching = False
@@ -142,10 +164,19 @@ def test_nothing_of_a_submission_is_executed_or_unpickled_by_the_grading_process
         "attention_homework": {"id": "hw3", "__reduce__": trap},
     }
     notebook["cells"][0]["metadata"] = {"init_cell": trap}
-    log = {"schema": kit.LOG_SCHEMA, "homework": "hw3", "entries": {"attention_by_content_Q": {"status": "ok", "value": {"other": trap}}}}
+    log = {
+        "schema": kit.LOG_SCHEMA,
+        "homework": "hw3",
+        "entries": {"attention_by_content_Q": {"status": "ok", "value": {"other": trap}}},
+    }
     watching = True
-    report, _ = grade_submission(Submission("one", json.dumps(notebook).encode(), json.dumps(log).encode(), {"model.pt": pickled}), SETTINGS)
-    graded_log, _ = grade_submission(Submission("two", log=pickled, attachments={"model.pt": pickled}), SETTINGS)
+    report, _ = grade_submission(
+        Submission("one", json.dumps(notebook).encode(), json.dumps(log).encode(), {"model.pt": pickled}),
+        SETTINGS,
+    )
+    graded_log, _ = grade_submission(
+        Submission("two", log=pickled, attachments={"model.pt": pickled}), SETTINGS
+    )
     watching = False
     assert not marker.exists()
     assert doors == []

@@ -12,11 +12,12 @@ pytest.importorskip("otter")
 
 from otter.assign import main as otter_assign
 
-from autograder import export
-from autograder.build import BuildError, build_notebook, repository_address, source_path
-from autograder.cli import main
-from autograder.homework import homeworks
-from autograder.submissions import Submission, read_notebook, recognise, written_answers
+from autograder.author import otter_assign as export
+from autograder.author.build import BuildError, build_notebook, repository_address
+from autograder.cli.main import main
+from autograder.declare.homework import homeworks
+from autograder.names import source_path
+from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
 from tests.gallery import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # otter's own
@@ -25,16 +26,25 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # otter's own
 @pytest.mark.parametrize("name", list(homeworks()))
 def test_otter_assign_makes_our_student_version_and_keeps_the_solutions_in_its_own(name: str, tmp_path: Path):
     homework = homeworks()[name]
-    result = CliRunner().invoke(main, ["export", name, "--otter-assign", "-o", str(tmp_path / "master"), "--root", str(ROOT)])
+    result = CliRunner().invoke(
+        main, ["export", name, "--otter-assign", "-o", str(tmp_path / "master"), "--root", str(ROOT)]
+    )
     assert result.exit_code == 0, result.output
     otter_assign(str(tmp_path / "master" / f"{homework.stem}.ipynb"), str(tmp_path / "built"), no_pdfs=True)
-    built = {kind: nbformat.read(tmp_path / "built" / kind / f"{homework.stem}.ipynb", as_version=4) for kind in ("student", "autograder")}
-    blank = build_notebook(homework, source_path(ROOT, homework))
+    built = {
+        kind: nbformat.read(tmp_path / "built" / kind / f"{homework.stem}.ipynb", as_version=4)
+        for kind in ("student", "autograder")
+    }
+    blank = build_notebook(homework, source_path(ROOT, homework.stem))
     ours = [cell.source for cell in blank.cells if cell.cell_type == "code"]
     theirs = [cell.source for cell in built["student"].cells if cell.cell_type == "code"]
-    assert [source for source in theirs if "grader" not in source] == [source for source in ours if "grader" not in source]
+    assert [source for source in theirs if "grader" not in source] == [
+        source for source in ours if "grader" not in source
+    ]
     assert "SOLUTION" not in "\n".join(cell.source for cell in built["student"].cells)
-    solved = build_notebook(homework, source_path(ROOT, homework), blank=False, repository=repository_address(ROOT))
+    solved = build_notebook(
+        homework, source_path(ROOT, homework.stem), blank=False, repository=repository_address(ROOT)
+    )
     kept = "\n".join(cell.source for cell in built["autograder"].cells)
     for cell in solved.cells:
         for line in cell.source.split("\n"):

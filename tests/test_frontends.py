@@ -10,19 +10,25 @@ from typing import Any
 
 import pytest
 
-from autograder.batch import kernels
-from autograder.build import build_notebook, source_path
-from autograder.execute import skip_reason
-from autograder.grade import grade_submission
-from autograder.handin import cell_digest
-from autograder.homework import Homework, homeworks
-from autograder.submissions import Submission, read_notebook, recognise, written_answers
+from autograder.author.build import build_notebook
+from autograder.declare.homework import Homework, homeworks
+from autograder.grade.batch import kernels
+from autograder.grade.grade import grade_submission
+from autograder.kit.handing_in import cell_digest
+from autograder.names import source_path
+from autograder.run.execute import skip_reason
+from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
 from tests import bare
 from tests.conftest import PLACE, SETTINGS
 from tests.gallery import ROOT
 
 STREAM = {"output_type": "stream", "name": "stdout", "text": ["saved\n"]}
-LANGUAGE = {"name": "python", "version": "3.12.11", "mimetype": "text/x-python", "codemirror_mode": {"name": "ipython", "version": 3}}
+LANGUAGE = {
+    "name": "python",
+    "version": "3.12.11",
+    "mimetype": "text/x-python",
+    "codemirror_mode": {"name": "ipython", "version": 3},
+}
 
 
 def lines(text: str) -> list[str]:
@@ -43,7 +49,11 @@ def by_colab(document: dict[str, Any]) -> dict[str, Any]:
             cell |= {"execution_count": number, "outputs": [STREAM]}
         cell["source"] = lines(cell["source"])
         del cell["id"]
-    metadata = {"colab": {"provenance": [], "gpuType": "T4"}, "accelerator": "GPU", "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    metadata = {
+        "colab": {"provenance": [], "gpuType": "T4"},
+        "accelerator": "GPU",
+        "kernelspec": {"name": "python3", "display_name": "Python 3"},
+    }
     return {
         "nbformat": 4,
         "nbformat_minor": 0,
@@ -60,7 +70,11 @@ def by_vs_code(document: dict[str, Any]) -> dict[str, Any]:
         if cell["cell_type"] == "code":
             cell |= {"execution_count": number, "outputs": [STREAM]}
         del cell["id"]
-    own = {"kernelspec": {"display_name": ".venv (3.12.11)", "language": "python", "name": "python3"}, "language_info": LANGUAGE, "orig_nbformat": 4}
+    own = {
+        "kernelspec": {"display_name": ".venv (3.12.11)", "language": "python", "name": "python3"},
+        "language_info": LANGUAGE,
+        "orig_nbformat": 4,
+    }
     return {**document, "nbformat_minor": 2, "metadata": {**document["metadata"], **own}}
 
 
@@ -72,7 +86,11 @@ def by_nbclassic(document: dict[str, Any]) -> dict[str, Any]:
             cell |= {"execution_count": number, "outputs": [STREAM]}
             cell["metadata"] = {**cell["metadata"], "scrolled": True}
         del cell["id"]
-    return {**document, "nbformat_minor": 4, "metadata": {**document["metadata"], "language_info": LANGUAGE, "toc": {"nav_menu": {}}}}
+    return {
+        **document,
+        "nbformat_minor": 4,
+        "metadata": {**document["metadata"], "language_info": LANGUAGE, "toc": {"nav_menu": {}}},
+    }
 
 
 def by_jupyterlab(document: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +117,7 @@ FRONT_ENDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 def solved(homework: Homework) -> dict[str, Any]:
-    return json.loads(json.dumps(build_notebook(homework, source_path(ROOT, homework), blank=False)))
+    return json.loads(json.dumps(build_notebook(homework, source_path(ROOT, homework.stem), blank=False)))
 
 
 @pytest.mark.parametrize("name", list(homeworks()))
@@ -110,9 +128,15 @@ def test_the_grader_sees_the_same_notebook_whatever_saved_it(name: str):
     for front_end, save in FRONT_ENDS.items():
         data = json.dumps(save(copy.deepcopy(original))).encode()
         found = read_notebook(data)
-        assert [(cell.cell_type, cell.source) for cell in found.cells] == [(cell.cell_type, cell.source) for cell in clean.cells], front_end
-        assert [skip_reason(cell) for cell in found.cells] == [skip_reason(cell) for cell in clean.cells], front_end
-        assert [cell_digest(cell.source) for cell in found.cells] == [cell_digest(cell["source"]) for cell in original["cells"]], front_end
+        assert [(cell.cell_type, cell.source) for cell in found.cells] == [
+            (cell.cell_type, cell.source) for cell in clean.cells
+        ], front_end
+        assert [skip_reason(cell) for cell in found.cells] == [skip_reason(cell) for cell in clean.cells], (
+            front_end
+        )
+        assert [cell_digest(cell.source) for cell in found.cells] == [
+            cell_digest(cell["source"]) for cell in original["cells"]
+        ], front_end
         assert recognise(Submission("any name (3)", data), found, homeworks()) is homework, front_end
         assert written_answers(found) == written_answers(clean), front_end
         assert any(written_answers(clean).values()), name
@@ -122,7 +146,8 @@ def test_what_colab_saved_gets_the_points_of_the_original():
     original = solved(homeworks()["hw3"])
     made = {"original": original, "colab": by_colab(copy.deepcopy(original))}
     reports = {
-        who: grade_submission(Submission(who, json.dumps(document).encode()), SETTINGS, kernels(PLACE)[0])[0] for who, document in made.items()
+        who: grade_submission(Submission(who, json.dumps(document).encode()), SETTINGS, kernels(PLACE)[0])[0]
+        for who, document in made.items()
     }
     assert reports["original"].points > 80  # all but what training finds
     assert reports["colab"].questions == reports["original"].questions
@@ -132,7 +157,7 @@ def test_what_colab_saved_gets_the_points_of_the_original():
 @pytest.mark.parametrize("name", list(homeworks()))
 def test_helper_cells_are_forms_and_nothing_rests_on_ids_names_or_widgets(name: str):
     homework = homeworks()[name]
-    notebook = build_notebook(homework, source_path(ROOT, homework))
+    notebook = build_notebook(homework, source_path(ROOT, homework.stem))
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     folded = [cell for cell in code if re.search(r"^# ?@title .*", cell.source, flags=re.MULTILINE)]
     assert code[0] in folded  # the kit: by far the longest cell
@@ -153,4 +178,16 @@ def test_the_bare_environment_hides_everything_else(tmp_path):
     seen = bare.installed(python)
     assert seen == set(bare.distributions())
     assert {"numpy", "torch", "matplotlib", "ipykernel", "ipython"} <= seen
-    assert not {"attention-homeworks", "nbformat", "nbconvert", "jupytext", "scipy", "transformers", "torchvision", "ipywidgets"} & seen
+    assert (
+        not {
+            "attention-homeworks",
+            "nbformat",
+            "nbconvert",
+            "jupytext",
+            "scipy",
+            "transformers",
+            "torchvision",
+            "ipywidgets",
+        }
+        & seen
+    )

@@ -6,22 +6,24 @@ from typing import Any
 
 import pytest
 
-from autograder import figures
-from autograder.batch import kernels
-from autograder.build import dumps
-from autograder.evidence import picture_of
-from autograder.gallery import Example
-from autograder.grade import Report, grade_submission
-from autograder.homework import homeworks
-from autograder.reference import run_reference
-from autograder.submissions import Submission
+from autograder.author.build import dumps
+from autograder.author.gallery import Example
+from autograder.author.reference import run_reference
+from autograder.declare.evidence import picture_of
+from autograder.declare.homework import homeworks
+from autograder.grade.batch import kernels
+from autograder.grade.grade import Report, grade_submission
+from autograder.report import figures
+from autograder.submissions.find import Submission
 from tests.conftest import PLACE, SETTINGS, GradedClass, by_homework
 from tests.gallery import ROOT, examples
 
 
 def by_example() -> list:
     return [
-        pytest.param(name, example, id=f"{name}-{example.question}-{example.name}", marks=pytest.mark.xdist_group(name))
+        pytest.param(
+            name, example, id=f"{name}-{example.question}-{example.name}", marks=pytest.mark.xdist_group(name)
+        )
         for name in homeworks()
         for example in examples(name)
     ]
@@ -59,14 +61,18 @@ def test_the_blank_notebook_gets_nothing_and_a_friendly_line_for_each_question(g
 @pytest.mark.parametrize("name", by_homework())
 def test_a_blank_notebook_that_was_run_from_top_to_bottom_earns_nothing_with_its_log(name: str):
     notebook, log, files = run_reference(ROOT, homeworks()[name], blank=True)
-    report, _ = grade_submission(Submission("blank", dumps(notebook).encode(), log, files), SETTINGS, kernels(PLACE)[0])
+    report, _ = grade_submission(
+        Submission("blank", dumps(notebook).encode(), log, files), SETTINGS, kernels(PLACE)[0]
+    )
     assert report.status == "graded", report.notes
     assert {question.id: question.points for question in report.questions if question.points} == {}
 
 
 @pytest.mark.parametrize(("graded", "example"), by_example(), indirect=["graded"])
 def test_an_answer_of_the_gallery_loses_exactly_its_checks(graded: GradedClass, example: Example):
-    _, report = next((student, report) for student, report in graded.students.values() if example in student.examples)
+    _, report = next(
+        (student, report) for student, report in graded.students.values() if example in student.examples
+    )
     lost = failed(report, example.question)
     assert set(lost) == set(example.loses), lost
     if example.loses:

@@ -14,24 +14,39 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from autograder import bundle, gradescope
-from autograder.grade import CheckResult, QuestionResult, Report
-from autograder.homework import Choice, homeworks
-from autograder.report import read_results
+from autograder.declare.homework import Choice, homeworks
+from autograder.grade.grade import CheckResult, QuestionResult, Report
+from autograder.hosts import bundle, gradescope
+from autograder.report.tables import read_results
 from tests.conftest import SETTINGS, by_homework, graded_class
 from tests.gallery import ROOT
 from tests.platforms import make_bundle, notebook, points, unpack_base
 
-SCHEMA = json.loads(resources.files("autograder").joinpath("schemas/gradescope-results.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(
+    resources.files("autograder.hosts")
+    .joinpath("schemas/gradescope-results.json")
+    .read_text(encoding="utf-8")
+)
 WHOLE_GALLERY = os.environ.get("EQUALITY") == "all"
 HURRIED = '{"homework": "hw3", "seed": "s", "seconds": 20}'
 METADATA = {  # as Gradescope documents it
     "id": 123456,
     "created_at": "2026-11-03T14:22:32.365935-08:00",
-    "assignment": {"due_date": "2026-11-03T14:00:00.000000-08:00", "group_size": 2, "id": 25828, "title": "Homework 3", "total_points": "100.0"},
+    "assignment": {
+        "due_date": "2026-11-03T14:00:00.000000-08:00",
+        "group_size": 2,
+        "id": 25828,
+        "title": "Homework 3",
+        "total_points": "100.0",
+    },
     "submission_method": "upload",
-    "users": [{"email": "jane@example.edu", "id": 1, "name": "Jane"}, {"email": "lee@example.edu", "id": 2, "name": "Lee"}],
-    "previous_submissions": [{"submission_time": "2026-11-01T10:00:00-08:00", "score": 12.5, "results": {"tests": []}}],
+    "users": [
+        {"email": "jane@example.edu", "id": 1, "name": "Jane"},
+        {"email": "lee@example.edu", "id": 2, "name": "Lee"},
+    ],
+    "previous_submissions": [
+        {"submission_time": "2026-11-01T10:00:00-08:00", "score": 12.5, "results": {"tests": []}}
+    ],
 }
 
 
@@ -68,7 +83,10 @@ def test_the_schema_takes_the_example_of_gradescopes_page_and_refuses_misspellin
 
 
 def without_evidence(report: Report) -> Report:
-    questions = (replace(one, checks=tuple(replace(check, evidence=None) for check in one.checks)) for one in report.questions)
+    questions = (
+        replace(one, checks=tuple(replace(check, evidence=None) for check in one.checks))
+        for one in report.questions
+    )
     return replace(report, questions=tuple(questions))
 
 
@@ -88,7 +106,11 @@ def test_the_entry_point_gives_the_points_that_our_own_command_line_gives(name: 
     archive = make_bundle(tmp_path / f"{name}.zip", name, platform="gradescope")
     pairs = list(graded_class(name).students.values())
     for student, report in pairs if WHOLE_GALLERY else pairs[2:3]:
-        files = {"my homework (1).ipynb": student.notebook, "submission_log.json": student.log, **student.attachments}
+        files = {
+            "my homework (1).ipynb": student.notebook,
+            "submission_log.json": student.log,
+            **student.attachments,
+        }
         base = unpack_base(tmp_path / student.name, archive, files)
         (base / "submission_metadata.json").write_text(json.dumps(METADATA))
         assert gradescope.run(base) == 0
@@ -103,7 +125,13 @@ def test_the_entry_point_gives_the_points_that_our_own_command_line_gives(name: 
 def some_report(measured: float | None = None) -> Report:
     questions = homeworks()["hw3"].questions.values()
     results = tuple(
-        QuestionResult(one.id, one.title, tuple(CheckResult(check.name, "failed", 0.0, check.points, "no", measured) for check in one.checks))
+        QuestionResult(
+            one.id,
+            one.title,
+            tuple(
+                CheckResult(check.name, "failed", 0.0, check.points, "no", measured) for check in one.checks
+            ),
+        )
         for one in questions
     )
     return Report("someone", "hw3", "graded", results)
@@ -113,7 +141,12 @@ def test_what_tells_of_hidden_inputs_or_right_options_is_shown_when_the_bundle_s
     for wanted in bundle.VISIBILITIES:
         made = gradescope.results(some_report(), bundle.Config("hw3", "seed", hidden=wanted), {})
         shown = {(test["number"], test["name"].split(": ")[-1]): test["visibility"] for test in made["tests"]}
-        choices = [(one.id, entry.name) for one in homeworks()["hw3"].questions.values() for entry in one.entries if isinstance(entry, Choice)]
+        choices = [
+            (one.id, entry.name)
+            for one in homeworks()["hw3"].questions.values()
+            for entry in one.entries
+            if isinstance(entry, Choice)
+        ]
         assert choices
         assert {shown[key] for key in choices} == {wanted}
         assert shown["3.1", "the output equals the input"] == "visible"
@@ -124,12 +157,21 @@ def test_the_leaderboard_shows_what_checks_measured_and_else_the_score():
     config = bundle.Config("hw3", "seed", leaderboard=True)
     made = gradescope.results(some_report(0.81234), config, {})
     jsonschema.validate(made | {"tests": json.loads(json.dumps(made["tests"])), "extra_data": {}}, SCHEMA)
-    assert made["leaderboard"][0] == {"name": "3.1 each token looks at its own kind", "value": 0.8123, "order": "desc"}
-    assert gradescope.results(some_report(), config, {})["leaderboard"] == [{"name": "Score", "value": 0.0, "order": "desc"}]
+    assert made["leaderboard"][0] == {
+        "name": "3.1 each token looks at its own kind",
+        "value": 0.8123,
+        "order": "desc",
+    }
+    assert gradescope.results(some_report(), config, {})["leaderboard"] == [
+        {"name": "Score", "value": 0.0, "order": "desc"}
+    ]
     assert "leaderboard" not in gradescope.results(some_report(0.8), bundle.Config("hw3", "seed"), {})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"assignment": 3, "users": 5, "created_at": {}}', '{"created_at": "yesterday"}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"assignment": 3, "users": 5, "created_at": {}}', '{"created_at": "yesterday"}'],
+)
 def test_strange_metadata_costs_nothing(text: str, tmp_path: Path):
     (tmp_path / "m.json").write_text(text)
     assert not gradescope.read_metadata(tmp_path / "m.json").get("users")
@@ -139,9 +181,14 @@ def test_strange_metadata_costs_nothing(text: str, tmp_path: Path):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda base: (base / "source" / "autograder_config.json").unlink(), "The autograder failed (FileNotFoundError)"),
         (
-            lambda base: (base / "source" / "autograder_config.json").write_text('{"homework": "hw3", "seed": "s", "seconds": 20}'),
+            lambda base: (base / "source" / "autograder_config.json").unlink(),
+            "The autograder failed (FileNotFoundError)",
+        ),
+        (
+            lambda base: (base / "source" / "autograder_config.json").write_text(
+                '{"homework": "hw3", "seed": "s", "seconds": 20}'
+            ),
             "failed (ValueError)",
         ),
         (lambda base: (base / "submission" / "hw3.ipynb").write_text("{"), "not valid JSON"),
@@ -150,7 +197,11 @@ def test_strange_metadata_costs_nothing(text: str, tmp_path: Path):
     ids=["no configuration", "no time", "broken notebook", "nothing"],
 )
 def test_whatever_goes_wrong_there_are_results_that_say_so(spoil, says: str, tmp_path: Path):
-    base = unpack_base(tmp_path / "autograder", make_bundle(tmp_path / "hw3.zip", platform="gradescope"), {"hw3.ipynb": notebook("pass")})
+    base = unpack_base(
+        tmp_path / "autograder",
+        make_bundle(tmp_path / "hw3.zip", platform="gradescope"),
+        {"hw3.ipynb": notebook("pass")},
+    )
     spoil(base)
     gradescope.run(base)
     made = read(base)
@@ -161,10 +212,18 @@ def test_whatever_goes_wrong_there_are_results_that_say_so(spoil, says: str, tmp
 def test_a_submission_that_takes_too_long_leaves_results_before_the_platform_ends_it(tmp_path: Path):
     """The limit is 50 s, of which 5 are for the notebook; a cell that never ends costs those, and results are written."""
     archive = make_bundle(tmp_path / "hw3.zip", platform="gradescope", seconds=50)
-    base = unpack_base(tmp_path / "autograder", archive, {"hw3.ipynb": notebook("import time\nwhile True: time.sleep(1)")})
+    base = unpack_base(
+        tmp_path / "autograder", archive, {"hw3.ipynb": notebook("import time\nwhile True: time.sleep(1)")}
+    )
     started = time.monotonic()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "autograder.gradescope", str(base)], env=environment, check=False, timeout=50, cwd=tmp_path)
+    subprocess.run(
+        [sys.executable, "-m", "autograder.hosts.gradescope", str(base)],
+        env=environment,
+        check=False,
+        timeout=50,
+        cwd=tmp_path,
+    )
     assert time.monotonic() - started < 50
     told = read(base)["output"]
     assert "ran longer than" in told or told == gradescope.UNFINISHED, told
@@ -173,7 +232,10 @@ def test_a_submission_that_takes_too_long_leaves_results_before_the_platform_end
 def test_evidence_with_hidden_inputs_never_reaches_the_platform():
     report = some_report()
     first = report.questions[0]
-    checks = (replace(first.checks[0], evidence={"kind": "case", "inputs": [["x", "a number", "hidden"]]}), *first.checks[1:])
+    checks = (
+        replace(first.checks[0], evidence={"kind": "case", "inputs": [["x", "a number", "hidden"]]}),
+        *first.checks[1:],
+    )
     report = replace(report, questions=(replace(first, checks=checks), *report.questions[1:]))
     made = gradescope.results(report, bundle.Config("hw3", "seed"), {})
     assert '"hidden"' not in json.dumps(made["extra_data"])

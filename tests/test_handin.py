@@ -13,21 +13,27 @@ import nbformat
 import numpy as np
 import pytest
 
-from autograder import collect, handin, kit
-from autograder.batch import kernels
-from autograder.build import build_notebook, dumps, notebook_path, source_path
-from autograder.grade import grade_submission
-from autograder.homework import homeworks
-from autograder.logs import read_log
-from autograder.platforms import gather
-from autograder.submissions import find
+from autograder import kit
+from autograder.author.build import build_notebook, dumps
+from autograder.declare.homework import homeworks
+from autograder.grade.batch import kernels
+from autograder.grade.grade import grade_submission
+from autograder.hosts.one_submission import gather
+from autograder.kit import handing_in as handin
+from autograder.lms import collect
+from autograder.names import notebook_path, source_path
+from autograder.submissions.find import find
+from autograder.submissions.log import read_log
 from tests.conftest import PLACE, SETTINGS
 from tests.gallery import ROOT
 
 HW3 = homeworks()["hw3"]
-BLANK = notebook_path(ROOT, HW3).read_bytes()
+BLANK = notebook_path(ROOT, HW3.stem).read_bytes()
 ZIP = "hw3_hand_designed_submission.zip"
-CELL_31 = "attention_by_content_Q = 6.0 * np.eye(3)\nattention_by_content_K = big()\nattention_by_content_V = np.eye(3)"
+CELL_31 = (
+    "attention_by_content_Q = 6.0 * np.eye(3)\nattention_by_content_K = big()\nattention_by_content_V ="
+    " np.eye(3)"
+)
 HELPER = "def big():\n    return 6.0 * np.eye(3)"
 CELL_36 = "def conv_heads(kernel):\n    return helper_36(kernel)"
 HELPER_36 = "def helper_36(kernel):\n    return None"
@@ -54,7 +60,10 @@ class Desk:
     def save(self, name: str = "hw3_hand_designed.ipynb", seconds: float = 100.0) -> None:
         """Writes the notebook as if so many seconds after everything that was recorded."""
         document = json.loads(BLANK)
-        document["cells"] += [{"cell_type": "code", "source": text, "metadata": {}, "outputs": []} for text in self.cells.values()]
+        document["cells"] += [
+            {"cell_type": "code", "source": text, "metadata": {}, "outputs": []}
+            for text in self.cells.values()
+        ]
         path = self.folder / name
         path.write_text(json.dumps(document))
         after = path.stat().st_mtime + seconds
@@ -84,7 +93,7 @@ def answer_31(desk: Desk) -> None:
     desk.log.record("3.1")
 
 
-# which cells gave an answer -------------------------------------------------------------------------------------------
+# which cells gave an answer ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -110,7 +119,7 @@ def test_the_cells_behind_an_answer_are_those_that_ran_last_and_what_they_rest_o
     assert handin.cell_digest("x = 1  \r\n\n") == handin.cell_digest("x = 1")
 
 
-# the zip --------------------------------------------------------------------------------------------------------------
+# the zip ----------------------------------------------------------------------------------------------------
 
 
 def test_the_zip_holds_notebook_and_log_and_is_the_same_each_time(desk: Desk):
@@ -126,7 +135,9 @@ def test_the_zip_holds_notebook_and_log_and_is_the_same_each_time(desk: Desk):
     assert [path.name for path in desk.folder.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_zip_that_cannot_be_written_leaves_the_old_one_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+def test_a_zip_that_cannot_be_written_leaves_the_old_one_and_says_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
     desk.save()
     desk.finish()
     before = (desk.folder / ZIP).read_bytes()
@@ -166,7 +177,8 @@ def test_a_renamed_notebook_is_found_and_gets_its_own_name_back(desk: Desk):
     assert "where it is called `my homework (1).ipynb`" in out
     assert b"helper" not in desk.zipped()["hw3_hand_designed.ipynb"]
     assert handin.cell_digest(CELL_31) in {
-        handin.cell_digest("".join(cell["source"])) for cell in json.loads(desk.zipped()["hw3_hand_designed.ipynb"])["cells"]
+        handin.cell_digest("".join(cell["source"]))
+        for cell in json.loads(desk.zipped()["hw3_hand_designed.ipynb"])["cells"]
     }
 
 
@@ -176,7 +188,9 @@ def test_of_several_copies_the_one_that_ran_here_is_taken(desk: Desk, monkeypatc
     (desk.folder / "fresh copy.ipynb").write_bytes(BLANK)
     desk.finish()
     assert desk.zipped()["hw3_hand_designed.ipynb"] == (desk.folder / "ran here.ipynb").read_bytes()
-    monkeypatch.setenv("JPY_SESSION_NAME", str(desk.folder / "fresh copy.ipynb"))  # what JupyterLab says goes before
+    monkeypatch.setenv(
+        "JPY_SESSION_NAME", str(desk.folder / "fresh copy.ipynb")
+    )  # what JupyterLab says goes before
     desk.finish()
     assert desk.zipped()["hw3_hand_designed.ipynb"] == BLANK
 
@@ -189,7 +203,9 @@ def test_without_a_notebook_the_last_cell_says_what_to_do(desk: Desk):
     assert list(desk.zipped()) == [kit.LOG_NAME]
 
 
-def test_colab_is_asked_for_the_notebook_and_words_remain_where_it_does_not_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+def test_colab_is_asked_for_the_notebook_and_words_remain_where_it_does_not_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
     def page(name: str, **options):
         return {"ipynb": json.loads(BLANK)}
 
@@ -204,21 +220,27 @@ def test_colab_is_asked_for_the_notebook_and_words_remain_where_it_does_not_answ
     message.blocking_request = None
     out = desk.finish()
     assert list(desk.zipped()) == [kit.LOG_NAME]
-    assert "Colab keeps the notebook in Drive: choose File → Download → Download .ipynb, and hand in both files" in out
+    assert (
+        "Colab keeps the notebook in Drive: choose File → Download → Download .ipynb, and hand in both files"
+        in out
+    )
 
 
 def test_a_checkpoint_is_packed_and_a_wrong_name_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture):
     log = kit.Log(homeworks()["hw4"].describe(), tmp_path, {})
     (tmp_path / "model.pt").write_bytes(b"weights")
     log.finish()
-    assert "`hw4_vision_transformer.pt` is not there yet. There is `model.pt`; if it is that one, rename it." in capsys.readouterr().out
+    assert (
+        "`hw4_vision_transformer.pt` is not there yet. There is `model.pt`; if it is that one, rename it."
+        in capsys.readouterr().out
+    )
     (tmp_path / "model.pt").rename(tmp_path / "hw4_vision_transformer.pt")
     log.finish()
     with zipfile.ZipFile(tmp_path / "hw4_vision_transformer_submission.zip") as archive:
         assert archive.read("hw4_vision_transformer.pt") == b"weights"
 
 
-# the log tells the truth ----------------------------------------------------------------------------------------------
+# the log tells the truth ------------------------------------------------------------------------------------
 
 
 def test_an_answer_that_was_changed_and_not_recorded_again_is_stale_until_it_is(desk: Desk):
@@ -305,7 +327,15 @@ def test_two_homeworks_in_one_folder_do_not_lose_each_other(desk: Desk):
     assert read_log(found.log or b"").homework == "hw3"
 
 
-@pytest.mark.parametrize("damage", [b"", b"[]", b'{"homework": "hw3"}', b'{"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": 5}'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"[]",
+        b'{"homework": "hw3"}',
+        b'{"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": 5}',
+    ],
+)
 def test_a_damaged_log_of_an_earlier_kernel_is_left_behind(desk: Desk, damage: bytes):
     (desk.folder / kit.LOG_NAME).write_bytes(damage)
     desk.start()
@@ -316,32 +346,48 @@ def test_a_damaged_log_of_an_earlier_kernel_is_left_behind(desk: Desk, damage: b
 
 def test_a_checkpoint_that_was_written_again_is_stale(tmp_path: Path):
     log = kit.Log(homeworks()["hw4"].describe(), tmp_path, {})
-    (checkpoint,) = [spec for question in log.questions.values() for spec in question["entries"] if "file" in spec]
+    (checkpoint,) = [
+        spec for question in log.questions.values() for spec in question["entries"] if "file" in spec
+    ]
     (question,) = [one["id"] for one in log.questions.values() if checkpoint in one["entries"]]
     (tmp_path / checkpoint["file"]).write_bytes(b"first")
     for spec in log.questions[question]["entries"]:
         log.entries[spec["name"]] = {"status": "ok"}
-    log.answers[question] = {"recorded": "2026-01-01T00:00:00Z", "files": {checkpoint["file"]: handin.file_digest(tmp_path / checkpoint["file"])}}
+    log.answers[question] = {
+        "recorded": "2026-01-01T00:00:00Z",
+        "files": {checkpoint["file"]: handin.file_digest(tmp_path / checkpoint["file"])},
+    }
     assert not log._changed(question)
     (tmp_path / checkpoint["file"]).write_bytes(b"second")
     assert log._changed(question)
 
 
-# the grader's side ----------------------------------------------------------------------------------------------------
+# the grader's side ------------------------------------------------------------------------------------------
 
 
-CLAIMS = {f"torch_transformer_content_{name}": {"question": "3.7", "kind": "array", "status": "ok", "value": kit.encode(np.eye(3))} for name in "QKV"}
+CLAIMS = {
+    f"torch_transformer_content_{name}": {
+        "question": "3.7",
+        "kind": "array",
+        "status": "ok",
+        "value": kit.encode(np.eye(3)),
+    }
+    for name in "QKV"
+}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which answers of the reference were handed in by the last cell's own means, with a claim to trained weights."""
     folder = tmp_path_factory.mktemp("finished")
-    notebook = build_notebook(HW3, source_path(ROOT, HW3), blank=False)
+    notebook = build_notebook(HW3, source_path(ROOT, HW3.stem), blank=False)
     (folder / "hw3_hand_designed.ipynb").write_text(dumps(notebook), encoding="utf-8")
     log = kit.Log(HW3.describe(), folder, {})
     log.entries |= CLAIMS
-    log.answers["3.7"] = {"recorded": "2026-01-01T00:00:00Z", "sources": [handin.cell_digest("torch_transformer_content_Q = now_deleted()")]}
+    log.answers["3.7"] = {
+        "recorded": "2026-01-01T00:00:00Z",
+        "sources": [handin.cell_digest("torch_transformer_content_Q = now_deleted()")],
+    }
     log.finish()
     return folder
 
@@ -357,7 +403,10 @@ def test_the_grader_takes_the_zip_as_it_is_and_says_where_a_claim_is_stale(finis
     }
     (claimed,) = [question for question in report.questions if question.source == "log"]
     assert claimed.id == "3.7"
-    assert "edited in the notebook after it was recorded; what counts here is what was recorded" in claimed.notes[0]
+    assert (
+        "edited in the notebook after it was recorded; what counts here is what was recorded"
+        in claimed.notes[0]
+    )
     assert claimed.notes == report.notes
     (tmp_path / ZIP).write_bytes((finished / ZIP).read_bytes())
     assert gather(tmp_path, HW3).log == found.log
@@ -365,7 +414,10 @@ def test_the_grader_takes_the_zip_as_it_is_and_says_where_a_claim_is_stale(finis
 
 def test_the_grader_compares_the_notebook_with_the_log_itself():
     told = {"3.7": {"sources": [handin.cell_digest("x = 1")]}}
-    log = read_log(json.dumps({"schema": kit.LOG_SCHEMA, "homework": "hw3", "entries": {}, "answers": told}).encode(), HW3)
+    log = read_log(
+        json.dumps({"schema": kit.LOG_SCHEMA, "homework": "hw3", "entries": {}, "answers": told}).encode(),
+        HW3,
+    )
     assert log.stale("3.7", {handin.cell_digest("# a comment\nx = 1\n"), "another"}) == ""
     assert log.stale("3.7", None) == ""
     assert "they were edited later" in log.stale("3.7", {"another"})
@@ -379,10 +431,18 @@ def test_a_zip_beside_its_notebook_is_the_same_submission(finished: Path, tmp_pa
     (tmp_path / "with copy" / "hw3.ipynb").write_bytes(notebook)
     (tmp_path / "newer notebook" / "hw3.ipynb").write_bytes(BLANK)
     again = nbformat.reads(notebook.decode(), as_version=4)
-    again.cells[-1].outputs = [nbformat.v4.new_output("stream", text="hw3_hand_designed_submission.zip is written.")]
+    again.cells[-1].outputs = [
+        nbformat.v4.new_output("stream", text="hw3_hand_designed_submission.zip is written.")
+    ]
     (tmp_path / "saved again" / "hw3.ipynb").write_text(nbformat.writes(again))
     found = {one.name: one for one in find([tmp_path]).submissions}
-    assert set(found) == {"with copy", "saved again", f"only zip-{Path(ZIP).stem}", "newer notebook", f"newer notebook-{Path(ZIP).stem}"}
+    assert set(found) == {
+        "with copy",
+        "saved again",
+        f"only zip-{Path(ZIP).stem}",
+        "newer notebook",
+        f"newer notebook-{Path(ZIP).stem}",
+    }
     assert found["with copy"].log == found[f"only zip-{Path(ZIP).stem}"].log is not None
     assert found["newer notebook"].log is None
 
@@ -392,7 +452,12 @@ def test_a_zip_without_the_notebook_joins_the_notebook_beside_it(tmp_path: Path)
     (tmp_path / "jane" / ZIP).write_bytes(handin.zip_bytes({kit.LOG_NAME: b"{}", "model.pt": b"weights"}))
     (tmp_path / "jane" / "hw3.ipynb").write_bytes(BLANK)
     (found,) = find([tmp_path]).submissions
-    assert (found.name, found.notebook, found.log, found.attachments) == ("jane", BLANK, b"{}", {"model.pt": b"weights"})
+    assert (found.name, found.notebook, found.log, found.attachments) == (
+        "jane",
+        BLANK,
+        b"{}",
+        {"model.pt": b"weights"},
+    )
 
 
 def test_collecting_unpacks_the_zip_and_keeps_one_copy_of_each_file():

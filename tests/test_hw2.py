@@ -5,30 +5,54 @@ from __future__ import annotations
 import pytest
 
 from autograder import kit
-from autograder.build import build_notebook, source_path
-from autograder.grade import CheckResult, QuestionResult, Settings, _with_library_calls
-from autograder.homework import Challenge, homeworks
-from autograder.oracles.hw2 import numpy_block, numpy_heads, numpy_norm, torch_block, torch_heads, torch_norm
+from autograder.author.build import build_notebook
+from autograder.declare.homework import Challenge, homeworks
+from autograder.grade.grade import CheckResult, QuestionResult, Settings, _with_library_calls
+from autograder.homeworks.hw2.oracle import (
+    numpy_block,
+    numpy_heads,
+    numpy_norm,
+    torch_block,
+    torch_heads,
+    torch_norm,
+)
+from autograder.names import source_path
 from tests.gallery import ROOT
 
 HW2 = homeworks()["hw2"]
 CASES = HW2.draw("the tests' seed")
-PAIRS = {"MultiHeadAttention": (torch_heads, numpy_heads), "LayerNorm": (torch_norm, numpy_norm), "EncoderBlock": (torch_block, numpy_block)}
+PAIRS = {
+    "MultiHeadAttention": (torch_heads, numpy_heads),
+    "LayerNorm": (torch_norm, numpy_norm),
+    "EncoderBlock": (torch_block, numpy_block),
+}
 
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_numpy_model_behind_the_named_mistakes_agrees_with_torch(name: str):
     torch_model, numpy_model = PAIRS[name]
     for case in CASES[name].values():
-        assert kit.same(torch_model(*case.args, **case.kwargs), numpy_model(*case.args, **case.kwargs), rtol=1e-9, atol=1e-9), case.note
+        assert kit.same(
+            torch_model(*case.args, **case.kwargs),
+            numpy_model(*case.args, **case.kwargs),
+            rtol=1e-9,
+            atol=1e-9,
+        ), case.note
 
 
-@pytest.mark.parametrize("challenge", [one for one in HW2.challenges() if one.mistakes], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "challenge", [one for one in HW2.challenges() if one.mistakes], ids=lambda one: one.name
+)
 def test_each_named_mistake_differs_from_the_right_answer_on_some_hidden_case(challenge: Challenge):
     assert challenge.expected is not None
     for says, mistaken in challenge.mistakes.items():
         cases = CASES[challenge.name].values()
-        differs = [not kit.same(challenge.expected(*c.args, **c.kwargs), mistaken(*c.args, **c.kwargs), rtol=1e-3, atol=1e-4) for c in cases]
+        differs = [
+            not kit.same(
+                challenge.expected(*c.args, **c.kwargs), mistaken(*c.args, **c.kwargs), rtol=1e-3, atol=1e-4
+            )
+            for c in cases
+        ]
         assert any(differs), says
 
 
@@ -49,9 +73,13 @@ OWN_NORM = "return F.layer_norm(x, x.shape[-1:], self.weight, self.bias, self.ep
     ],
     ids=["the reference", "attention by torch", "layer norm by torch", "both"],
 )
-def test_library_calls_are_noticed_in_the_question_that_they_answer(answers: dict[str, str], flagged: set[str]):
-    notebook = build_notebook(HW2, source_path(ROOT, HW2), answers=answers, blank=False)
-    results = tuple(QuestionResult(name, "", (CheckResult("c", "passed", 1.0, 1.0),)) for name in HW2.questions)
+def test_library_calls_are_noticed_in_the_question_that_they_answer(
+    answers: dict[str, str], flagged: set[str]
+):
+    notebook = build_notebook(HW2, source_path(ROOT, HW2.stem), answers=answers, blank=False)
+    results = tuple(
+        QuestionResult(name, "", (CheckResult("c", "passed", 1.0, 1.0),)) for name in HW2.questions
+    )
     noted = _with_library_calls(results, HW2, notebook, Settings("s"), [])
     assert {result.id for result in noted if result.notes} == flagged
     zeroed = _with_library_calls(results, HW2, notebook, Settings("s", library_calls="zero"), [])

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from autograder.homework import homeworks
-from autograder.homeworks import hw4_vision_transformer as hw4
-from autograder.kits import hw4 as public
-from autograder.logs import challenges_json
-from autograder.oracles import hw4 as oracle
 from autograder.oracles import hw4_cases as cases
+
+from autograder.declare.homework import homeworks
+from autograder.homeworks import hw4_vision_transformer as hw4
+from autograder.homeworks.hw4 import oracle as oracle
+from autograder.homeworks.hw4 import public
+from autograder.submissions.log import challenges_json
 from tests.gallery import ROOT
 
 DATA = ROOT / "notebooks" / "data" / public.FASHION_FILE
@@ -28,7 +28,11 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FASHION_MNIST", raising=False)
     monkeypatch.setattr(public, "FASHION_FOLDERS", ("fashion-mnist",))
-    monkeypatch.setattr(public, "_download_with_torchvision", lambda: (_ for _ in ()).throw(ImportError("No module named 'torchvision'")))
+    monkeypatch.setattr(
+        public,
+        "_download_with_torchvision",
+        lambda: (_ for _ in ()).throw(ImportError("No module named 'torchvision'")),
+    )
     return tmp_path
 
 
@@ -37,12 +41,18 @@ def write_idx(folder: Path, zipped: bool) -> None:
     with np.load(DATA) as held:
         arrays = [held[name].astype(np.uint8) for name in ("x_train", "y_train", "x_test", "y_test")]
     for stem, array in zip(public.IDX_STEMS, arrays, strict=True):
-        data = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+        data = (
+            struct.pack(">HBB", 0, 8, array.ndim)
+            + struct.pack(f">{array.ndim}I", *array.shape)
+            + array.tobytes()
+        )
         (folder / f"{stem}{'.gz' if zipped else ''}").write_bytes(gzip.compress(data, 1) if zipped else data)
 
 
 @pytest.mark.parametrize("place", [".", "data"])
-def test_the_images_are_found_beside_the_notebook(alone: Path, place: str, capsys: pytest.CaptureFixture[str]):
+def test_the_images_are_found_beside_the_notebook(
+    alone: Path, place: str, capsys: pytest.CaptureFixture[str]
+):
     (alone / place).mkdir(exist_ok=True)
     shutil.copy(DATA, alone / place)
     loaded = public.load_fashion_mnist()
@@ -60,7 +70,13 @@ def test_a_folder_of_idx_files_may_be_named(alone: Path, zipped: bool):
 def test_without_any_source_the_error_lists_what_was_tried_and_what_to_do(alone: Path):
     with pytest.raises(FileNotFoundError) as raised:
         public.load_fashion_mnist("elsewhere")
-    for phrase in (public.FASHION_FILE, "IDX files in elsewhere", "IDX files in fashion-mnist", "torchvision", "beside this notebook"):
+    for phrase in (
+        public.FASHION_FILE,
+        "IDX files in elsewhere",
+        "IDX files in fashion-mnist",
+        "torchvision",
+        "beside this notebook",
+    ):
         assert phrase in str(raised.value)
 
 
@@ -92,7 +108,10 @@ def test_the_challenges_hold_hidden_images_and_no_labels():
 
 def test_data_and_checkpoint_are_small_and_carry_their_notice():
     hidden = ROOT / "autograder" / "data" / "fashion_mnist_hidden.npz"
-    assert max(path.stat().st_size for path in (hidden, ROOT / "solutions" / "hw4_vision_transformer.pt")) < 1_000_000
+    assert (
+        max(path.stat().st_size for path in (hidden, ROOT / "solutions" / "hw4_vision_transformer.pt"))
+        < 1_000_000
+    )
     for folder in (DATA.parent, hidden.parent):
         assert "Zalando" in (folder / "LICENSE.fashion-mnist").read_text(encoding="utf-8")
 
@@ -136,7 +155,9 @@ def test_points_rise_with_accuracy_and_a_bonus_follows():
 
     def verdict(right: int) -> hw4.Right | hw4.Wrong | None:
         logits = np.eye(10, dtype=np.float32)[np.where(np.arange(400) < right, labels, (labels + 1) % 10)]
-        trial = public.Trial("Classifier/0", "hidden images", "values", tuple(case.args), {}, "ok", {"result": logits})
+        trial = public.Trial(
+            "Classifier/0", "hidden images", "values", tuple(case.args), {}, "ok", {"result": logits}
+        )
         return judge({"Classifier": [trial]})
 
     earned = [getattr(verdict(right), "earned", 1.0) for right in (0, 160, 200, 236, 311, 312, 400)]

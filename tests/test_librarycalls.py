@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from autograder import librarycalls
-from autograder.grade import CheckResult, QuestionResult, Settings, _with_calls
-from autograder.librarycalls import LibraryCall, find_library_calls
+from autograder.grade.grade import CheckResult, QuestionResult, Settings, _with_calls
+from autograder.submissions import library_calls as librarycalls
+from autograder.submissions.library_calls import LibraryCall, find_library_calls
 
 WANTED = {"2.4": (["Mine"], ["scaled_dot_product_attention", "MultiheadAttention"])}
 
 FOUND = {
-    "an attribute": "class Mine:\n    def forward(self, q):\n        return torch.nn.functional.scaled_dot_product_attention(q, q, q)",
-    "an imported name": "from torch.nn import MultiheadAttention as M\nclass Mine:\n    def __init__(self):\n        self.inner = M(8, 2)",
+    "an attribute": (
+        "class Mine:\n    def forward(self, q):\n        return"
+        " torch.nn.functional.scaled_dot_product_attention(q, q, q)"
+    ),
+    "an imported name": (
+        "from torch.nn import MultiheadAttention as M\nclass Mine:\n    def __init__(self):\n       "
+        " self.inner = M(8, 2)"
+    ),
     "a helper two steps away": (
-        "def a(q):\n    return F.scaled_dot_product_attention(q, q, q)\nb = a\nclass Mine:\n    def forward(self, q):\n        return b(q)"
+        "def a(q):\n    return F.scaled_dot_product_attention(q, q, q)\nb = a\nclass Mine:\n    def"
+        " forward(self, q):\n        return b(q)"
     ),
     "a base class": "class Mine(nn.MultiheadAttention):\n    pass",
     "an alias of the class": "Mine = nn.MultiheadAttention",
@@ -22,17 +29,25 @@ FOUND = {
     "a method put in afterwards": "class Mine:\n    pass\nMine.forward = nn.MultiheadAttention.forward",
     "setattr": "class Mine:\n    pass\nsetattr(Mine, 'forward', nn.MultiheadAttention.forward)",
     "inside try": "try:\n    class Mine(nn.MultiheadAttention):\n        pass\nexcept Exception:\n    pass",
-    "a cell with magics": "%%time\n%matplotlib inline\n!pip list\nfiles = !ls\nprint?\n%time Mine = nn.MultiheadAttention(8, 2)",
+    "a cell with magics": (
+        "%%time\n%matplotlib inline\n!pip list\nfiles = !ls\nprint?\n%time Mine = nn.MultiheadAttention(8, 2)"
+    ),
 }
 NOT_FOUND = {
-    "a comparison beside the answer": "class Mine:\n    pass\ntheirs = nn.MultiheadAttention(8, 2)\nprint(compare(Mine, theirs))",
-    "a comment and a docstring": 'class Mine:\n    """Equals nn.MultiheadAttention."""\n    # scaled_dot_product_attention',
+    "a comparison beside the answer": (
+        "class Mine:\n    pass\ntheirs = nn.MultiheadAttention(8, 2)\nprint(compare(Mine, theirs))"
+    ),
+    "a comment and a docstring": (
+        'class Mine:\n    """Equals nn.MultiheadAttention."""\n    # scaled_dot_product_attention'
+    ),
     "locals that are called like variables elsewhere": (
-        "class Mine:\n    def forward(self, x):\n        y = x\n        return y\nx = nn.MultiheadAttention(8, 2)\n"
-        "class Other:\n    def forward(self, x):\n        y = F.scaled_dot_product_attention(x, x, x)\n        return y"
+        "class Mine:\n    def forward(self, x):\n        y = x\n        return y\nx ="
+        " nn.MultiheadAttention(8, 2)\nclass Other:\n    def forward(self, x):\n        y ="
+        " F.scaled_dot_product_attention(x, x, x)\n        return y"
     ),
     "one's own function of that name": (
-        "def scaled_dot_product_attention(q):\n    return q\nclass Mine:\n    def forward(self, q):\n        return scaled_dot_product_attention(q)"
+        "def scaled_dot_product_attention(q):\n    return q\nclass Mine:\n    def forward(self, q):\n       "
+        " return scaled_dot_product_attention(q)"
     ),
     "one's own method of that name": (
         "class Mine:\n    def forward(self, q):\n        return self.scaled_dot_product_attention(q)\n"
@@ -55,7 +70,10 @@ def test_what_is_no_such_call_is_left_alone(source: str):
 
 
 def test_a_call_is_reported_for_the_question_whose_name_it_serves_only():
-    source = "class Inner(nn.MultiheadAttention):\n    pass\nclass Outer:\n    def __init__(self, part=Inner):\n        self.part = part()"
+    source = (
+        "class Inner(nn.MultiheadAttention):\n    pass\nclass Outer:\n    def __init__(self, part=Inner):\n  "
+        "      self.part = part()"
+    )
     wanted = {"4.4": (["Inner"], ["MultiheadAttention"]), "4.5": (["Outer"], ["MultiheadAttention"])}
     assert [call.question for call in find_library_calls({1: source}, wanted)[0]] == ["4.4"]
 
@@ -78,7 +96,9 @@ HOSTILE = {
 @pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_cell_harms_nobody_and_hides_no_other(source: str):
     calls, trouble = find_library_calls({1: source, 2: "Mine = F.scaled_dot_product_attention"}, WANTED)
-    assert trouble is not None or (2, "scaled_dot_product_attention") in {(call.cell, call.name) for call in calls}
+    assert trouble is not None or (2, "scaled_dot_product_attention") in {
+        (call.cell, call.name) for call in calls
+    }
 
 
 def test_a_search_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch):
@@ -93,7 +113,9 @@ def test_a_search_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch):
 def test_a_call_is_a_note_or_costs_the_points_of_its_question(setting: str, points: float):
     result = QuestionResult("2.4", "Heads", (CheckResult("right", "passed", 3.0, 3.0),))
     notes: list[str] = []
-    flagged = _with_calls(result, [LibraryCall("2.4", 7, 2, "MultiheadAttention")], Settings("s", library_calls=setting), notes)
+    flagged = _with_calls(
+        result, [LibraryCall("2.4", 7, 2, "MultiheadAttention")], Settings("s", library_calls=setting), notes
+    )
     assert flagged.points == points
     assert "cell 7, line 2 uses `MultiheadAttention`" in flagged.notes[0]
     assert list(flagged.notes) == notes

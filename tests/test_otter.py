@@ -19,11 +19,12 @@ pytest.importorskip("otter")
 from otter.run import main as otter_run
 from otter.test_files import GradingResults
 
-from autograder import bundle, fetch, otter_plugin
-from autograder.grade import Report
-from autograder.homework import homeworks
-from autograder.kits import sentences
-from autograder.platforms import gather, read_config, warnings
+from autograder.declare.homework import homeworks
+from autograder.grade.grade import Report
+from autograder.homeworks.hw5 import fetch, sentences
+from autograder.hosts import bundle
+from autograder.hosts import otter as otter_plugin
+from autograder.hosts.one_submission import gather, read_config, warnings
 from tests.conftest import SETTINGS, by_homework, graded_class
 from tests.gallery import ROOT
 from tests.platforms import ATTACKS, make_bundle, notebook, points, stock_bundle, unpack_base, zipped
@@ -44,7 +45,9 @@ def run(archive: Path, files: dict[str, str | bytes], folder: Path) -> GradingRe
     try:
         return otter_run(str(submission), autograder=str(archive), output_dir=str(folder), no_logo=True)
     finally:
-        for thread in threading.enumerate():  # otter leaves a server's socket to it; the complaint belongs here, not to the next test
+        for thread in (
+            threading.enumerate()
+        ):  # otter leaves a server's socket to it; the complaint belongs here, not to the next test
             if "serve_until_stopped" in thread.name:
                 thread.join(30)
         gc.collect()
@@ -54,14 +57,16 @@ def scores(results: GradingResults) -> dict[str, float]:
     return {name: round(file.score, 4) for name, file in results.results.items()}
 
 
-# the bundle -----------------------------------------------------------------------------------------------------------
+# the bundle -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("platform", bundle.PLATFORMS)
 @pytest.mark.parametrize("name", list(homeworks()))
 def test_a_bundle_has_the_same_bytes_each_time(name: str, platform: str):
     config = bundle.Config(name, "a seed")
-    assert bundle.make(homeworks()[name], platform, config) == bundle.make(homeworks()[name], platform, config)
+    assert bundle.make(homeworks()[name], platform, config) == bundle.make(
+        homeworks()[name], platform, config
+    )
     other = bundle.Config(name, "another seed")
     assert bundle.make(homeworks()[name], platform, config) != bundle.make(homeworks()[name], platform, other)
 
@@ -84,7 +89,10 @@ def test_the_bundle_holds_this_package_as_a_wheel_with_a_true_record_and_no_solu
 
 def test_what_otter_puts_beside_student_code_and_into_its_kernel_is_empty(tmp_path: Path):
     with zipfile.ZipFile(make_bundle(tmp_path / "hw3.zip")) as archive:
-        assert [name for name in archive.namelist() if name.startswith(("files/", "tests/"))] == ["files/README.md", "tests/README.md"]
+        assert [name for name in archive.namelist() if name.startswith(("files/", "tests/"))] == [
+            "files/README.md",
+            "tests/README.md",
+        ]
         assert archive.getinfo("run_autograder").external_attr >> 16 & 0o111, "Gradescope runs it"
 
 
@@ -95,7 +103,9 @@ def test_what_setup_needs_has_names_that_otters_image_shows_it(tmp_path: Path):
     used = [name for name in names if name.startswith("requirements.")]
     assert len(used) == 4
     assert "environment.yml" in names, "otter's Dockerfile adds it"
-    assert not [name for name in names if name in setup and not name.startswith(("requirements.", "setup.sh"))]
+    assert not [
+        name for name in names if name in setup and not name.startswith(("requirements.", "setup.sh"))
+    ]
 
 
 def test_a_bundle_holds_the_data_that_grading_needs_and_counts_as_the_same_code():
@@ -107,10 +117,12 @@ def test_a_bundle_holds_the_data_that_grading_needs_and_counts_as_the_same_code(
             assert wheel.read(f"autograder/data/{name}") == content
     config = bundle.Config("hw5", "seed", package=bundle.package_digest())
     assert not [told for told in warnings(config) if "not the one" in told]
-    assert [told for told in warnings(bundle.Config("hw5", "seed", package="0" * 16)) if "not the one" in told]
+    assert [
+        told for told in warnings(bundle.Config("hw5", "seed", package="0" * 16)) if "not the one" in told
+    ]
 
 
-# the plugin -----------------------------------------------------------------------------------------------------------
+# the plugin -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("attack", list(ATTACKS))
@@ -129,17 +141,31 @@ def test_an_attack_gains_nothing_through_the_plugin(attack: str, tmp_path: Path)
     sentinel, beside = tmp_path / "sentinel", tmp_path / "beside"
     evil = f"import pathlib\npathlib.Path({str(beside)!r}).touch()\n"
     log = f"cbuiltins\nexec\n(S{evil!r}\ntR.".encode()
-    files: dict[str, str | bytes] = {"hw3.ipynb": notebook(ATTACKS[attack].replace("@SENTINEL@", str(sentinel)))}
-    files |= {"otter.py": evil, "pickle.py": evil, "__init__.py": evil, "otter/__init__.py": evil, ".OTTER_LOG": log}
+    files: dict[str, str | bytes] = {
+        "hw3.ipynb": notebook(ATTACKS[attack].replace("@SENTINEL@", str(sentinel)))
+    }
+    files |= {
+        "otter.py": evil,
+        "pickle.py": evil,
+        "__init__.py": evil,
+        "otter/__init__.py": evil,
+        ".OTTER_LOG": log,
+    }
     results = run(make_bundle(tmp_path / "hw3.zip"), files, tmp_path / "work")
-    assert scores(results) == {question.id: 0 for question in homeworks()["hw3"].questions.values() if question.checks}
+    assert scores(results) == {
+        question.id: 0 for question in homeworks()["hw3"].questions.values() if question.checks
+    }
     assert results.possible == homeworks()["hw3"].points
     assert not sentinel.exists()
     assert not beside.exists()
 
 
 def test_otters_results_hold_nothing_but_otters_own_classes_and_plain_values(tmp_path: Path):
-    report = graded_class("hw3").reference if WHOLE_GALLERY else Report("someone", "hw3", "unreadable", notes=("why",))
+    report = (
+        graded_class("hw3").reference
+        if WHOLE_GALLERY
+        else Report("someone", "hw3", "unreadable", notes=("why",))
+    )
     for file in otter_plugin.test_files(report, bundle.Config("hw3", "seed")):
         assert type(file).__module__ == "otter.test_files.ottr_test"
         json.dumps(file.to_dict())
@@ -174,7 +200,9 @@ def test_where_otter_gives_up_results_are_left_all_the_same(files: dict, says: s
     told = json.loads((base / "results" / "results.json").read_text())
     assert says in json.dumps(told)
     assert sum(test.get("score", 0) for test in told["tests"]) == 0
-    assert len([test for test in told["tests"] if "score" in test]) == sum(bool(one.checks) for one in homeworks()["hw3"].questions.values())
+    assert len([test for test in told["tests"] if "score" in test]) == sum(
+        bool(one.checks) for one in homeworks()["hw3"].questions.values()
+    )
     assert (base / "results" / "results.pkl").is_file()
 
 
@@ -197,7 +225,7 @@ def test_a_strange_configuration_is_refused():
         read_config({"homework": "hw99", "seed": "s"})
 
 
-# equality -------------------------------------------------------------------------------------------------------------
+# equality ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", by_homework())
@@ -216,7 +244,11 @@ def test_otter_run_gives_the_points_that_our_own_command_line_gives(name: str, t
     archive = make_bundle(tmp_path / f"{name}.zip", name)
     pairs = list(graded_class(name).students.values())
     for student, report in pairs if WHOLE_GALLERY else pairs[1:2]:
-        files = {f"{homeworks()[name].stem}.ipynb": student.notebook, "submission_log.json": student.log, **student.attachments}
+        files = {
+            f"{homeworks()[name].stem}.ipynb": student.notebook,
+            "submission_log.json": student.log,
+            **student.attachments,
+        }
         results = run(archive, files, tmp_path / student.name)
         assert scores(results) == points(report), student.name
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()

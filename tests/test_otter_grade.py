@@ -13,9 +13,9 @@ import pytest
 
 pytest.importorskip("otter")
 
-from autograder.container import USERS, UserKernels, _no_other_user
-from autograder.execute import execute
-from autograder.submissions import read_notebook
+from autograder.run.execute import execute
+from autograder.run.user import USERS, UserKernels, _no_other_user
+from autograder.submissions.find import read_notebook
 from tests.conftest import graded_class
 from tests.gallery import ROOT
 from tests.platforms import ATTACKS, make_bundle, notebook, points, unpack_base, zipped
@@ -26,13 +26,19 @@ HERE = {"AUTOGRADER_PYTHON": sys.executable, "AUTOGRADER_VENV": "/nonexistent/ve
 
 def setup(base: Path, **more: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        ["bash", str(base / "source" / "setup.sh")], env={**os.environ, **HERE, **more}, capture_output=True, text=True, check=False
+        ["bash", str(base / "source" / "setup.sh")],
+        env={**os.environ, **HERE, **more},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 @pytest.mark.xdist_group("hw3")
 def test_otter_grade_gives_our_points_for_a_student_and_none_for_an_attack(tmp_path: Path):
-    state, programs, submissions, output = (tmp_path / name for name in ("state", "bin", "submissions", "out"))
+    state, programs, submissions, output = (
+        tmp_path / name for name in ("state", "bin", "submissions", "out")
+    )
     for folder in (state, programs, submissions, output):
         folder.mkdir()
     docker = programs / "docker"
@@ -42,13 +48,36 @@ def test_otter_grade_gives_our_points_for_a_student_and_none_for_an_attack(tmp_p
     evil = "import pathlib\npathlib.Path('/nonexistent').touch()\n"
     files = {
         "student": {"hw3.ipynb": student.notebook, "submission_log.json": student.log},
-        "attack": {"hw3.ipynb": notebook(*(text.replace("@SENTINEL@", str(tmp_path / "sentinel")) for text in ATTACKS.values())), "otter.py": evil},
+        "attack": {
+            "hw3.ipynb": notebook(
+                *(text.replace("@SENTINEL@", str(tmp_path / "sentinel")) for text in ATTACKS.values())
+            ),
+            "otter.py": evil,
+        },
     }
     for name, own in files.items():
         (submissions / f"{name}.zip").write_bytes(zipped(own))
     archive = make_bundle(tmp_path / "hw3.zip")
-    environment = {**os.environ, **HERE, "PATH": f"{programs}:{os.environ['PATH']}", "STANDIN_DOCKER": str(state)}
-    command = [sys.executable, "-m", "otter", "grade", "-n", "hw3", "-a", str(archive), "--image", "python:3.11-slim", "--ext", "zip"]
+    environment = {
+        **os.environ,
+        **HERE,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "STANDIN_DOCKER": str(state),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "otter",
+        "grade",
+        "-n",
+        "hw3",
+        "-a",
+        str(archive),
+        "--image",
+        "python:3.11-slim",
+        "--ext",
+        "zip",
+    ]
     command += ["--containers", "1", "--no-network", "-o", str(output), "-v", str(submissions)]
     made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
     told = made.stdout + made.stderr + "".join(path.read_text() for path in state.glob("*.log"))
@@ -66,15 +95,21 @@ def test_otter_grade_gives_our_points_for_a_student_and_none_for_an_attack(tmp_p
 
 
 def test_setup_does_nothing_twice_where_everything_is_installed_and_keeps_real_metadata(tmp_path: Path):
-    base = unpack_base(tmp_path / "autograder", make_bundle(tmp_path / "hw3.zip"), {"hw3.ipynb": notebook("pass")})
+    base = unpack_base(
+        tmp_path / "autograder", make_bundle(tmp_path / "hw3.zip"), {"hw3.ipynb": notebook("pass")}
+    )
     for _ in range(2):
         made = setup(base)
         assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
-    assert (base / "submission_metadata.json").read_text() == "{}\n", "otter's touch keeps it, and plugins can read it"
+    assert (base / "submission_metadata.json").read_text() == "{}\n", (
+        "otter's touch keeps it, and plugins can read it"
+    )
     assert (base / "interpreter").read_text().strip() == sys.executable
     for private in ("source", "package"):
         assert (base / private).stat().st_mode & 0o077 == 0
-    assert (base / "package" / "autograder" / "grade.py").read_bytes() == (ROOT / "autograder" / "grade.py").read_bytes()
+    assert (base / "package" / "autograder" / "grade.py").read_bytes() == (
+        ROOT / "autograder" / "grade.py"
+    ).read_bytes()
     (base / "submission_metadata.json").write_text('{"id": 1}')
     setup(base)
     assert (base / "submission_metadata.json").read_text() == '{"id": 1}'
@@ -96,7 +131,11 @@ def test_setup_fails_with_words_where_no_python_is_new_enough(tmp_path: Path):
 
 @pytest.mark.parametrize("platform", ["otter", "gradescope"])
 def test_a_grader_that_cannot_even_start_leaves_results(platform: str, tmp_path: Path):
-    base = unpack_base(tmp_path / "autograder", make_bundle(tmp_path / "hw3.zip", platform=platform), {"hw3.ipynb": notebook("pass")})
+    base = unpack_base(
+        tmp_path / "autograder",
+        make_bundle(tmp_path / "hw3.zip", platform=platform),
+        {"hw3.ipynb": notebook("pass")},
+    )
     (base / "interpreter").write_text("/bin/false\n")
     program = base / "run_autograder"
     shutil.copy(base / "source" / "run_autograder", program)
@@ -112,7 +151,7 @@ import subprocess
 import sys
 
 seen = []
-for path in ("@BASE@/source/otter_config.json", "@BASE@/package/autograder/homework.py", "@BASE@/interpreter", f"/proc/{os.getppid()}/environ"):
+for path in ("@BASE@/source/otter_config.json", "@BASE@/package/autograder/declare/homework.py", "@BASE@/interpreter", f"/proc/{os.getppid()}/environ"):
     try:
         seen.append(open(path).read(10))
     except OSError:
@@ -138,4 +177,7 @@ def test_in_a_container_a_submission_can_neither_read_the_grader_nor_outlive_its
     (said,) = [output.evalue for output in run.notebook.cells[0].outputs if output.output_type == "error"]
     assert said.startswith("seen: 0, user ")
     assert int(said.split()[-1]) in USERS
-    assert str(tmp_path) not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert (
+        str(tmp_path)
+        not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    )

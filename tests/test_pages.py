@@ -11,13 +11,19 @@ import nbformat
 import numpy as np
 import pytest
 
-from autograder import classreport, figures, kit, pages, report, safehtml, similarity
-from autograder.build import build_notebook, source_path
-from autograder.evidence import attention, case_evidence, drawn_as_matrix, plain
-from autograder.grade import CheckResult, QuestionResult, Report, judge_question
-from autograder.homework import homeworks
-from autograder.logs import Log, LogEntry
-from autograder.places import owners, question_seconds, record_cells
+from autograder import kit
+from autograder.author.build import build_notebook
+from autograder.declare.evidence import attention, case_evidence, drawn_as_matrix, plain
+from autograder.declare.homework import homeworks
+from autograder.grade.grade import CheckResult, QuestionResult, Report, judge_question
+from autograder.names import source_path
+from autograder.report import class_report as classreport
+from autograder.report import feedback as pages
+from autograder.report import figures, safehtml
+from autograder.report import tables as report
+from autograder.submissions import similarity
+from autograder.submissions.cells import owners, question_seconds, record_cells
+from autograder.submissions.log import Log, LogEntry
 from tests.gallery import ROOT
 
 HW3 = homeworks()["hw3"]
@@ -39,7 +45,10 @@ ATTACKS = [
     "</div></main></body><section class='ag-card ag-state-pass'>100 points</section>",
     '<img src="https://example.org/pixel.png"><img src="file:///etc/passwd"><img src="../results.json">',
     "![x](javascript:alert(1)) [x](vbscript:alert(1)) <javascript:alert(1)>",
-    "$\\href{javascript:alert(1)}{x}$ $\\text{<img src=x onerror=alert(1)>}$ $$\\style{x:y}{<script>alert(1)</script>}$$",
+    (
+        "$\\href{javascript:alert(1)}{x}$ $\\text{<img src=x onerror=alert(1)>}$"
+        " $$\\style{x:y}{<script>alert(1)</script>}$$"
+    ),
     "```mermaid\n<script>alert(1)</script>\n```",
 ]
 HARMFUL = re.compile(
@@ -50,20 +59,24 @@ HARMFUL = re.compile(
 
 
 @pytest.mark.parametrize("text", ATTACKS)
-@pytest.mark.parametrize("render", [safehtml.clean, safehtml.markdown, lambda text: safehtml.clean(safehtml.shown_html(text))])
+@pytest.mark.parametrize(
+    "render", [safehtml.clean, safehtml.markdown, lambda text: safehtml.clean(safehtml.shown_html(text))]
+)
 def test_nothing_harmful_survives(text: str, render):
     assert not HARMFUL.search(render(text)), render(text)
 
 
 def test_markdown_keeps_what_an_answer_needs():
-    made = safehtml.markdown("A **bold** word, `code`, $x^2$:\n\n$$\\frac{a}{b}$$\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    made = safehtml.markdown(
+        "A **bold** word, `code`, $x^2$:\n\n$$\\frac{a}{b}$$\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    )
     for wanted in ("<strong>", "<code>", "<msup>", "<mfrac>", "<table>"):
         assert wanted in made
 
 
 def test_every_equation_of_the_homeworks_becomes_mathml():
     for homework in homeworks().values():
-        for cell in build_notebook(homework, source_path(ROOT, homework)).cells:
+        for cell in build_notebook(homework, source_path(ROOT, homework.stem)).cells:
             if cell.cell_type == "markdown":
                 text = re.sub(r"`[^`]*`", "", cell.source)
                 for block, inline in re.findall(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$", text, re.S):
@@ -76,7 +89,7 @@ def test_odd_tex_and_deep_markdown_cost_nobody_a_page():
     assert "x" in safehtml.markdown("> " * 3_000 + "x")
 
 
-# --- figures and evidence ---------------------------------------------------------------------------------------------
+# --- figures and evidence -----------------------------------------------------------------------------------
 
 
 def labelled(picture: str) -> tuple[str, str]:
@@ -100,8 +113,21 @@ def test_an_attention_map_says_in_words_where_each_query_looks():
 @pytest.mark.parametrize(
     "evidence",
     [
-        {"kind": "curve", "caption": "loss <b>", "x": "step", "y": "loss", "series": {"train": [3.0, 1.0], "test <i>": [3.0, 2.0]}},
-        {"kind": "matrix", "caption": "confusion", "values": [[5, 0], [1, 4]], "rows": ["cat", "dog"], "columns": ["cat", "dog"], "x": "said"},
+        {
+            "kind": "curve",
+            "caption": "loss <b>",
+            "x": "step",
+            "y": "loss",
+            "series": {"train": [3.0, 1.0], "test <i>": [3.0, 2.0]},
+        },
+        {
+            "kind": "matrix",
+            "caption": "confusion",
+            "values": [[5, 0], [1, 4]],
+            "rows": ["cat", "dog"],
+            "columns": ["cat", "dog"],
+            "x": "said",
+        },
         attention("long", ["a long key"] * 20, {"head": np.full((20, 20), 0.05)}),
     ],
 )
@@ -143,7 +169,10 @@ def test_a_picture_of_a_failing_case_stands_beside_it_and_keeps_the_answer_unles
     trial = kit.Trial("c/0", "n = 2", "values", (2,), {}, "ok")
     draw = drawn_as_matrix("Your mask", x="key", y="query")
     evidence = plain(case_evidence(trial, expected=np.eye(2), found=np.ones((2, 2)), picture=draw))
-    shown = {reveal: pages.shown_check(CheckResult("mask", "failed", 0, 1, "No.", None, evidence), "f", reveal) for reveal in pages.REVEAL}
+    shown = {
+        reveal: pages.shown_check(CheckResult("mask", "failed", 0, 1, "No.", None, evidence), "f", reveal)
+        for reveal in pages.REVEAL
+    }
     assert shown["words"].caption == "Your mask"
     assert shown["words"].case["found"] is not None
     assert labelled(str(shown["words"].picture))[1] == "2 by 2 numbers from 1 to 1."
@@ -162,15 +191,34 @@ def test_a_failed_check_of_recorded_values_says_what_was_recorded():
     assert case["inputs"] == []
 
 
-# --- the feedback page ------------------------------------------------------------------------------------------------
+# --- the feedback page --------------------------------------------------------------------------------------
 
 
-def some_report(name: str = "jane", points: float = 3.0, feedback: str = "`f` is 3 at [0, 1].", **more) -> Report:
+def some_report(
+    name: str = "jane", points: float = 3.0, feedback: str = "`f` is 3 at [0, 1].", **more
+) -> Report:
     failed = points < 4
-    check = CheckResult("each token looks at its own kind", "failed" if failed else "passed", points, 4, feedback if failed else "")
+    check = CheckResult(
+        "each token looks at its own kind",
+        "failed" if failed else "passed",
+        points,
+        4,
+        feedback if failed else "",
+    )
     questions = (
-        QuestionResult("3.1", "Attention by content", (check, CheckResult("the output equals the input", "passed", 6, 6)), "run"),
-        QuestionResult("3.7", "What training finds", (CheckResult("scores", "unanswered", 0, 5),), written="Because $x$.", written_points=10),
+        QuestionResult(
+            "3.1",
+            "Attention by content",
+            (check, CheckResult("the output equals the input", "passed", 6, 6)),
+            "run",
+        ),
+        QuestionResult(
+            "3.7",
+            "What training finds",
+            (CheckResult("scores", "unanswered", 0, 5),),
+            written="Because $x$.",
+            written_points=10,
+        ),
     )
     return Report(name, "hw3", "graded", questions, **more)
 
@@ -180,15 +228,20 @@ def notebook_with(*sources: str) -> nbformat.NotebookNode:
 
 
 def test_results_stand_at_their_place_in_the_notebook():
-    notebook = build_notebook(HW3, source_path(ROOT, HW3))
+    notebook = build_notebook(HW3, source_path(ROOT, HW3.stem))
     places = record_cells(notebook, HW3)
     assert set(places.values()) == set(HW3.questions)
     for index, question in places.items():
-        assert f'record("{question}")' in notebook.cells[index].source or f"**Answer {question}**" in notebook.cells[index].source
+        assert (
+            f'record("{question}")' in notebook.cells[index].source
+            or f"**Answer {question}**" in notebook.cells[index].source
+        )
 
 
 def test_time_goes_to_the_question_that_a_cell_works_for():
-    notebook = notebook_with("import numpy", 'check("3.1")', 'record("3.1")', "x = 1", 'record("3.2")', "y = 2")
+    notebook = notebook_with(
+        "import numpy", 'check("3.1")', 'record("3.1")', "x = 1", 'record("3.2")', "y = 2"
+    )
     assert owners(notebook, HW3) == {0: "3.1", 1: "3.1", 2: "3.1", 3: "3.2", 4: "3.2"}
     for index, seconds in {0: 1, 2: 5, 4: 2, 5: 9}.items():
         notebook.cells[index].metadata["autograder"] = {"seconds": seconds + 0.5}
@@ -202,13 +255,19 @@ def test_a_page_shows_results_and_the_notebook_and_runs_nothing():
     notebook.cells[0].outputs = [
         nbformat.v4.new_output("stream", name="stdout", text="<script>alert(1)</script>"),
         nbformat.v4.new_output("display_data", {"text/html": html, "text/plain": "x"}),
-        nbformat.v4.new_output("display_data", {"application/javascript": "alert(1)", "text/plain": "plain words"}),
+        nbformat.v4.new_output(
+            "display_data", {"application/javascript": "alert(1)", "text/plain": "plain words"}
+        ),
         nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg><script>alert(1)</script></svg>"}),
-        nbformat.v4.new_output("display_data", {"text/html": "<p>isolated</p>"}, metadata={"text/html": {"isolated": True}}),
+        nbformat.v4.new_output(
+            "display_data", {"text/html": "<p>isolated</p>"}, metadata={"text/html": {"isolated": True}}
+        ),
     ]
     page = pages.feedback_page(some_report(feedback="See <script>alert(1)</script> `[0]`."), notebook)
     assert "<script" not in page.lower()
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3  # printed, displayed, and in the cell's code
+    assert (
+        page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3
+    )  # printed, displayed, and in the cell's code
     assert "plain words" in page
     assert "<iframe" not in page
     assert "could not be shown" not in page
@@ -218,7 +277,9 @@ def test_a_page_shows_results_and_the_notebook_and_runs_nothing():
 
 
 def test_an_unreadable_submission_has_a_page_that_says_why():
-    page = pages.feedback_page(Report("joe", "", "unreadable", notes=("The notebook is <b>no</b> JSON.",)), None)
+    page = pages.feedback_page(
+        Report("joe", "", "unreadable", notes=("The notebook is <b>no</b> JSON.",)), None
+    )
     assert "The notebook is &lt;b&gt;no&lt;/b&gt; JSON." in page
 
 
@@ -233,7 +294,7 @@ def test_the_failed_checks_of_a_hand_designed_head_come_with_its_attention_map()
     assert figures.evidence_svg(shown, "f") is not None
 
 
-# --- the class report -------------------------------------------------------------------------------------------------
+# --- the class report ---------------------------------------------------------------------------------------
 
 
 def test_item_rest_correlation_is_that_of_the_definition():
@@ -253,7 +314,9 @@ def test_full_marks_count_among_the_last_tenth_and_only_extra_credit_beyond():
 
 def test_the_same_mistake_counts_once_however_the_numbers_differ():
     told = "`f` differs in {} of 9 numbers; at [{}, 1] it is {}, expected 2. You forgot the scale."
-    class_ = [some_report(f"s{i}", 1.0, told.format(i, i, 0.1 * i)) for i in range(4)] + [some_report("s9", 1.0, "`f` raised KeyError: 'x'.")]
+    class_ = [some_report(f"s{i}", 1.0, told.format(i, i, 0.1 * i)) for i in range(4)] + [
+        some_report("s9", 1.0, "`f` raised KeyError: 'x'.")
+    ]
     first, second = classreport.mistakes(class_)
     assert first.submissions == ("s0", "s1", "s2", "s3")
     assert second.submissions == ("s9",)
@@ -268,13 +331,20 @@ def test_suspect_checks_and_checks_that_nobody_fails_are_named():
 
 
 def test_publishing_writes_everything_and_only_what_changed(tmp_path: Path):
-    class_ = [some_report(f"s{i} é & <b>", float(i)) for i in range(5)] + [Report("broken", "", "unreadable", notes=("No.",))]
+    class_ = [some_report(f"s{i} é & <b>", float(i)) for i in range(5)] + [
+        Report("broken", "", "unreadable", notes=("No.",))
+    ]
     path = pages.publish(tmp_path, class_)
     text = path.read_text(encoding="utf-8")
     assert "<script" not in text
     assert "&lt;b&gt;" in text
     for link in re.findall(r'href="(submissions/[^"]+)"', text):
-        assert (tmp_path / re.sub("%([0-9A-F]{2})", lambda m: bytes.fromhex(m[1]).decode("latin1"), link).encode("latin1").decode()).is_file()
+        assert (
+            tmp_path
+            / re.sub("%([0-9A-F]{2})", lambda m: bytes.fromhex(m[1]).decode("latin1"), link)
+            .encode("latin1")
+            .decode()
+        ).is_file()
     for picture in re.findall(r"<svg.*?</svg>", text, re.S):
         labelled(picture)
     assert len(re.findall(r"<svg", text)) >= 3
@@ -290,7 +360,7 @@ def test_publishing_writes_everything_and_only_what_changed(tmp_path: Path):
     assert all(page.stat().st_mtime_ns != then for page, then in before.items())
 
 
-# --- similarity -------------------------------------------------------------------------------------------------------
+# --- similarity ---------------------------------------------------------------------------------------------
 
 OWN = """
 def scores(a, b):
@@ -327,7 +397,9 @@ GIVEN = "\n".join(f"helper_{i} = one_hot('A B C')[{i}] * {i} + np.eye(3)[{i}]" f
 
 
 def test_a_renamed_copy_is_found_and_an_own_answer_is_not():
-    class_ = {name: notebook_with(GIVEN, text) for name, text in (("ann", OWN), ("bob", COPY), ("eve", OTHER))}
+    class_ = {
+        name: notebook_with(GIVEN, text) for name, text in (("ann", OWN), ("bob", COPY), ("eve", OTHER))
+    }
     found = similarity.compare_notebooks(class_.items(), notebook_with(GIVEN))
     assert [group.names for group in found.groups] == [("ann", "bob")]
     assert found.groups[0].pairs[0].similarity > 0.9
@@ -337,7 +409,12 @@ def test_a_renamed_copy_is_found_and_an_own_answer_is_not():
 def test_the_shared_skeleton_and_what_the_class_writes_alike_are_no_similarity():
     class_ = {f"s{i}": notebook_with(GIVEN, OWN) for i in range(12)}
     assert similarity.compare_notebooks(class_.items()).groups == ()
-    assert similarity.compare_notebooks([("a", notebook_with(GIVEN)), ("b", notebook_with(GIVEN))], notebook_with(GIVEN)).groups == ()
+    assert (
+        similarity.compare_notebooks(
+            [("a", notebook_with(GIVEN)), ("b", notebook_with(GIVEN))], notebook_with(GIVEN)
+        ).groups
+        == ()
+    )
 
 
 def test_code_that_is_no_python_is_compared_as_far_as_it_goes():
@@ -347,13 +424,25 @@ def test_code_that_is_no_python_is_compared_as_far_as_it_goes():
 
 def test_written_points_reach_every_output():
     graded = some_report()
-    given = replace(graded, questions=(graded.questions[0], replace(graded.questions[1], given=7.5, comment="Good.", reasons=("Says why (4 of 4)",))))
+    given = replace(
+        graded,
+        questions=(
+            graded.questions[0],
+            replace(graded.questions[1], given=7.5, comment="Good.", reasons=("Says why (4 of 4)",)),
+        ),
+    )
     assert given.given == 7.5
     results = report.results_json(given)
     assert results["score"] == given.points + 7.5
     assert next(test for test in results["tests"] if test["name"].endswith("written answer"))["score"] == 7.5
     assert "3.7 written" in report.grades_csv([given]).splitlines()[0]
-    row = dict(zip(report.grades_csv([given]).splitlines()[0].split(","), report.grades_csv([given]).splitlines()[1].split(","), strict=True))
+    row = dict(
+        zip(
+            report.grades_csv([given]).splitlines()[0].split(","),
+            report.grades_csv([given]).splitlines()[1].split(","),
+            strict=True,
+        )
+    )
     assert (row["3.7 written"], row["written"], row["total"]) == ("7.5", "7.5", "16.5")
     assert report.read_results(results) == given
     assert "7.5 of 10 points" in pages.feedback_page(given, None)

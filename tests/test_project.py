@@ -8,9 +8,9 @@ import tomllib
 import pytest
 from click.testing import CliRunner
 
-from autograder import tables
-from autograder.cli import main
-from autograder.homework import homeworks
+from autograder.author import tables
+from autograder.cli.main import main
+from autograder.declare.homework import homeworks
 from tests.gallery import ROOT
 
 # The course plan: every row that a homework must have, and how it must at least be graded.
@@ -36,7 +36,7 @@ def test_no_row_of_the_course_plan_is_missing(name: str):
         found.setdefault(row[0], set()).update(tables.how_graded(question).replace(" ", ""))
     for row, letters in PLAN.get(name, {}).items():
         assert row in found, f"{row} is missing"
-        assert row in tables.TOPICS, f"{row} has no topic in autograder/tables.py"
+        assert row in tables.TOPICS, f"{row} has no topic in autograder/author/tables.py"
         assert set(letters) <= found[row], f"{row} must be graded {letters}, is {found[row]}"
 
 
@@ -55,7 +55,9 @@ def test_every_question_has_points_minutes_and_a_place_in_the_notebook(name: str
 @pytest.mark.parametrize("name", list(homeworks()))
 def test_the_minutes_of_a_homework_are_those_of_its_questions(name: str):
     homework = homeworks()[name]
-    assert homework.minutes == sum(question.minutes for question in homework.questions.values() if not question.extra)
+    assert homework.minutes == sum(
+        question.minutes for question in homework.questions.values() if not question.extra
+    )
 
 
 def test_tables_in_the_documentation_are_fresh():
@@ -78,14 +80,23 @@ def test_the_conda_environment_is_in_step_with_pyproject():
 
 
 def test_every_direct_dependency_is_pinned_for_ci():
-    pinned = {re.split(r"==", line)[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
-    wanted = [*project()["dependencies"], *(name for extra in project()["optional-dependencies"].values() for name in extra)]
+    pinned = {
+        re.split(r"==", line)[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    wanted = [
+        *project()["dependencies"],
+        *(name for extra in project()["optional-dependencies"].values() for name in extra),
+    ]
     missing = {re.split(r"[<>=!\[; ]", name)[0].lower().replace("_", "-") for name in wanted} - pinned
     assert missing == set()
 
 
 def test_ci_installs_what_builds_the_handbook():
-    assert "docs" in re.search(r"^EXTRAS \?= ([\w,]+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1].split(",")
+    assert "docs" in re.search(
+        r"^EXTRAS \?= ([\w,]+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )[1].split(",")
 
 
 def test_relative_links_in_the_documentation_lead_somewhere():
@@ -95,7 +106,9 @@ def test_relative_links_in_the_documentation_lead_somewhere():
 
 
 def test_every_command_has_help_and_stands_in_the_documentation():
-    documented = "\n".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    documented = "\n".join(
+        page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    )
     for name, command in main.commands.items():
         assert command.help
         assert f"autograder {name}" in documented, name

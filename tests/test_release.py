@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 
-from autograder import build, release
-from autograder.cli import main
-from autograder.homework import Choice, homeworks
+from autograder.author import build, release
+from autograder.cli.main import main
+from autograder.declare.homework import Choice, homeworks
+from autograder.names import notebook_path, source_path
 from tests.gallery import ROOT
 
 ALL = list(homeworks().values())
@@ -37,7 +38,7 @@ def files(zipped: bytes) -> dict[str, bytes]:
         return {info.filename: archive.read(info) for info in archive.infolist()}
 
 
-# --- what is in it ----------------------------------------------------------------------------------------------------
+# --- what is in it ------------------------------------------------------------------------------------------
 
 
 def test_students_get_notebooks_data_an_environment_and_a_readme_and_nothing_else(files: dict[str, bytes]):
@@ -46,7 +47,10 @@ def test_students_get_notebooks_data_an_environment_and_a_readme_and_nothing_els
     notebooks = {f"notebooks/{homework.stem}.ipynb" for homework in ALL}
     assert names == {"README.md", "LICENSE", "requirements.txt", "environment.yml"} | notebooks | data
     for homework in ALL:
-        assert files[f"attention-homeworks/notebooks/{homework.stem}.ipynb"] == build.notebook_path(ROOT, homework).read_bytes()
+        assert (
+            files[f"attention-homeworks/notebooks/{homework.stem}.ipynb"]
+            == notebook_path(ROOT, homework.stem).read_bytes()
+        )
 
 
 def test_the_readme_names_each_notebook_and_its_links_lead_somewhere(files: dict[str, bytes]):
@@ -60,13 +64,16 @@ def test_the_readme_names_each_notebook_and_its_links_lead_somewhere(files: dict
 
 def test_the_environment_is_the_projects_own_and_has_what_the_notebooks_import(files: dict[str, bytes]):
     wanted = files["attention-homeworks/requirements.txt"].decode().split()
-    declared = {str(Requirement(line)) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]}
+    declared = {
+        str(Requirement(line))
+        for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    }
     assert set(wanted) - declared == {release.JUPYTER}
     assert all(f"- {line}\n" in files["attention-homeworks/environment.yml"].decode() for line in wanted)
     imported = {
         match
         for homework in ALL
-        for cell in build.build_notebook(homework, build.source_path(ROOT, homework)).cells
+        for cell in build.build_notebook(homework, source_path(ROOT, homework.stem)).cells
         if cell.cell_type == "code" and "%%writefile" not in cell.source
         for match in re.findall(r"^(?:import|from) (\w+)", cell.source, re.MULTILINE)
     }
@@ -81,10 +88,14 @@ def test_a_part_of_the_homeworks_takes_only_its_own_data():
     names = release.student_files(ROOT, [homeworks()["hw3"]])
     assert not any(name.endswith(".npz") for name in names)
     names = release.student_files(ROOT, [homeworks()["hw4"]])
-    assert {Path(name).name for name in names if "/data/" in name} == {"README.md", "LICENSE.fashion-mnist", "fashion_mnist_5000_1000.npz"}
+    assert {Path(name).name for name in names if "/data/" in name} == {
+        "README.md",
+        "LICENSE.fashion-mnist",
+        "fashion_mnist_5000_1000.npz",
+    }
 
 
-# --- what is not in it ------------------------------------------------------------------------------------------------
+# --- what is not in it --------------------------------------------------------------------------------------
 
 
 def test_nothing_of_an_answer_is_in_it(files: dict[str, bytes]):
@@ -93,18 +104,32 @@ def test_nothing_of_an_answer_is_in_it(files: dict[str, bytes]):
 
 def test_no_line_of_any_solution_is_in_it_that_students_are_not_shown(files: dict[str, bytes]):
     """The same search by another way: through the build's own regions and the notebooks' cells."""
-    cells = [cell for name, data in files.items() if name.endswith(".ipynb") for cell in json.loads(data)["cells"]]
+    cells = [
+        cell for name, data in files.items() if name.endswith(".ipynb") for cell in json.loads(data)["cells"]
+    ]
     handed_out = {line.strip() for cell in cells for line in "".join(cell["source"]).split("\n")}
-    kits = [ROOT / "autograder" / "kit.py", ROOT / "autograder" / "handin.py", *(ROOT / "autograder" / "kits").glob("*.py")]
+    kits = [
+        ROOT / "autograder" / "kit.py",
+        ROOT / "autograder" / "handin.py",
+        *(ROOT / "autograder" / "homeworks").glob("*/public.py"),
+        *(ROOT / "autograder" / "kit").rglob("*.py"),
+        ROOT / "autograder" / "homeworks" / "hw5" / "sentences.py",
+    ]
     given = {line.strip() for path in kits for line in path.read_text().split("\n")}
     solved: dict[str, str] = {}
     for homework in ALL:
-        path = build.source_path(ROOT, homework)
+        path = source_path(ROOT, homework.stem)
         for index, cell in enumerate(build.read_source(path).cells):
             lines = cell.source.split("\n")
             for region in build.regions(cell, f"cell {index}"):
-                solved |= {line.strip(): f"{homework.id} {region.label}" for line in region.body if "# STUB:" not in line}
-                lines[region.start : region.end + 1] = [line.replace("# STUB: ", "") for line in region.body if "# STUB:" in line]
+                solved |= {
+                    line.strip(): f"{homework.id} {region.label}"
+                    for line in region.body
+                    if "# STUB:" not in line
+                }
+                lines[region.start : region.end + 1] = [
+                    line.replace("# STUB: ", "") for line in region.body if "# STUB:" in line
+                ]
             given |= {line.strip() for line in lines}
     telling = {line: where for line, where in solved.items() if len(line) >= 15 and line not in given}
     assert len(telling) > 400
@@ -117,18 +142,26 @@ def test_every_kind_of_secret_would_be_found(files: dict[str, bytes], homework):
     lines = release.secret_lines(ROOT, [homework])
     written = next(question.written for question in homework.questions.values() if question.written)
     why = next(
-        text for question in homework.questions.values() for entry in question.entries if isinstance(entry, Choice) for text in entry.why.values()
+        text
+        for question in homework.questions.values()
+        for entry in question.entries
+        if isinstance(entry, Choice)
+        for text in entry.why.values()
     )
     kinds = ("the solution in", "homeworks/", "oracles/")
     secrets = [next(line for line, where in lines.items() if where.startswith(kind)) for kind in kinds]
-    secrets += [" ".join(text.split()) for text in (next(iter(written.rubric)), *written.examples.values(), why)]
+    secrets += [
+        " ".join(text.split()) for text in (next(iter(written.rubric)), *written.examples.values(), why)
+    ]
     notebook = nbformat.reads(files[name].decode(), as_version=4)
     notebook.cells[-1].source += "".join(f"\n    {secret}" for secret in secrets)
     found = release.leaks({name: nbformat.writes(notebook).encode()}, ROOT, [homework])
     assert {secret for secret in secrets if not any(repr(secret) in line for line in found)} == set()
 
 
-def test_a_rubric_in_the_kits_own_json_is_found_though_the_json_is_cut_into_lines(monkeypatch: pytest.MonkeyPatch):
+def test_a_rubric_in_the_kits_own_json_is_found_though_the_json_is_cut_into_lines(
+    monkeypatch: pytest.MonkeyPatch,
+):
     homework = homeworks()["hw3"]
     rubric = next(iter(homework.questions["3.7"].written.rubric))
     described = homework.describe()
@@ -137,7 +170,10 @@ def test_a_rubric_in_the_kits_own_json_is_found_though_the_json_is_cut_into_line
     assert any("the rubric of 3.7" in line for line in release.leaks({"hw3.ipynb": text}, ROOT, [homework]))
 
 
-BINARY = [*sorted((ROOT / "solutions").glob("*.pt")), *sorted((ROOT / "autograder" / "data").glob("*hidden*"))]
+BINARY = [
+    *sorted((ROOT / "solutions").glob("*.pt")),
+    *sorted((ROOT / "autograder" / "data").glob("*hidden*")),
+]
 
 
 @pytest.mark.parametrize("checkpoint", BINARY, ids=lambda path: path.stem)
@@ -146,15 +182,27 @@ def test_a_piece_of_a_checkpoint_or_of_hidden_images_is_found_wherever_it_is(che
     data = checkpoint.read_bytes()
     part = data[len(data) // 3 : len(data) // 3 + len(data) // 20]
     name = "attention-homeworks/notebooks/data/extra.npz"
-    assert any(f"a piece of {checkpoint.name}" in line for line in release.leaks({name: b"abc" + part}, ROOT, []))
+    assert any(
+        f"a piece of {checkpoint.name}" in line for line in release.leaks({name: b"abc" + part}, ROOT, [])
+    )
 
 
 def test_seeds_logs_and_checkpoints_are_refused_as_files(files: dict[str, bytes], tmp_path: Path):
-    for name in ("seed.txt", "hw3.zip.seed.txt", "hw4_vision_transformer.pt", "submission_log.json", "hw3.py"):
-        assert any("nobody needs" in line for line in release.leaks({f"attention-homeworks/{name}": b""}, ROOT, [])), name
+    for name in (
+        "seed.txt",
+        "hw3.zip.seed.txt",
+        "hw4_vision_transformer.pt",
+        "submission_log.json",
+        "hw3.py",
+    ):
+        assert any(
+            "nobody needs" in line for line in release.leaks({f"attention-homeworks/{name}": b""}, ROOT, [])
+        ), name
 
 
-def test_the_command_refuses_and_writes_nothing_if_an_answer_would_get_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_command_refuses_and_writes_nothing_if_an_answer_would_get_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     rubric = next(iter(homeworks()["hw3"].questions["3.7"].written.rubric))
     monkeypatch.setattr(release, "_readme", lambda chosen: f"# Homework\n\n{rubric}\n")
     path = tmp_path / "students.zip"

@@ -14,9 +14,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.execute import Kernels, Limits, PlainKernels, execute
-from autograder.grade import Report, grade_submission
-from autograder.submissions import Submission
+from autograder.grade.grade import Report, grade_submission
+from autograder.run.execute import Kernels, Limits, PlainKernels, execute
+from autograder.submissions.find import Submission
 from tests.conftest import SETTINGS, graded_class
 from tests.gallery import ROOT
 from tests.test_attacks import needs_sandbox
@@ -24,7 +24,7 @@ from tests.test_attacks import needs_sandbox
 if sys.platform != "linux":
     pytest.skip("the sandbox is Linux's", allow_module_level=True)
 
-from autograder.sandbox import SandboxKernels, bwrap_arguments, site_folders
+from autograder.run.sandbox import SandboxKernels, bwrap_arguments, site_folders
 
 pytestmark = [pytest.mark.xdist_group("hw3"), needs_sandbox]
 
@@ -45,7 +45,9 @@ def cold(request: pytest.FixtureRequest) -> Iterator[Kernels]:
 
 def test_the_whole_gallery_of_hw3_gets_the_same_points_and_words_cold(cold: Kernels):
     for student, warm in graded_class("hw3").students.values():  # graded in warm kernels
-        submission = Submission(student.name, student.notebook.encode(), student.log, dict(student.attachments))
+        submission = Submission(
+            student.name, student.notebook.encode(), student.log, dict(student.attachments)
+        )
         report, _ = grade_submission(submission, SETTINGS, cold)
         assert judged(report) == judged(warm)
 
@@ -53,7 +55,10 @@ def test_the_whole_gallery_of_hw3_gets_the_same_points_and_words_cold(cold: Kern
 def test_what_lies_inside_a_visible_folder_can_be_hidden(tmp_path: Path):
     pytest.importorskip("distributed")
     kernels = SandboxKernels(warm=False, hidden=[Path(site_folders()[0]) / "distributed", tmp_path])
-    cell = f"import os, numpy; print(os.path.exists({str(tmp_path)!r}), os.listdir(os.path.dirname(numpy.__path__[0]) + '/distributed'))"
+    cell = (
+        f"import os, numpy; print(os.path.exists({str(tmp_path)!r}),"
+        " os.listdir(os.path.dirname(numpy.__path__[0]) + '/distributed'))"
+    )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
     execution = execute(notebook, kit_source="def _opened(): pass", kernels=kernels)
     kernels.close()
@@ -63,7 +68,10 @@ def test_what_lies_inside_a_visible_folder_can_be_hidden(tmp_path: Path):
 
 def test_limits_reach_the_kernel():
     kernels = SandboxKernels(warm=False)
-    cell = 'import resource; print([resource.getrlimit(getattr(resource, "RLIMIT_" + n))[0] for n in ("NOFILE", "NPROC", "FSIZE", "CORE")])'
+    cell = (
+        'import resource; print([resource.getrlimit(getattr(resource, "RLIMIT_" + n))[0] for n in ("NOFILE",'
+        ' "NPROC", "FSIZE", "CORE")])'
+    )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
     limits = Limits(open_files=99, processes=77, written_bytes=12345)
     execution = execute(notebook, kit_source="def _opened(): pass", kernels=kernels, limits=limits)
@@ -76,13 +84,22 @@ def test_python_may_lie_where_the_sandbox_has_a_folder_of_its_own():
         venv.create(f"{name}/.venv", symlinks=True)
         program = f"""
 import nbformat
-from autograder.execute import execute
-from autograder.sandbox import SandboxKernels
+from autograder.run.execute import execute
+from autograder.run.sandbox import SandboxKernels
 cell = "import os, sys; print(sys.prefix, os.environ['VIRTUAL_ENV'], os.listdir('/tmp'), os.path.exists({name!r}))"
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
 print(execute(notebook, kit_source="def _opened(): pass", kernels=SandboxKernels()).notebook.cells[0].outputs[0].text)
 """
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *site_folders()]), "VIRTUAL_ENV": f"{name}/.venv"}
-        done = subprocess.run([f"{name}/.venv/bin/python", "-c", program], env=environment, capture_output=True, text=True, check=False)
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *site_folders()]),
+            "VIRTUAL_ENV": f"{name}/.venv",
+        }
+        done = subprocess.run(
+            [f"{name}/.venv/bin/python", "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         moved = f"/moved{name}/.venv"
         assert done.stdout.strip() == f"{moved} {moved} [] False", done.stderr

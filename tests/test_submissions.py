@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from autograder import kit, report
-from autograder.build import build_notebook, dumps, notebook_path, source_path
-from autograder.cli import main
-from autograder.grade import Settings, grade_submission
-from autograder.homework import homeworks
-from autograder.logs import LogError, read_log
-from autograder.submissions import Submission, find, read_notebook, recognise, written_answers
+from autograder import kit
+from autograder.author.build import build_notebook, dumps
+from autograder.cli.main import main
+from autograder.declare.homework import homeworks
+from autograder.grade.grade import Settings, grade_submission
+from autograder.names import notebook_path, source_path
+from autograder.report import tables as report
+from autograder.submissions.find import Submission, find, read_notebook, recognise, written_answers
+from autograder.submissions.log import LogError, read_log
 from tests.gallery import ROOT
 
 HW3 = homeworks()["hw3"]
@@ -36,14 +38,17 @@ def value(encoded: object) -> dict:
     return {"status": "ok", "value": encoded}
 
 
-CONTENT = {f"attention_by_content_{name}": value(kit.encode(9.0 * np.eye(3) if name != "V" else np.eye(3))) for name in "QKV"}
+CONTENT = {
+    f"attention_by_content_{name}": value(kit.encode(9.0 * np.eye(3) if name != "V" else np.eye(3)))
+    for name in "QKV"
+}
 
 
 def grade_log(data: bytes):
     return grade_submission(Submission("one", log=data), Settings("seed"))[0]
 
 
-# logs -----------------------------------------------------------------------------------------------------------------
+# logs -------------------------------------------------------------------------------------------------------
 
 
 def test_a_bare_log_is_judged_where_values_speak_for_themselves():
@@ -98,9 +103,18 @@ def test_a_bad_entry_costs_its_own_question_and_says_why(entry: object, says: st
         (b"[1]", "should hold a JSON object"),
         (b"9" * 10_000, "too many digits"),
         (b"9" * 50_000_000, "is 50 MB; the limit is 16 MB"),
-        (json.dumps({"schema": "other", "homework": "hw3", "entries": {}}).encode(), "is not a log this grader can read, at schema"),
-        (json.dumps({"schema": kit.LOG_SCHEMA, "homework": "hw3"}).encode(), "'entries' is a required property"),
-        (json.dumps({"schema": kit.LOG_SCHEMA, "homework": "hw77", "entries": {}}).encode(), "belongs to hw77"),
+        (
+            json.dumps({"schema": "other", "homework": "hw3", "entries": {}}).encode(),
+            "is not a log this grader can read, at schema",
+        ),
+        (
+            json.dumps({"schema": kit.LOG_SCHEMA, "homework": "hw3"}).encode(),
+            "'entries' is a required property",
+        ),
+        (
+            json.dumps({"schema": kit.LOG_SCHEMA, "homework": "hw77", "entries": {}}).encode(),
+            "belongs to hw77",
+        ),
         (json.dumps({"schema": kit.LOG_SCHEMA, "homework": 3, "entries": {}}).encode(), "at homework"),
     ],
 )
@@ -125,11 +139,11 @@ def test_a_literal_nan_is_a_wrong_answer_and_no_crash():
     assert "every number must be finite" in graded.questions[0].checks[0].feedback
 
 
-# notebooks ------------------------------------------------------------------------------------------------------------
+# notebooks --------------------------------------------------------------------------------------------------
 
 
 def blank() -> nbformat.NotebookNode:
-    return build_notebook(HW3, source_path(ROOT, HW3))
+    return build_notebook(HW3, source_path(ROOT, HW3.stem))
 
 
 def without_ids(document: dict) -> dict:
@@ -146,7 +160,12 @@ def as_format_3(document: dict) -> dict:
             cells.append({"cell_type": "code", "metadata": {}, **code})
         else:
             cells.append({"cell_type": "markdown", "source": "".join(cell["source"]), "metadata": {}})
-    return {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": "hw3"}, "worksheets": [{"cells": cells, "metadata": {}}]}
+    return {
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "metadata": {"name": "hw3"},
+        "worksheets": [{"cells": cells, "metadata": {}}],
+    }
 
 
 def with_sources(document: dict, change) -> bytes:
@@ -163,7 +182,11 @@ CHANGES = {
     "with a byte order mark": lambda text: b"\xef\xbb\xbf" + text.encode(),
     "with CRLF": lambda text: with_sources(json.loads(text), lambda source: source.replace("\n", "\r\n")),
     "without metadata": lambda text: json.dumps(json.loads(text) | {"metadata": {}}).encode(),
-    "with odd metadata": lambda text: json.dumps(json.loads(text) | {"metadata": {"attention_homework": ["hw1"], "kernelspec": 5}}).encode(),
+    "with odd metadata": (
+        lambda text: json.dumps(
+            json.loads(text) | {"metadata": {"attention_homework": ["hw1"], "kernelspec": 5}}
+        ).encode()
+    ),
 }
 
 
@@ -188,8 +211,14 @@ def test_notebooks_of_any_front_end_are_read_and_recognised(change: str):
         (b'{"cells": [{"cell_type": "code", "source": 5}]}', "cell 1 is not a notebook cell"),
         (b'{"nbformat": 2}', "in notebook format 2"),
         (b'{"nbformat": "x"}', "but not a notebook"),
-        (json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": ""}] * 10_000}).encode(), "has 10000 cells; the limit is 3000"),
-        (json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": "x = 1"}]}).encode(), "belongs to none of the homeworks"),
+        (
+            json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": ""}] * 10_000}).encode(),
+            "has 10000 cells; the limit is 3000",
+        ),
+        (
+            json.dumps({"nbformat": 4, "cells": [{"cell_type": "code", "source": "x = 1"}]}).encode(),
+            "belongs to none of the homeworks",
+        ),
         (b" " * 31_000_000 + b"{}", "is 31 MB; the limit is 30 MB"),
     ],
 )
@@ -209,9 +238,9 @@ def test_written_answers_are_collected_below_their_first_line():
     assert written_answers(notebook) == {"3.7": "Both maps agree.\n\n$QK^T$ decides."}
 
 
-# folders and zips -----------------------------------------------------------------------------------------------------
+# folders and zips -------------------------------------------------------------------------------------------
 
-TEXT = notebook_path(ROOT, HW3).read_bytes()
+TEXT = notebook_path(ROOT, HW3.stem).read_bytes()
 
 
 def names(*paths: Path) -> dict[str, Submission]:
@@ -254,7 +283,9 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def test_zips_hold_one_submission_or_a_class(tmp_path: Path):
-    (tmp_path / "one.zip").write_bytes(zipped({"x/hw3.ipynb": TEXT, "x/submission_log.json": b"{}", "__MACOSX/._hw3.ipynb": b"x"}))
+    (tmp_path / "one.zip").write_bytes(
+        zipped({"x/hw3.ipynb": TEXT, "x/submission_log.json": b"{}", "__MACOSX/._hw3.ipynb": b"x"})
+    )
     (tmp_path / "class.zip").write_bytes(zipped({"a/hw3.ipynb": TEXT, "b/hw3.ipynb": TEXT}))
     assert set(names(tmp_path)) == {"one", "class-a", "class-b"}
     assert names(tmp_path)["one"].log == b"{}"
@@ -269,7 +300,13 @@ def test_zips_hold_one_submission_or_a_class(tmp_path: Path):
         (zipped({f"{number}.txt": b"" for number in range(5001)}), "holds 5001 files; the limit is 5000"),
         (zipped({"bomb.ipynb": b"0" * 210_000_000}), "unpacks to more than 200 MB"),
     ],
-    ids=["damaged", "empty", "no notebook", "too many files", "bomb"],  # a zip holds the time: it must not name a test
+    ids=[
+        "damaged",
+        "empty",
+        "no notebook",
+        "too many files",
+        "bomb",
+    ],  # a zip holds the time: it must not name a test
 )
 def test_a_bad_zip_gets_a_row_that_says_why(tmp_path: Path, data: bytes, says: str):
     (tmp_path / "x.zip").write_bytes(data)
@@ -277,7 +314,9 @@ def test_a_bad_zip_gets_a_row_that_says_why(tmp_path: Path, data: bytes, says: s
 
 
 def test_names_in_a_zip_cannot_leave_the_output_folder(tmp_path: Path):
-    (tmp_path / "x.zip").write_bytes(zipped({"../../../etc/a.ipynb": TEXT, "/abs/b.ipynb": TEXT, "c\\..\\..\\d.ipynb": TEXT}))
+    (tmp_path / "x.zip").write_bytes(
+        zipped({"../../../etc/a.ipynb": TEXT, "/abs/b.ipynb": TEXT, "c\\..\\..\\d.ipynb": TEXT})
+    )
     for name in names(tmp_path):
         assert ".." not in PurePosixPath(name).parts
         assert "/" not in name
@@ -294,7 +333,7 @@ def test_links_and_pipes_are_left_alone(tmp_path: Path):
     assert len(found.ignored) == 2
 
 
-# the whole command ----------------------------------------------------------------------------------------------------
+# the whole command ------------------------------------------------------------------------------------------
 
 
 def test_a_batch_with_damaged_files_is_graded_to_the_end(tmp_path: Path):

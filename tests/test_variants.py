@@ -9,12 +9,14 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from autograder import batch, build, grade, kit, variants
-from autograder.cli import main
-from autograder.grade import Report, Settings
-from autograder.homework import homeworks
-from autograder.logs import challenges_json
-from autograder.submissions import Submission
+from autograder import kit
+from autograder.author import build
+from autograder.cli.main import main
+from autograder.declare.homework import homeworks
+from autograder.grade import batch, grade, variants
+from autograder.grade.grade import Report, Settings
+from autograder.submissions.find import Submission
+from autograder.submissions.log import challenges_json
 from tests.conftest import PLACE
 from tests.gallery import ROOT
 
@@ -31,7 +33,14 @@ record("1.13c")
 """
 
 
-def hand_in(student: str | None, numbers: dict[str, int], *, word: str = WORD, listed: tuple[str, ...] = (), own: bool = True) -> Submission:
+def hand_in(
+    student: str | None,
+    numbers: dict[str, int],
+    *,
+    word: str = WORD,
+    listed: tuple[str, ...] = (),
+    own: bool = True,
+) -> Submission:
     """A notebook whose author computes 1.13c with some numbers and says that they are someone's."""
     cells = [f"from homework_kit import my_numbers\nmy_numbers({student!r}, {word!r})"] if own else []
     cells.append(COUNTS.format(**numbers))
@@ -40,7 +49,9 @@ def hand_in(student: str | None, numbers: dict[str, int], *, word: str = WORD, l
 
 
 def graded(submission: Submission, word: str = WORD) -> Report:
-    return grade.grade_submission(submission, Settings("seed", "hw1", variants=word), batch.kernels(PLACE)[0])[0]
+    return grade.grade_submission(
+        submission, Settings("seed", "hw1", variants=word), batch.kernels(PLACE)[0]
+    )[0]
 
 
 def bill(report: Report) -> tuple[float, str]:
@@ -52,7 +63,7 @@ def drawn(student: str, word: str = WORD) -> dict[str, int]:
     return dict(HW1.questions["1.13c"].numbers_of(student, word))
 
 
-# --- drawing ----------------------------------------------------------------------------------------------------------
+# --- drawing ------------------------------------------------------------------------------------------------
 
 
 def test_the_same_id_gives_the_same_numbers_and_another_id_or_word_others():
@@ -69,7 +80,9 @@ def test_the_same_id_gives_the_same_numbers_and_another_id_or_word_others():
             assert number.usual in number.among
 
 
-def test_the_notebook_shows_the_numbers_by_which_the_grader_judges(tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_notebook_shows_the_numbers_by_which_the_grader_judges(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+):
     log = kit.Log(HW1.describe(), tmp_path, {})
     log.my_numbers("E123", WORD)
     shown = capsys.readouterr().out
@@ -84,14 +97,19 @@ def test_the_notebook_shows_the_numbers_by_which_the_grader_judges(tmp_path: Pat
 def test_everyone_has_hidden_inputs_of_their_own_and_all_the_same_ones_by_default():
     one, other = Submission("a", students=("4711",)), Submission("b", students=("4712",))
     assert variants.hidden_seed("seed", "", one) == variants.hidden_seed("seed", "", other) == "seed"
-    seeds = [variants.hidden_seed("seed", WORD, who) for who in (one, other, Submission("again", students=("4711",)))]
+    seeds = [
+        variants.hidden_seed("seed", WORD, who)
+        for who in (one, other, Submission("again", students=("4711",)))
+    ]
     assert seeds[0] == seeds[2] != seeds[1]
-    assert variants.hidden_seed("seed", WORD, Submission("a")) != variants.hidden_seed("seed", WORD, Submission("b"))
+    assert variants.hidden_seed("seed", WORD, Submission("a")) != variants.hidden_seed(
+        "seed", WORD, Submission("b")
+    )
     cases = [challenges_json(HW1, HW1.draw(seed)) for seed in seeds]
     assert cases[0] == cases[2] != cases[1]
 
 
-# --- the notebook -----------------------------------------------------------------------------------------------------
+# --- the notebook -------------------------------------------------------------------------------------------
 
 
 def test_without_the_word_the_notebook_names_the_usual_numbers_and_asks_for_no_id():
@@ -106,7 +124,11 @@ def test_without_the_word_the_notebook_names_the_usual_numbers_and_asks_for_no_i
 @pytest.mark.parametrize("homework", [HW1, HW4])
 def test_with_the_word_the_notebook_asks_for_the_id_and_names_no_usual_number(homework):
     notebook = nbformat.reads(build.student_notebook(ROOT, homework, WORD), as_version=4)
-    asked = next(cell for cell in notebook.cells if "my_numbers(STUDENT_ID" in cell.source and "writefile" not in cell.source)
+    asked = next(
+        cell
+        for cell in notebook.cells
+        if "my_numbers(STUDENT_ID" in cell.source and "writefile" not in cell.source
+    )
     assert WORD in asked.source
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert "colab.research" not in prose, "the copy online has other numbers"
@@ -116,7 +138,7 @@ def test_with_the_word_the_notebook_asks_for_the_id_and_names_no_usual_number(ho
     assert not any(usual in prose for usual in ("4096", "100{,}000", "dim 48", "7×7** patches"))
 
 
-# --- grading ----------------------------------------------------------------------------------------------------------
+# --- grading ------------------------------------------------------------------------------------------------
 
 
 def test_own_numbers_earn_the_points_and_the_usual_or_a_friends_numbers_do_not():
@@ -141,8 +163,16 @@ def test_without_a_class_list_the_notebooks_own_id_counts_and_the_report_says_so
     ("submission", "says", "points"),
     [
         (hand_in(None, drawn("e123")), "Nothing says whose numbers these are", 0),
-        (hand_in("E123", drawn("e123", "2026"), word="2026"), "for the round '2026', but this is the round '2027-spring'", 0),
-        (hand_in("E123", drawn("e123"), own=False, listed=("E123",)), "not the notebook that this course gave out", 2),
+        (
+            hand_in("E123", drawn("e123", "2026"), word="2026"),
+            "for the round '2026', but this is the round '2027-spring'",
+            0,
+        ),
+        (
+            hand_in("E123", drawn("e123"), own=False, listed=("E123",)),
+            "not the notebook that this course gave out",
+            2,
+        ),
         (hand_in("E124", drawn("e124"), listed=("E123", "E124")), "", 2),
     ],
     ids=["no id", "another round's notebook", "not this course's notebook", "a group"],
@@ -156,7 +186,10 @@ def test_whatever_is_wrong_with_the_id_is_told(submission: Submission, says: str
 
 def test_off_means_that_ids_change_nothing_but_a_note():
     usual = {number.name: number.usual for number in HW1.questions["1.13c"].numbers}
-    plain, listed = graded(hand_in(None, usual, own=False), ""), graded(hand_in(None, usual, own=False, listed=("E1",)), "")
+    plain, listed = (
+        graded(hand_in(None, usual, own=False), ""),
+        graded(hand_in(None, usual, own=False, listed=("E1",)), ""),
+    )
     assert plain.questions == listed.questions
     assert plain.notes == listed.notes == ()
     assert bill(plain)[0] == 2
@@ -175,14 +208,23 @@ def test_miscounts_of_4_3_are_named_for_every_students_numbers():
         embedding, places = patch * patch * dim + dim, dim + ((28 // patch) ** 2 + 1) * dim
         block = 2 * 2 * dim + 4 * (dim * dim + dim) + (dim * width + width) + (width * dim + dim)
         total = embedding + places + depth * block + 2 * dim + dim * 10 + 10
-        right = {"count_patch_embedding": embedding, "count_tokens": places, "count_block": block, "count_total": total, "numbers": numbers}
+        right = {
+            "count_patch_embedding": embedding,
+            "count_tokens": places,
+            "count_block": block,
+            "count_total": total,
+            "numbers": numbers,
+        }
         assert judge(right) is None
         assert parts(right) is None
-        assert f"there are {depth} blocks" in judge({**right, "count_total": total - (depth - 1) * block}).feedback
+        assert (
+            f"there are {depth} blocks"
+            in judge({**right, "count_total": total - (depth - 1) * block}).feedback
+        )
         assert "the biases are missing" in parts({**right, "count_block": block - 5 * dim - width}).feedback
 
 
-# --- the command line -------------------------------------------------------------------------------------------------
+# --- the command line ---------------------------------------------------------------------------------------
 
 
 def test_ids_come_from_the_list_that_collect_wrote(tmp_path: Path):
@@ -201,7 +243,14 @@ def test_ids_come_from_the_list_that_collect_wrote(tmp_path: Path):
 
 @pytest.mark.parametrize("command", ["release", "grade"])
 def test_a_word_that_could_not_stand_in_a_notebook_is_refused(tmp_path: Path, command: str):
-    arguments = [command, *([str(tmp_path)] if command == "grade" else []), "-o", str(tmp_path / "out"), "--variants", 'x"); import os #']
+    arguments = [
+        command,
+        *([str(tmp_path)] if command == "grade" else []),
+        "-o",
+        str(tmp_path / "out"),
+        "--variants",
+        'x"); import os #',
+    ]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert "a word of letters, digits" in result.output

@@ -10,10 +10,11 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from autograder import written
-from autograder.build import build_notebook, dumps, source_path
-from autograder.cli import main
-from autograder.homework import homeworks
+from autograder.author.build import build_notebook, dumps
+from autograder.cli.main import main
+from autograder.declare.homework import homeworks
+from autograder.names import source_path
+from autograder.report import written
 from tests.gallery import ROOT
 from tests.test_pages import ATTACKS, HARMFUL
 
@@ -22,7 +23,7 @@ CHROMIUM = next((path for name in written.BROWSERS if (path := shutil.which(name
 
 
 def handed_in(folder: Path, who: str, answer: str) -> None:
-    notebook = build_notebook(HW3, source_path(ROOT, HW3))
+    notebook = build_notebook(HW3, source_path(ROOT, HW3.stem))
     cell = next(cell for cell in notebook.cells if cell.source.startswith("**Answer 3.7**"))
     cell.source = f"**Answer 3.7**\n\n{answer}"
     own = folder / who
@@ -80,7 +81,10 @@ def test_a_browser_that_fails_is_told_with_its_words(tmp_path: Path):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 @pytest.mark.xdist_group("browser")
 def test_a_pdf_holds_the_answer_and_no_script_ran_for_it(tmp_path: Path):
-    script = '<script>document.body.innerHTML = "TAKEN"</script><img src=x onerror="document.body.innerHTML=\'TAKEN\'">'
+    script = (
+        '<script>document.body.innerHTML = "TAKEN"</script><img src=x'
+        " onerror=\"document.body.innerHTML='TAKEN'\">"
+    )
     handed_in(tmp_path / "class", "jane", f"Weights agree. {script}\n\n$$\\frac{{QK^\\top}}{{\\sqrt d}}$$")
     result = run(tmp_path / "class", "-o", tmp_path / "out", "--pdf")
     assert result.exit_code == 0, result.output
@@ -88,6 +92,8 @@ def test_a_pdf_holds_the_answer_and_no_script_ran_for_it(tmp_path: Path):
     assert data.startswith(b"%PDF-")
     assert b"/StructTreeRoot" in data, "tagged, so that a screen reader finds headings"
     if shutil.which("pdftotext"):
-        text = subprocess.run(["pdftotext", str(tmp_path / "out" / "jane.pdf"), "-"], capture_output=True, text=True, check=True).stdout
+        text = subprocess.run(
+            ["pdftotext", str(tmp_path / "out" / "jane.pdf"), "-"], capture_output=True, text=True, check=True
+        ).stdout
         assert "Weights agree." in text
         assert "TAKEN" not in text

@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from autograder.gallery import Example
+from autograder.author.gallery import Example
 
 ROOT = Path(__file__).resolve().parents[2]
 

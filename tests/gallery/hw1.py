@@ -1,8 +1,8 @@
-"""hw1's gallery. A region's text replaces the solution in the source; see autograder/gallery.py."""
+"""hw1's gallery. A region's text replaces the solution in the source; see autograder/author/gallery.py."""
 
 from dataclasses import replace
 
-from autograder.gallery import right, wrong
+from autograder.author.gallery import right, wrong
 
 # 1.1
 VALUES, LARGE, ONE = "output and weights", "large scores do not overflow", "a single key"

@@ -1,8 +1,8 @@
-"""hw2's gallery. A region's text replaces the solution in the source; see autograder/gallery.py."""
+"""hw2's gallery. A region's text replaces the solution in the source; see autograder/author/gallery.py."""
 
 import numpy as np
 
-from autograder.gallery import right, wrong
+from autograder.author.gallery import right, wrong
 
 RNG = np.random.default_rng(2)
 

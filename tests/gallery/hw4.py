@@ -1,4 +1,4 @@
-"""hw4's gallery. A region's text replaces the solution in the source; see autograder/gallery.py.
+"""hw4's gallery. A region's text replaces the solution in the source; see autograder/author/gallery.py.
 
 Checkpoints are made from the reference's. Examples of one row share a notebook, and 4.7 runs the row's own model: so the
 first rows of 4.4, 4.5 and 4.7 belong together, and rows whose 4.7 depends on loaded weights have models that fit them.
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from autograder.gallery import right, wrong
+from autograder.author.gallery import right, wrong
 
 FILE = "hw4_vision_transformer.pt"
 KEPT = Path(__file__).resolve().parents[2] / "solutions" / FILE

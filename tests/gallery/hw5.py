@@ -7,7 +7,7 @@ import io
 import numpy as np
 import torch
 
-from autograder.gallery import right, wrong
+from autograder.author.gallery import right, wrong
 from tests.gallery import ROOT
 
 TOKENS, VOCABULARY, UNKNOWN = "tokens", "the vocabulary", "unknown words have number 1"

@@ -1,9 +1,9 @@
-"""hw6's gallery. A region's text replaces the solution in the source; see autograder/gallery.py."""
+"""hw6's gallery. A region's text replaces the solution in the source; see autograder/author/gallery.py."""
 
 import numpy as np
 
-from autograder.gallery import right, wrong
-from autograder.kits import hw6 as public
+from autograder.author.gallery import right, wrong
+from autograder.homeworks.hw6 import public
 
 
 def rnn(step: str, output: str = "1 / (1 + np.exp(-np.clip(1000 * h, -500, 500)))") -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Makes notebooks, releases and tables from the sources."""

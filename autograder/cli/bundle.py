@@ -1,0 +1,77 @@
+"""``autograder bundle``: the zip for otter and Gradescope."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from autograder.declare.homework import homeworks
+from autograder.files import SECRET, kept_secret, write_atomically
+from autograder.hosts import bundle
+
+
+@click.command("bundle")
+@click.argument("homework")
+@click.option(
+    "--platform",
+    type=click.Choice(bundle.PLATFORMS),
+    default="otter",
+    show_default=True,
+    help="Who will run the zip.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The zip. [default: HOMEWORK-PLATFORM.zip]",
+)
+@click.option(
+    "--seed", help="Draws the hidden inputs. Keep it secret. [default: OUTPUT.seed.txt, made if missing]"
+)
+@click.option(
+    "--hidden",
+    type=click.Choice(bundle.VISIBILITIES),
+    default=bundle.Config.hidden,
+    show_default=True,
+    help=(
+        "When students see feedback on hidden inputs and multiple choice. 'visible' lets them try until it is"
+        " right."
+    ),
+)
+@click.option("--leaderboard", is_flag=True, help="Gradescope: put checkpoint accuracies on the leaderboard.")
+@click.option(
+    "--seconds",
+    type=float,
+    default=bundle.Config.seconds,
+    show_default=True,
+    help="Gradescope: the time limit set there.",
+)
+@click.option(
+    "--pip-flags",
+    default="",
+    help="For pip while the image is made, such as an index with CPU builds of torch.",
+)
+def bundle_command(
+    homework: str,
+    platform: str,
+    output: Path | None,
+    seed: str | None,
+    hidden: str,
+    leaderboard: bool,
+    seconds: float,
+    pip_flags: str,
+) -> None:
+    """Writes the zip for 'otter run', 'otter grade' or Gradescope. It holds the seed: do not publish it."""
+    if homework not in homeworks():
+        raise click.BadParameter(f"{homework}: the homeworks are {', '.join(homeworks())}")
+    path = output or Path(f"{homework}-{platform}.zip")
+    if seed is None:
+        seed = kept_secret(path.with_name(f"{path.name}.seed.txt"))
+    config = bundle.Config(homework, seed, hidden, leaderboard, seconds)
+    try:
+        data = bundle.make(homeworks()[homework], platform, config, pip_flags)
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from None
+    write_atomically(path, data, SECRET)
+    click.echo(f"{path}: written, {len(data) / 1e6:.1f} MB, for {platform}")

@@ -1,0 +1,59 @@
+"""``autograder written``: the written answers of a class as pages and PDF files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from autograder.declare.homework import homeworks
+from autograder.files import write_atomically
+from autograder.report import written
+from autograder.submissions.find import find
+from autograder.submissions.log import LogError
+
+
+@click.command("written")
+@click.argument("submissions", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for a page of each submission.",
+)
+@click.option("--pdf", is_flag=True, help="PDF files, too. Needs Chromium or Chrome.")
+@click.option(
+    "--homework",
+    type=str,
+    help="Take every submission for this homework, such as hw3, instead of recognising it.",
+)
+def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, homework: str | None) -> None:
+    """Writes the written answers of each submission as an HTML page, and as PDF for courses that collect or archive it."""
+    if homework is not None and homework not in homeworks():
+        raise click.BadParameter(f"{homework}: the homeworks are {', '.join(homeworks())}")
+    try:
+        chromium = written.browser() if pdf else ""
+    except written.NoBrowserError as error:
+        raise click.ClickException(str(error)) from None
+    output.mkdir(parents=True, exist_ok=True)
+    done, left = 0, []
+    for submission in find(submissions).submissions:
+        try:
+            belongs, answered = written.answers(submission, homework)
+        except LogError as error:
+            left.append(f"{submission.name}: {error}")
+            continue
+        path = output / f"{submission.name}.html"
+        write_atomically(path, written.page(submission.name, belongs, answered).encode())
+        if pdf:
+            try:
+                written.print_pdf(path, path.with_name(f"{submission.name}.pdf"), chromium)
+            except RuntimeError as error:
+                raise click.ClickException(str(error)) from None
+        done += 1
+    for line in left:
+        click.echo(f"Left out: {line}")
+    if not done:
+        raise click.ClickException(f"no written answers among {', '.join(map(str, submissions))}")
+    click.echo(f"Written answers of {done} submissions in {output}{', as HTML and PDF' if pdf else ''}")

@@ -1,0 +1,1 @@
+"""What a homework declares; the interface of an author."""

@@ -1,0 +1,1 @@
+"""Where people grade written answers."""

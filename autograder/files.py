@@ -1,0 +1,66 @@
+"""Writes files whole, zips with equal bytes for equal content, secrets that only their owner reads, and safe CSV cells."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+EPOCH = (2020, 1, 1, 0, 0, 0)  # the date of every file in a zip
+SECRET = 0o600  # for the owner alone
+
+
+def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Writes a file whole or not at all; the next call overwrites a draft that a killed process left.
+
+    Args:
+        path: the file; its folder exists.
+        data: its content.
+        mode: its permissions, such as :data:`SECRET`; those of any new file if left out.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    if mode is None:
+        draft.write_bytes(data)
+    else:
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+    os.replace(draft, path)
+
+
+def kept_secret(path: Path) -> str:
+    """The secret text in a file, such as a seed; drawn and written for the owner alone where there is none."""
+    if not path.is_file():
+        write_atomically(path, f"{secrets.token_hex(16)}\n".encode(), SECRET)
+    return path.read_text(encoding="utf-8").strip()
+
+
+def zip_bytes(files: Mapping[str, str | bytes], executable: Iterable[str] = ()) -> bytes:
+    """A zip that depends on nothing but its files: equal content gives equal bytes on every machine.
+
+    Args:
+        files: name → content; text is written as UTF-8.
+        executable: the names of those that can be run.
+    """
+    buffer, marked = io.BytesIO(), set(executable)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.create_system = 3  # Unix, wherever it is made, so that the modes count
+            info.compress_type = zipfile.ZIP_STORED  # compressors differ between versions; the whole is small
+            info.external_attr = (0o100755 if name in marked else 0o100644) << 16
+            archive.writestr(info, data.encode() if isinstance(data, str) else data)
+    return buffer.getvalue()
+
+
+def harmless(text: str) -> str:
+    """A CSV cell that a spreadsheet does not take for a formula."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def points(number: float) -> str:
+    """Points as people write them: 3, 2.5."""
+    return f"{round(number, 2):g}"

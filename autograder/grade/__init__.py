@@ -1,0 +1,1 @@
+"""Judges what a run recorded, for one submission and for a class."""

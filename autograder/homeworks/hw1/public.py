@@ -1,0 +1,396 @@
+"""hw1 in public: the library's attention for figures, and probes for functions that loop or that take a layer.
+
+Visible checks say what can be said without the answer: letters that are letters, rows that sum to 1, and
+properties
+where a question is judged by property. No solution stands here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograder.kit import Trial, compare, decode, encode, probe, show_figure, visible_check
+
+PRESERVED_KEY = 1  # 1.6: whose value the output must be
+MIXING_ATOL = 1e-3  # stated in the notebook
+KEYS_16 = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 1.0], [-1.0, 0.0, 1.0]])
+VALUES_16 = np.array([[2.0, 0.0], [0.0, 2.0], [-1.0, -1.0], [3.0, 1.0]])
+
+Lines = list[tuple[bool | None, str]]
+
+
+def library_attention(
+    queries: Any, keys: Any, values: Any, scale: float | None = None, mask: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """PyTorch's attention for NumPy arrays.
+
+    Args:
+        queries: (n, d_k).
+        keys: (m, d_k).
+        values: (m, d_v).
+        scale: the factor before the softmax; 1/√d_k if left out.
+        mask: bool (n, m), True where the query may look at the key.
+
+    Returns:
+        The output (n, d_v) and the weights (n, m), rows sum to 1; float64.
+    """
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention as attend
+
+    q, k, v = (
+        torch.as_tensor(np.asarray(item), dtype=torch.float64)[None] for item in (queries, keys, values)
+    )
+    allowed = None if mask is None else torch.as_tensor(np.asarray(mask, dtype=bool))[None]
+    weights = attend(q, k, torch.eye(k.shape[1], dtype=torch.float64)[None], attn_mask=allowed, scale=scale)
+    return attend(q, k, v, attn_mask=allowed, scale=scale)[0].numpy(), weights[0].numpy()
+
+
+MARKERS = ("o", "s", "D", "^")
+STYLES = ("-", "--", "-.", ":")
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#555555",
+)  # told apart by colour-blind people, and by their styles in grey
+
+
+def show_lines(*panels: Mapping[str, Any]) -> None:
+    """Draws panels of curves side by side.
+
+    Args:
+        panels: each with ``title``, ``x`` and ``y`` (axis labels), ``lines`` (label → (x values, y values)),
+            and where wanted
+            ``points`` (labels drawn as markers), ``log`` (``x``, ``y`` or ``xy``), ``level`` ((label, y) of a
+            grey line), ``ylim``.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(4.4 * len(panels) + 0.6, 3.3), squeeze=False, layout="constrained"
+    )
+    for axis, panel in zip(axes[0], panels, strict=True):
+        for number, (label, (xs, ys)) in enumerate(panel["lines"].items()):
+            style = (MARKERS if label in panel.get("points", ()) else STYLES)[number % 4]
+            axis.plot(xs, ys, style, color=COLOURS[number % 4], lw=2, ms=6, label=label)
+        if "level" in panel:
+            axis.axhline(panel["level"][1], ls=":", color="#666666", lw=1.5, label=panel["level"][0])
+        axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
+        for name in panel.get("log", ""):
+            getattr(axis, f"set_{name}scale")("log")
+        if "ylim" in panel:
+            axis.set_ylim(*panel["ylim"])
+        axis.legend(fontsize=8)
+    show_figure(figure)
+
+
+# Probes -----------------------------------------------------------------------------------------------------
+
+
+def python_steps(function: Callable[[], Any]) -> tuple[Any, int]:
+    """Runs ``function`` and counts the bytecode instructions that Python executes meanwhile, NumPy's own Python included.
+
+    A product of whole arrays costs the same few instructions for every size; a loop, a comprehension,
+    ``np.vectorize``
+    or ``np.apply_along_axis`` costs more for each row.
+    """
+    steps = 0
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal steps
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        steps += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        result = function()
+    finally:
+        sys.settrace(before)
+    return result, steps
+
+
+@probe("steps")
+def steps_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """Counts the Python steps of self-attention over the first n tokens, for growing n.
+
+    The case's args are X, W_Q, W_K, W_V; its kwargs ``lengths``.
+
+    Returns:
+        ``result`` for the longest sequence, ``steps`` for each length, and ``mixes``: whether any earlier
+            output
+        changes with the last token, so that a function that does not attend earns nothing for being fast.
+    """
+    X, *weights = decode(case["args"])
+    steps = []
+    result = np.zeros(0)
+    for n in decode({"fields": case["kwargs"]})["lengths"]:
+        function(X[:n].copy(), *weights)  # what only the first call does (imports, caches) is not counted
+        result, counted = python_steps(lambda n=n: function(X[:n].copy(), *weights))  # type: ignore[misc]
+        steps.append(counted)
+    other = X.copy()
+    other[-1] += 1.0
+    again = function(other, *weights)
+    arrays = isinstance(result, np.ndarray) and isinstance(again, np.ndarray) and result.shape == again.shape
+    mixes = arrays and bool(np.any(np.abs(np.atleast_1d(again - result)[:-1]) > 1e-9))
+    return {"fields": {"result": encode(result), "steps": steps, "mixes": mixes}}
+
+
+def _running_sum(X: np.ndarray) -> np.ndarray:
+    return np.cumsum(X, axis=0)
+
+
+def _each_token(X: np.ndarray) -> np.ndarray:
+    return np.tanh(X)
+
+
+def _self_attention(X: np.ndarray) -> np.ndarray:
+    return library_attention(X, X, X)[0]
+
+
+def _causal_attention(X: np.ndarray) -> np.ndarray:
+    return library_attention(X, X, X, mask=np.arange(len(X))[:, None] >= np.arange(len(X)))[0]
+
+
+def _window(X: np.ndarray) -> np.ndarray:
+    return X - np.roll(X, 1, axis=0)
+
+
+LAYERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "self-attention": _self_attention,
+    "causal self-attention": _causal_attention,
+    "a running sum": _running_sum,
+    "tanh of each number": _each_token,
+    "the difference from the token before": _window,
+}
+
+
+@probe("layer")
+def layer_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """Calls the student's function on a layer of :data:`LAYERS`, given by name as the first of ``args``, and the other args."""
+    name, *args = decode(case["args"])
+    return {"fields": {"result": encode(function(LAYERS[name], *args))}}
+
+
+def loop_problem(trial: Trial) -> str | None:
+    """Whether the Python steps of 1.3 stay the same as n grows; else words."""
+    steps, lengths, args = trial.result["steps"], trial.kwargs["lengths"], trial.args
+    wanted = (lengths[-1], args[3].shape[1])
+    if getattr(trial.output, "shape", None) != wanted:
+        return f"`attention` must return shape {wanted} for {wanted[0]} tokens before its steps are counted."
+    if not trial.result["mixes"]:
+        return (
+            "No output of `attention` changes with another token, so it does not attend; its steps do not"
+            " count."
+        )
+    if steps[-1] - steps[0] < lengths[-1] - lengths[0]:  # a loop costs several steps for each further token
+        return None
+    counted = ", ".join(f"{count:,} for n = {n}" for count, n in zip(steps, lengths, strict=True))
+    return (
+        "`attention` loops over the tokens: it takes more Python steps the longer the sequence is"
+        f" ({counted}). One matrix product gives all scores at once, and one exponential with axis and"
+        " keepdims all weights."
+    )
+
+
+# Visible checks ---------------------------------------------------------------------------------------------
+
+
+def letters(names: str, options: str) -> Callable[[Mapping[str, Any]], Lines]:
+    """A visible check that says whether each choice among ``names`` is one of the letters of ``options``."""
+
+    def check(answers: Mapping[str, Any]) -> Lines:
+        lines: Lines = []
+        for name in names.split():
+            if name in answers:
+                value = answers[name]
+                letter = value.strip().strip(".()").upper() if isinstance(value, str) else None
+                if letter in options.split():
+                    lines.append((True, f"`{name}` = {letter}. Whether it is right, you read after grading."))
+                else:
+                    lines.append(
+                        (
+                            False,
+                            f"`{name}` should be one of the letters {', '.join(options.split())}, in quotes.",
+                        )
+                    )
+        return lines
+
+    return check
+
+
+def number(value: Any) -> float:
+    """A recorded number as float."""
+    return float(np.asarray(value).reshape(-1)[0])
+
+
+@visible_check("1.2")
+def _(answers: Mapping[str, Any]) -> Lines:
+    weight = number(answers["cat_weight"])
+    inside = 1 / 6 <= weight < 1
+    told = f"`cat_weight` = {weight:.3f} can be the largest of six weights."
+    wrong = (
+        f"`cat_weight` = {weight:.3f} cannot be the largest of six weights that sum to 1: it must lie between"
+        " 1/6 and 1."
+    )
+    return [*letters("cat_word", "A B C D E F")(answers), (inside, told if inside else wrong)]
+
+
+@visible_check("1.3")
+def _(answers: Mapping[str, Any]) -> Lines:
+    counted = [
+        trial for trial in answers.get("attention", []) if trial.group == "steps" and trial.status == "ok"
+    ]
+    problems = [loop_problem(trial) for trial in counted]
+    return [
+        (problem is None, problem or "The number of Python steps does not grow with n.")
+        for problem in problems
+    ]
+
+
+@visible_check("1.5")
+def _(answers: Mapping[str, Any]) -> Lines:
+    values = [[2, 0, 1], [1, 4, 3], [0, -1, 4], [1, 0, -1]]
+    one = np.asarray(answers["hard_output"]).tolist() in values
+    told = (
+        "`hard_output` is one of the four values."
+        if one
+        else "`hard_output` is none of the four values; hard attention returns exactly one of them."
+    )
+    return [(one, told), *letters("hard_gradient", "A B C D")(answers)]
+
+
+def mixing(query: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
+    """1.6's output (2,) and weights (4,) for a query and an inverse temperature."""
+    output, weights = library_attention(np.reshape(query, (1, 3)), KEYS_16, VALUES_16, scale=float(beta))
+    return output[0], weights[0]
+
+
+def preserve_problem(query: np.ndarray, beta: float) -> str | None:
+    """Whether the output is the value of :data:`PRESERVED_KEY`; else words."""
+    if beta < 0:
+        return (
+            "`preserve_beta` is negative; an inverse temperature is at least 0. Turn the query round instead."
+        )
+    output, weights = mixing(query, beta)
+    if compare(VALUES_16[PRESERVED_KEY], output, rtol=0, atol=MIXING_ATOL) is None:
+        return None
+    told = (
+        f"Preserve: the weights are {np.round(weights, 3).tolist()}, so the output is"
+        f" {np.round(output, 3).tolist()}."
+    )
+    products = KEYS_16 @ np.asarray(query, dtype=float)
+    best = products.max()
+    winners = np.flatnonzero(np.isclose(products, best, rtol=1e-9, atol=1e-12))
+    if beta == 0 or len(winners) == 4:
+        return (
+            f"{told} All scores are equal, which is diffusion. Key {PRESERVED_KEY} must have the largest"
+            " score."
+        )
+    if len(winners) > 1 and PRESERVED_KEY in winners:
+        return (
+            f"{told} Keys {' and '.join(map(str, winners))} have the same dot product with your query: no β"
+            " separates them."
+        )
+    if PRESERVED_KEY not in winners:
+        return (
+            f"{told} Key {winners[0]} has the largest dot product with your query; it must be key"
+            f" {PRESERVED_KEY}."
+        )
+    return (
+        f"{told} Key {PRESERVED_KEY} has the largest score, but not by enough: a larger β makes the softmax"
+        " sharper."
+    )
+
+
+def diffuse_problem(query: np.ndarray, beta: float) -> str | None:
+    """Whether the output is the mean of the values, for a query that is not zero and β > 0; else words."""
+    if not np.linalg.norm(query) * beta >= 0.1:
+        return (
+            "Diffuse: the query times β is zero or nearly so, and then any keys diffuse. Find a query of"
+            " sensible length that has the same dot product with all four keys, and a β > 0 (|q| β at least"
+            " 0.1)."
+        )
+    output, weights = mixing(query, beta)
+    if compare(VALUES_16.mean(axis=0), output, rtol=0, atol=MIXING_ATOL) is None:
+        return None
+    products = KEYS_16 @ np.asarray(query, dtype=float)
+    return (
+        f"Diffuse: the weights are {np.round(weights, 3).tolist()}; for the mean of the values all four must"
+        f" be 1/4. The dot products are {np.round(products, 3).tolist()}: they must be equal, not small."
+    )
+
+
+@visible_check("1.6")
+def _(answers: Mapping[str, Any]) -> Lines:
+    preserve = preserve_problem(answers["preserve_query"], number(answers["preserve_beta"]))
+    diffuse = diffuse_problem(answers["diffuse_query"], number(answers["diffuse_beta"]))
+    return [
+        (preserve is None, preserve or "Preserve: the output is the value of key 1."),
+        (diffuse is None, diffuse or "Diffuse: the output is the mean of the values."),
+        *letters("limit_zero limit_infinity", "A B C D")(answers),
+        *letters("kind_1 kind_2 kind_3 kind_4", "A B C D")(answers),
+    ]
+
+
+@visible_check("1.7")
+def _(answers: Mapping[str, Any]) -> Lines:
+    norms, weights = answers["norms_17"], answers["weights_17"]
+    lines: Lines = [
+        (bool((norms > 0).all()), "Norms are positive." if (norms > 0).all() else "A norm is positive.")
+    ]
+    rows = bool(np.allclose(weights.sum(axis=1), 1, atol=2e-3) and (weights > 0).all())
+    columns = np.allclose(weights.sum(axis=0), 1, atol=2e-3)
+    told = "Rows of `weights_17` are positive and sum to 1."
+    if not rows:
+        told = (
+            f"Rows of `weights_17` sum to {np.round(weights.sum(axis=1), 3).tolist()}; each must be positive"
+            " and sum to 1."
+        )
+        told += " Your columns do: the softmax is over the wrong axis." if columns else ""
+    return [*lines, (rows, told)]
+
+
+visible_check("1.8")(letters("scaled_positive scaled_negative scaled_zero", "A B C"))
+visible_check("1.9")(letters("heads_like projection_like", "A B C D"))
+visible_check("1.10")(letters("encoder_self decoder_self cross cross_shape", "A B C D"))
+visible_check("1.11")(letters("needs_order not_equivariant", "A B C D"))
+visible_check("1.12")(letters("query_from keys_from values_from order_fix", "A B C D"))
+
+
+@visible_check("1.13a")
+def _(answers: Mapping[str, Any]) -> Lines:
+    lines: Lines = []
+    for name in ("bank_static", "bank_contextual"):
+        inside = abs(number(answers[name])) <= 1 + 1e-6
+        lines.append(
+            (
+                inside,
+                (
+                    f"`{name}` is a possible cosine."
+                    if inside
+                    else f"`{name}` is outside [-1, 1]: divide by both norms."
+                ),
+            )
+        )
+    return lines
+
+
+@visible_check("1.13c")
+def _(answers: Mapping[str, Any]) -> Lines:
+    fewer = number(answers["window_scores"]) < number(answers["full_scores"])
+    return [
+        (
+            fewer,
+            (
+                "The window needs fewer scores than full attention."
+                if fewer
+                else "A window cannot need more scores than full attention."
+            ),
+        )
+    ]

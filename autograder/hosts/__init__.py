@@ -1,0 +1,1 @@
+"""Other hosts of the grader: otter and Gradescope."""

@@ -1,0 +1,170 @@
+"""The entry point inside a Gradescope container: ``/autograder`` with a submission in, ``results.json`` out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from autograder.declare.homework import homeworks
+from autograder.files import write_atomically
+from autograder.grade.grade import Report
+from autograder.hosts.bundle import Config
+from autograder.hosts.one_submission import gather, judge, read_config, tells_hidden, warnings
+from autograder.report.tables import results_json
+
+UNFINISHED = (
+    "The autograder did not finish in time, so nothing was graded. Please tell your instructor; your"
+    " submission is kept."
+)
+MARGIN = 0.15  # of the platform's limit, for starting, judging and writing
+LEAST_MARGIN = 45.0  # seconds: importing torch takes up to 20 on a slow container
+PREVIOUS = 5  # earlier submissions that the results mention
+
+
+def run(base: Path) -> int:
+    """Grades ``base/submission`` into ``base/results/results.json``; that file is there from the start.
+
+    Args:
+        base: the folder with ``source``, ``submission``, ``results`` and ``submission_metadata.json``.
+
+    Returns:
+        0 if the submission was graded.
+    """
+    started = time.monotonic()
+    target = base / "results" / "results.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write(target, failure(UNFINISHED))
+    try:
+        config = read_config(
+            json.loads((base / "source" / "autograder_config.json").read_text(encoding="utf-8"))
+        )
+        last = config.seconds - max(LEAST_MARGIN, MARGIN * config.seconds)
+        if last < 1:
+            raise ValueError(
+                f"a time limit of {config.seconds:g} s is too short; Gradescope's own default is 600"
+            )
+        metadata = read_metadata(base / "submission_metadata.json")
+        _alarm(last + LEAST_MARGIN / 2)
+        submission = gather(base / "submission", homeworks()[config.homework])
+        report = judge(submission, config, seconds=last - (time.monotonic() - started))
+        made = results(report, config, metadata)
+        for told in warnings(config):
+            print(told, file=sys.stderr)  # the instructor's log; students do not see it
+        write(target, made)
+        return 0
+    except Exception as error:
+        traceback.print_exc()
+        write(
+            target,
+            failure(
+                f"The autograder failed ({type(error).__name__}). Please tell your instructor; your"
+                " submission is kept."
+            ),
+        )
+        return 1
+    finally:
+        signal.alarm(0)
+
+
+def _alarm(seconds: float) -> None:
+    """Ends grading when the platform would soon do so; the results that say so are written already."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        print("The time limit is near; grading was given up.", file=sys.stderr, flush=True)
+        os._exit(1)  # an exception could be caught by what it interrupts
+
+    signal.signal(signal.SIGALRM, end)
+    signal.alarm(max(1, round(seconds)))
+
+
+def write(target: Path, made: Mapping[str, Any]) -> None:
+    """Writes ``results.json`` whole."""
+    write_atomically(
+        target, (json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    )
+
+
+def failure(told: str) -> dict[str, Any]:
+    """Results that say why there are none."""
+    return {
+        "score": 0.0,
+        "output": told,
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": [],
+    }
+
+
+def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The report as Gradescope takes it: what tells of hidden inputs is shown when the bundle says so.
+
+    Args:
+        report: one submission's.
+        config: the bundle's.
+        metadata: as :func:`read_metadata` gave it.
+    """
+    made = results_json(report)
+    questions = homeworks()[config.homework].questions
+    checks = [(question, check) for question in report.questions for check in question.checks]
+    for test, (question, check) in zip(made["tests"], checks, strict=True):
+        if tells_hidden(questions[question.id], check.name):
+            test["visibility"] = config.hidden
+    for told in made["extra_data"]["report"]["questions"]:
+        for judged in told["checks"]:
+            judged["evidence"] = None  # it holds hidden inputs with their answers; they stay with the grader
+    made["extra_data"]["submission"] = dict(metadata)
+    if config.leaderboard:
+        made["leaderboard"] = [
+            {"name": f"{question.id} {check.name}"[:60], "value": round(check.measured, 4), "order": "desc"}
+            for question, check in checks
+            if check.measured is not None
+        ] or [{"name": "Score", "value": report.points, "order": "desc"}]
+    return made
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What the results repeat of Gradescope's ``submission_metadata.json``; empty where the file is missing or strange."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(raw, dict):
+        return {}
+    assignment = raw.get("assignment")
+    created, due = (
+        _time(raw.get("created_at")),
+        _time(assignment.get("due_date") if isinstance(assignment, dict) else None),
+    )
+    return {
+        "id": raw.get("id"),
+        "created_at": raw.get("created_at"),
+        "users": [user.get("email") for user in _dicts(raw.get("users"))],
+        "late_seconds": max(0, round((created - due).total_seconds())) if created and due else None,
+        "earlier": [one.get("score") for one in _dicts(raw.get("previous_submissions"))][-PREVIOUS:],
+    }
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+if __name__ == "__main__":
+    sys.exit(run(Path(sys.argv[1])))

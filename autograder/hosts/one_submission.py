@@ -1,0 +1,115 @@
+"""What otter and Gradescope share: one folder with one submission, graded by this package, with results for one student."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autograder.declare.homework import Array, Homework, Question, homeworks
+from autograder.grade.grade import Report, Settings, grade_submission
+from autograder.hosts.bundle import Config, package_digest
+from autograder.run.execute import Limits
+from autograder.run.user import choose
+from autograder.submissions.find import Submission, find, read_notebook, recognise
+from autograder.submissions.log import LogError
+
+
+def read_config(raw: Mapping[str, Any]) -> Config:
+    """The bundle's configuration.
+
+    Raises:
+        ValueError: it is not one, with words that say why.
+    """
+    known = {field.name for field in dataclasses.fields(Config)}
+    if unknown := set(raw) - known:
+        raise ValueError(f"the bundle's configuration has unknown keys: {', '.join(sorted(unknown))}")
+    try:
+        config = Config(**raw)
+    except TypeError as error:
+        raise ValueError(f"the bundle's configuration is incomplete: {error}") from None
+    if config.homework not in homeworks():
+        raise ValueError(
+            f"the bundle is for {config.homework}, but this package has {', '.join(homeworks())}"
+        )
+    return config
+
+
+def gather(folder: Path, homework: Homework) -> Submission:
+    """The one submission in a folder: its notebook, log and checkpoint. Nothing is guessed.
+
+    A folder with several notebooks has one submission if one notebook alone, or copies of it, belongs to the
+    homework.
+    """
+    found = find([folder]).submissions
+    if len(found) > 1:
+        notebooks = [one for one in found if one.notebook is not None]
+        mine = [one for one in notebooks if _belongs(one, homework)]
+        mine.sort(key=lambda one: one.log is not None)
+        mine = list(
+            {one.notebook: one for one in mine}.values()
+        )  # otter leaves a zip beside what it unpacked
+        if len(mine) > 1:
+            names = ", ".join(one.name for one in mine)
+            return Submission(
+                "submission",
+                problem=f"Several notebooks of {homework.id} were handed in: {names}. Hand in one.",
+            )
+        found = tuple(mine or notebooks[:1] or found[:1])
+    if not found:
+        return Submission(
+            "submission",
+            problem="No notebook was handed in. Hand in the .ipynb file, with submission_log.json beside it.",
+        )
+    return dataclasses.replace(found[0], name="submission")
+
+
+def _belongs(submission: Submission, homework: Homework) -> bool:
+    if submission.notebook is None:
+        return False
+    try:
+        return recognise(submission, read_notebook(submission.notebook), homeworks()) is homework
+    except LogError:
+        return False
+
+
+def judge(submission: Submission, config: Config, seconds: float | None = None) -> Report:
+    """Grades one submission with the bundle's configuration and the safest kernels that there are. Never raises.
+
+    Args:
+        submission: as gathered.
+        config: the bundle's.
+        seconds: what is left for running the notebook; None takes the default limit.
+    """
+    try:
+        limits = (
+            Limits()
+            if seconds is None
+            else dataclasses.replace(Limits(), total_seconds=min(seconds, Limits.total_seconds))
+        )
+        kernels, _ = choose()
+        return grade_submission(submission, Settings(config.seed, config.homework, limits), kernels)[0]
+    except Exception as error:  # a platform must always get results
+        told = (
+            f"The autograder failed on this submission ({type(error).__name__}: {str(error)[:200]}). Please"
+            " tell your instructor."
+        )
+        return Report(submission.name, config.homework, "unreadable", notes=(told,))
+
+
+def warnings(config: Config) -> list[str]:
+    """What an instructor should know of how this runs; never shown to students."""
+    told = [choose()[1]]
+    if config.package and config.package != package_digest():
+        told.append(
+            "The autograder that is installed here is not the one that made this bundle. Make the bundle"
+            " again."
+        )
+    return [one for one in told if one]
+
+
+def tells_hidden(question: Question, check: str) -> bool:
+    """Whether a check's feedback tells of hidden inputs or of right options, so that trying again could exploit it."""
+    needs = next((one.needs for one in question.checks if one.name == check), ())
+    return any(not isinstance(question.entry(name), Array) for name in needs)

@@ -1,0 +1,1 @@
+"""Public parts that several homeworks share."""

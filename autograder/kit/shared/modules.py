@@ -1,0 +1,122 @@
+"""Probes for answers that are ``torch.nn.Module`` classes: weights injected by name, gradients, operation counts.
+
+A homework's public part says ``from autograder.kit.shared.modules import …`` and the build puts this file
+before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from autograder.kit import decode, encode, probe
+
+
+class MismatchError(Exception):
+    """The student's class cannot take the weights that a challenge injects; the message says which and why."""
+
+
+def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] | None) -> Any:
+    """Makes the student's module and injects weights by parameter name, so that neither order nor initialisation matters.
+
+    Args:
+        cls: the student's class.
+        init: keyword arguments of its constructor.
+        weights: parameter name → array; None leaves the student's initialisation, under a fixed seed.
+
+    Raises:
+        MismatchError: names or shapes differ; in words.
+    """
+    import torch
+
+    torch.manual_seed(0)
+    module = cls(**init)
+    if not isinstance(module, torch.nn.Module):
+        raise MismatchError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")
+    if weights is None:
+        return module
+    own = dict(module.named_parameters())
+    problems = []
+    if missing := sorted(set(weights) - set(own)):
+        problems.append(
+            f"it has no parameter {', '.join(missing)} (is each kept in self, as a layer or an nn.Parameter?)"
+        )
+    if extra := sorted(set(own) - set(weights)):
+        problems.append(
+            f"it has the parameters {', '.join(extra)}, which the question does not name (a bias left on?)"
+        )
+    for name in sorted(set(own) & set(weights)):
+        if tuple(own[name].shape) != tuple(weights[name].shape):
+            problems.append(
+                f"{name} has shape {tuple(own[name].shape)}; expected {tuple(weights[name].shape)}"
+            )
+    if problems:
+        raise MismatchError(
+            f"with {', '.join(f'{key}={value}' for key, value in init.items())}: " + "; ".join(problems)
+        )
+    with torch.no_grad():
+        for name, value in weights.items():
+            own[name].copy_(torch.as_tensor(value))
+    return module
+
+
+def count_operations(function: Callable[[], Any]) -> tuple[Any, int]:
+    """Runs ``function`` and counts the tensor operations that torch dispatches meanwhile."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counter(TorchDispatchMode):
+        operations = 0
+
+        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.operations += 1
+            return operation(*args, **(kwargs or {}))
+
+    with Counter() as counter:
+        result = function()
+    return result, counter.operations
+
+
+@probe("module")
+def module_probe(cls: Any, case: Mapping[str, Any]) -> Any:
+    """Builds the student's module and calls it once.
+
+    The case's args are the inputs of ``forward``; its kwargs are ``init``, ``weights`` (or None), ``call``
+    (keyword
+    arguments of forward), ``train`` (mode; evaluation by default) and ``want``, a list out of:
+    ``gradients`` (which parameters get none from the sum of squares of the first output), ``operations`` (how
+    many
+    tensor operations the call dispatches), ``parameters`` (name → shape).
+
+    Returns:
+        ``result`` and ``changed_inputs`` as the ``call`` probe, and what ``want`` asks for.
+    """
+    import torch
+
+    options = decode({"fields": case["kwargs"]})
+    inputs = decode(case["args"])
+    before = [item.clone() if isinstance(item, torch.Tensor) else item for item in inputs]
+    module = build_module(cls, options["init"], options.get("weights"))
+    module.train(bool(options.get("train", False)))
+    want = options.get("want", [])
+    output, operations = count_operations(lambda: module(*inputs, **options.get("call", {})))
+    found: dict[str, Any] = {"result": encode(output)}
+    found["changed_inputs"] = any(
+        isinstance(a, torch.Tensor) and not torch.equal(a, b) for a, b in zip(inputs, before, strict=True)
+    )
+    if "operations" in want:
+        found["operations"] = operations
+    if "parameters" in want:
+        found["parameters"] = {
+            "fields": {name: list(value.shape) for name, value in module.named_parameters()}
+        }
+    if "gradients" in want:
+        first = output[0] if isinstance(output, tuple | list) else output
+        if first.requires_grad:
+            first.square().sum().backward()
+        without = [
+            name
+            for name, value in module.named_parameters()
+            if value.grad is None or not value.grad.abs().sum() > 0
+        ]
+        found["without_gradient"] = without
+    return {"fields": found}

@@ -1,0 +1,1 @@
+"""Learning platforms: what they export, and what they take back."""

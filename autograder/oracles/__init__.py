@@ -1,1 +1,0 @@
-"""Independent models that answers are compared with. Never in a kernel."""

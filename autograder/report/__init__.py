@@ -1,0 +1,1 @@
+"""Writes results: tables, feedback pages, the class report."""

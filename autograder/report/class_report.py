@@ -1,0 +1,286 @@
+"""The class report: what an instructor wants to know of a graded batch, as one page that opens from disk."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from markupsafe import Markup
+from nbformat import NotebookNode
+
+from autograder.declare.homework import Homework, homeworks
+from autograder.grade.grade import QuestionResult, Report
+from autograder.report import figures, safehtml
+from autograder.report import tables as report
+from autograder.submissions import similarity
+from autograder.submissions.cells import question_seconds
+
+MIN_CLASS = 5  # fewer submissions say nothing about a check or a question
+NEARLY_ALL = 0.9
+MAX_MISTAKES = 40
+MAX_LINKS = 12
+
+
+@dataclass(frozen=True)
+class QuestionFigures:
+    """A question over a class. Shares run from 0 to 1; None where too few submissions or no spread allow no number.
+
+    Attributes:
+        mean: mean share of its points; ``full`` the share of submissions with all of them.
+        answered: share of submissions that answered it at all.
+        discrimination: correlation of its points with the points of all other questions (item–rest).
+        seconds: median wall time of its cells.
+        written: mean share of the written points, over those graded by now; ``graded`` how many of how many
+            are.
+    """
+
+    id: str
+    title: str
+    points: float
+    mean: float | None
+    full: float | None
+    answered: float
+    discrimination: float | None
+    seconds: float
+    written: float | None = None
+    graded: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """The same feedback in several submissions."""
+
+    question: str
+    check: str
+    example: str
+    submissions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CheckFigures:
+    """How often a check was tried and failed."""
+
+    question: str
+    check: str
+    tried: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One homework over a class."""
+
+    homework: str
+    title: str
+    reports: tuple[Report, ...]
+    shares: tuple[float, ...]
+    questions: tuple[QuestionFigures, ...]
+    mistakes: tuple[Mistake, ...]
+    suspects: tuple[CheckFigures, ...]
+    easy: tuple[CheckFigures, ...]
+    charts: Mapping[str, Markup] = field(default_factory=dict)
+    similar: similarity.Comparison | None = None
+
+    @property
+    def troubled(self) -> list[Report]:
+        """Those whose run met a limit or the like."""
+        return [one for one in self.reports if one.status != "graded"]
+
+    @property
+    def endings(self) -> dict[str, int]:
+        """How many ended how."""
+        return dict(Counter(one.status for one in self.reports).most_common())
+
+    @property
+    def histogram(self) -> list[tuple[str, int]]:
+        """Tenths of the maximum → how many submissions reached them: the table beside the chart."""
+        return [
+            (f"{10 * tenth} to {10 * tenth + 10} %", count)
+            for tenth, count in enumerate(figures.tenths(self.shares))
+        ]
+
+
+def discrimination(scores: np.ndarray, rest: np.ndarray) -> float | None:
+    """Item–rest correlation: (submissions,) points of one question and of all others. None without spread."""
+    if len(scores) < MIN_CLASS or np.ptp(scores) < 1e-9 or np.ptp(rest) < 1e-9:
+        return None
+    return float(np.corrcoef(scores, rest)[0, 1])
+
+
+def question_figures(
+    reports: Sequence[Report], seconds: Sequence[Mapping[str, float]] = ()
+) -> Iterator[QuestionFigures]:
+    """Each question of one homework over the reports that judged it.
+
+    Args:
+        reports: of one homework.
+        seconds: for each executed notebook, wall time by question.
+    """
+    judged = [one for one in reports if one.questions]
+    if not judged:
+        return
+    points = np.array(
+        [[question.points for question in one.questions] for one in judged]
+    )  # (submission, question)
+    for index, first in enumerate(judged[0].questions):
+        results: list[QuestionResult] = [one.questions[index] for one in judged]
+        own, given = points[:, index], [result.given for result in results if result.given is not None]
+        checked = first.maximum > 0
+        answered = [
+            any(check.state != "unanswered" for check in result.checks) or bool(result.written)
+            for result in results
+        ]
+        yield QuestionFigures(
+            first.id,
+            first.title,
+            first.maximum,
+            float(own.mean() / first.maximum) if checked else None,
+            float((own >= first.maximum - 1e-9).mean()) if checked else None,
+            float(np.mean(answered)),
+            discrimination(own, points.sum(axis=1) - own) if checked else None,
+            float(np.median([one.get(first.id, 0.0) for one in seconds])) if seconds else 0.0,
+            float(np.mean(given) / first.written_points) if given else None,
+            (len(given), sum(result.written is not None for result in results)),
+        )
+
+
+def kind_of(feedback: str) -> str:
+    """Feedback without what differs from student to student: numbers, quoted code and sequences."""
+    text = re.sub(r"`[^`]*`", "`…`", feedback)
+    text = re.sub(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|nan|inf)", "#", text, flags=re.I)
+    return re.sub(r"[\[(][#\s,]*[\])]", "[#]", text)
+
+
+def mistakes(reports: Sequence[Report]) -> list[Mistake]:
+    """The feedback of failed checks, grouped by kind, most frequent first."""
+    groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for one in reports:
+        for question in one.questions:
+            for check in question.checks:
+                if check.state in ("failed", "partly"):
+                    groups.setdefault((question.id, check.name, kind_of(check.feedback)), []).append(
+                        (one.submission, check.feedback)
+                    )
+    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return [
+        Mistake(question, check, found[0][1], tuple(name for name, _ in found))
+        for (question, check, _), found in ordered
+    ]
+
+
+def check_figures(reports: Sequence[Report]) -> list[CheckFigures]:
+    """How often each check was tried and failed; partly right counts as failed."""
+    tried: Counter[tuple[str, str]] = Counter()
+    failed: Counter[tuple[str, str]] = Counter()
+    for one in reports:
+        for question in one.questions:
+            for check in question.checks:
+                tried[question.id, check.name] += check.state != "unanswered"
+                failed[question.id, check.name] += check.state in ("failed", "partly")
+    return [CheckFigures(*key, tried[key], failed[key]) for key in tried]
+
+
+def class_figures(homework: str, reports: Sequence[Report], output: Path) -> ClassFigures:
+    """Everything that the page says of one homework."""
+    known = homeworks().get(homework)
+    checks = check_figures(reports)
+    judged = [one for one in reports if one.questions and one.maximum]
+    shares = tuple(one.points / one.maximum for one in judged)
+    seconds: list[dict[str, float]] = []
+
+    def notebooks(known: Homework) -> Iterator[tuple[str, NotebookNode]]:
+        for one in judged:
+            if (notebook := report.read_executed(output / "submissions" / one.submission)) is not None:
+                seconds.append(question_seconds(notebook, known))
+                yield one.submission, notebook
+
+    alike = similarity.compare_notebooks(notebooks(known), similarity.skeleton(known)) if known else None
+    questions = tuple(question_figures(reports, seconds))
+    return ClassFigures(
+        homework,
+        known.title if known else "not recognised",
+        tuple(sorted(reports, key=lambda one: one.submission)),
+        shares,
+        questions,
+        tuple(mistakes(reports)),
+        tuple(
+            check for check in checks if check.tried >= MIN_CLASS and check.failed >= NEARLY_ALL * check.tried
+        ),
+        tuple(check for check in checks if check.tried >= MIN_CLASS and not check.failed),
+        _charts(homework, shares, questions),
+        alike,
+    )
+
+
+def _charts(
+    homework: str, shares: Sequence[float], questions: Sequence[QuestionFigures]
+) -> dict[str, Markup]:
+    checked = [question for question in questions if question.mean is not None]
+    if not shares or not checked:
+        return {}
+    hardest = min(checked, key=lambda question: question.mean or 0.0)
+    charts = {
+        "scores": figures.histogram(shares, f"{homework}-scores", "Score distribution"),
+        "means": figures.bars(
+            {
+                question.id: (100 * (question.mean or 0.0), 100 * (question.full or 0.0))
+                for question in checked
+            },
+            ("mean", "full marks"),
+            f"{homework}-means",
+            "Mean points and share of full marks by question",
+            "%",
+            f"The hardest question is {hardest.id} with a mean of {hardest.mean:.0%}. All numbers stand in"
+            " the table below.",
+        ),
+        "seconds": figures.bars(
+            {question.id: (question.seconds,) for question in checked},
+            ("seconds",),
+            f"{homework}-seconds",
+            "Median time in a question's cells",
+            "seconds",
+            "Median wall time of the cells of each question. All numbers stand in the table below.",
+            "{:.2f}",
+        ),
+    }
+    if any(question.discrimination is not None for question in checked):
+        charts["discrimination"] = figures.bars(
+            {question.id: (question.discrimination,) for question in checked},
+            ("correlation",),
+            f"{homework}-discrimination",
+            "Discrimination: correlation with the rest",
+            "item–rest correlation",
+            "Correlation of each question's points with the points of all others. All numbers stand in the"
+            " table below.",
+            "{:.2f}",
+        )
+    return charts
+
+
+def page(reports: Sequence[Report], output: Path) -> str:
+    """The class report as HTML, with links relative to the folder of results."""
+    by_homework: dict[str, list[Report]] = {}
+    for one in reports:
+        by_homework.setdefault(one.homework, []).append(one)
+    classes = [
+        class_figures(homework, found, output)
+        for homework, found in sorted(by_homework.items(), key=lambda item: item[0] or "~")
+    ]
+    environment = safehtml.environment()
+    environment.filters["link"] = lambda name: f"submissions/{quote(name)}/feedback.html"
+    shown = {
+        "nearly_all": NEARLY_ALL,
+        "min_class": MIN_CLASS,
+        "max_mistakes": MAX_MISTAKES,
+        "max_links": MAX_LINKS,
+    }
+    endings = dict(Counter(one.status for one in reports).most_common())
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        classes=classes, total=len(reports), endings=endings, similarity=similarity, **shown
+    )

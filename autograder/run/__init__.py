@@ -1,0 +1,1 @@
+"""Runs untrusted notebooks under limits, in a sandbox where there is one."""

@@ -1,0 +1,1 @@
+"""What students hand in, read: hostile input becomes values."""

@@ -1,0 +1,242 @@
+"""Finds library calls that would do a question's whole job, by parsing a submission's source; nothing is executed.
+
+Only what a question's own names reach counts: a class, the helpers that it uses, the imports behind them.
+Comparing
+one's answer with ``nn.MultiheadAttention`` in a cell of one's own is good practice and is not reported.
+
+Parsing happens in a short-lived child process with limits on time and memory, because Python's parser may be
+slow or
+end the process on hostile source; a source without any of the names, which is almost every one, is not even
+parsed.
+Names that are put together while running (``getattr(F, "scaled_" + …)``) are not found: this is a lamp, not a
+fence.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+MAX_CELL = 200_000  # characters of one cell; the kit's own cell, the largest honest one, is not looked at
+SECONDS = 10.0
+MEMORY = 1 << 30
+MAGIC = re.compile(r"^(\s*)(?:%time(?:it)?\s+(?:-\S+\s+)*|(?:%|!|\?).*$)")  # %time keeps the code behind it
+ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
+
+
+@dataclass(frozen=True)
+class LibraryCall:
+    """One use of a library call that a question forbids.
+
+    Attributes:
+        question: its id.
+        cell: number of the cell among all cells, from 1.
+        line: number of the line in the cell, from 1.
+        name: the call.
+    """
+
+    question: str
+    cell: int
+    line: int
+    name: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.question}: cell {self.cell}, line {self.line} uses `{self.name}`, which does the work "
+            "that this question asks you to write yourself."
+        )
+
+
+def find_library_calls(
+    cells: Mapping[int, str], wanted: Mapping[str, tuple[Sequence[str], Sequence[str]]]
+) -> tuple[list[LibraryCall], str | None]:
+    """Looks through a notebook's code cells.
+
+    Args:
+        cells: number of the cell → source; IPython magics may be in it.
+        wanted: question → (its names in the notebook, the calls that it forbids).
+
+    Returns:
+        The uses, and why the source could not be searched if it could not.
+    """
+    everything = "\n".join(cells.values())
+    if not any(call in everything for _, calls in wanted.values() for call in calls):
+        return [], None
+    task = json.dumps({"cells": {str(number): text for number, text in cells.items()}, "wanted": wanted})
+    command = [sys.executable, "-I", "-S", __file__]
+    try:
+        done = subprocess.run(command, input=task.encode(), capture_output=True, timeout=SECONDS, check=True)  # noqa: S603  # our own file
+        found = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return (
+            [],
+            (
+                f"The source could not be searched for library calls (questions {', '.join(wanted)}); please"
+                " look yourself."
+            ),
+        )
+    return [LibraryCall(*row) for row in found], None
+
+
+# --- in the child process -----------------------------------------------------------------------------------
+
+
+def parse(source: str) -> list[ast.stmt]:
+    """The statements of a cell, magics left out; none where it is no Python, too long or too deep."""
+    if len(source) > MAX_CELL:
+        return []
+    for text in (source, without_magics(source)):
+        try:
+            return ast.parse(text).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return []
+
+
+def without_magics(source: str) -> str:
+    """The source with each line of IPython's own syntax replaced, line numbers kept."""
+    lines = []
+    for line in source.split("\n"):
+        if line.lstrip().startswith("%%") or (
+            line.rstrip().endswith("?") and not line.lstrip().startswith("#")
+        ):
+            lines.append("")
+        elif ASSIGNED_MAGIC.match(line):
+            lines.append(ASSIGNED_MAGIC.sub(r"\1None", line))
+        elif match := MAGIC.match(line):
+            rest = line[match.end() :]
+            lines.append(match[1] + (rest or "pass"))
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+@dataclass
+class _Statement:
+    cell: int
+    node: ast.stmt
+    binds: set[str]
+    uses: set[str]
+
+
+def _statements(cell: int, body: Iterable[ast.stmt]) -> Iterator[_Statement]:
+    """The statements at a cell's top level, those inside if, for, while, with and try among them."""
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        inner = [*getattr(node, "body", []), *getattr(node, "orelse", []), *getattr(node, "finalbody", [])]
+        inner += [statement for handler in getattr(node, "handlers", []) for statement in handler.body]
+        if inner and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            waiting += inner
+            continue
+        binds, uses = set(), set()
+        for part in ast.walk(node):
+            if isinstance(part, ast.alias):
+                uses |= {part.name.split(".")[-1]}
+                binds |= {part.asname or part.name.split(".")[0]}
+            elif isinstance(part, ast.Name):
+                (uses if isinstance(part.ctx, ast.Load) else binds).add(part.id)
+            elif isinstance(part, ast.arg):
+                binds.add(part.arg)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            uses -= binds  # its own locals, which say nothing of variables elsewhere in the notebook
+            binds = {node.name}
+        binds |= {
+            _root(target)
+            for target in getattr(node, "targets", [getattr(node, "target", None)])
+            if target is not None
+        }  # A.forward = …
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and _last(node.value.func) == "setattr"
+            and node.value.args
+        ):
+            binds.add(_root(node.value.args[0]))
+        yield _Statement(cell, node, binds - {""}, uses)
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _last(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _uses_of(statement: _Statement, calls: set[str], own: set[str]) -> Iterator[tuple[int, str]]:
+    for part in ast.walk(statement.node):
+        line = getattr(part, "lineno", 1)
+        if (
+            isinstance(part, ast.Attribute)
+            and part.attr in calls
+            and _last(part.value) not in ("self", "cls")
+        ):
+            yield line, part.attr
+        elif isinstance(part, ast.Name) and part.id in calls - own and isinstance(part.ctx, ast.Load):
+            yield line, part.id
+        elif isinstance(part, ast.alias) and (name := part.name.split(".")[-1]) in calls:
+            yield line, name
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value in calls:
+            yield line, part.value
+
+
+def search(
+    cells: Mapping[str, str], wanted: Mapping[str, Sequence[Sequence[str]]]
+) -> list[tuple[str, int, int, str]]:
+    """Rows (question, cell, line, call), in order; each call once a line.
+
+    A call is reported for the question that owns the name it serves, not for others that build on that name.
+    """
+    statements = [
+        statement for number, text in cells.items() for statement in _statements(int(number), parse(text))
+    ]
+    definitions: dict[str, list[_Statement]] = {}
+    for statement in statements:
+        for name in statement.binds:
+            definitions.setdefault(name, []).append(statement)
+    # A name that the notebook defines itself is no library's; one that it only imports is.
+    own = {
+        name
+        for name, made in definitions.items()
+        if any(not isinstance(one.node, ast.Import | ast.ImportFrom) for one in made)
+    }
+    rows = set()
+    for question, (names, calls) in wanted.items():
+        seen = {name for other, (theirs, _) in wanted.items() if other != question for name in theirs} - set(
+            names
+        )
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for statement in definitions.get(name, []):
+                waiting += statement.uses
+                rows |= {
+                    (question, statement.cell, line, call)
+                    for line, call in _uses_of(statement, set(calls), own)
+                }
+    return sorted(rows, key=lambda row: (row[0], row[1], row[2], row[3]))
+
+
+def _main() -> None:
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    task = json.load(sys.stdin)
+    json.dump(search(task["cells"], task["wanted"]), sys.stdout)
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,225 @@
+"""The two JSON formats that cross the trust boundary: challenges into the kernel, the log out of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import fastjsonschema
+import jsonschema
+
+from autograder import kit
+from autograder.declare.homework import Case, Challenge, Homework
+
+MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
+
+
+class LogError(ValueError):
+    """A log that cannot be used at all; the message says why, for a student to read."""
+
+
+@cache
+def _schema(name: str) -> Any:
+    schema = json.loads(
+        resources.files("autograder.submissions")
+        .joinpath("schemas", f"{name}.json")
+        .read_text(encoding="utf-8")
+    )
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return schema
+
+
+@cache
+def _validator(name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(_schema(name))
+
+
+@cache
+def _quick_validator(name: str) -> Callable[[Any], Any]:
+    schema = _schema(name)
+    del (
+        schema["$schema"],
+        schema["$id"],
+    )  # fastjsonschema knows neither this draft's name nor our relative id; all keywords it knows
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
+    return compiled
+
+
+def _errors(name: str, document: Any) -> Iterator[jsonschema.ValidationError]:
+    """Every way in which a document breaks a schema; the slow search for those only where there are any."""
+    try:
+        _quick_validator(name)(document)
+    except fastjsonschema.JsonSchemaException:
+        yield from _validator(name).iter_errors(document)
+
+
+def challenges_json(homework: Homework, drawn: Mapping[str, Mapping[str, Case]]) -> bytes:
+    """The challenges file for one draw of hidden inputs."""
+    cases = {
+        name: [case.as_json(identity) for identity, case in named.items()] for name, named in drawn.items()
+    }
+    digest = hashlib.sha256(json.dumps(cases, sort_keys=True).encode()).hexdigest()[:16]
+    document: Any = {"schema": kit.CHALLENGES_SCHEMA, "id": digest, "homework": homework.id, "cases": cases}
+    _validator("challenges-1").validate(document)
+    return json.dumps(document, allow_nan=False).encode()
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One recorded entry, decoded.
+
+    Attributes:
+        status: ``ok``, ``missing``, ``unanswered``, ``stopped`` or ``invalid`` (the log holds something
+            unusable).
+        value: of an array or a choice.
+        responses: of a challenge: case id → (status, decoded result, error in words).
+        problem: why it is invalid, for a student to read.
+    """
+
+    status: str
+    value: Any = None
+    responses: Mapping[str, tuple[str, Any, str]] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Log:
+    """A decoded log: entries by name, notes on what was ignored, and ``student`` (id, word) where students have own numbers."""
+
+    homework: str
+    challenges: str = ""
+    entries: Mapping[str, LogEntry] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    student: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def stale(self, question: str, digests: Set[str] | None) -> str:
+        """Why a recorded answer is not the one in the notebook, in words; empty if nothing speaks against it.
+
+        Args:
+            question: its id.
+            digests: of the notebook's code cells; None if there is no notebook.
+        """
+        told = self.answers.get(question, {})
+        if told.get("stale") in kit.STALE:
+            return (
+                f"The log says that {question} was {kit.STALE[told['stale']]}; what counts here is what was"
+                " recorded."
+            )
+        if digests is not None and not set(told.get("sources", [])) <= digests:
+            return (
+                f"Cells that gave the recorded answer to {question} are not in this notebook: they were"
+                " edited later. What was recorded counts."
+            )
+        return ""
+
+
+def parse_json(data: bytes, limit: int, what: str) -> Any:
+    """Parses JSON from a submission, with a cap on its size.
+
+    Raises:
+        LogError: too large, not UTF-8, not JSON, nested too deeply, or with numbers too long to read.
+    """
+    if len(data) > limit:
+        raise LogError(f"{what} is {len(data) / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB.")
+    if not data.strip():
+        raise LogError(f"{what} is empty.")
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise LogError(f"{what} is not UTF-8 text.") from None
+    except RecursionError:
+        raise LogError(f"{what} is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise LogError(
+            f"{what} is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
+        ) from None
+    except ValueError:
+        raise LogError(f"{what} holds a number with too many digits.") from None
+
+
+def read_log(data: bytes, homework: Homework | None = None, what: str = "submission_log.json") -> Log:
+    """Reads a log that a kernel wrote or a student handed in. Everything in it is untrusted.
+
+    Args:
+        data: the file's bytes.
+        homework: the homework that it should belong to; None skips that comparison and the decoding of
+            entries.
+        what: how messages name the file.
+
+    Returns:
+        The log. Entries that are unusable have the status ``invalid``; they cost their own question only.
+
+    Raises:
+        LogError: the file is no log of this homework.
+    """
+    document = parse_json(data, MAX_LOG_BYTES, what)
+    if not isinstance(document, dict):
+        raise LogError(f"{what} should hold a JSON object, but holds {kit.describe(document)}.")
+    notes: list[str] = []
+    invalid: dict[str, str] = {}
+    for error in _errors("log-1", document):
+        path = list(error.absolute_path)
+        if len(path) >= 2 and path[0] == "entries":
+            invalid.setdefault(
+                str(path[1]), f"{'/'.join(map(str, path[2:])) or 'the entry'}: {error.message[:160]}"
+            )
+        elif path[:1] == ["answers"]:
+            document["answers"] = {}
+            notes.append(
+                f"{what} says in a way that cannot be read which cells its answers came from:"
+                f" {error.message[:160]}"
+            )
+        elif not path and error.validator == "additionalProperties":
+            unknown = sorted(set(map(str, document)) - set(_schema("log-1")["properties"]))
+            notes.append(f"{what} has unknown keys, ignored: {', '.join(unknown)[:200]}")
+        else:
+            where = "/".join(map(str, path)) or "the top level"
+            raise LogError(f"{what} is not a log this grader can read, at {where}: {error.message[:200]}")
+    if homework is None:
+        return Log(document["homework"], notes=tuple(notes))
+    if document["homework"] != homework.id:
+        raise LogError(f"{what} belongs to {document['homework']}, not to {homework.id}.")
+    known = {entry.name: entry for question in homework.questions.values() for entry in question.entries}
+    entries = {}
+    for name, raw in document["entries"].items():
+        if name not in known:
+            notes.append(f"{what} has an entry that {homework.id} does not ask for, ignored: {name}")
+        elif name in invalid:
+            entries[name] = LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {invalid[name]}")
+        else:
+            entries[name] = _read_entry(name, raw, isinstance(known[name], Challenge), what)
+    told = document.get("student", {}), document.get("answers", {})
+    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]), *told)
+
+
+def _read_entry(name: str, raw: Mapping[str, Any], challenge: bool, what: str) -> LogEntry:
+    try:
+        if challenge:
+            responses = {
+                identity: _read_response(response) for identity, response in raw.get("responses", {}).items()
+            }
+            return LogEntry(raw["status"], responses=responses)
+        return LogEntry(raw["status"], value=kit.decode(_without_torch(raw.get("value"))))
+    except (ValueError, TypeError, RecursionError) as error:
+        return LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {error}")
+
+
+def _read_response(raw: Mapping[str, Any]) -> tuple[str, Any, str]:
+    error = raw.get("error")
+    words = f"{error['type']}: {error['message']}{error['where']}" if error else ""
+    return raw["status"], kit.decode(_without_torch(raw.get("result"))), words
+
+
+def _without_torch(value: Any) -> Any:
+    """Refuses the mark that would make :func:`kit.decode` build torch tensors in the grading process."""
+    if isinstance(value, dict):
+        if "torch" in value:
+            raise ValueError("unknown key 'torch'")
+        return {key: _without_torch(item) if key != "data" else item for key, item in value.items()}
+    return [_without_torch(item) for item in value] if isinstance(value, list) else value
