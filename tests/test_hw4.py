@@ -10,12 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from autograder.oracles import hw4_cases as cases
 
 from autograder.declare.homework import homeworks
-from autograder.homeworks import hw4_vision_transformer as hw4
-from autograder.homeworks.hw4 import oracle as oracle
-from autograder.homeworks.hw4 import public
+from autograder.homeworks.hw4 import cases, oracle, public
+from autograder.homeworks.hw4 import homework as hw4
 from autograder.submissions.log import challenges_json
 from tests.gallery import ROOT
 

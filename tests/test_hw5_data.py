@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from autograder.author.build import repository_address
-from autograder.homeworks import hw5_sentiment as hw5
 from autograder.homeworks.hw5 import fetch as data
+from autograder.homeworks.hw5 import homework as hw5
 from autograder.homeworks.hw5 import oracle as oracles
 from autograder.homeworks.hw5 import public, sentences
 from autograder.kit.shared import encoders
