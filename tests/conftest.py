@@ -14,7 +14,8 @@ from autograder.author.gallery import Student, students
 from autograder.author.reference import reference_submission
 from autograder.declare.homework import homeworks
 from autograder.grade.batch import Place, kernels
-from autograder.grade.grade import Report, Settings, grade_submission
+from autograder.grade.grade import Settings, grade_submission
+from autograder.grade.report import Report
 from autograder.names import source_path
 from autograder.submissions.find import Submission
 from tests.gallery import ROOT, examples

@@ -11,7 +11,7 @@ from autograder.author.build import build_notebook
 from autograder.declare.evidence import attention, plain
 from autograder.declare.homework import homeworks
 from autograder.files import write_atomically
-from autograder.grade.grade import CheckResult, QuestionResult, Report
+from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.names import source_path
 from autograder.report import feedback as pages
 from tests.gallery import ROOT

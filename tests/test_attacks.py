@@ -18,7 +18,8 @@ import pytest
 
 from autograder.author.build import build_notebook
 from autograder.declare.homework import homeworks
-from autograder.grade.grade import Report, Settings, grade_submission
+from autograder.grade.grade import Settings, grade_submission
+from autograder.grade.report import Report
 from autograder.names import source_path
 from autograder.run.execute import Execution, Kernels, Limits, PlainKernels, execute
 from autograder.submissions.find import Submission

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from autograder.declare.homework import Choice, homeworks
-from autograder.grade.grade import CheckResult, QuestionResult, Report
+from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.hosts import bundle, gradescope
 from autograder.report.tables import read_results
 from tests.conftest import SETTINGS, by_homework, graded_class

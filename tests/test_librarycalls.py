@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.grade.grade import CheckResult, QuestionResult, Settings, _with_calls
+from autograder.grade.grade import Settings, _with_calls
+from autograder.grade.report import CheckResult, QuestionResult
 from autograder.submissions import library_calls as librarycalls
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
 

@@ -20,7 +20,7 @@ from otter.run import main as otter_run
 from otter.test_files import GradingResults
 
 from autograder.declare.homework import homeworks
-from autograder.grade.grade import Report
+from autograder.grade.report import Report
 from autograder.homeworks.hw5 import fetch, sentences
 from autograder.hosts import bundle
 from autograder.hosts import otter as otter_plugin

@@ -15,7 +15,8 @@ from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.declare.evidence import attention, case_evidence, drawn_as_matrix, plain
 from autograder.declare.homework import homeworks
-from autograder.grade.grade import CheckResult, QuestionResult, Report, judge_question
+from autograder.grade.judge import judge_question
+from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.names import source_path
 from autograder.report import class_report as classreport
 from autograder.report import feedback as pages

@@ -14,7 +14,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.grade.grade import Report, grade_submission
+from autograder.grade.grade import grade_submission
+from autograder.grade.report import Report
 from autograder.run.execute import Kernels, Limits, PlainKernels, execute
 from autograder.submissions.find import Submission
 from tests.conftest import SETTINGS, graded_class

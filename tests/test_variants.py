@@ -14,7 +14,8 @@ from autograder.author import build
 from autograder.cli.main import main
 from autograder.declare.homework import homeworks
 from autograder.grade import batch, grade, variants
-from autograder.grade.grade import Report, Settings
+from autograder.grade.grade import Settings
+from autograder.grade.report import Report
 from autograder.submissions.find import Submission
 from autograder.submissions.log import challenges_json
 from tests.conftest import PLACE

@@ -37,7 +37,8 @@ from autograder.cli.written import written_command
 from autograder.declare.homework import Homework, homeworks
 from autograder.files import kept_secret, write_atomically
 from autograder.grade import batch, marks
-from autograder.grade.grade import Report, Settings
+from autograder.grade.grade import Settings
+from autograder.grade.report import Report
 from autograder.grade.variants import with_students
 from autograder.homeworks.hw5.sentences import DataUnavailableError
 from autograder.names import notebook_path

@@ -325,7 +325,7 @@ class Question:
 
     ``forbids`` names library calls that would do the whole job; see
     :mod:`autograder.submissions.library_calls`. ``numbers`` are those of
-    its text that a course may draw for each student.
+    its text that a course may draw for each student. ``topic`` is what a lecture has to have covered.
     """
 
     def __init__(
@@ -341,10 +341,12 @@ class Question:
         claimed: bool = False,
         forbids: Sequence[str] = (),
         numbers: Sequence[Number] = (),
+        topic: str = "",
     ):
         if difficulty not in DIFFICULTIES:
             raise ValueError(f"{id}: difficulty {difficulty!r} is none of {', '.join(DIFFICULTIES)}")
         self.id, self.title, self.minutes, self.difficulty = id, title, minutes, difficulty
+        self.topic = topic
         self.entries, self.written, self.extra, self.claimed = tuple(entries), written, extra, claimed
         self.forbids, self.numbers = tuple(forbids), tuple(numbers)
         self.checks: list[Check] = [
@@ -525,11 +527,10 @@ class Homework:
         id: such as ``hw3``.
         title: for people.
         stem: the file name without ending, of source and notebook.
-        minutes: how long a student needs, about.
     """
 
-    def __init__(self, id: str, *, title: str, stem: str, minutes: int):
-        self.id, self.title, self.stem, self.minutes = id, title, stem, minutes
+    def __init__(self, id: str, *, title: str, stem: str):
+        self.id, self.title, self.stem = id, title, stem
         self.questions: dict[str, Question] = {}
 
     def question(self, id: str, title: str, **fields: Any) -> Question:
@@ -546,6 +547,11 @@ class Homework:
         if twice := taken & {entry.name for entry in question.entries}:
             raise ValueError(f"{self.id}: {id} records {sorted(twice)} again")
         return question
+
+    @property
+    def minutes(self) -> int:
+        """How long a student needs, about, extra credit not counted."""
+        return sum(question.minutes for question in self.questions.values() if not question.extra)
 
     @property
     def points(self) -> float:

@@ -37,7 +37,7 @@ from starlette.routing import Route
 
 from autograder.declare.homework import Written
 from autograder.grade import marks
-from autograder.grade.grade import QuestionResult, Report
+from autograder.grade.report import QuestionResult, Report
 from autograder.report import feedback as pages
 from autograder.report import safehtml
 from autograder.report import tables as report

@@ -30,7 +30,8 @@ import nbformat
 from autograder import __version__
 from autograder.files import write_atomically
 from autograder.grade import processes
-from autograder.grade.grade import Report, Settings, grade_submission
+from autograder.grade.grade import Settings, grade_submission
+from autograder.grade.report import Report
 from autograder.report import tables as report
 from autograder.run.execute import Kernels, PlainKernels
 from autograder.submissions.find import Submission

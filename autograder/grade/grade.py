@@ -7,143 +7,23 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
-import numpy as np
 from nbformat import NotebookNode
 
-from autograder import kit
 from autograder.author.build import kit_source
-from autograder.declare.evidence import plain, recorded_evidence
 from autograder.declare.homework import (
-    Answer,
-    Array,
     Case,
-    Challenge,
-    Check,
-    Choice,
     Homework,
-    Numbers,
-    NumbersMissingError,
-    Question,
-    Right,
-    Wrong,
     homeworks,
 )
+from autograder.grade.judge import judge_question
+from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
 from autograder.kit import handing_in as handin
 from autograder.run.execute import Execution, Kernels, Limits, execute, skip_reason
 from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
 from autograder.submissions.log import Log, LogEntry, LogError, challenges_json, read_log
-
-NOT_ANSWERED = "{id} is not answered yet."
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """How one check went.
-
-    Attributes:
-        state: ``passed``, ``failed``, ``partly`` or ``unanswered``.
-        points, maximum: earned and possible.
-        feedback: Markdown for the student; empty if passed.
-        evidence: what a feedback page can show beside it; see :mod:`autograder.declare.evidence`.
-        measured: what the check measured, if it is worth comparing between submissions, such as an accuracy.
-    """
-
-    name: str
-    state: str
-    points: float
-    maximum: float
-    feedback: str = ""
-    measured: float | None = None
-    evidence: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class QuestionResult:
-    """How one question went.
-
-    Attributes:
-        source: where its values came from: ``run`` (the grader's own run), ``log`` (the log handed in), or
-            empty.
-        written: the written answer, None if the question has none; ``written_points`` are a person's to give.
-        notes: what people should know of this question, such as a library call that does the whole job.
-        given: the points that a person gave for it, None as long as nobody did; ``comment`` is what they
-            wrote,
-            ``reasons`` the rubric items that earned them.
-    """
-
-    id: str
-    title: str
-    checks: tuple[CheckResult, ...]
-    source: str = ""
-    extra: bool = False
-    written: str | None = None
-    written_points: float = 0.0
-    notes: tuple[str, ...] = ()
-    given: float | None = None
-    comment: str = ""
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def points(self) -> float:
-        """What the autograder gave; ``given`` comes on top."""
-        return sum(check.points for check in self.checks)
-
-    @property
-    def maximum(self) -> float:
-        return sum(check.maximum for check in self.checks)
-
-
-@dataclass(frozen=True)
-class Report:
-    """How one submission went.
-
-    Attributes:
-        status: ``graded``; ``graded with problems`` if the run met a limit or the like; ``unreadable``.
-        notes: what students and instructors should know beyond the questions.
-        seconds: wall time of the run.
-        digest: of what was handed in.
-        key: of everything that the result depends on; an equal key needs no new run.
-    """
-
-    submission: str
-    homework: str
-    status: str
-    questions: tuple[QuestionResult, ...] = ()
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
-    digest: str = ""
-    key: str = ""
-
-    @property
-    def points(self) -> float:
-        """Points earned, extra credit included."""
-        return sum(question.points for question in self.questions)
-
-    @property
-    def extra_points(self) -> float:
-        """Points earned in questions that count as extra credit."""
-        return sum(question.points for question in self.questions if question.extra)
-
-    @property
-    def maximum(self) -> float:
-        """Points possible without extra credit and written answers."""
-        return sum(question.maximum for question in self.questions if not question.extra)
-
-    @property
-    def given(self) -> float:
-        """Points that people gave for written answers so far."""
-        return sum(question.given or 0.0 for question in self.questions)
-
-    @property
-    def source(self) -> str:
-        """Where the results came from, all in all."""
-        return " and ".join(
-            sorted({question.source for question in self.questions if question.source}, reverse=True)
-        )
 
 
 @dataclass(frozen=True)
@@ -388,124 +268,3 @@ def _merge(logs: Sequence[bytes], homework: Homework, notes: list[str]) -> Log:
             if name not in entries or entry.status not in ("missing", "unanswered"):
                 entries[name] = entry
     return Log(homework.id, entries=entries, student=student)
-
-
-def judge_question(
-    question: Question,
-    run: Log,
-    claims: Log,
-    drawn: Mapping[str, Mapping[str, Case]],
-    bare: bool = False,
-    written: str = "",
-    numbers: Numbers | None = None,
-) -> QuestionResult:
-    """Judges one question.
-
-    Args:
-        question: its declaration.
-        run: what the grader's own run recorded.
-        claims: what the log that was handed in says.
-        drawn: the hidden cases.
-        bare: no notebook was handed in, so that recorded values of the claims count.
-        written: the written answer.
-        numbers: those in its text; the usual ones if left out.
-    """
-    found: dict[str, tuple[str, LogEntry]] = {}
-    for entry in question.entries:
-        ran, claimed = run.entries.get(entry.name), claims.entries.get(entry.name)
-        usable = ran is not None and ran.status not in ("missing", "unanswered")
-        if (
-            not usable
-            and claimed is not None
-            and (question.claimed or bare)
-            and not isinstance(entry, Challenge)
-        ):
-            found[entry.name] = ("log", claimed)
-        elif ran is not None:
-            found[entry.name] = ("run", ran)
-    answer = {name: _value(question.entry(name), logged, drawn) for name, (_, logged) in found.items()}
-    if question.numbers:
-        answer["numbers"] = numbers if numbers is not None else question.usual_numbers()
-    checks = tuple(_judge(question, check, found, answer) for check in question.checks)
-    sources = {origin for origin, logged in found.values() if logged.status == "ok"}
-    return QuestionResult(
-        question.id,
-        question.title,
-        checks,
-        "log" if "log" in sources else "run" if sources else "",
-        question.extra,
-        written if question.written else None,
-        question.written.points if question.written else 0.0,
-    )
-
-
-def _value(
-    entry: Array | Choice | Challenge, logged: LogEntry, drawn: Mapping[str, Mapping[str, Case]]
-) -> Any:
-    if not isinstance(entry, Challenge):
-        return np.asarray(logged.value) if isinstance(logged.value, bool | int | float) else logged.value
-    trials = []
-    for identity, case in drawn[entry.name].items():
-        status, result, error = logged.responses.get(identity, ("missing", None, ""))
-        trials.append(
-            kit.Trial(identity, case.note, case.group, tuple(case.args), case.kwargs, status, result, error)
-        )
-    return trials
-
-
-def _judge(
-    question: Question, check: Check, found: Mapping[str, tuple[str, LogEntry]], answer: Answer
-) -> CheckResult:
-    def result(state: str, feedback: str, earned: float = 0.0) -> CheckResult:
-        return CheckResult(check.name, state, round(check.points * earned, 4), check.points, feedback)
-
-    states = {name: found[name][1].status if name in found else "missing" for name in check.needs}
-    if set(states.values()) <= {"missing", "unanswered"}:
-        return result("unanswered", NOT_ANSWERED.format(id=question.id))
-    for name, state in states.items():
-        challenge = isinstance(question.entry(name), Challenge)
-        if state == "invalid":
-            return result("failed", found[name][1].problem)
-        if state in ("missing", "unanswered"):
-            return result(
-                "unanswered", f"`{name}` is not answered yet; the other parts of {question.id} are."
-            )
-        if state == "stopped" and not challenge:
-            return result("failed", f"`{name}` was stopped before it was recorded.")
-    arrays = {name: entry.shape for name in check.needs if isinstance(entry := question.entry(name), Array)}
-    if problems := kit.check_shapes(arrays, answer):
-        return result("failed", " ".join(problems))
-    try:
-        with np.errstate(all="ignore"):
-            verdict = check.judge(answer)
-    except NumbersMissingError as error:
-        return result("failed", str(error))
-    except (
-        Exception
-    ) as error:  # what a submission recorded must never end a batch, not even through a careless check
-        return result(
-            "failed",
-            f"This answer could not be judged ({type(error).__name__}: {str(error)[:200]}). Please tell your"
-            " instructor.",
-        )
-    if verdict is None:
-        return result("passed", "", 1.0)
-    if isinstance(verdict, Right):
-        return CheckResult(
-            check.name,
-            "passed",
-            round(check.points + verdict.bonus, 4),
-            check.points,
-            verdict.feedback,
-            verdict.measured,
-        )
-    if not isinstance(verdict, Wrong):
-        raise TypeError(
-            f"{question.id}, {check.name!r}: a check returns None, Right or Wrong, not"
-            f" {type(verdict).__name__}"
-        )
-    judged = result("partly" if verdict.earned > 0 else "failed", verdict.feedback, verdict.earned)
-    recorded = {name: answer[name] for name in arrays}
-    evidence = verdict.evidence or (recorded_evidence(recorded) if recorded else None)
-    shown = plain(evidence) if evidence else None
-    return dataclasses.replace(judged, measured=verdict.measured, evidence=shown)

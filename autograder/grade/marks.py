@@ -24,7 +24,7 @@ from pathlib import Path
 
 from autograder.declare.homework import Written, homeworks
 from autograder.files import harmless
-from autograder.grade.grade import QuestionResult, Report
+from autograder.grade.report import QuestionResult, Report
 
 FILE = "desk.sqlite3"
 MAX_COMMENT = 10_000

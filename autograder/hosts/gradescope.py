@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.declare.homework import homeworks
 from autograder.files import write_atomically
-from autograder.grade.grade import Report
+from autograder.grade.report import Report
 from autograder.hosts.bundle import Config
 from autograder.hosts.one_submission import gather, judge, read_config, tells_hidden, warnings
 from autograder.report.tables import results_json

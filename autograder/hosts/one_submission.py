@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.declare.homework import Array, Homework, Question, homeworks
-from autograder.grade.grade import Report, Settings, grade_submission
+from autograder.grade.grade import Settings, grade_submission
+from autograder.grade.report import Report
 from autograder.hosts.bundle import Config, package_digest
 from autograder.run.execute import Limits
 from autograder.run.user import choose

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare.homework import Homework, homeworks
-from autograder.grade.grade import QuestionResult, Report
+from autograder.grade.report import QuestionResult, Report
 from autograder.report import figures, safehtml
 from autograder.report import tables as report
 from autograder.submissions import similarity

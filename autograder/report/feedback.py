@@ -30,7 +30,7 @@ from autograder.declare.evidence import picture_of
 from autograder.declare.homework import Homework, Question, homeworks
 from autograder.files import write_atomically
 from autograder.grade import marks, processes
-from autograder.grade.grade import CheckResult, QuestionResult, Report
+from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.report import class_report as classreport
 from autograder.report import safehtml
 from autograder.report import tables as report

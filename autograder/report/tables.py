@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from rich.table import Table
 
 from autograder.files import harmless, points, write_atomically
-from autograder.grade.grade import CheckResult, QuestionResult, Report
+from autograder.grade.report import CheckResult, QuestionResult, Report
 
 NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
 MAX_EXECUTED = 20_000_000  # bytes of an executed notebook that is read back

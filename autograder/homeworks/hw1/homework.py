@@ -33,7 +33,7 @@ from autograder.homeworks.hw1 import oracle as oracles
 from autograder.homeworks.hw1 import public
 from autograder.kit import describe
 
-hw = Homework("hw1", title="Attention basics", stem="hw1_attention_basics", minutes=165)
+hw = Homework("hw1", title="Attention basics", stem="hw1_attention_basics")
 
 # Calls that would do the whole job of a question that asks for one's own attention.
 LIBRARY = ("library_attention", "scaled_dot_product_attention", "MultiheadAttention")

@@ -46,9 +46,7 @@ from autograder.homeworks.hw2.oracle import (
     transformer,
 )
 
-hw = Homework(
-    "hw2", title="A Transformer in NumPy, then in PyTorch", stem="hw2_numpy_to_pytorch", minutes=130
-)
+hw = Homework("hw2", title="A Transformer in NumPy, then in PyTorch", stem="hw2_numpy_to_pytorch")
 
 ATTENTION_CALLS = (
     "scaled_dot_product_attention",

@@ -28,7 +28,7 @@ from autograder.declare.homework import (
 )
 from autograder.homeworks.hw3 import public
 
-hw = Homework("hw3", title="Hand-designed attention", stem="hw3_hand_designed", minutes=130)
+hw = Homework("hw3", title="Hand-designed attention", stem="hw3_hand_designed")
 
 ALL_UP_TO_6 = public.sequences(3, range(1, 7))  # 1,092 sequences
 ALL_UP_TO_4 = public.sequences(3, range(1, 5))  # 120 sequences

@@ -72,7 +72,7 @@ from autograder.homeworks.hw4.oracle import (
 )
 from autograder.kit import Trial, describe
 
-hw = Homework("hw4", title="A Vision Transformer on FashionMNIST", stem="hw4_vision_transformer", minutes=220)
+hw = Homework("hw4", title="A Vision Transformer on FashionMNIST", stem="hw4_vision_transformer")
 
 ATTENTION_CALLS = (
     "scaled_dot_product_attention",

@@ -79,7 +79,7 @@ from autograder.homeworks.hw5.oracle import (
     words_to_encode,
 )
 
-hw = Homework("hw5", title="Sentiment", stem="hw5_sentiment", minutes=197)
+hw = Homework("hw5", title="Sentiment", stem="hw5_sentiment")
 
 
 def flag_check(

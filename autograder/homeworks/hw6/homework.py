@@ -28,9 +28,7 @@ from autograder.declare.homework import (
 from autograder.homeworks.hw6 import public
 from autograder.kit import Trial
 
-hw = Homework(
-    "hw6", title="Efficient attention and the theory behind it", stem="hw6_efficient_attention", minutes=187
-)
+hw = Homework("hw6", title="Efficient attention and the theory behind it", stem="hw6_efficient_attention")
 
 
 def wrong_if(problem: str | None) -> Wrong | None:
