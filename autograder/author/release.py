@@ -206,9 +206,9 @@ def secret_lines(root: Path, homeworks: Iterable[Homework]) -> dict[str, str]:
                 found.setdefault(bare, f"the solution in {path.name}")
             else:
                 public |= {bare, line.strip()}
-    for path in [*sorted((package / "homeworks").glob("*.py")), *sorted((package / "oracles").glob("*.py"))]:
+    for path in sorted((package / "homeworks").rglob("*.py")):
         for line in _lines(path):
-            found.setdefault(line.strip(), f"{path.parent.name}/{path.name}")
+            found.setdefault(line.strip(), path.relative_to(package).as_posix())
     return {line: where for line, where in found.items() if line not in public and _tells(line)}
 
 
