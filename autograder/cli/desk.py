@@ -11,7 +11,7 @@ from rich.console import Console
 from autograder.cli.shared import publish_pages
 from autograder.files import write_atomically
 from autograder.grade import marks
-from autograder.report import tables as report
+from autograder.grade.store import read_reports
 
 
 @click.command("desk")
@@ -46,7 +46,7 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
     """Opens a page on this machine where people grade the written answers of a graded folder."""
     try:
         if export is not None or take_in is not None:
-            reports = report.read_reports(output)
+            reports = read_reports(output)
             if take_in is not None:
                 changed = marks.from_csv(
                     output, reports, take_in.read_text(encoding="utf-8-sig"), getpass.getuser()

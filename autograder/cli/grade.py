@@ -29,8 +29,8 @@ from autograder.files import kept_secret, write_atomically
 from autograder.grade import batch
 from autograder.grade.grade import Settings
 from autograder.grade.variants import with_students
-from autograder.report import feedback as pages
 from autograder.report import tables as report
+from autograder.report.shown import REVEAL
 from autograder.run.execute import Limits
 from autograder.submissions.find import find
 
@@ -108,8 +108,8 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
 )
 @click.option(
     "--reveal",
-    type=click.Choice(pages.REVEAL),
-    default=pages.REVEAL[0],
+    type=click.Choice(REVEAL),
+    default=REVEAL[0],
     show_default=True,
     help=(
         "What feedback shows of a failing hidden input: its shape in words, the input, or the expected"
@@ -170,8 +170,7 @@ def grade_command(
     """Grades notebooks, logs, zips and folders of those: grades.csv, report.html and feedback for each.
 
     The exit code is 0 when every submission was judged, however badly it did. The same command again goes on
-    where a
-    stopped one was, and grades only what is new or has changed.
+    where a stopped one was, and grades only what is new or has changed.
     """
     if homework is not None:
         chosen((homework,))

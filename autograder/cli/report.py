@@ -8,12 +8,12 @@ import click
 from rich.console import Console
 
 from autograder.cli.shared import publish_pages
-from autograder.report import feedback
+from autograder.report.shown import REVEAL
 
 
 @click.command("report")
 @click.argument("output", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--reveal", type=click.Choice(feedback.REVEAL), help="As for grade. [default: as it was]")
+@click.option("--reveal", type=click.Choice(REVEAL), help="As for grade. [default: as it was]")
 def report_command(output: Path, reveal: str | None) -> None:
     """Writes grades.csv, the feedback pages and report.html of a graded folder again.
 

@@ -14,7 +14,7 @@ from autograder.declare.homework import Homework, homeworks
 from autograder.grade.report import Report
 from autograder.grade.variants import WORD
 from autograder.lms.platforms import options, platforms
-from autograder.report import feedback
+from autograder.report.publish import publish
 
 EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -56,7 +56,7 @@ def publish_pages(
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("pages", total=None)
         try:
-            return feedback.publish(
+            return publish(
                 output,
                 reports,
                 reveal=reveal,
