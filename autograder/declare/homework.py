@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograder import kit
+from autograder.declare.data import Data
 from autograder.declare.evidence import Picture, case_evidence
 
 Oracle = Callable[..., Any]
@@ -527,10 +528,11 @@ class Homework:
         id: such as ``hw3``.
         title: for people.
         stem: the file name without ending, of source and notebook.
+        data: what it needs beyond the repository; None if nothing.
     """
 
-    def __init__(self, id: str, *, title: str, stem: str):
-        self.id, self.title, self.stem = id, title, stem
+    def __init__(self, id: str, *, title: str, stem: str, data: Data | None = None):
+        self.id, self.title, self.stem, self.data = id, title, stem, data
         self.questions: dict[str, Question] = {}
 
     def question(self, id: str, title: str, **fields: Any) -> Question:
