@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
 
-from autograder.declare.homework import Case
-from autograder.homeworks.hw4.oracle import cut, softmax
+from autograder.declare import Case
+from autograder.homeworks.hw4.transformer import cut, softmax
 
 
 def short(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
@@ -292,6 +294,26 @@ def trainings_shown(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         (), {**curves, "interrupt": 3}, "a training that is interrupted in epoch 3", "interrupt", "fit"
     )
+
+
+BATCH = 100
+
+
+@cache
+def hidden_images() -> tuple[np.ndarray, np.ndarray]:
+    """400 official test images that the notebook's data does not contain, 40 of each class: (400, 28, 28) uint8, labels."""
+    with (
+        resources.files("autograder").joinpath("data/fashion_mnist_hidden.npz").open("rb") as file,
+        np.load(file) as held,
+    ):
+        return held["images"], held["labels"]
+
+
+def image_batches(rng: np.random.Generator) -> Iterator[Case]:
+    """The hidden images in an order drawn from the seed, as the notebook prepares them: float32 (n, 1, 28, 28) from 0 to 1."""
+    images = hidden_images()[0]
+    for rows in rng.permutation(len(images)).reshape(-1, BATCH):
+        yield Case([images[rows][:, None].astype(np.float32) / np.float32(255)], note="hidden images")
 
 
 def labels_to_show(rng: np.random.Generator, sizes: Any = ((3, 30, 2), (10, 300, 5))) -> Iterator[Case]:
