@@ -1,4 +1,4 @@
-"""What several questions of hw4 share: words for known mistakes, a tolerance, the picture of a confusion matrix."""
+"""What several questions of hw4 share: words for known mistakes, a tolerance, pictures of confusion."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from autograder.homeworks.hw4.transformer import cut
 def glue(
     patches: np.ndarray, patch_size: int, height: int, width: int, order: str = "rows", pixels: str = "rows"
 ) -> np.ndarray:
-    """The inverse of :func:`cut`: numbers the pixels, cuts the numbers, and puts every pixel back where its number says."""
+    """The inverse of :func:`cut`: cuts the pixels' numbers, then puts each pixel where its number says."""
     numbers = cut(np.arange(height * width).reshape(1, 1, height, width), patch_size, order, pixels).ravel()
     images = np.empty((len(patches), height * width), patches.dtype)
     images[:, numbers] = patches.reshape(len(patches), -1)
@@ -52,9 +52,8 @@ patches = hw.question(
             examples=partial(patches_to_glue, sizes=SMALL_SIZES),
             expected=glue,
             mistakes={
-                "A plain reshape puts the pixels of a patch beside each other in one row. Reshape to six axes, then permute.": lambda cut_up, p, height, width: (
-                    cut_up.reshape(-1, 1, height, width)
-                ),
+                "A plain reshape puts the pixels of a patch beside each other in one row. Reshape to six"
+                " axes, then permute.": lambda cut_up, p, height, width: cut_up.reshape(-1, 1, height, width),
                 "You took the patches as if they ran down the columns first.": partial(glue, order="columns"),
                 PIXELS_TRANSPOSED: partial(glue, pixels="columns"),
             },

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from autograder.declare import Answer, Array, Challenge, Number, Wrong
+import numpy as np
+
+from autograder.declare import Array, Challenge, Number, Numbers, Wrong
 from autograder.homeworks.hw4.cases import token_inputs
 from autograder.homeworks.hw4.common import CLASS_LAST, CLASS_WITHOUT_PLACE, NO_POSITIONS, named_mistakes
 from autograder.homeworks.hw4.homework import hw
@@ -103,10 +105,10 @@ def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[
     }
 
 
-def miscount(answer: Answer, name: str) -> str | None:
+def miscount(name: str, found: float, numbers: Numbers) -> str | None:
     """What is wrong with one count, or None."""
-    sizes = {size: answer["numbers"][size] for size in ("patch", "dim", "depth", "mlp_dim")}
-    found, expected = float(answer[f"count_{name}"]), counts(**sizes)[name]
+    sizes = {size: numbers[size] for size in ("patch", "dim", "depth", "mlp_dim")}
+    expected = counts(**sizes)[name]
     if found == expected:
         return None
     told = f"`count_{name}` is {found:g}, which is not right"
@@ -116,17 +118,18 @@ def miscount(answer: Answer, name: str) -> str | None:
     )
 
 
-@tokens.check(
-    "parameters of the parts", points=2, needs=["count_patch_embedding", "count_tokens", "count_block"]
-)
-def _(answer: Answer) -> Wrong | None:
+@tokens.check(points=2, needs=["count_patch_embedding", "count_tokens", "count_block"])
+def parameters_of_the_parts(
+    count_patch_embedding: np.ndarray, count_tokens: np.ndarray, count_block: np.ndarray, numbers: Numbers
+) -> Wrong | None:
+    found = {"patch_embedding": count_patch_embedding, "tokens": count_tokens, "block": count_block}
     problems = [
-        problem for name in ("patch_embedding", "tokens", "block") if (problem := miscount(answer, name))
+        problem for name, count in found.items() if (problem := miscount(name, float(count), numbers))
     ]
     return Wrong(" ".join(problems), earned=1 - len(problems) / 3) if problems else None
 
 
-@tokens.check("parameters in total", points=1, needs=["count_total"])
-def _(answer: Answer) -> Wrong | None:
-    problem = miscount(answer, "total")
+@tokens.check(points=1, needs=["count_total"])
+def parameters_in_total(count_total: np.ndarray, numbers: Numbers) -> Wrong | None:
+    problem = miscount("total", float(count_total), numbers)
     return Wrong(problem) if problem else None

@@ -31,7 +31,7 @@ def block_output(
 
 
 def first_sequence(result: Any) -> Any:
-    """The maps (head, query, key) of the first sequence out of ``[output, weights]``; what is something else has none."""
+    """The maps (head, query, key) of the first sequence out of ``[output, weights]``."""
     if not isinstance(result, list):
         raise TypeError("no attention weights")
     return result[1][0]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Challenge, Wrong, not_run
+from autograder.declare import Challenge, Wrong, not_run
 from autograder.homeworks.hw4.cases import model_example, model_inputs
 from autograder.homeworks.hw4.common import (
     BLOCK_CALLS,
@@ -21,12 +22,13 @@ from autograder.homeworks.hw4.common import (
 )
 from autograder.homeworks.hw4.homework import hw
 from autograder.homeworks.hw4.transformer import cut, encoder, layer_norm, softmax, token_sequence
+from autograder.kit import Trial
 
 
 def vision_transformer(
     images: np.ndarray, init: Any = None, weights: Any = None, call: Any = None, mistake: str = "", **_: Any
 ) -> Any:
-    """Logits (b, classes) in float64, and the attention maps (b, depth, heads, 1 + n, 1 + n) where the call asks for them."""
+    """Logits (b, classes) in float64, and where asked for attention maps (b, depth, heads, 1+n, 1+n)."""
     w = {name: np.asarray(value, dtype=np.float64) for name, value in weights.items()}
     order = "columns" if mistake == "columns first" else "rows"
     pixels = "columns" if mistake == "pixels" else "rows"
@@ -121,14 +123,14 @@ DEFAULT_PARTS = {
 }  # 205,962 in all
 
 
-def only(answer: Answer, group: str) -> Any:
-    """The one trial of a group of 4.5."""
-    return next(trial for trial in answer["VisionTransformer"] if trial.group == group)
+def only(trials: Sequence[Trial], group: str) -> Trial:
+    """The one trial of a group."""
+    return next(trial for trial in trials if trial.group == group)
 
 
-@model.check("configuration and parameter count", points=2)
-def _(answer: Answer) -> Wrong | None:
-    trial = only(answer, "defaults")
+@model.check(points=2)
+def configuration_and_parameter_count(VisionTransformer: list[Trial]) -> Wrong | None:
+    trial = only(VisionTransformer, "defaults")
     if trouble := not_run("VisionTransformer", trial):
         return trouble
     shape = getattr(trial.result.get("result"), "shape", None)
@@ -154,9 +156,9 @@ def _(answer: Answer) -> Wrong | None:
     )
 
 
-@model.check("gradients reach every parameter", points=2)
-def _(answer: Answer) -> Wrong | None:
-    trial = only(answer, "gradients")
+@model.check(points=2)
+def gradients_reach_every_parameter(VisionTransformer: list[Trial]) -> Wrong | None:
+    trial = only(VisionTransformer, "gradients")
     if trouble := not_run("VisionTransformer", trial):
         return trouble
     without = trial.result["without_gradient"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Challenge, Wrong, curve, not_run, wrong_on
+from autograder.declare import Challenge, Wrong, curve, not_run, wrong_on
 from autograder.homeworks.hw4 import public
 from autograder.homeworks.hw4.cases import (
     evaluation_inputs,
@@ -41,7 +42,10 @@ def stepped(
     mistake: str = "",
     **_: Any,
 ) -> list[np.ndarray]:
-    """Losses before each of ``steps`` steps of SGD, then weights and biases; stale gradients of 1 stood there at the start."""
+    """Losses before each of ``steps`` steps of SGD, then weights and biases.
+
+    At the start, stale gradients of 1 stand there.
+    """
     weight, bias = weight.astype(np.float64), bias.astype(np.float64)
     old: list[Any] = [np.ones_like(weight), np.ones_like(bias)]
     losses = []
@@ -163,9 +167,9 @@ loops = hw.question(
 loops.check_cases("train_step", "one step lowers the loss as SGD does", points=3)
 
 
-@loops.check("the step is made in training mode", points=1, needs=["train_step"])
-def _(answer: Answer) -> Wrong | None:
-    for trial in answer["train_step"]:
+@loops.check(points=1, needs=["train_step"])
+def the_step_is_made_in_training_mode(train_step: list[Trial]) -> Wrong | None:
+    for trial in train_step:
         if trouble := not_run("train_step", trial) or wrong_on(trial, public.step_problem(trial.result)):
             return trouble
     return None
@@ -174,15 +178,19 @@ def _(answer: Answer) -> Wrong | None:
 loops.check_cases("evaluate", "mean loss and accuracy over all images", points=2)
 
 
-@loops.check("evaluation changes nothing", points=2, needs=["evaluate"])
-def _(answer: Answer) -> Wrong | None:
-    for trial in answer["evaluate"]:
+@loops.check(points=2, needs=["evaluate"])
+def evaluation_changes_nothing(evaluate: list[Trial]) -> Wrong | None:
+    for trial in evaluate:
         if trouble := not_run("evaluate", trial) or wrong_on(
             trial, public.evaluation_problem(trial.result, trial.kwargs["batch_size"])
         ):
             return trouble
     return None
 
+
+FitProblem = Callable[
+    [Mapping[str, Any], Mapping[str, Any]], str | None
+]  # a trial's kwargs, its result → words
 
 selection = hw.question(
     "4.6b",
@@ -197,8 +205,8 @@ selection = hw.question(
 
 
 @selection.check("a validation split, equal in classes", points=2, needs=["split_rows"])
-def _(answer: Answer) -> Wrong | None:
-    for trial in answer["split_rows"]:
+def a_validation_split_equal_in_classes(split_rows: list[Trial]) -> Wrong | None:
+    for trial in split_rows:
         if trouble := not_run("split_rows", trial) or wrong_on(
             trial, public.split_problem(trial.args[0], trial.args[1], trial.result)
         ):
@@ -206,9 +214,9 @@ def _(answer: Answer) -> Wrong | None:
     return None
 
 
-def judge_fit(answer: Answer, group: str, problem: Any) -> Wrong | None:
+def judge_fit(trials: Sequence[Trial], group: str, problem: FitProblem) -> Wrong | None:
     """The first trouble among the trials of one group."""
-    for trial in answer["fit"]:
+    for trial in trials:
         if trial.group == group and (
             trouble := not_run("fit", trial)
             or wrong_on(trial, problem(trial.kwargs, trial.result), kept_epoch)
@@ -225,22 +233,19 @@ def kept_epoch(trial: Trial, expected: Any, found: Any) -> dict[str, Any]:
     return curve("Which epoch your training kept", accuracy, x="epoch", y="accuracy", at=at, marks=marks)
 
 
-@selection.check("keeps the best epoch by validation", points=3, needs=["fit"])
-def _(answer: Answer) -> Wrong | None:
-    return judge_fit(
-        answer,
-        "best",
-        lambda kwargs, result: (
-            public.selection_problem(kwargs, result) or public.history_problem(kwargs, result)
-        ),
-    )
+@selection.check(points=3, needs=["fit"])
+def keeps_the_best_epoch_by_validation(fit: list[Trial]) -> Wrong | None:
+    def problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
+        return public.selection_problem(kwargs, result) or public.history_problem(kwargs, result)
+
+    return judge_fit(fit, "best", problem)
 
 
-@selection.check("never looks at the test set", points=1, needs=["fit"])
-def _(answer: Answer) -> Wrong | None:
-    return judge_fit(answer, "best", lambda kwargs, result: public.data_problem(result))
+@selection.check(points=1, needs=["fit"])
+def never_looks_at_the_test_set(fit: list[Trial]) -> Wrong | None:
+    return judge_fit(fit, "best", lambda kwargs, result: public.data_problem(result))
 
 
-@selection.check("an interrupt loses nothing", points=2, needs=["fit"])
-def _(answer: Answer) -> Wrong | None:
-    return judge_fit(answer, "interrupt", public.interrupt_problem)
+@selection.check(points=2, needs=["fit"])
+def an_interrupt_loses_nothing(fit: list[Trial]) -> Wrong | None:
+    return judge_fit(fit, "interrupt", public.interrupt_problem)

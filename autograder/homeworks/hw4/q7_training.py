@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from autograder.declare import Answer, Checkpoint, Right, Wrong, not_run
+from autograder.declare import Checkpoint, Right, Wrong, not_run
 from autograder.homeworks.hw4.cases import hidden_images, image_batches
 from autograder.homeworks.hw4.common import confusion
 from autograder.homeworks.hw4.homework import hw
-from autograder.kit import describe
+from autograder.kit import Trial, describe
 
 # Accuracy on the hidden images. Two trainings of about 15 minutes on the subset reached 80.5% and 81.8%; FULL
 # leaves room
@@ -32,11 +32,11 @@ trained = hw.question(
 )
 
 
-@trained.check("accuracy on hidden images", points=15)
-def _(answer: Answer) -> Wrong | Right | None:
+@trained.check(points=15)
+def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
     labels = {image.tobytes(): int(label) for image, label in zip(*hidden_images(), strict=True)}
     table = np.zeros((10, 10), dtype=int)  # true class, guess
-    for trial in answer["Classifier"]:
+    for trial in Classifier:
         if trouble := not_run("Classifier", trial):
             return trouble
         images = np.round(trial.args[0][:, 0] * 255).astype(np.uint8)

@@ -114,12 +114,10 @@ compared = hw.question(
         points=6,
         words=(60, 200),
         rubric={
-            "What a CNN builds in (locality, the same kernel everywhere) and that the ViT has to learn it, with the consequence for 5,000 images": (
-                3
-            ),
-            "What the ViT gains (global view from the first block, content-dependent weights) and when that pays (much data, pretraining)": (
-                2
-            ),
+            "What a CNN builds in (locality, the same kernel everywhere) and that the ViT has to learn it,"
+            " with the consequence for 5,000 images": 3,
+            "What the ViT gains (global view from the first block, content-dependent weights) and when that"
+            " pays (much data, pretraining)": 2,
             "Ties it to a number or figure of this notebook": 1,
         },
         examples={

@@ -1,6 +1,6 @@
 """What the oracles of several questions share: a Vision Transformer's parts in float64 NumPy.
 
-Independent of the reference solution and of torch. ``mistake`` (or ``order``, ``pixels``) chooses what goes wrong.
+Independent of the reference solution and of torch. ``mistake``, ``order``, ``pixels`` say what goes wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Weights = Mapping[str, np.ndarray]
 
 
 def cut(images: np.ndarray, patch_size: int, order: str = "rows", pixels: str = "rows") -> np.ndarray:
-    """Patches of (b, 1, H, W) as (b, patches, p·p), one by one; ``order`` and ``pixels`` make known mistakes."""
+    """Patches of (b, 1, H, W) as (b, patches, p·p), one by one; ``order`` and ``pixels`` make mistakes."""
     p = patch_size
     _, _, height, width = images.shape
     corners = [(top, left) for top in range(0, height, p) for left in range(0, width, p)]
@@ -56,7 +56,7 @@ def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """Multi-head self-attention in float64, head by head: outputs (b, n, dim) and weights (b, heads, n, n)."""
+    """Multi-head self-attention, head by head, in float64: outputs (b, n, dim), weights (b, heads, n, n)."""
     x = np.asarray(x, dtype=np.float64)
     dim = x.shape[-1]
     q, k, v = (
@@ -108,7 +108,7 @@ def gelu(x: np.ndarray) -> np.ndarray:
 
 
 def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """One pre-norm encoder block in float64; weights under the names of 4.4b: outputs and attention weights."""
+    """One pre-norm encoder block in float64, weights named as in 4.4b: outputs and attention weights."""
     x, dim = np.asarray(x, dtype=np.float64), x.shape[-1]
     thirds = {"query": slice(0, dim), "key": slice(dim, 2 * dim), "value": slice(2 * dim, None)}
     maps = {
