@@ -1,4 +1,4 @@
-"""hw4's own machinery: where the images come from, what reaches the kernel, and a training that is interrupted."""
+"""hw4's own machinery: where the images come from, what reaches the kernel, oracles, points by accuracy."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from autograder.declare import Case, Right, Wrong, homeworks
 from autograder.homeworks.hw4 import cases, public, transformer
 from autograder.homeworks.hw4.public import images as fashion
+from autograder.homeworks.hw4.q1_patches import glue
 from autograder.kit import Trial
 from autograder.submissions.log import challenges_json
 from tests.gallery import ROOT
@@ -116,8 +117,6 @@ def test_data_and_checkpoint_are_small_and_carry_their_notice():
 
 
 def test_the_oracles_agree_with_torch_in_float64():
-    from autograder.homeworks.hw4.q1_patches import glue
-
     rng, torch = np.random.default_rng(0), pytest.importorskip("torch")
     weights = cases.block_weights(rng, 8, 12)
     x = cases.short(rng, 2, 5, 8)
