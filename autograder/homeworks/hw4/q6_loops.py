@@ -188,9 +188,7 @@ def evaluation_changes_nothing(evaluate: list[Trial]) -> Wrong | None:
     return None
 
 
-FitProblem = Callable[
-    [Mapping[str, Any], Mapping[str, Any]], str | None
-]  # a trial's kwargs, its result → words
+FitProblem = Callable[[Mapping[str, Any], Mapping[str, Any]], str | None]  # kwargs, result → what is wrong
 
 selection = hw.question(
     "4.6b",
