@@ -63,7 +63,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            from autograder.homeworks.hw5.sentences import DataUnavailableError
+            from autograder.declare import DataUnavailableError
 
             if isinstance(error, DataUnavailableError):
                 raise click.ClickException(str(error)) from None

@@ -8,7 +8,7 @@ import click
 
 from autograder.author import build, release
 from autograder.cli.shared import FILE, check_word, chosen, root_option
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.files import write_atomically
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autograder.declare.homework import Written
+from autograder.declare import Written
 from autograder.grade import marks
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.store import read_reports

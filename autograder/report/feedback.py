@@ -18,7 +18,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from nbformat import NotebookNode
 
-from autograder.declare.homework import Homework, homeworks
+from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
 from autograder.grade.report import Report
 from autograder.grade.store import read_executed

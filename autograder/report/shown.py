@@ -8,15 +8,20 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autograder.declare.evidence import picture_of
-from autograder.declare.homework import Question, homeworks
+from autograder.declare import Question, homeworks, picture_of
 from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.report.evidence import evidence_svg
 
 REVEAL = ("words", "inputs", "all")
-SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○"}
-SPOKEN = {"pass": "passed", "fail": "failed", "part": "partly right", "open": "not answered"}
-STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open"}
+SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "held": "?"}
+SPOKEN = {
+    "pass": "passed",
+    "fail": "failed",
+    "part": "partly right",
+    "open": "not answered",
+    "held": "not judged",
+}
+STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open", "open": "held"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class ShownQuestion:
 
 
 def question_state(result: QuestionResult) -> str:
-    """``pass``, ``fail``, ``part`` or ``open``, all checks and the written answer taken together."""
+    """``pass``, ``fail``, ``part``, ``open`` or ``held``, all checks and the written answer taken together."""
     states = [STATES[check.state] for check in result.checks]
     if not states:
         if result.given is None:
@@ -77,7 +82,7 @@ def question_state(result: QuestionResult) -> str:
         return "pass"
     if all(state == "open" for state in states):
         return "open"
-    return "part" if result.points > 0 else "fail"
+    return "part" if result.points > 0 else "held" if "held" in states else "fail"
 
 
 def shown_case(evidence: Mapping[str, Any] | None, reveal: str) -> dict[str, Any] | None:
