@@ -1,4 +1,4 @@
-"""From Canvas, Moodle, GitHub Classroom and Gradescope to the folder that ``grade`` takes, and grades back again."""
+"""From learning platforms to the folder that ``grade`` takes, and grades back again."""
 
 from __future__ import annotations
 
@@ -72,9 +72,12 @@ GRADESCOPE = {
 WORKSHEET = """\
 \ufeffIdentifier,"Full name","Email address",Status,Grade,"Maximum Grade","Grade can be changed",\
 "Last modified (submission)","Last modified (grade)","Feedback comments"
-"Participant 4711","Jane Doe",jane@example.edu,"Submitted for grading",,100.00,Yes,"Tuesday, 3 November 2026, 11:58 PM",-,
-"Participant 4712","José María Núñez",jose@example.edu,"Submitted for grading",,100.00,Yes,"Thursday, 5 November 2026, 12:30 AM",-,
-"Participant 4713","Sam Lee",sam@example.edu,"Submitted for grading",,100.00,No,"Tuesday, 3 November 2026, 1:00 PM",-,"well, done"
+"Participant 4711","Jane Doe",jane@example.edu,"Submitted for grading",,\
+100.00,Yes,"Tuesday, 3 November 2026, 11:58 PM",-,
+"Participant 4712","José María Núñez",jose@example.edu,"Submitted for grading",,\
+100.00,Yes,"Thursday, 5 November 2026, 12:30 AM",-,
+"Participant 4713","Sam Lee",sam@example.edu,"Submitted for grading",,\
+100.00,No,"Tuesday, 3 November 2026, 1:00 PM",-,"well, done"
 "Participant 4799","No Body",no@example.edu,"No submission",,100.00,Yes,-,-,
 """
 GRADEBOOK = """\
@@ -151,8 +154,10 @@ def test_canvas_names_are_understood(unpacked: bool, tmp_path: Path):
 def test_moodle_names_are_understood_with_and_without_folders(tmp_path: Path):
     found = moodle.read(write_zip(tmp_path / "m.zip", MOODLE))
     assert {(one.submission, one.id, one.name) for one in found.people} == {
-        ("Jane-Doe-4711", "4711", "Jane Doe"), ("José_María-Núñez-4712", "4712", "José_María Núñez"), ("Sam-Lee-4713", "4713", "Sam Lee"),
-    }  # fmt: skip
+        ("Jane-Doe-4711", "4711", "Jane Doe"),
+        ("José_María-Núñez-4712", "4712", "José_María Núñez"),
+        ("Sam-Lee-4713", "4713", "Sam Lee"),
+    }
     assert sorted(found.files["Jane-Doe-4711"]) == ["hw3_hand_designed.ipynb", "submission_log.json"]
     assert len(found.left) == 2
 

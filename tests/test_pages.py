@@ -1,4 +1,4 @@
-"""Feedback pages and the class report: what they show, what they hide, and that no student text becomes markup."""
+"""Feedback pages and the class report: what they show, what they hide, how text stays text."""
 
 from __future__ import annotations
 
