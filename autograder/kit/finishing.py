@@ -11,7 +11,6 @@ from autograder.kit.clock import clock, stamp
 from autograder.kit.feedback import Feedback, show_both
 from autograder.kit.handing_in import (
     SavedNotebook,
-    cells_that_ran,
     find_notebook,
     in_colab,
     write_whole,
@@ -28,7 +27,7 @@ def show_summary(log: Recorded) -> None:
     notebook = None
     if log.challenged == "public":
         given = (os.environ.get("JPY_SESSION_NAME"), log.namespace.get("__vsc_ipynb_file__"))
-        notebook = find_notebook(log.path.parent, log.homework, cells_that_ran(), given)
+        notebook = find_notebook(log.path.parent, log.homework, log.ran(), given)
     digests = notebook.digests() if notebook else set()
     stale = (
         {question: log.edited(question, notebook, digests) for question in log.questions} if notebook else {}

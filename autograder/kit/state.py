@@ -116,7 +116,11 @@ class Recorded:
 
     def sources(self, question: str) -> list[str]:
         """Digests of the cells behind the present answer."""
-        return sources_behind([spec["name"] for spec in self.specs(question)], cells_that_ran())
+        return sources_behind([spec["name"] for spec in self.specs(question)], self.ran())
+
+    def ran(self) -> list[str]:
+        """The cells that this kernel ran, oldest first."""
+        return cells_that_ran()
 
     def state(self, question: str) -> str:
         """How far a question is recorded.
