@@ -1,4 +1,4 @@
-"""Writes files whole, zips with equal bytes for equal content, secrets that only their owner reads, and safe CSV cells."""
+"""Files written whole, zips with equal bytes for equal content, secrets for their owner alone, safe CSV cells."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret text in a file, such as a seed; drawn and written for the owner alone where there is none."""
+    """The secret text in a file, such as a seed; drawn and written for the owner alone if there is none."""
     if not path.is_file():
         write_atomically(path, f"{secrets.token_hex(16)}\n".encode(), SECRET)
     return path.read_text(encoding="utf-8").strip()

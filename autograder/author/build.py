@@ -2,8 +2,8 @@
 
 A solution region (see :mod:`autograder.author.source`) becomes a stub: inside a function it raises
 ``NotImplementedError("3.2")``; at top level each name that it assigns becomes ``None``, recorded names only;
-lines ``# STUB: code`` in the region replace that. ``{{header 3.2}}``, ``{{options NAME}}`` and ``{{badge}}`` in
-Markdown are filled in from the declaration, so that points and options stand in one place.
+lines ``# STUB: code`` in the region replace that. ``{{header 3.2}}``, ``{{options NAME}}`` and ``{{badge}}``
+in Markdown are filled in from the declaration, so that points and options stand in one place.
 """
 
 from __future__ import annotations

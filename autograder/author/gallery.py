@@ -1,4 +1,4 @@
-"""Answers whose verdict is known, other right ones and plausible wrong ones, spliced into a homework's source.
+"""Answers whose verdict is known, other right ones and plausible wrong ones, spliced into a source.
 
 A gallery (``tests/gallery/hwN.py``) is data. Entries of different questions share a notebook: one notebook
 holds the

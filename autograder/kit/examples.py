@@ -44,7 +44,7 @@ def _example_line(name: str, example: Mapping[str, Any], response: Mapping[str, 
 
 
 def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, Any]) -> str | None:
-    """Compares one response of the ``call`` probe with a public example; names a known mistake that it shows."""
+    """Compares one response of the ``call`` probe with a public example; names a known mistake."""
     expected, found = decode(example["expected"]), response["result"]
     if isinstance(expected, list) and not (isinstance(found, list) and len(found) == len(expected)):
         return _count_problem(name, example, expected, found)

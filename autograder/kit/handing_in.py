@@ -44,7 +44,7 @@ def cell_digest(text: str) -> str:
 
 @lru_cache(maxsize=2000)
 def cell_names(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that a code cell binds at its top level, imports left out, and those it needs from elsewhere."""
+    """The names that a code cell binds at its top level, imports left out, and those it lacks."""
     if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
         return frozenset(), frozenset()  # another language, or text for a file
     python = re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)

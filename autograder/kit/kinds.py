@@ -21,7 +21,7 @@ Cases = Sequence[Mapping[str, Any]]
 
 
 class Kind:
-    """How entries of one kind are recorded and checked in the notebook; by itself, those that are plain values.
+    """How entries of one kind are recorded and checked in the notebook; this one for plain values.
 
     A new kind is a subclass that overrides what differs, registered under the name that the entry's class
     in the declaration has as its ``kind``. It stands in a file of the kit or in a homework's public part::

@@ -80,7 +80,7 @@ class Other(str):
 
 
 def decode(value: Any) -> Any:
-    """The inverse of :func:`encode`; arrays become NumPy arrays, torch tensors where marked ``"torch": true``.
+    """The inverse of :func:`encode`; arrays are NumPy's, or torch's where marked ``"torch": true``.
 
     Raises:
         ValueError: the JSON does not follow the format, with words that say where.

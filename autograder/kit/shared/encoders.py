@@ -1,4 +1,4 @@
-"""A BERT-shaped encoder in plain torch: it counts BERT-base's parameters without its weights, or stands in for it.
+"""A BERT-shaped encoder in plain torch: it counts BERT-base's parameters or stands in for it.
 
 The interface is that of transformers' ``BertModel`` as far as homework 5 uses it:
 ``encoder.config.hidden_size`` and

@@ -17,7 +17,7 @@ class MismatchError(Exception):
 
 
 def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] | None) -> Any:
-    """Makes the student's module and injects weights by parameter name: order and initialization do not matter.
+    """Makes the student's module and injects weights by parameter name: their order does not matter.
 
     Args:
         cls: the student's class.
