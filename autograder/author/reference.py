@@ -12,7 +12,8 @@ from autograder.author.build import BuildError, build_notebook, kit_source, repo
 from autograder.declare.homework import Homework
 from autograder.homeworks.hw5.fetch import fetched_files
 from autograder.names import SKIPPED, source_path
-from autograder.run.execute import Limits, execute
+from autograder.run.execute import execute
+from autograder.run.limits import Limits
 
 
 def run_reference(
