@@ -14,7 +14,8 @@ from autograder.author.source import BuildError
 from autograder.declare import Homework
 from autograder.homeworks.hw5.fetch import fetched_files
 from autograder.names import SKIPPED, source_path
-from autograder.run.execute import Limits, execute
+from autograder.run.execute import execute
+from autograder.run.limits import Limits
 
 
 def run_reference(
