@@ -26,7 +26,7 @@ def kind(name: str, correct: str) -> Choice:
     """One item to match with the four kinds; the explanation says which half is wrong."""
     is_hard, is_self = correct in "AC", correct in "AB"
     why = {}
-    for letter in set(KINDS) - {correct}:
+    for letter in sorted(set(KINDS) - {correct}):
         wrong = []
         if (letter in "AC") != is_hard:
             wrong.append(
