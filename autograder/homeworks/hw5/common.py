@@ -1,4 +1,4 @@
-"""What several questions of hw5 share: texts, batches, means over real tokens, named mistakes, checks by property.
+"""What several questions of hw5 share: texts, batches, means over real tokens, named mistakes.
 
 An oracle is float64 NumPy, torch's own layers, or counting. A mistake is the oracle with one thing wrong
 (``variant``); it only serves to name what went wrong.
@@ -6,41 +6,19 @@ An oracle is float64 NumPy, torch's own layers, or counting. A mistake is the or
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from functools import (
-    cache,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Answer,
-    Case,
-    Oracle,
-    Question,
-    Wrong,
-    not_run,
-    wrong_on,
-)
-from autograder.homeworks.hw5.fetch import (
-    movie_splits,
-    movie_vectors,
-)
+from autograder.declare import Answer, Case, Oracle, Question, Wrong, not_run, wrong_on
+from autograder.homeworks.hw5.fetch import movie_splits, movie_vectors
 
 WORDS = (
     "film plot scene star joke song cast story music ending the a this that is was dull"
     " funny slow fresh odd warm"
 )
-
-
 INVENTED = WORDS.split()
 
 
@@ -100,10 +78,13 @@ Weights = Mapping[str, np.ndarray]
 def classifier_cases(
     hidden: int, more: Callable[[np.random.Generator, int], Weights], square_first: bool = False
 ) -> Callable[[np.random.Generator], Iterator[Case]]:
-    """Cases for a classifier with word vectors ``embed``, a layer of ``more`` and an ``output`` of ``hidden`` numbers (0: d).
+    """Cases for a classifier with word vectors ``embed``, a layer of ``more`` and an ``output``.
 
-    Without padding and with n = d a mean over the wrong axis gives numbers that can be named;
-    ``square_first`` begins with that.
+    Args:
+        hidden: how many numbers the output reads; 0 for d.
+        more: draws the weights between word vectors and output, given d.
+        square_first: begin with n = d and no padding, where a mean over the wrong axis gives numbers that can
+            be named.
     """
     shapes = [(3, 4, 5, False), (4, 5, 5, True), (6, 7, 4, False), (1, 1, 7, True), (5, 8, 8, False)]
     order = [1, 0, 2, 3, 4] if square_first else [0, 1, 2, 3, 4]
@@ -135,13 +116,10 @@ def variants(oracle: Oracle, sayings: Mapping[str, str]) -> dict[str, Oracle]:
 
 
 DIVIDED = "You sum real tokens only, but divide by the padded length; divide by the number of real tokens."
-
-
 PROBABILITY = (
     "You return probabilities: a sigmoid is applied. Return raw logits; the loss (with logits) applies it"
     " itself, and twice is once too often."
 )
-
 
 COLUMN = (
     "Logits should have shape (batch,): squeeze the last axis, or the loss will broadcast against the labels."

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import (
-    Counter,
-)
-from collections.abc import (
-    Iterator,
-    Sequence,
-)
-from operator import (
-    itemgetter,
-)
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 import numpy as np
 
-from autograder.declare import (
-    Case,
-    Challenge,
-    Choice,
-    drawn_as_matrix,
-)
-from autograder.homeworks.hw5.common import (
-    INVENTED,
-    invented_text,
-    padded,
-)
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder.declare import Case, Challenge, Choice, drawn_as_matrix
+from autograder.homeworks.hw5.common import INVENTED, invented_text, padded
+from autograder.homeworks.hw5.homework import hw
 
 
 def split_words(text: str, pattern: str = r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\sa-z0-9]") -> list[str]:

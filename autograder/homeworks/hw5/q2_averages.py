@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Iterator,
-    Sequence,
-)
-from functools import (
-    cache,
-)
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import numpy as np
 
-from autograder import (
-    kit,
-)
-from autograder.declare import (
-    Array,
-    Case,
-    Challenge,
-    Written,
-    Wrong,
-    not_run,
-)
-from autograder.homeworks.hw5 import (
-    public,
-)
-from autograder.homeworks.hw5.common import (
-    averaged,
-    table_ids,
-    token_batch,
-)
-from autograder.homeworks.hw5.fetch import (
-    movie_splits,
-    movie_vectors,
-)
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder import kit
+from autograder.declare import Array, Case, Challenge, Written, Wrong, not_run
+from autograder.homeworks.hw5 import public
+from autograder.homeworks.hw5.common import averaged, table_ids, token_batch
+from autograder.homeworks.hw5.fetch import movie_splits, movie_vectors
+from autograder.homeworks.hw5.homework import hw
 
 
 def batches_with_table(rng: np.random.Generator) -> Iterator[Case]:
@@ -152,10 +126,8 @@ averages.check_cases("average_features", "the mean over real tokens", points=1)
 averages.check_cases("count_features", "counts", points=1)
 
 
-AVERAGE_LEVEL, BAG_LEVEL = (
-    0.67,
-    0.72,
-)  # about 2.5 standard errors of 1,007 sentences below what the fit reaches (71.7%, 77%)
+# about 2.5 standard errors of 1,007 sentences below what the fit reaches (71.7%, 77%)
+AVERAGE_LEVEL, BAG_LEVEL = 0.67, 0.72
 
 
 def linear_accuracy(weights: np.ndarray, bias: float, features: Callable[[list[int]], np.ndarray]) -> float:
@@ -186,6 +158,7 @@ def reaches(found: float, level: float, what: str) -> Wrong | None:
 
 @averages.check("averaged vectors: the fitted weights", points=1, needs=["average_weights", "average_bias"])
 def weights_for_averages_predict(average_weights: np.ndarray, average_bias: np.ndarray) -> Wrong | None:
+    """Predicts the validation sentences from their averages."""
     table = movie_vectors().table
     found = linear_accuracy(np.asarray(average_weights, float), float(average_bias), lambda ids: table[ids])
     return reaches(found, AVERAGE_LEVEL, "weights for averaged vectors")
@@ -193,6 +166,7 @@ def weights_for_averages_predict(average_weights: np.ndarray, average_bias: np.n
 
 @averages.check("bag of words: the fitted weights", points=1, needs=["bag_weights", "bag_bias"])
 def weights_for_the_bag_predict(bag_weights: np.ndarray, bag_bias: np.ndarray) -> Wrong | None:
+    """Predicts the validation sentences from their counts."""
     columns, count = bag_columns()
     weights = np.asarray(bag_weights, float)
     if len(weights) != count:
@@ -215,6 +189,7 @@ def bag_columns() -> tuple[np.ndarray, int]:
 
 @averages.check(points=2, needs=["same_average_pair"])
 def a_pair_that_averaging_cannot_tell_apart(same_average_pair: Sequence[kit.Trial]) -> Wrong | None:
+    """Judges the pair by its tokens; there are many right ones."""
     (trial,) = same_average_pair
     problem = public.pair_problem(trial.output)
     return not_run("same_average_pair", trial) or (Wrong(problem) if problem else None)

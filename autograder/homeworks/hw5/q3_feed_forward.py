@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import (
-    Any,
-)
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Challenge,
-)
+from autograder.declare import Challenge
 from autograder.homeworks.hw5.common import (
     COLUMN,
     DIVIDED,
@@ -21,9 +17,7 @@ from autograder.homeworks.hw5.common import (
     sigmoid,
     variants,
 )
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder.homeworks.hw5.homework import hw
 
 
 def feed_forward(

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from autograder import (
-    kit,
-)
-from autograder.declare import (
-    Case,
-    Challenge,
-    Wrong,
-    not_run,
-    wrong_on,
-)
-from autograder.declare import (
-    attention as attention_map,
-)
+from autograder import kit
+from autograder.declare import Case, Challenge, Wrong, not_run, wrong_on
+from autograder.declare import attention as attention_map
 from autograder.homeworks.hw5.common import (
     COLUMN,
     DIVIDED,
@@ -35,9 +20,7 @@ from autograder.homeworks.hw5.common import (
     sigmoid,
     variants,
 )
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder.homeworks.hw5.homework import hw
 
 
 def attention_weights(ids: np.ndarray, mask: np.ndarray, weights: Weights, variant: str = "") -> np.ndarray:
@@ -159,6 +142,7 @@ attention.check_cases("SelfAttentionClassifier", "logits", points=5)
 
 @attention.check("attention weights", points=3)
 def real_tokens_attend_as_they_should(SelfAttentionClassifier: Sequence[kit.Trial]) -> Wrong | None:
+    """Compares the attention of real queries with the oracle."""
     for trial in (trial for trial in SelfAttentionClassifier if trial.group == "weights"):
         if trouble := not_run("SelfAttentionClassifier", trial):
             return trouble

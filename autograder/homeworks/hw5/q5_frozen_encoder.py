@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-    Mapping,
-)
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from autograder.declare import (
-    Array,
-    Case,
-    Challenge,
-    Wrong,
-)
-from autograder.homeworks.hw5 import (
-    public,
-)
+from autograder.declare import Array, Case, Challenge, Wrong
+from autograder.homeworks.hw5 import public
 from autograder.homeworks.hw5.common import (
     COLUMN,
     PROBABILITY,
@@ -27,14 +17,8 @@ from autograder.homeworks.hw5.common import (
     token_batch,
     variants,
 )
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
-from autograder.kit.shared.encoders import (
-    BERT_BASE,
-    EncoderConfig,
-    stand_in_encoder,
-)
+from autograder.homeworks.hw5.homework import hw
+from autograder.kit.shared.encoders import BERT_BASE, EncoderConfig, stand_in_encoder
 
 
 def gru_sizes(d: int, hidden: int) -> dict[str, tuple[int, ...]]:
@@ -76,7 +60,7 @@ def encoded_logits(
     weights: Weights,
     variant: str = "",
 ) -> np.ndarray:
-    """The stand-in encoder, then torch's own GRU cells step by step over the real tokens in float64, and the linear map."""
+    """The stand-in encoder, then a GRU by its equations over the real tokens, and the linear map."""
     import torch
 
     encoder = stand_in_encoder(seed).double()
@@ -204,11 +188,7 @@ def head_parameters(d: int, hidden: int) -> int:
 
 
 BERT_HEAD = head_parameters(768, 256)
-
-
 BERT_TOTAL = encoder_parameters() + BERT_HEAD
-
-
 POOLER, ONE_WAY = (
     768 * 768 + 768,
     sum(int(np.prod(shape)) for name, shape in gru_sizes(768, 256).items() if "_reverse" in name),
@@ -217,6 +197,7 @@ POOLER, ONE_WAY = (
 
 @frozen.check("total parameters with BERT-base", points=1, needs=["bert_total"])
 def all_parameters_are_counted(bert_total: np.ndarray) -> Wrong | None:
+    """Compares the count with the formula for encoder and head."""
     slips = {
         BERT_TOTAL - BERT_HEAD: "That is the encoder alone, without GRU and linear head.",
         BERT_HEAD: "That is what learns, without the encoder.",
@@ -230,6 +211,7 @@ def all_parameters_are_counted(bert_total: np.ndarray) -> Wrong | None:
 
 @frozen.check("trainable parameters with BERT-base", points=1, needs=["bert_trainable"])
 def trainable_parameters_are_counted(bert_trainable: np.ndarray) -> Wrong | None:
+    """Compares the count with the formula for the head alone."""
     slips = {
         BERT_TOTAL: "That is everything: is the encoder frozen with requires_grad_(False)?",
         BERT_HEAD - 513: "That is the GRU without the linear head.",

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Case,
-    Challenge,
-)
-from autograder.homeworks.hw5 import (
-    public,
-)
-from autograder.homeworks.hw5.common import (
-    averaged,
-    flag_check,
-    sigmoid,
-    token_batch,
-    variants,
-)
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder.declare import Case, Challenge
+from autograder.homeworks.hw5 import public
+from autograder.homeworks.hw5.common import averaged, flag_check, sigmoid, token_batch, variants
+from autograder.homeworks.hw5.homework import hw
 
 
 def toy_batches(
@@ -86,7 +68,7 @@ def trained_toy(
     variant: str = "",
     **_: Any,
 ) -> list[np.ndarray]:
-    """One epoch of SGD on logistic regression over mean vectors, by its gradient: [mean loss, weight, bias]."""
+    """One epoch of SGD on logistic regression over mean vectors: [mean loss, weight, bias]."""
     w, b = np.asarray(weight, float), float(bias[0])
     losses, sizes = [], []
     carried_w, carried_b = np.zeros_like(w), 0.0

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-)
+from collections.abc import Iterator
 
 import numpy as np
 
-from autograder.declare import (
-    Case,
-    Challenge,
-)
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder.declare import Case, Challenge
+from autograder.homeworks.hw5.homework import hw
 
 
 def scripted(rng: np.random.Generator) -> Iterator[Case]:

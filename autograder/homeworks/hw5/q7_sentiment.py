@@ -5,58 +5,22 @@ The hidden sentences are drawn from the test split and reach the kernel as token
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-    Sequence,
-)
-from functools import (
-    cache,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 
-from autograder import (
-    kit,
-)
-from autograder.declare import (
-    Case,
-    Challenge,
-    Checkpoint,
-    Choice,
-    Right,
-    Written,
-    Wrong,
-    matrix,
-    not_run,
-)
-from autograder.homeworks.hw5 import (
-    public,
-)
-from autograder.homeworks.hw5.common import (
-    flag_check,
-    invented_text,
-    padded,
-    sigmoid,
-    table_ids,
-    variants,
-)
-from autograder.homeworks.hw5.fetch import (
-    movie_splits,
-)
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder import kit
+from autograder.declare import Case, Challenge, Checkpoint, Choice, Right, Written, Wrong, matrix, not_run
+from autograder.homeworks.hw5 import public
+from autograder.homeworks.hw5.common import flag_check, invented_text, padded, sigmoid, table_ids, variants
+from autograder.homeworks.hw5.fetch import movie_splits
+from autograder.homeworks.hw5.homework import hw
 
 HIDDEN_SENTENCES = 800  # of 1,007: the draw moves the reference's score by 0.6 points (standard deviation)
-
-
-NO_POINTS, FULL_POINTS = (
-    0.60,
-    0.78,
-)  # full: what 30 s of CPU time reach on validation (82%) less 2.5 standard errors
+# Full points: what 30 s of CPU time reach on validation (82%) less 2.5 standard errors.
+NO_POINTS, FULL_POINTS = 0.60, 0.78
 
 
 def hidden_rows(rng: np.random.Generator) -> np.ndarray:
@@ -90,6 +54,7 @@ sentiment = hw.question(
 
 @sentiment.check(points=10)
 def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong | Right | None:
+    """Gives points that rise evenly with the accuracy."""
     (trial,) = SentimentModel
     if trouble := not_run("SentimentModel", trial):
         return trouble

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from functools import (
-    cache,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Answer,
-    Array,
-    Case,
-    Challenge,
-    Choice,
-    Written,
-    Wrong,
-    matrix,
-)
-from autograder.homeworks.hw5 import (
-    public,
-)
-from autograder.homeworks.hw5.common import (
-    sigmoid,
-    variants,
-)
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder.declare import Answer, Array, Case, Challenge, Choice, Written, Wrong, matrix
+from autograder.homeworks.hw5 import public
+from autograder.homeworks.hw5.common import sigmoid, variants
+from autograder.homeworks.hw5.homework import hw
 
 
 def score_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -181,7 +156,7 @@ def given_logit(sentence: str, forbidden: str = "") -> float:
 
 
 def given_received(sentence: str, word: str) -> float:
-    """Attention that a word receives: mean over the queries times the number of tokens (1 is an even share)."""
+    """Attention that a word receives: mean over the queries times the tokens (1 is an even share)."""
     tokens = sentence.split()
     scores = public.given_scores(tokens)
     a = np.exp(scores - scores.max(1, keepdims=True))
@@ -216,7 +191,7 @@ def negation_facts() -> dict[str, np.ndarray]:
 def fact_check(
     name: str, label: str, points: float, slips: Slips, advice: str, labels: Mapping[str, Any] | None = None
 ) -> None:
-    """Registers a comparison of a recorded array with what the given tables say; with ``labels``, shown as a matrix."""
+    """Registers a comparison with what the given tables say; with ``labels``, shown as a matrix."""
 
     @looking.check(label, points=points, needs=[name])
     def the_given_model_says_so(answer: Answer) -> Wrong | None:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from autograder.declare import (
-    Choice,
-    Written,
-)
-from autograder.homeworks.hw5.homework import (
-    hw,
-)
+from autograder.declare import Choice, Written
+from autograder.homeworks.hw5.homework import hw
 
 
 def claim(number: int, right: bool, why: str, points: float) -> Choice:

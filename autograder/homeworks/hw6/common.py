@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from autograder.declare import (
-    Case,
-    Picture,
-    Wrong,
-    not_run,
-    wrong_on,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.kit import (
-    Trial,
-)
+from autograder.declare import Case, Picture, Wrong, not_run, wrong_on
+from autograder.homeworks.hw6 import public
+from autograder.kit import Trial
 
 
 def wrong_if(problem: str | None) -> Wrong | None:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Case,
-    Challenge,
-    Choice,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
+from autograder.declare import Case, Challenge, Choice
+from autograder.homeworks.hw6.homework import hw
 
 
 def sigmoid(z: Any) -> Any:
@@ -29,7 +19,7 @@ def sigmoid(z: Any) -> Any:
 def alternating(
     x: np.ndarray, sign: float = -1.0, scale: float = 1000.0, input_sign: float = 1.0
 ) -> list[Any]:
-    """States and output from the closed form h_t = Σ_s sign^(t-s) x_s, which never iterates the recurrence."""
+    """States and output from the closed form h_t = Σ_s sign^(t-s) x_s, without the recurrence."""
     t = np.arange(len(x))
     powers = np.where(t[:, None] >= t[None], sign ** np.abs(t[:, None] - t[None]), 0.0)
     h = powers @ (input_sign * np.asarray(x, float))

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Iterator,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Answer,
-    Case,
-    Challenge,
-    Question,
-    Written,
-    Wrong,
-    curve,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.common import (
-    first_problem,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
-from autograder.kit import (
-    Trial,
-)
+from autograder.declare import Answer, Case, Challenge, Question, Written, Wrong, curve
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import first_problem
+from autograder.homeworks.hw6.homework import hw
+from autograder.kit import Trial
 
 
 def linear_oracle(

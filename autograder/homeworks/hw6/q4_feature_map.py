@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from autograder.declare import (
-    Array,
-    Case,
-    Challenge,
-    Wrong,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.common import (
-    count_monomials,
-    paired,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
-from autograder.kit import (
-    Trial,
-)
+from autograder.declare import Array, Case, Challenge, Wrong
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import count_monomials, paired
+from autograder.homeworks.hw6.homework import hw
+from autograder.kit import Trial
 
 
 def vector_pairs(sizes: Sequence[int]) -> Callable[[np.random.Generator], Iterator[Case]]:
@@ -113,11 +95,14 @@ def polynomial_problem(left: Trial, right: Trial) -> str | None:
 
 @polynomial.check("φ(q)·φ(k) is the kernel", points=4, needs=["polynomial_features"])
 def features_give_the_kernel(polynomial_features: Sequence[Trial]) -> Wrong | None:
+    """Holds products of features against the kernel."""
     return paired("polynomial_features", polynomial_features, polynomial_problem)
 
 
 @polynomial.check(points=1, needs=["polynomial_features"])
 def as_few_features_as_possible(polynomial_features: Sequence[Trial]) -> Wrong | None:
+    """Holds the number of features against the number of monomials."""
+
     def judge(left: Trial, right: Trial) -> str | None:
         D, found = left.args[0].shape[1], left.output.shape[1]
         if found == count_monomials(D):
@@ -142,6 +127,7 @@ polynomial.check_cases("feature_count", "the number of features", points=1)
 
 @polynomial.check("the number for D = 64", points=1, needs=["features_for_64"])
 def number_for_64_dimensions(features_for_64: np.ndarray) -> Wrong | None:
+    """Compares one count; names the slip that leads to it."""
     found = float(features_for_64)
     if found == count_monomials(64):
         return None

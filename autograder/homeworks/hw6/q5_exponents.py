@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import (
-    Any,
-)
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Answer,
-    Array,
-    Wrong,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.common import (
-    wrong_if,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
+from autograder.declare import Answer, Array, Wrong
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import wrong_if
+from autograder.homeworks.hw6.homework import hw
 
 EXPONENTS: dict[
     str, list[list[int]]
@@ -31,7 +19,6 @@ EXPONENTS: dict[
     "kernel_time": [[1, 0, 1, 1]],
     "kernel_memory": [[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]],
 }
-
 
 REASONS: dict[str, dict[tuple[int, ...], str]] = {
     "softmax_time": {
@@ -70,7 +57,7 @@ orders = hw.question(
 
 
 def essential(rows: Any) -> set[tuple[int, ...]]:
-    """The terms that matter in O(…): those that no other term contains as a factor, since all sizes are at least 1."""
+    """The terms that matter in O(…): no other term contains them as a factor; sizes are at least 1."""
     terms = {tuple(int(power) for power in row) for row in rows}
     return {
         term

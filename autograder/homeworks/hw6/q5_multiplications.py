@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-)
+from collections.abc import Iterator
 
 import numpy as np
 
-from autograder.declare import (
-    Case,
-    Challenge,
-    Choice,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.common import (
-    count_monomials,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
+from autograder.declare import Case, Challenge, Choice
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import count_monomials
+from autograder.homeworks.hw6.homework import hw
 
 
 def softmax_count(N: int, D: int, M: int) -> int:
@@ -33,7 +21,7 @@ def softmax_count(N: int, D: int, M: int) -> int:
 
 
 def kernel_count(N: int, C: int, M: int) -> int:
-    """Multiplications in matrix products, counted while torch computes kernelised attention from given features."""
+    """Multiplications, counted while torch computes kernelised attention from given features."""
     import torch
 
     phi_q, phi_k, V = torch.ones(N, C), torch.ones(N, C), torch.ones(N, M)

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from autograder.declare import (
-    Case,
-    Challenge,
-    Wrong,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.common import (
-    paired,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
-from autograder.kit import (
-    Trial,
-)
+from autograder.declare import Case, Challenge, Wrong
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import paired
+from autograder.homeworks.hw6.homework import hw
+from autograder.kit import Trial
 
 
 def dimensions(rng: np.random.Generator) -> Iterator[Case]:
@@ -143,4 +127,5 @@ def fourier_problem(left: Trial, right: Trial) -> str | None:
 
 @gaussian.check("random features", points=4, needs=["random_features"])
 def features_average_the_cosines(random_features: Sequence[Trial]) -> Wrong | None:
+    """Holds products of features against the mean of cosines."""
     return paired("random_features", random_features, fourier_problem)

@@ -5,36 +5,19 @@ Statistical checks state the probability with which they would fail a right answ
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-    Sequence,
-)
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from autograder.declare import (
-    Array,
-    Case,
-    Challenge,
-    Wrong,
-    curve,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.common import (
-    first_problem,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
-from autograder.kit import (
-    Trial,
-)
+from autograder.declare import Array, Case, Challenge, Wrong, curve
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import first_problem
+from autograder.homeworks.hw6.homework import hw
+from autograder.kit import Trial
 
 # Each single comparison of a random quantity below fails for a right answer with a probability of at most
-# CHANCE. There
-# are 2·9 of them for frequencies and 3·20 for estimates: together less than 1e-6 for a whole submission.
+# CHANCE. There are 2·9 of them for frequencies and 3·20 for estimates: together less than 1e-6 for a whole
+# submission.
 CHANCE = 1e-8
 
 
@@ -58,7 +41,7 @@ def estimate_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def frequencies_problem(trial: Trial) -> str | None:
-    """Judges drawn frequencies by second moment, by the Gaussian's characteristic function, and by directions."""
+    """Judges drawn frequencies by second moment and by the characteristic function in some directions."""
     W, (_, count, D) = trial.output, trial.args
     if not isinstance(W, np.ndarray) or W.shape != (count, D) or W.dtype.kind != "f":
         return (
@@ -174,16 +157,18 @@ fourier = hw.question(
 
 @fourier.check(points=3, needs=["draw_frequencies"])
 def frequencies_have_the_right_distribution(draw_frequencies: Sequence[Trial]) -> Wrong | None:
+    """Judges moments and directions within what chance allows."""
     return first_problem("draw_frequencies", draw_frequencies, frequencies_problem)
 
 
 @fourier.check(points=3, needs=["estimate_similarity"])
 def the_estimate_converges(estimate_similarity: Sequence[Trial]) -> Wrong | None:
+    """Judges estimates within what chance allows."""
     return first_problem("estimate_similarity", estimate_similarity, estimate_problem)
 
 
 def expected_errors() -> np.ndarray:
-    """The root mean square error of the estimate for each number of features, from the variance of cos(w·(q - k))."""
+    """The root mean square error for each number of features, from the variance of cos(w·(q - k))."""
     Q, K = public.example_vectors()
     sigma2 = np.sqrt(Q.shape[1])
     distance = np.square(Q[:, None] - K[None]).sum(-1)
@@ -195,6 +180,7 @@ def expected_errors() -> np.ndarray:
 
 @fourier.check(points=2, needs=["rff_errors", "rff_slope"])
 def error_against_number_of_features(rff_errors: np.ndarray, rff_slope: np.ndarray) -> Wrong | None:
+    """Holds recorded errors against theory, and the slope against the errors."""
     errors, slope = rff_errors.astype(float), float(rff_slope)
     series = {"your errors": errors, "theory": expected_errors()}
     shown = curve(
@@ -210,8 +196,7 @@ def error_against_number_of_features(rff_errors: np.ndarray, rff_slope: np.ndarr
     fitted = public.fitted_slope(public.GAUSSIAN_COUNTS, errors)
     ratio = errors / expected_errors()
     # Over 60 simulated right answers the slope is -0.500 with a standard deviation of 0.006, the ratio to
-    # theory 1.0 with 0.035
-    # (1.4 with random phases); the limits are more than 10 standard deviations away.
+    # theory 1.0 with 0.035 (1.4 with random phases); the limits are more than 10 standard deviations away.
     if not -0.6 < fitted < -0.4:
         return Wrong(
             f"Your errors fall like R^{fitted:.2f}; a mean of R independent terms has an error of R^-0.5. "

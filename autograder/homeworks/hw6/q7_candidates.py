@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.declare import (
-    Array,
-    Challenge,
-    Choice,
-    Wrong,
-)
-from autograder.homeworks.hw6.common import (
-    loss_inputs,
-    loss_oracle,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
+from autograder.declare import Array, Challenge, Choice, Wrong
+from autograder.homeworks.hw6.common import loss_inputs, loss_oracle
+from autograder.homeworks.hw6.homework import hw
 
 CANDIDATE_X = np.array([[2.0, -1.0, 0.5, 1.0], [0.02, 0.01, -0.02, 0.01]])
 
@@ -69,6 +59,7 @@ candidates.check_cases("denoising_loss", "the loss", points=2)
 
 @candidates.check("both candidates' losses", points=2, needs=["candidate_losses"])
 def losses_of_both_candidates(candidate_losses: np.ndarray) -> Wrong | None:
+    """Compares errors and penalties with the loss itself."""
     found = candidate_losses.astype(float)
     losses = np.array(
         [[loss_oracle(W, CANDIDATE_X, lam) for lam in (0.0, 1.0)] for W in (np.eye(2), np.diag([1.0, 0.0]))]
@@ -90,14 +81,13 @@ def losses_of_both_candidates(candidate_losses: np.ndarray) -> Wrong | None:
     )
     if column == 0 and row == 1 and np.isclose(found[row, column], np.sqrt(wanted[row, column]), rtol=1e-2):
         return Wrong(f"{told} That is the norm; the loss has its square.")
-    return Wrong(
-        f"{told}"
-        f" {'What is left of X after WX is taken away?' if column == 0 else 'Add up the squares of the numbers in W.'}"
-    )
+    hints = ("What is left of X after WX is taken away?", "Add up the squares of the numbers in W.")
+    return Wrong(f"{told} {hints[column]}")
 
 
 @candidates.check(points=1, needs=["equal_lambda"])
 def where_both_are_equally_good(equal_lambda: np.ndarray) -> Wrong | None:
+    """Says what both losses are at the λ that was given."""
     found = float(equal_lambda)
     wanted = float(loss_oracle(np.diag([1.0, 0.0]), CANDIDATE_X, 0.0))  # 2λ = λ + reconstruction error
     if np.isclose(found, wanted, rtol=1e-3):

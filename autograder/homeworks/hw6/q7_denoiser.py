@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from autograder.declare import (
-    Case,
-    Challenge,
-    Written,
-    Wrong,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.common import (
-    first_problem,
-    loss_inputs,
-    loss_oracle,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
-from autograder.kit import (
-    Trial,
-)
+from autograder.declare import Case, Challenge, Written, Wrong
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import first_problem, loss_inputs, loss_oracle
+from autograder.homeworks.hw6.homework import hw
+from autograder.kit import Trial
 
 
 def gradient_oracle(W: np.ndarray, X: np.ndarray, lam: float) -> np.ndarray:
@@ -175,6 +156,8 @@ closed.check_cases("denoiser", "equals the numerical minimiser", points=3)
 
 @closed.check("the gradient vanishes, with fewer columns than rows too", points=2, needs=["denoiser"])
 def the_gradient_vanishes(denoiser: Sequence[Trial]) -> Wrong | None:
+    """Judges by property, so that any right minimizer passes."""
+
     def judge(trial: Trial) -> str | None:
         (X, lam), W = trial.args, trial.output
         d = len(X)

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterator,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Array,
-    Case,
-    Challenge,
-    Wrong,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.common import (
-    first_problem,
-    wrong_if,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
-from autograder.kit import (
-    Trial,
-)
+from autograder.declare import Array, Case, Challenge, Wrong
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import first_problem, wrong_if
+from autograder.homeworks.hw6.homework import hw
+from autograder.kit import Trial
 
 GIVEN_KEEP, GIVEN_DROP = np.array([10.0, 8.0, 4.0]), np.array([1.0, 0.5, 0.36, 0.16, 0.01])
-
-
 GIVEN_INTERVAL = "the singular values of the question"
 
 
 def bounds(keep: np.ndarray, drop: np.ndarray, at_least: float, at_most: float) -> tuple[float, float]:
-    """Where the factors of the smallest kept and the largest unwanted value meet their limits, by bisection."""
+    """Where the smallest kept and the largest unwanted value meet their limits, by bisection."""
 
     def meets(value: float, limit: float) -> float:
         low, high = 1e-12, 1e12
@@ -54,7 +33,7 @@ def bounds(keep: np.ndarray, drop: np.ndarray, at_least: float, at_most: float) 
 
 
 def interval_inputs(rng: np.random.Generator) -> Iterator[Case]:
-    """Singular values in any order, with a λ that fits and without; limits that differ from those of the question."""
+    """Singular values in any order, with a λ that fits and without, under several limits."""
     yield Case([GIVEN_KEEP, GIVEN_DROP, 0.8, 0.5], note=GIVEN_INTERVAL, group="possible")
     for at_least, at_most in ((0.9, 0.3), (0.6, 0.6), (0.75, 0.2)):
         keep, drop = np.round(rng.uniform(6, 20, size=4), 2), np.round(rng.uniform(0.1, 0.9, size=3), 2)
@@ -120,6 +99,7 @@ def judged_interval(trial: Trial) -> str | None:
 
 @interval.check("λ for the given singular values", points=1, needs=["lambda_range"])
 def interval_for_the_given_values(lambda_range: np.ndarray) -> Wrong | None:
+    """Judges the interval of the question by its ends."""
     given = (GIVEN_KEEP, GIVEN_DROP, 0.8, 0.5)
     problem = public.interval_problem(given, lambda_range.astype(float))
     slip = slipped(given, lambda_range) if problem else ""
@@ -128,6 +108,7 @@ def interval_for_the_given_values(lambda_range: np.ndarray) -> Wrong | None:
 
 @interval.check(points=3, needs=["lambda_interval"])
 def the_interval_for_any_singular_values(lambda_interval: Sequence[Trial]) -> Wrong | None:
+    """Judges hidden intervals by their ends."""
     return first_problem(
         "lambda_interval",
         [trial for trial in lambda_interval if trial.group == "possible"],
@@ -137,6 +118,8 @@ def the_interval_for_any_singular_values(lambda_interval: Sequence[Trial]) -> Wr
 
 @interval.check("None where no λ fits", points=2, needs=["lambda_interval"])
 def none_where_nothing_fits(lambda_interval: Sequence[Trial]) -> Wrong | None:
+    """Asks for None where both conditions cannot hold."""
+
     def judge(trial: Trial) -> str | None:
         if trial.output is None:
             return None

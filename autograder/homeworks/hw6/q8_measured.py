@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from typing import (
-    Any,
-)
+from typing import Any
 
 import numpy as np
 
-from autograder.declare import (
-    Array,
-    Choice,
-    Written,
-    Wrong,
-    curve,
-)
-from autograder.homeworks.hw6 import (
-    public,
-)
-from autograder.homeworks.hw6.homework import (
-    hw,
-)
+from autograder.declare import Array, Choice, Written, Wrong, curve
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.homework import hw
 
 MEMORY_LENGTHS = (256, 512, 1024, 2048)
-
-
 TIME_LENGTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
-
-
 LONGEST = 4  # of them count for the slopes: at the short ones fixed costs rule
-
-
 LONG = 65_536
 
 
@@ -110,6 +92,7 @@ measured = hw.question(
 def peak_memory_and_its_slopes(
     softmax_bytes: np.ndarray, linear_bytes: np.ndarray, memory_slopes: np.ndarray
 ) -> Wrong | None:
+    """Holds the recorded slopes against the recorded bytes."""
     softmax, linear, slopes = (found.astype(float) for found in (softmax_bytes, linear_bytes, memory_slopes))
     if min(softmax.min(), linear.min()) <= 0:
         return Wrong(
@@ -146,6 +129,7 @@ def _slopes_problem(
     "what softmax would need at N = 65,536", points=2, needs=["softmax_bytes", "predicted_gigabytes"]
 )
 def what_softmax_would_need(softmax_bytes: np.ndarray, predicted_gigabytes: np.ndarray) -> Wrong | None:
+    """Continues the recorded bytes to the long sequence."""
     found = float(predicted_gigabytes)
     last = float(softmax_bytes[-1])
     wanted = last * (LONG / MEMORY_LENGTHS[-1]) ** 2 / 1e9
@@ -166,6 +150,7 @@ def what_softmax_would_need(softmax_bytes: np.ndarray, predicted_gigabytes: np.n
 def slopes_of_the_measured_times(
     softmax_seconds: np.ndarray, linear_seconds: np.ndarray, time_slopes: np.ndarray
 ) -> Wrong | None:
+    """Holds the recorded slopes against the recorded seconds."""
     softmax, linear, slopes = (
         found.astype(float) for found in (softmax_seconds, linear_seconds, time_slopes)
     )

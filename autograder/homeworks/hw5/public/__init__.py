@@ -1,4 +1,4 @@
-"""hw5 in public: what its notebook is given, besides the kit, and its judges use too; no solution stands here."""
+"""hw5 in public: what the notebook is given beside the kit, and the judges use too; no solution."""
 
 from __future__ import annotations
 
@@ -26,15 +26,8 @@ from autograder.homeworks.hw5.public.given import (
     given_votes,
     show_interaction,
 )
-from autograder.homeworks.hw5.public.loops import (
-    evaluation_mode_problem,
-    train_mode_problem,
-)
-from autograder.homeworks.hw5.public.sentences import (
-    LABELS,
-    load_glove,
-    load_train_validation,
-)
+from autograder.homeworks.hw5.public.loops import evaluation_mode_problem, train_mode_problem
+from autograder.homeworks.hw5.public.sentences import LABELS, load_glove, load_train_validation
 from autograder.homeworks.hw5.public.sentiment import (
     CHECKPOINT,
     CHECKPOINT_BYTES,

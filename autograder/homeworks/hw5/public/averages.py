@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from autograder.homeworks.hw5.public.sentences import (
-    PAD,
-    UNKNOWN,
-    glove_tokens,
-)
-from autograder.kit import (
-    visible_check,
-)
+from autograder.homeworks.hw5.public.sentences import PAD, UNKNOWN, glove_tokens
+from autograder.kit import visible_check
 
 N_WORDS, D_MODEL = 17_375, 50  # of the GloVe table, padding and unknown included
-
-
 MIN_COUNT = 3  # 5.2: rarer words of the training sentences share the unknown word's column
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping
+from typing import Any
 
-from autograder.kit import (
-    visible_check,
-)
+from autograder.kit import visible_check
 
 
 def check_flags(question: str, name: str, *problems: Any) -> None:

@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from autograder.homeworks.hw5.public.flags import (
-    check_flags,
-)
-from autograder.kit import (
-    Trial,
-    compare,
-    decode,
-    encode,
-    probe,
-)
-from autograder.kit.shared.encoders import (
-    stand_in_encoder,
-)
-from autograder.kit.shared.modules import (
-    MismatchError,
-)
+from autograder.homeworks.hw5.public.flags import check_flags
+from autograder.kit import Trial, compare, decode, encode, probe
+from autograder.kit.shared.encoders import stand_in_encoder
+from autograder.kit.shared.modules import MismatchError
 
 
 @probe("frozen_encoder")
 def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
-    """Builds the student's model on a stand-in encoder that is watched, predicts, and makes one training step.
+    """Builds the student's model on a watched stand-in encoder, predicts, and makes one training step.
 
     The case's args are ids (batch, n), mask (batch, n) and labels (batch,); its kwargs are ``seed`` of the
-    encoder,
-    ``hidden`` and ``weights`` of GRU and output.
+    encoder, ``hidden`` and ``weights`` of GRU and output.
 
     Returns:
         ``result`` the logits; ``alone`` the logits of each sentence by itself; ``masks`` what the encoder was
-        given;
-        ``training`` whether any part of it was in train mode after ``model.train()``; ``total``,
-        ``trainable`` counts;
-        ``learns`` which of ``encoder``, ``gru``, ``output`` one step changed; ``hands_on`` whether train()
-        returned the model.
+        given; ``training`` whether any part of it was in train mode after ``model.train()``; ``total`` and
+        ``trainable`` counts; ``learns`` which of ``encoder``, ``gru``, ``output`` one step changed;
+        ``hands_on`` whether train() returned the model.
     """
     import torch
 

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping
+from typing import Any
 
-from autograder.homeworks.hw5.public.flags import (
-    check_flags,
-)
-from autograder.kit import (
-    Trial,
-    decode,
-    encode,
-    probe,
-)
+from autograder.homeworks.hw5.public.flags import check_flags
+from autograder.kit import Trial, decode, encode, probe
 
 
 def _toy(options: Mapping[str, Any]) -> Any:
@@ -54,13 +43,11 @@ def training_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """Runs ``train_epoch(model, batches, optimizer)`` or ``evaluate(model, batches)`` on a toy model.
 
     The case's kwargs are ``table``, ``weight``, ``bias``, ``dropout``, ``start_in_train``, ``batches`` (lists
-    of ids,
-    mask, labels) and ``lr`` (None for evaluate).
+    of ids, mask, labels) and ``lr`` (None for evaluate).
 
     Returns:
         ``result``: [loss, weight, bias] after training, [loss, accuracy] for evaluation; ``modes`` and
-            ``gradients``
-        seen in forward; ``mode_after``; ``changed`` whether any weight changed; ``left_gradients``.
+        ``gradients`` seen in forward; ``mode_after``; ``changed`` whether any weight changed.
     """
     import torch
 
@@ -143,7 +130,7 @@ def train_mode_problem(trial: Trial) -> str | None:
 
 
 def evaluation_mode_problem(trial: Trial) -> str | None:
-    """Whether evaluation runs in eval mode without gradients, changes nothing and restores the mode (5.6c)."""
+    """Whether evaluation needs no gradients, changes nothing and restores the mode (5.6c)."""
     result = trial.result
     if any(result["modes"]):
         return (

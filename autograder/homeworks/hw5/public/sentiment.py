@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import (
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from autograder.homeworks.hw5.public.flags import (
-    check_flags,
-)
-from autograder.homeworks.hw5.public.sentences import (
-    DataUnavailableError,
-)
-from autograder.kit import (
-    Trial,
-    decode,
-    encode,
-    name_to_come,
-    probe,
-    show_figure,
-)
-from autograder.kit.shared.checkpoints import (
-    CheckpointError,
-    load_into,
-    read_checkpoint,
-)
+from autograder.homeworks.hw5.public.flags import check_flags
+from autograder.homeworks.hw5.public.sentences import DataUnavailableError
+from autograder.kit import Trial, decode, encode, name_to_come, probe, show_figure
+from autograder.kit.shared.checkpoints import CheckpointError, load_into, read_checkpoint
 
 CHECKPOINT = "hw5_sentiment.pt"
-
-
 CHECKPOINT_BYTES = 8_000_000  # a float32 table of all word vectors has 3.5 MB
 
 
@@ -75,11 +52,10 @@ def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -
 
 @probe("predict")
 def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
-    """Runs ``predict_sentiment(text, model, encode, labels)`` with a scripted model and a label map in the given order.
+    """Runs ``predict_sentiment(text, model, encode, labels)`` with a scripted model.
 
     The case's args are the text; its kwargs are ``scale`` and ``shift`` (logit = shift + scale · number of
-    letters) and
-    ``labels``, pairs of number and name.
+    letters) and ``labels``, pairs of number and name in the order of the map.
     """
     import torch
 

@@ -7,28 +7,12 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import (
-    Callable,
-    Mapping,
-    Sequence,
-)
-from dataclasses import (
-    dataclass,
-)
-from functools import (
-    partial,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from autograder.kit import (
-    Trial,
-    decode,
-    encode,
-    probe,
-    visible_check,
-)
+from autograder.kit import Trial, decode, encode, probe, visible_check
 
 MOST_GROWTH = 2.6  # of the work when the length doubles: linear gives 2, quadratic tends to 4
 
@@ -109,12 +93,11 @@ def _multiplications(name: str, shapes: Sequence[tuple[int, ...]]) -> int:
 
 @probe("observe")
 def observe_probe(function: Any, case: Mapping[str, Any]) -> Any:
-    """Calls the student's function on ``args``; then observes it on random Q, K, V of each of the ``lengths``.
+    """Calls the student's function on ``args``; then observes it on random Q, K, V of each length.
 
     Returns:
         ``result`` and ``changed_inputs`` as the ``call`` probe, and ``grown``: for each length the length, D,
-            M, calls,
-        work and largest tensor.
+        M, calls, work and largest tensor.
     """
     import torch
 
@@ -179,7 +162,8 @@ def _cost_lines(name: str, answers: Mapping[str, Any]) -> list[tuple[bool | None
                 (
                     large is None,
                     large
-                    or f"No T×T tensor: the largest at T = {twice} has {largest:,} numbers, T² is {twice**2:,}.",
+                    or f"No T×T tensor: the largest at T = {twice} has {largest:,} numbers,"
+                    f" T² is {twice**2:,}.",
                 )
             )
             lines.append(

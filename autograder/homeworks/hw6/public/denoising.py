@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from autograder.kit import (
-    visible_check,
-)
+from autograder.kit import visible_check
 
 
 def shrinkage(values: np.ndarray, strength: float) -> np.ndarray:
@@ -31,15 +24,13 @@ def shrinkage(values: np.ndarray, strength: float) -> np.ndarray:
 
 
 def interval_problem(case: Sequence[Any], found: Any) -> str | None:
-    """For (keep, drop, at_least, at_most): whether ``found`` (low, high) is the whole interval of λ; else words.
+    """Whether ``found`` (low, high) is all λ that fit (keep, drop, at_least, at_most); else words.
 
     The whole interval: both conditions hold at its ends, and one of them fails outside.
     """
     keep, drop, at_least, at_most = case
-    linear = (
-        max(drop) * (1 - at_most) / at_most,
-        min(keep) * (1 - at_least) / at_least,
-    )  # the ends if factors were s/(s + λ)
+    # the ends if factors were s/(s + λ)
+    linear = (max(drop) * (1 - at_most) / at_most, min(keep) * (1 - at_least) / at_least)
     guess = " That is what factors s/(s + λ) would give; minimise (s - ws)² + λw² over w once more."
     if found is None:
         return (

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from autograder.homeworks.hw6.public.words import (
-    listed,
-    named_kind,
-)
-from autograder.kit import (
-    Trial,
-    decode,
-    encode,
-    probe,
-    visible_check,
-)
+from autograder.homeworks.hw6.public.words import listed, named_kind
+from autograder.kit import Trial, decode, encode, probe, visible_check
 
 GAUSSIAN_COUNTS = (
     16,
@@ -41,7 +28,10 @@ def features_problem(name: str, trial: Trial) -> str | None:
     found = trial.output
     rows = len(trial.args[0])
     if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind not in "iuf":
-        return f"`{name}` should return a numeric array (n, C), but on {trial.note} it returned {named_kind(found)}."
+        return (
+            f"`{name}` should return a numeric array (n, C), but on {trial.note} it returned"
+            f" {named_kind(found)}."
+        )
     if len(found) != rows:
         return (
             f"`{name}` has shape {found.shape} on {trial.note}; expected {rows} rows, one for each row of X."
@@ -102,7 +92,7 @@ def estimate_probe(function: Any, case: Mapping[str, Any]) -> Any:
 
 
 def example_vectors() -> tuple[np.ndarray, np.ndarray]:
-    """The queries and keys (20, 4) of the figure in 6.6: unit normal, so that distances are of the kernel's size."""
+    """The queries and keys (20, 4) of the figure in 6.6, at distances of the kernel's size."""
     rng = np.random.default_rng(66)
     return rng.normal(size=(20, 4)), rng.normal(size=(20, 4))
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from autograder.kit import (
-    visible_check,
-)
+from autograder.kit import visible_check
 
 SIZES = ("N", "D", "M", "C")  # 6.5: the order of the exponents
 

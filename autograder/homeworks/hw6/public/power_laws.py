@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-    Sequence,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from autograder.kit import (
-    show_figure,
-    visible_check,
-)
+from autograder.kit import show_figure, visible_check
 
 
 def fitted_slope(x: Any, y: Any) -> float:
-    """The slope of log y against log x by least squares: the exponent p where y grows like x to the power of p."""
+    """The slope of log y against log x by least squares: p where y grows like x to the power of p."""
     return float(np.polyfit(np.log(np.asarray(x, float)), np.log(np.asarray(y, float)), 1)[0])
 
 

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    Mapping,
-)
-from typing import (
-    Any,
-)
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from autograder.homeworks.hw6.public.words import (
-    listed,
-)
-from autograder.kit import (
-    visible_check,
-)
+from autograder.homeworks.hw6.public.words import listed
+from autograder.kit import visible_check
 
 UNBOUNDED = 100.0  # 6.3: a weight of this size counts as out of bounds
-
-
 SQUARE_SUM = 1e-12  # 6.3: a sum of squares below this counts as zero; rounding of entries up to 1 gives less
 
 
 def dot_problem(query: np.ndarray, keys: np.ndarray) -> str | None:
-    """Whether q·k gives a zero sum or a weight of at least ``UNBOUNDED``; else words. ``query`` (d,), ``keys`` (n, d)."""
+    """Whether q·k, (d,) with (n, d), sums to zero or gives a weight of ``UNBOUNDED``; else words."""
     if problem := _entries_problem("dot", query, keys):
         return problem
     similar = keys.astype(float) @ query.astype(float)
