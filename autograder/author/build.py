@@ -29,7 +29,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import kit
-from autograder.declare.homework import Choice, Homework, homeworks
+from autograder.declare import Homework, homeworks
 from autograder.kit import handing_in as handin
 from autograder.kit.handing_in import BLANK_ANSWER
 from autograder.names import KIT_FILE, SKIPPED, source_path
@@ -326,10 +326,8 @@ def _fill_placeholders(text: str, homework: Homework, repository: str, variants:
         if kind == "options":
             for question in homework.questions.values():
                 for entry in question.entries:
-                    if entry.name == name and isinstance(entry, Choice):
-                        return "\n".join(
-                            f"- **{letter}** {option}" for letter, option in entry.options.items()
-                        )
+                    if entry.name == name and (options := entry.placeholder()) is not None:
+                        return options
         raise BuildError(f"{where}: cannot fill {match[0]}")
 
     return re.sub(r"\{\{([^}]+)\}\}", fill, text)

@@ -9,7 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.author.build import BuildError, build_notebook, kit_source, repository_address
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 from autograder.homeworks.hw5.fetch import fetched_files
 from autograder.names import SKIPPED, source_path
 from autograder.run.execute import Limits, execute
