@@ -141,12 +141,8 @@ words = hw.question(
         ),
     ],
 )
-
-
 words.check_cases("tokenize_words", "tokens", points=2)
-
 words.check_cases("build_vocabulary", "the vocabulary", points=2)
-
 words.check_cases("encode_words", "unknown words have number 1", points=2)
 
 
@@ -223,6 +219,4 @@ padding = hw.question(
         ),
     ],
 )
-
-
 padding.check_cases("pad_batch", "ids and mask", points=4)

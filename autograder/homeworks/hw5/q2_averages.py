@@ -101,7 +101,7 @@ averages = hw.question(
             (
                 "Names one advantage of each, with a reason: similar words share strength in the"
                 " average; the bag has a weight for each word"
-            ): (2),
+            ): 2,
         },
         examples={
             "full": (
@@ -119,10 +119,7 @@ averages = hw.question(
         },
     ),
 )
-
-
 averages.check_cases("average_features", "the mean over real tokens", points=1)
-
 averages.check_cases("count_features", "counts", points=1)
 
 

@@ -78,6 +78,4 @@ forward = hw.question(
         )
     ],
 )
-
-
 forward.check_cases("FeedForwardClassifier", "logits", points=5)

@@ -135,8 +135,6 @@ attention = hw.question(
         )
     ],
 )
-
-
 attention.check_cases("SelfAttentionClassifier", "logits", points=5)
 
 

@@ -149,20 +149,12 @@ frozen = hw.question(
         Array("bert_trainable"),
     ],
 )
-
-
 frozen.check_cases("FrozenEncoderGRU", "logits", points=3)
-
 flag_check(frozen, "FrozenEncoderGRU", "the attention mask is passed on", 2, public.mask_problem)
-
 flag_check(frozen, "FrozenEncoderGRU", "the same logit alone and in a batch", 1, public.batch_problem)
-
-
 flag_check(
     frozen, "FrozenEncoderGRU", "the encoder is frozen and stays in eval mode", 2, public.frozen_problem
 )
-
-
 flag_check(frozen, "FrozenEncoderGRU", "only GRU and linear learn", 1, public.learning_problem)
 
 

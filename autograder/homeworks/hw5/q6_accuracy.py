@@ -68,6 +68,4 @@ binary = hw.question(
         )
     ],
 )
-
-
 binary.check_cases("binary_accuracy", "the share of right answers", points=2)

@@ -141,10 +141,7 @@ training = hw.question(
         )
     ],
 )
-
-
 training.check_cases("train_epoch", "loss and weights after one epoch", points=3)
-
 flag_check(training, "train_epoch", "training runs in train mode", 1, public.train_mode_problem)
 
 
@@ -220,11 +217,7 @@ evaluation = hw.question(
         )
     ],
 )
-
-
 evaluation.check_cases("evaluate", "loss and accuracy over sentences", points=2)
-
-
 flag_check(
     evaluation,
     "evaluate",

@@ -63,6 +63,4 @@ best = hw.question(
         )
     ],
 )
-
-
 best.check_cases("keep_best", "the best epoch's weights come back", points=3)

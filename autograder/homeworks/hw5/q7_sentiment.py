@@ -242,7 +242,7 @@ predicting = hw.question(
             (
                 "Explains one wrong or surprising answer with a property of model or data (no order,"
                 " rare words, few negated examples)"
-            ): (2),
+            ): 2,
         },
         examples={
             "full": (
@@ -260,11 +260,7 @@ predicting = hw.question(
         },
     ),
 )
-
-
 predicting.check_cases("predict_sentiment", "label and probability", points=2)
-
-
 flag_check(
     predicting,
     "predict_sentiment",

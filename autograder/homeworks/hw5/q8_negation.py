@@ -140,8 +140,6 @@ looking = hw.question(
         },
     ),
 )
-
-
 looking.check_cases("sentence_logit", "logit from scores and votes", points=2)
 
 
@@ -217,8 +215,6 @@ fact_check(
     {"those are probabilities; asked are logits.": lambda facts: sigmoid(facts["order_logits"])},
     'The sentences are "not good , bad" and "not bad , good", tokens split at blanks.',
 )
-
-
 fact_check(
     "interaction",
     "the interaction of not and the adjective",
@@ -237,8 +233,6 @@ fact_check(
     '[f(not good) − f(very good)] − [f(not bad) − f(very bad)] in "the film is … … .".',
     {"x": "bad word", "y": "good word", "rows": public.GOOD, "columns": public.BAD},
 )
-
-
 fact_check(
     "received",
     "attention received",
@@ -256,8 +250,6 @@ fact_check(
         "columns": ("not", "adjective"),
     },
 )
-
-
 fact_check(
     "without_not",
     "the logit without not",

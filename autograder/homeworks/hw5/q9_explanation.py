@@ -51,7 +51,7 @@ claims = hw.question(
             (
                 "Says what the error would change, such as a token that everyone looks at, or"
                 " outputs that are no averages"
-            ): (1),
+            ): 1,
             "Supports one of the correct claims with a reason of one's own": 1,
         },
         examples={

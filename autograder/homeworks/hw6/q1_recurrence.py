@@ -113,8 +113,5 @@ recurrence = hw.question(
         ),
     ],
 )
-
-
 recurrence.check_cases("alternating_rnn", "states and output", points=3)
-
 recurrence.check_cases("unrolled_weights", "the unrolled weights", points=2)

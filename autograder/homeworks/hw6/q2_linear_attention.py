@@ -170,10 +170,7 @@ linear = hw.question(
         ),
     ],
 )
-
-
 linear.check_cases("linear_attention", "equals the quadratic form", points=4)
-
 check_costs(linear, "linear_attention", (2, 2))
 
 
@@ -211,15 +208,15 @@ causal = hw.question(
             (
                 "Says why softmax forbids it: exp of a sum of products is no product of one function"
                 " of q and one of k (of finite length)"
-            ): (1),
+            ): 1,
             (
                 "Names the state of the causal form (D×M sums and D for the normaliser) and that its"
                 " size does not depend on T"
-            ): (1),
+            ): 1,
             (
                 "Names a price: all the past must fit into that state, so a single old token cannot"
                 " be looked up exactly"
-            ): (1),
+            ): 1,
         },
         examples={
             "full": (
@@ -242,8 +239,5 @@ causal = hw.question(
         },
     ),
 )
-
-
 causal.check_cases("causal_linear_attention", "equals the masked quadratic form", points=4)
-
 check_costs(causal, "causal_linear_attention", (2, 3))

@@ -11,9 +11,8 @@ from autograder.homeworks.hw6 import public
 from autograder.homeworks.hw6.common import wrong_if
 from autograder.homeworks.hw6.homework import hw
 
-EXPONENTS: dict[
-    str, list[list[int]]
-] = {  # rows [N, D, M, C], the terms that remain when smaller ones are dropped
+# rows [N, D, M, C], the terms that remain when smaller ones are dropped
+EXPONENTS: dict[str, list[list[int]]] = {
     "softmax_time": [[2, 1, 0, 0], [2, 0, 1, 0]],
     "softmax_memory": [[2, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0]],
     "kernel_time": [[1, 0, 1, 1]],
@@ -31,12 +30,9 @@ REASONS: dict[str, dict[tuple[int, ...], str]] = {
         (1, 0, 1, 0): "values and outputs",
     },
     "kernel_time": {
-        (
-            1,
-            0,
-            1,
-            1,
-        ): "N outer products of C features and M values, then N products of C features with that C×M matrix"
+        (1, 0, 1, 1): (
+            "N outer products of C features and M values, then N products of C features with that C×M matrix"
+        )
     },
     "kernel_memory": {
         (1, 1, 0, 0): "queries and keys",

@@ -146,10 +146,6 @@ counts = hw.question(
         ),
     ],
 )
-
-
 counts.check_cases("softmax_multiplications", "softmax attention's multiplications", points=2)
-
 counts.check_cases("kernel_multiplications", "kernelised attention's multiplications", points=2)
-
 counts.check_cases("crossover_length", "where the quadratic kernel starts to win", points=2)

@@ -91,10 +91,7 @@ gaussian = hw.question(
         ),
     ],
 )
-
-
 gaussian.check_cases("gaussian_variance", "the variance of the Gaussian", points=1)
-
 gaussian.check_cases("gaussian_factor", "the factor of each vector", points=2)
 
 

@@ -52,8 +52,6 @@ candidates = hw.question(
         ),
     ],
 )
-
-
 candidates.check_cases("denoising_loss", "the loss", points=2)
 
 

@@ -120,15 +120,15 @@ closed = hw.question(
             (
                 "Says that W keeps the directions U and multiplies each by s²/(s² + λ): near 1 where"
                 " s² ≫ λ, near 0 where s² ≪ λ"
-            ): (2),
+            ): 2,
             (
                 "Says why λ > 0 is needed: without it the identity (or any W that is the identity on"
                 " the data) has loss 0 and removes no noise"
-            ): (1),
+            ): 1,
             (
                 "Says when this denoises: the signal has the large singular values, noise the small"
                 " ones (soft PCA, no labels needed)"
-            ): (1),
+            ): 1,
         },
         examples={
             "full": (
@@ -147,10 +147,7 @@ closed = hw.question(
         },
     ),
 )
-
-
 closed.check_cases("denoising_gradient", "the gradient", points=2)
-
 closed.check_cases("denoiser", "equals the numerical minimiser", points=3)
 
 

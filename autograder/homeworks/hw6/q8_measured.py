@@ -62,11 +62,11 @@ measured = hw.question(
             (
                 "Reads both slopes of time and memory from the figure with their numbers, and"
                 " compares them with 2 and 1"
-            ): (2),
+            ): 2,
             (
                 "Explains one deviation from 2 or 1 (fixed costs, caches, softmax itself), or why"
                 " memory fits better than time"
-            ): (1),
+            ): 1,
             "Says from the figure when linear attention is worth it and what one gives up for it": 1,
         },
         examples={
