@@ -27,8 +27,9 @@ from pathlib import Path
 import click
 import nbformat
 
-from autograder.author.build import build_notebook, dumps, kit_source
+from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import students
+from autograder.author.kit_text import kit_source
 from autograder.declare import Homework, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.names import source_path

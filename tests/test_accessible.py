@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from autograder import kit
-from autograder.author.build import build_notebook, read_source
+from autograder.author.build import build_notebook
+from autograder.author.source import read_source
 from autograder.declare import homeworks
 from autograder.names import source_path
 from autograder.report import feedback as pages

@@ -13,7 +13,8 @@ pytest.importorskip("otter")
 from otter.assign import main as otter_assign
 
 from autograder.author import otter_assign as export
-from autograder.author.build import BuildError, build_notebook, repository_address
+from autograder.author.build import build_notebook, repository_address
+from autograder.author.source import BuildError
 from autograder.cli.main import main
 from autograder.declare import homeworks
 from autograder.names import source_path

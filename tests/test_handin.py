@@ -357,9 +357,9 @@ def test_a_checkpoint_that_was_written_again_is_stale(tmp_path: Path):
         "recorded": "2026-01-01T00:00:00Z",
         "files": {checkpoint["file"]: handin.file_digest(tmp_path / checkpoint["file"])},
     }
-    assert not log._changed(question)
+    assert not log.changed(question)
     (tmp_path / checkpoint["file"]).write_bytes(b"second")
-    assert log._changed(question)
+    assert log.changed(question)
 
 
 # the grader's side ------------------------------------------------------------------------------------------

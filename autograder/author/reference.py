@@ -8,7 +8,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.author.build import BuildError, build_notebook, kit_source, repository_address
+from autograder.author.build import build_notebook, repository_address
+from autograder.author.kit_text import kit_source
+from autograder.author.source import BuildError
 from autograder.declare import Homework
 from autograder.homeworks.hw5.fetch import fetched_files
 from autograder.names import SKIPPED, source_path

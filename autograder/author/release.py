@@ -18,8 +18,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from autograder import kit
-from autograder.author import build
+from autograder.author import build, source
+from autograder.author.kit_text import PACKAGE, public_files
 from autograder.declare import Homework
 from autograder.files import zip_bytes
 from autograder.names import source_path
@@ -116,7 +116,7 @@ def leaks(files: Mapping[str, bytes], root: Path, homeworks: Iterable[Homework])
         found += [f"{name} holds a line of {where}: {secret!r}" for name in texts if secret in lines[name]]
     for secret, where in secret_phrases(declared).items():
         found += [f"{name} holds {where}: {secret!r}" for name in texts if secret in folded[name]]
-    hidden = (Path(kit.__file__).parents[1] / "data").glob("*hidden*")
+    hidden = (PACKAGE / "data").glob("*hidden*")
     for path in [*sorted((root / "solutions").glob("*.pt")), *sorted(hidden)]:
         pieces = _pieces(path.read_bytes())
         found += [
@@ -175,17 +175,7 @@ def _tells(line: str) -> bool:
 
 def secret_lines(root: Path, homeworks: Iterable[Homework]) -> dict[str, str]:
     """Line → where it stands: solutions, declarations and oracles, without what students are meant to see."""
-    package = Path(kit.__file__).parents[1]
-    public = {
-        line.strip()
-        for path in [
-            *(package / "kit").rglob("*.py"),
-            *package.glob("homeworks/*/public*/*.py"),
-            *package.glob("homeworks/*/public.py"),
-            package / "homeworks/hw5/sentences.py",
-        ]
-        for line in _lines(path)
-    }
+    public = {line.strip() for path in public_files() for line in _lines(path)}
     found: dict[str, str] = {}
     for homework in homeworks:
         path = source_path(root, homework.stem)
@@ -196,9 +186,9 @@ def secret_lines(root: Path, homeworks: Iterable[Homework]) -> dict[str, str]:
                 if line.startswith("#") and "STUB" not in line
                 else line.strip()
             )
-            if build.BEGIN.match(bare) or build.BEGIN.match(line):
+            if source.BEGIN.match(bare) or source.BEGIN.match(line):
                 inside = True
-            elif build.END.match(bare) or build.END.match(line):
+            elif source.END.match(bare) or source.END.match(line):
                 inside = False
             elif inside and "# STUB:" in line:
                 public.add(line.replace("# STUB: ", "", 1).strip())
@@ -206,9 +196,9 @@ def secret_lines(root: Path, homeworks: Iterable[Homework]) -> dict[str, str]:
                 found.setdefault(bare, f"the solution in {path.name}")
             else:
                 public |= {bare, line.strip()}
-    for path in sorted((package / "homeworks").rglob("*.py")):
+    for path in sorted((PACKAGE / "homeworks").rglob("*.py")):
         for line in _lines(path):
-            found.setdefault(line.strip(), path.relative_to(package).as_posix())
+            found.setdefault(line.strip(), path.relative_to(PACKAGE).as_posix())
     return {line: where for line, where in found.items() if line not in public and _tells(line)}
 
 
