@@ -24,7 +24,6 @@ PUBLIC = (
     "kit/**/*.py",
     "homeworks/*/public.py",
     "homeworks/*/public/**/*.py",
-    "homeworks/hw5/sentences.py",
 )  # all that students may read
 KIT = "autograder.kit"
 RULED = 103  # columns of the line between two files, without its ends
