@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from autograder import kit
-from autograder.declare.homework import Case, Checkpoint, Homework, homeworks
+from autograder.declare import Case, Checkpoint, Homework, homeworks
 from autograder.grade.grade import _checkpoints
 from autograder.kit.shared.checkpoints import CheckpointError, checkpoint_probe, read_checkpoint
 from autograder.submissions.find import Submission

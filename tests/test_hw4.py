@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.homeworks.hw4 import cases, oracle, public
 from autograder.homeworks.hw4 import homework as hw4
 from autograder.submissions.log import challenges_json
