@@ -12,7 +12,7 @@ from autograder.declare import attention, homeworks, plain
 from autograder.files import write_atomically
 from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.names import source_path
-from autograder.report import feedback as pages
+from autograder.report.publish import publish as publish_pages
 from tests.gallery import ROOT
 
 HOSTILE = (
@@ -85,5 +85,5 @@ def write(folder: Path, count: int = 6, **publish: str) -> list[Report]:
         own = folder / "submissions" / name
         own.mkdir(parents=True)
         write_atomically(own / "executed.ipynb", nbformat.writes(notebook).encode())
-    pages.publish(folder, reports, **publish)
+    publish_pages(folder, reports, **publish)
     return reports

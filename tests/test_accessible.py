@@ -15,7 +15,7 @@ from autograder.author.build import build_notebook
 from autograder.author.source import read_source
 from autograder.declare import homeworks
 from autograder.names import source_path
-from autograder.report import feedback as pages
+from autograder.report.notebook_html import render_cells
 from tests.conftest import by_homework, reference
 from tests.gallery import ROOT
 
@@ -132,7 +132,7 @@ def test_feedback_pages_keep_the_words_of_a_figure_and_nothing_else_of_its_metad
         for metadata in ({"alt": told, "width": 9_999}, {"alt": ["no", "text"]}, {})
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", outputs=outputs)])
-    (html,) = pages.render_cells(notebook)
+    (html,) = render_cells(notebook)
     found = re.findall(r"<img[^>]*>", html)
     assert len(found) == 3
     assert "Figure: weights" in found[0]

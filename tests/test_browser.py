@@ -1,4 +1,4 @@
-"""Pages and desk in a real headless Chromium: click through, keyboard, two graders, script injection, kill -9, print."""
+"""Pages and desk in a headless Chromium: click through, keyboard, two graders, injection, kill -9, print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From Canvas, Moodle, GitHub Classroom and Gradescope to the folder that ``grade`` takes, and grades back again."""
+"""From learning platforms to the folder that ``grade`` takes, and grades back again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from autograder.cli.main import main
-from autograder.lms import collect, handback
-from autograder.lms.handback import LatePolicy
+from autograder.lms import canvas, files, gradescope, handback, moodle
+from autograder.lms.late import LatePolicy, late_days
+from autograder.lms.people import Person, read_manifest
 from autograder.submissions.find import find
 from tests.platforms import notebook, zipped
 
@@ -71,9 +72,12 @@ GRADESCOPE = {
 WORKSHEET = """\
 \ufeffIdentifier,"Full name","Email address",Status,Grade,"Maximum Grade","Grade can be changed",\
 "Last modified (submission)","Last modified (grade)","Feedback comments"
-"Participant 4711","Jane Doe",jane@example.edu,"Submitted for grading",,100.00,Yes,"Tuesday, 3 November 2026, 11:58 PM",-,
-"Participant 4712","José María Núñez",jose@example.edu,"Submitted for grading",,100.00,Yes,"Thursday, 5 November 2026, 12:30 AM",-,
-"Participant 4713","Sam Lee",sam@example.edu,"Submitted for grading",,100.00,No,"Tuesday, 3 November 2026, 1:00 PM",-,"well, done"
+"Participant 4711","Jane Doe",jane@example.edu,"Submitted for grading",,\
+100.00,Yes,"Tuesday, 3 November 2026, 11:58 PM",-,
+"Participant 4712","José María Núñez",jose@example.edu,"Submitted for grading",,\
+100.00,Yes,"Thursday, 5 November 2026, 12:30 AM",-,
+"Participant 4713","Sam Lee",sam@example.edu,"Submitted for grading",,\
+100.00,No,"Tuesday, 3 November 2026, 1:00 PM",-,"well, done"
 "Participant 4799","No Body",no@example.edu,"No submission",,100.00,Yes,-,-,
 """
 GRADEBOOK = """\
@@ -126,7 +130,7 @@ def test_canvas_names_are_understood(unpacked: bool, tmp_path: Path):
         with zipfile.ZipFile(source) as archive:
             archive.extractall(tmp_path / "unpacked")
         source = tmp_path / "unpacked"
-    found = collect.canvas(source)
+    found = canvas.read(source)
     assert {(one.submission, one.id, one.late) for one in found.people} == {
         ("doejane-1234", "1234", "no"), ("garcíaluz-77", "77", "yes"), ("leesam2-88", "88", "no"),
         ("anon-aB3x", "aB3x", "no"), ("anon-zz9", "zz9", "yes"),
@@ -148,10 +152,12 @@ def test_canvas_names_are_understood(unpacked: bool, tmp_path: Path):
 
 
 def test_moodle_names_are_understood_with_and_without_folders(tmp_path: Path):
-    found = collect.moodle(write_zip(tmp_path / "m.zip", MOODLE))
+    found = moodle.read(write_zip(tmp_path / "m.zip", MOODLE))
     assert {(one.submission, one.id, one.name) for one in found.people} == {
-        ("Jane-Doe-4711", "4711", "Jane Doe"), ("José_María-Núñez-4712", "4712", "José_María Núñez"), ("Sam-Lee-4713", "4713", "Sam Lee"),
-    }  # fmt: skip
+        ("Jane-Doe-4711", "4711", "Jane Doe"),
+        ("José_María-Núñez-4712", "4712", "José_María Núñez"),
+        ("Sam-Lee-4713", "4713", "Sam Lee"),
+    }
     assert sorted(found.files["Jane-Doe-4711"]) == ["hw3_hand_designed.ipynb", "submission_log.json"]
     assert len(found.left) == 2
 
@@ -186,7 +192,7 @@ def test_a_folder_of_repositories(tmp_path: Path):
     )
     assert result.exit_code == 0, result.output
     assert "other (not a repository called hw-3-…)" in result.output
-    people = {one.id: one for one in collect.read_manifest(tmp_path / "out" / "collected.csv")}
+    people = {one.id: one for one in read_manifest(tmp_path / "out" / "collected.csv")}
     assert {name: (one.submission, one.late_days) for name, one in people.items()} == {
         "jane": ("hw-3-jane", "0"),
         "sam-lee": ("hw-3-sam-lee", "2"),
@@ -194,7 +200,7 @@ def test_a_folder_of_repositories(tmp_path: Path):
 
 
 def test_a_gradescope_export_with_a_group_and_rubys_tags(tmp_path: Path):
-    found = collect.gradescope(write_zip(tmp_path / "g.zip", GRADESCOPE))
+    found = gradescope.read(write_zip(tmp_path / "g.zip", GRADESCOPE))
     assert [(one.submission, one.id, one.email) for one in found.people] == [
         ("submission_101", "900", "jane@example.edu"),
         ("submission_101", "sam@example.edu", "sam@example.edu"),
@@ -203,19 +209,19 @@ def test_a_gradescope_export_with_a_group_and_rubys_tags(tmp_path: Path):
     assert any("submission_102 (the metadata names no submitter)" in line for line in found.left)
     assert any("submission_999" in line for line in found.left)
     with pytest.raises(ValueError, match="no submission_metadata"):
-        collect.gradescope(write_zip(tmp_path / "none.zip", {"a/b.ipynb": NOTEBOOK}))
+        gradescope.read(write_zip(tmp_path / "none.zip", {"a/b.ipynb": NOTEBOOK}))
 
 
 @pytest.mark.parametrize(
-    ("platform", "files"), [("canvas", CANVAS), ("moodle", MOODLE), ("gradescope", GRADESCOPE)]
+    ("platform", "given"), [("canvas", CANVAS), ("moodle", MOODLE), ("gradescope", GRADESCOPE)]
 )
 def test_what_is_collected_is_what_grade_finds_under_the_same_names(
-    platform: str, files: dict, tmp_path: Path
+    platform: str, given: dict, tmp_path: Path
 ):
-    source = write_zip(tmp_path / "s.zip", files)
+    source = write_zip(tmp_path / "s.zip", given)
     result = command("collect", source, "--from", platform, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    people = collect.read_manifest(tmp_path / "out" / "collected.csv")
+    people = read_manifest(tmp_path / "out" / "collected.csv")
     found = {one.name: one for one in find([tmp_path / "out"]).submissions}
     assert {one.submission for one in people} <= set(found)
     assert all(one.notebook and not one.problem for one in found.values())
@@ -232,7 +238,7 @@ def test_a_zip_cannot_write_outside_the_folder_or_fill_the_disk(
         tmp_path / "s.zip",
         {"eve_1_2_x.zip": evil, "max_3_4_../../hw3.ipynb": NOTEBOOK, "bad_5_6_y.zip": b"PK\x03\x04 no"},
     )
-    monkeypatch.setattr(collect, "MAX_FILE_BYTES", 10_000)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 10_000)
     result = command("collect", source, "--from", "canvas", "-o", tmp_path / "deep" / "out")
     assert result.exit_code == 0, result.output
     written = [path for path in tmp_path.rglob("*.ipynb") if path.is_file()]
@@ -243,7 +249,7 @@ def test_a_zip_cannot_write_outside_the_folder_or_fill_the_disk(
         "evil2.ipynb",
     ]
     assert "not a zip file that can be read" in result.output
-    large = collect.canvas(write_zip(tmp_path / "l.zip", {"eve_1_2_x.ipynb": "x" * 20_000}))
+    large = canvas.read(write_zip(tmp_path / "l.zip", {"eve_1_2_x.ipynb": "x" * 20_000}))
     assert large.left == ["eve_1_2_x.ipynb (larger than 0 MB)"]
 
 
@@ -269,7 +275,7 @@ DUE = datetime(2026, 11, 3, 23, 59, tzinfo=UTC)
     ],
 )
 def test_a_late_day_is_each_24_hours_begun_after_the_due_time_beyond_the_grace(submitted: str, days: int):
-    assert collect.late_days(submitted, DUE, timedelta(minutes=5)) == days
+    assert late_days(submitted, DUE, timedelta(minutes=5)) == days
 
 
 def test_the_late_policy_uses_up_free_days_then_takes_percents_then_all():
@@ -382,12 +388,12 @@ def test_canvas_there_and_back(tmp_path: Path):
     ],
 )
 def test_a_wrong_file_is_named(spoil: dict[str, str], says: str, tmp_path: Path):
-    files = {
+    given = {
         "grades.csv": grades({"x": 1.0}),
         "collected.csv": "submission,source,id,name,email,submitted,late,late_days\n",
         "theirs.csv": WORKSHEET,
     }
-    for name, text in (files | spoil).items():
+    for name, text in (given | spoil).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     arguments = [
         "--to",
@@ -407,6 +413,6 @@ def test_a_wrong_file_is_named(spoil: dict[str, str], says: str, tmp_path: Path)
 def test_written_points_count_and_late_days_of_earlier_homeworks_are_used_up():
     found, notes = handback.totals(grades({"a": 10.0}))
     assert (found, notes) == ({"a": 14.0}, [])
-    person = collect.Person("a", "moodle", "1", late="yes", late_days="2")
+    person = Person("a", "moodle", "1", late="yes", late_days="2")
     by_id, _ = handback.grades_by_id(found, [person], LatePolicy(3, 50), [person])
     assert by_id == {"1": 7.0}

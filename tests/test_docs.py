@@ -1,4 +1,4 @@
-"""The handbook: builds without a warning, loads nothing, its links hold, its commands exist, its examples work."""
+"""The handbook: builds without a warning, loads nothing, links hold, commands exist, examples work."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -129,7 +130,8 @@ def test_every_autograder_command_on_a_page_is_one_with_options_that_exist():
         words = shlex.split(re.sub(r"\s+(?:&&|#).*", "", line))
         if Path(words[0]).name != "autograder":
             continue
-        command = main.commands[words[1]]
+        command = main.get_command(click.Context(main), words[1])
+        assert command is not None, f"{name}: {line}"
         arguments = [word for word in words[2:] if word != "…"]
         try:
             command.make_parser(click.Context(command)).parse_args(list(arguments))
@@ -148,49 +150,6 @@ def test_every_make_target_on_a_page_exists():
 
 # --- examples -----------------------------------------------------------------------------------------------
 
-TRY = """
-import json, sys
-from pathlib import Path
-import nbformat
-from autograder.author import build
-from autograder.author import release
-from autograder.grade.batch import Place, kernels
-from autograder.author.gallery import students
-from autograder.grade.grade import Settings, grade_submission
-from autograder.declare import homeworks
-from autograder.submissions.find import Submission
-from tests.gallery import examples
-
-def only(text, question):
-    notebook = nbformat.reads(text, as_version=4)
-    start = next(index for index, cell in enumerate(notebook.cells) if cell.source.startswith(f"## {question}"))
-    imports = [cell for cell in notebook.cells[:start] if "from homework_kit import" in cell.source and "writefile" not in cell.source]
-    notebook.cells = imports + notebook.cells[start:]
-    return nbformat.writes(notebook)
-
-def verdict(text, homework, question):
-    handed_in = Submission("x", only(text, question).encode())
-    report, _ = grade_submission(handed_in, Settings("seed", homework.id), kernels(Place())[0])
-    found = next(one for one in report.questions if one.id == question)
-    return {check.name: [check.state, check.feedback] for check in found.checks}
-
-root, found = Path("."), {}
-for name, question in (("hw3", "3.9"), ("hw7", "7.1")):
-    homework = homeworks()[name]
-    source = source_path(root, homework.stem)
-    own = [example for example in examples(name) if example.question == question]
-    found[name] = {
-        "reference": verdict(build.dumps(build.build_notebook(homework, source, blank=False)), homework, question),
-        "blank": verdict(build.dumps(build.build_notebook(homework, source)), homework, question),
-        "gallery": [
-            [example.name, list(example.loses), example.says, verdict(student.notebook, homework, question)]
-            for student in students(root, homework, own, b"{}", {}) for example in student.examples
-        ],
-        "leaks": release.leaks(release.student_files(root, [homework]), root, homeworks().values()),
-    }
-print(json.dumps(found))
-"""
-
 
 def blocks(page: str) -> list[tuple[str, str]]:
     """The files that a page names before its Python blocks, each with its block, in order."""
@@ -203,17 +162,46 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return found
 
 
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the project in which somebody did what the two pages say, word by word."""
+
+    folder: Path
+    built: str  # what 'autograder build' said
+
+    def run(self, *command: str) -> str:
+        """What a Python module prints that runs in the copy."""
+        return run(self.folder, *command)
+
+
+def run(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3_000:]}{done.stderr[-3_000:]}"
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, str]:
-    """A copy of the project in which somebody did what the two pages say, word by word; and what 'autograder build' told."""
-    copy = tmp_path_factory.mktemp("copy")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    folder = tmp_path_factory.mktemp("copy")
     leave = shutil.ignore_patterns("__pycache__", "*.pt", "fashion_mnist_5000*", "glove*")
-    for name in ("autograder", "solutions", "notebooks", "docs", "tests/gallery"):
-        shutil.copytree(ROOT / name, copy / name, ignore=leave)
-    for name in ("README.md", "LICENSE", "pyproject.toml", "tests/__init__.py"):
-        shutil.copy(ROOT / name, copy / name)
+    for name in ("autograder", "solutions", "notebooks", "docs", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=leave)
+    for path in ROOT.glob("*"):
+        if path.is_file():
+            shutil.copy(path, folder)
     for name, text in blocks("add-question.md"):
-        path = copy / name
+        path = folder / name
+        if not path.exists():
+            path.write_text(text, encoding="utf-8")
+            continue
         before = path.read_text(encoding="utf-8")
         if name.startswith("solutions/"):
             place = before.index("# %% [markdown]\n# ## Hand in")
@@ -221,31 +209,21 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, str]:
         else:
             path.write_text(f"{before}\n\n{text}", encoding="utf-8")
     for name, text in blocks("add-homework.md"):
-        assert not (copy / name).exists()
-        (copy / name).write_text(text, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
+        assert not (folder / name).exists()
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return Copy(folder, run(folder, "autograder", "build"))
 
-    def run(*command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=copy,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stderr[-3_000:]
-        return done.stdout
 
-    built = run("-m", "autograder", "build")
-    run("-m", "autograder", "build", "--check")
-    return json.loads(run("-c", TRY).split("\n")[-2]), built
+@pytest.fixture(scope="module")
+def followed(copy: Copy) -> dict[str, dict]:
+    """How the questions that were added are judged."""
+    return json.loads(copy.run("tests.verdicts", "hw3:3.9", "hw7:7.1"))
 
 
 @pytest.mark.parametrize(("name", "checks"), [("hw3", 2), ("hw7", 1)])
-def test_what_the_page_says_gives_a_question_that_works(followed: tuple[dict, str], name: str, checks: int):
-    found = followed[0][name]
+def test_what_the_page_says_gives_a_question_that_works(followed: dict[str, dict], name: str, checks: int):
+    found = followed[name]
     assert len(found["reference"]) == checks
     assert all(state == "passed" for state, _ in found["reference"].values()), found["reference"]
     assert all(state == "unanswered" for state, _ in found["blank"].values()), found["blank"]
@@ -256,16 +234,27 @@ def test_what_the_page_says_gives_a_question_that_works(followed: tuple[dict, st
         assert not says or any(says in feedback for feedback in lost.values()), (answer, lost)
 
 
-def test_the_build_takes_the_new_parts_up_and_no_solution_gets_out(followed: tuple[dict, str]):
-    found, told = followed
-    for name in (
-        "hw3_hand_designed.ipynb: written",
-        "hw7_numbers.ipynb: written",
-        "coverage.md: written",
-        "README.md: written",
-    ):
-        assert name in told
-    assert found["hw3"]["leaks"] == found["hw7"]["leaks"] == []
+def test_the_build_takes_the_new_parts_up(copy: Copy):
+    for name in ("hw3_hand_designed.ipynb", "hw7_numbers.ipynb", "coverage.md", "README.md"):
+        assert f"{name}: written" in copy.built
+    copy.run("autograder", "build", "--check")
+
+
+def test_no_solution_gets_out(followed: dict[str, dict]):
+    assert followed["hw3"]["leaks"] == followed["hw7"]["leaks"] == []
+
+
+LINT_AND_TESTS = {
+    "ruff check": ["ruff", "check", "."],
+    "ruff format": ["ruff", "format", "--check", "--exclude", "tests/gallery", "--exclude", "docs", "."],
+    "mypy": ["mypy", "autograder/homeworks/hw3", "autograder/homeworks/hw7"],
+    "tests": ["pytest", "-q", "-p", "no:cacheprovider", "tests/test_project.py", "tests/test_rooms.py"],
+}
+
+
+@pytest.mark.parametrize("command", LINT_AND_TESTS.values(), ids=LINT_AND_TESTS)
+def test_what_the_pages_say_passes_the_projects_own_lint_and_tests(copy: Copy, command: list[str]):
+    copy.run(*command)
 
 
 def test_the_examples_are_all_that_the_pages_show():
@@ -275,7 +264,9 @@ def test_the_examples_are_all_that_the_pages_show():
         "tests/gallery/hw3.py",
     ]
     assert [name for name, _ in blocks("add-homework.md")] == [
-        "autograder/homeworks/hw7_numbers.py",
+        "autograder/homeworks/hw7/__init__.py",
+        "autograder/homeworks/hw7/homework.py",
+        "autograder/homeworks/hw7/q1_double.py",
         "solutions/hw7_numbers.py",
         "tests/gallery/hw7.py",
     ]

@@ -13,7 +13,7 @@ from autograder.declare import homeworks, picture_of
 from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.grade.report import Report
-from autograder.report import figures
+from autograder.report.evidence import evidence_svg
 from autograder.submissions.find import Submission
 from tests.conftest import PLACE, SETTINGS, GradedClass, by_homework
 from tests.gallery import ROOT, examples
@@ -79,7 +79,7 @@ def test_an_answer_of_the_gallery_loses_exactly_its_checks(graded: GradedClass, 
         assert example.says, "a wrong answer needs a phrase that its feedback must contain"
         assert any(example.says in feedback for feedback in lost.values()), lost
     pictures = shown_pictures(report, example.question)
-    undrawn = [name for name, shown in pictures.items() if figures.evidence_svg(shown, "picture") is None]
+    undrawn = [name for name, shown in pictures.items() if evidence_svg(shown, "picture") is None]
     assert not undrawn, pictures
     assert not example.shows or example.shows in {shown["kind"] for shown in pictures.values()}, pictures
     notes = next(one for one in report.questions if one.id == example.question).notes

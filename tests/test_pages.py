@@ -1,4 +1,4 @@
-"""What people see, without a browser: safe HTML, figures, feedback pages, class statistics, similarity, publishing."""
+"""Feedback pages and the class report: what they show, what they hide, how text stays text."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ import pytest
 from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.declare import attention, case_evidence, drawn_as_matrix, homeworks, plain
+from autograder.grade import store
 from autograder.grade.judge import judge_question
 from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.names import source_path
-from autograder.report import class_report as classreport
-from autograder.report import feedback as pages
-from autograder.report import figures, safehtml
-from autograder.report import tables as report
+from autograder.report import charts, class_report, safehtml
+from autograder.report.evidence import evidence_svg
+from autograder.report.feedback import feedback_page
+from autograder.report.publish import publish
+from autograder.report.shown import REVEAL, shown_case, shown_check
+from autograder.report.tables import grades_csv
 from autograder.submissions import similarity
 from autograder.submissions.cells import owners, question_seconds, record_cells
 from autograder.submissions.log import Log, LogEntry
@@ -105,7 +108,7 @@ def labelled(picture: str) -> tuple[str, str]:
 
 def test_an_attention_map_says_in_words_where_each_query_looks():
     shown = attention("On A B", ["0: A", "1: B"], {"head 0": np.array([[0.9, 0.1], [0.5, 0.5]])})
-    title, described = labelled(str(figures.evidence_svg(plain(shown), "f")))
+    title, described = labelled(str(evidence_svg(plain(shown), "f")))
     assert title == "On A B"
     assert "0: A looks most at 0: A (0.90)" in described
 
@@ -132,7 +135,7 @@ def test_an_attention_map_says_in_words_where_each_query_looks():
     ],
 )
 def test_every_kind_of_picture_is_labelled_and_escaped(evidence: dict):
-    picture = str(figures.evidence_svg(plain(evidence), "f"))
+    picture = str(evidence_svg(plain(evidence), "f"))
     labelled(picture)
     assert "<b>" not in picture
     assert "<i>" not in picture
@@ -150,13 +153,13 @@ def test_every_kind_of_picture_is_labelled_and_escaped(evidence: dict):
 )
 @pytest.mark.filterwarnings("ignore")
 def test_a_picture_that_cannot_be_drawn_is_left_out(evidence: dict):
-    figures.evidence_svg(evidence, "f")
+    evidence_svg(evidence, "f")
 
 
 def test_a_failing_case_is_shown_as_far_as_the_instructor_allows():
     trial = kit.Trial("c/0", "a random input", "values", (np.arange(6.0).reshape(2, 3),), {"scale": 2}, "ok")
     evidence = case_evidence(trial, expected=np.array([41.5]), found=np.array([7.25]))
-    words, inputs, everything = (str(pages.shown_case(evidence, reveal)) for reveal in pages.REVEAL)
+    words, inputs, everything = (str(shown_case(evidence, reveal)) for reveal in REVEAL)
     assert "shape (2, 3)" in words
     assert "7.25" in words
     assert "[3. 4. 5.]" not in words
@@ -170,8 +173,8 @@ def test_a_picture_of_a_failing_case_stands_beside_it_and_keeps_the_answer_unles
     draw = drawn_as_matrix("Your mask", x="key", y="query")
     evidence = plain(case_evidence(trial, expected=np.eye(2), found=np.ones((2, 2)), picture=draw))
     shown = {
-        reveal: pages.shown_check(CheckResult("mask", "failed", 0, 1, "No.", None, evidence), "f", reveal)
-        for reveal in pages.REVEAL
+        reveal: shown_check(CheckResult("mask", "failed", 0, 1, "No.", None, evidence), "f", reveal)
+        for reveal in REVEAL
     }
     assert shown["words"].caption == "Your mask"
     assert shown["words"].case["found"] is not None
@@ -185,7 +188,7 @@ def test_a_picture_of_a_failing_case_stands_beside_it_and_keeps_the_answer_unles
 def test_a_failed_check_of_recorded_values_says_what_was_recorded():
     run = Log("hw1", entries={"norms_17": LogEntry("ok", np.array([8.0, 4.0, 8.0]))})
     checks = judge_question(homeworks()["hw1"].questions["1.7"], run, Log("hw1"), {}).checks
-    case = pages.shown_case(next(check for check in checks if check.name == "the norms").evidence, "words")
+    case = shown_case(next(check for check in checks if check.name == "the norms").evidence, "words")
     assert case is not None
     assert "[8. 4. 8.]" in case["found"]
     assert case["inputs"] == []
@@ -263,7 +266,7 @@ def test_a_page_shows_results_and_the_notebook_and_runs_nothing():
             "display_data", {"text/html": "<p>isolated</p>"}, metadata={"text/html": {"isolated": True}}
         ),
     ]
-    page = pages.feedback_page(some_report(feedback="See <script>alert(1)</script> `[0]`."), notebook)
+    page = feedback_page(some_report(feedback="See <script>alert(1)</script> `[0]`."), notebook)
     assert "<script" not in page.lower()
     assert (
         page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3
@@ -277,9 +280,7 @@ def test_a_page_shows_results_and_the_notebook_and_runs_nothing():
 
 
 def test_an_unreadable_submission_has_a_page_that_says_why():
-    page = pages.feedback_page(
-        Report("joe", "", "unreadable", notes=("The notebook is <b>no</b> JSON.",)), None
-    )
+    page = feedback_page(Report("joe", "", "unreadable", notes=("The notebook is <b>no</b> JSON.",)), None)
     assert "The notebook is &lt;b&gt;no&lt;/b&gt; JSON." in page
 
 
@@ -291,7 +292,7 @@ def test_the_failed_checks_of_a_hand_designed_head_come_with_its_attention_map()
     assert "same score" in verdict.feedback
     shown = plain(verdict.evidence)
     assert np.allclose(shown["maps"][0]["weights"], 1 / len(shown["maps"][0]["queries"]), atol=1e-4)
-    assert figures.evidence_svg(shown, "f") is not None
+    assert evidence_svg(shown, "f") is not None
 
 
 # --- the class report ---------------------------------------------------------------------------------------
@@ -302,14 +303,14 @@ def test_item_rest_correlation_is_that_of_the_definition():
     scores, rest = rng.normal(size=40), rng.normal(size=40)
     centred = (scores - scores.mean()) @ (rest - rest.mean())
     expected = centred / np.sqrt(((scores - scores.mean()) ** 2).sum() * ((rest - rest.mean()) ** 2).sum())
-    assert classreport.discrimination(scores, rest) == pytest.approx(expected)
-    assert classreport.discrimination(np.ones(40), rest) is None
-    assert classreport.discrimination(scores[:3], rest[:3]) is None
+    assert class_report.discrimination(scores, rest) == pytest.approx(expected)
+    assert class_report.discrimination(np.ones(40), rest) is None
+    assert class_report.discrimination(scores[:3], rest[:3]) is None
 
 
 def test_full_marks_count_among_the_last_tenth_and_only_extra_credit_beyond():
-    assert figures.tenths([0.0, 0.1, 0.1001, 0.95, 1.0, 0.1 + 0.2 + 0.7]) == [2, 1, 0, 0, 0, 0, 0, 0, 0, 3]
-    assert figures.tenths([1.05]) == [0] * 10 + [1]
+    assert charts.tenths([0.0, 0.1, 0.1001, 0.95, 1.0, 0.1 + 0.2 + 0.7]) == [2, 1, 0, 0, 0, 0, 0, 0, 0, 3]
+    assert charts.tenths([1.05]) == [0] * 10 + [1]
 
 
 def test_the_same_mistake_counts_once_however_the_numbers_differ():
@@ -317,14 +318,14 @@ def test_the_same_mistake_counts_once_however_the_numbers_differ():
     class_ = [some_report(f"s{i}", 1.0, told.format(i, i, 0.1 * i)) for i in range(4)] + [
         some_report("s9", 1.0, "`f` raised KeyError: 'x'.")
     ]
-    first, second = classreport.mistakes(class_)
+    first, second = class_report.mistakes(class_)
     assert first.submissions == ("s0", "s1", "s2", "s3")
     assert second.submissions == ("s9",)
 
 
 def test_suspect_checks_and_checks_that_nobody_fails_are_named():
     class_ = [some_report(f"s{i}", 1.0) for i in range(6)]
-    found = {(one.check, one.tried, one.failed) for one in classreport.check_figures(class_)}
+    found = {(one.check, one.tried, one.failed) for one in class_report.check_figures(class_)}
     assert ("each token looks at its own kind", 6, 6) in found
     assert ("the output equals the input", 6, 0) in found
     assert ("scores", 0, 0) in found
@@ -334,7 +335,7 @@ def test_publishing_writes_everything_and_only_what_changed(tmp_path: Path):
     class_ = [some_report(f"s{i} é & <b>", float(i)) for i in range(5)] + [
         Report("broken", "", "unreadable", notes=("No.",))
     ]
-    path = pages.publish(tmp_path, class_)
+    path = publish(tmp_path, class_)
     text = path.read_text(encoding="utf-8")
     assert "<script" not in text
     assert "&lt;b&gt;" in text
@@ -352,11 +353,11 @@ def test_publishing_writes_everything_and_only_what_changed(tmp_path: Path):
     assert (tmp_path / "grades.csv").read_text(encoding="utf-8").count("\n") == 7
     before = {page: page.stat().st_mtime_ns for page in tmp_path.rglob("feedback.html")}
     assert len(before) == 6
-    again = report.read_reports(tmp_path)
+    again = store.read_reports(tmp_path)
     assert {one.submission for one in again} == {one.submission for one in class_}
-    pages.publish(tmp_path)
+    publish(tmp_path)
     assert {page: page.stat().st_mtime_ns for page in before} == before
-    pages.publish(tmp_path, reveal="all")
+    publish(tmp_path, reveal="all")
     assert all(page.stat().st_mtime_ns != then for page, then in before.items())
 
 
@@ -432,17 +433,17 @@ def test_written_points_reach_every_output():
         ),
     )
     assert given.given == 7.5
-    results = report.results_json(given)
+    results = store.results_json(given)
     assert results["score"] == given.points + 7.5
     assert next(test for test in results["tests"] if test["name"].endswith("written answer"))["score"] == 7.5
-    assert "3.7 written" in report.grades_csv([given]).splitlines()[0]
+    assert "3.7 written" in grades_csv([given]).splitlines()[0]
     row = dict(
         zip(
-            report.grades_csv([given]).splitlines()[0].split(","),
-            report.grades_csv([given]).splitlines()[1].split(","),
+            grades_csv([given]).splitlines()[0].split(","),
+            grades_csv([given]).splitlines()[1].split(","),
             strict=True,
         )
     )
     assert (row["3.7 written"], row["written"], row["total"]) == ("7.5", "7.5", "16.5")
-    assert report.read_results(results) == given
-    assert "7.5 of 10 points" in pages.feedback_page(given, None)
+    assert store.read_results(results) == given
+    assert "7.5 of 10 points" in feedback_page(given, None)

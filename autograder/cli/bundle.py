@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.declare import homeworks
+from autograder.cli.shared import FILE, chosen
 from autograder.files import SECRET, kept_secret, write_atomically
 from autograder.hosts import bundle
 
@@ -23,7 +23,7 @@ from autograder.hosts import bundle
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The zip. [default: HOMEWORK-PLATFORM.zip]",
 )
 @click.option(
@@ -63,14 +63,13 @@ def bundle_command(
     pip_flags: str,
 ) -> None:
     """Writes the zip for 'otter run', 'otter grade' or Gradescope. It holds the seed: do not publish it."""
-    if homework not in homeworks():
-        raise click.BadParameter(f"{homework}: the homeworks are {', '.join(homeworks())}")
+    (declared,) = chosen((homework,))
     path = output or Path(f"{homework}-{platform}.zip")
     if seed is None:
         seed = kept_secret(path.with_name(f"{path.name}.seed.txt"))
     config = bundle.Config(homework, seed, hidden, leaderboard, seconds)
     try:
-        data = bundle.make(homeworks()[homework], platform, config, pip_flags)
+        data = bundle.make(declared, platform, config, pip_flags)
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
     write_atomically(path, data, SECRET)

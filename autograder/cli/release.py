@@ -7,18 +7,9 @@ from pathlib import Path
 import click
 
 from autograder.author import build, release
+from autograder.cli.shared import FILE, check_word, chosen, root_option
 from autograder.declare import homeworks
 from autograder.files import write_atomically
-from autograder.grade.variants import WORD
-
-
-def word(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Refuses a word for ``--variants`` that could not stand in a notebook."""
-    if value and not WORD.fullmatch(value):
-        raise click.BadParameter(
-            "a word of letters, digits, dots, dashes and underscores, such as 2027-spring"
-        )
-    return value
 
 
 @click.command("release")
@@ -26,7 +17,7 @@ def word(context: click.Context, parameter: click.Parameter, value: str) -> str:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     default=f"{release.FOLDER}.zip",
     show_default=True,
     help="The zip.",
@@ -35,26 +26,21 @@ def word(context: click.Context, parameter: click.Parameter, value: str) -> str:
     "--variants",
     metavar="WORD",
     default="",
-    callback=word,
+    callback=check_word,
     help="Numbers of their own for all students, drawn from WORD and their ids.",
 )
-@click.option(
-    "--root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=".",
-    help="The checkout; default: this folder.",
-)
+@root_option
 def release_command(names: tuple[str, ...], output: Path, variants: str, root: Path) -> None:
-    """Writes the archive for students: notebooks, data, environment, README; refuses if anything of an answer is in it."""
-    known = homeworks()
-    if unknown := [name for name in names if name not in known]:
-        raise click.BadParameter(f"{', '.join(unknown)}: the homeworks are {', '.join(known)}")
-    chosen = [known[name] for name in names or known]
+    """Writes the archive for students: notebooks, data, environment, README.
+
+    It refuses if anything of an answer is in it.
+    """
+    asked = chosen(names)
     try:
-        files = release.student_files(root, chosen, variants)
+        files = release.student_files(root, asked, variants)
     except (build.BuildError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    if found := release.leaks(files, root, known.values()):
+    if found := release.leaks(files, root, homeworks().values()):
         raise click.ClickException(
             "nothing was written, because students would get\n  " + "\n  ".join(found[:20])
         )
@@ -62,5 +48,5 @@ def release_command(names: tuple[str, ...], output: Path, variants: str, root: P
     write_atomically(output, data)
     click.echo(
         f"{output}: written, {len(data) / 1e6:.1f} MB, {len(files)} files,"
-        f" {', '.join(one.id for one in chosen)}"
+        f" {', '.join(one.id for one in asked)}"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.declare import homeworks
+from autograder.cli.shared import FOLDER, chosen
 from autograder.files import write_atomically
 from autograder.report import written
 from autograder.submissions.find import find
@@ -19,7 +19,7 @@ from autograder.submissions.log import LogError
     "-o",
     "--output",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     help="Folder for a page of each submission.",
 )
 @click.option("--pdf", is_flag=True, help="PDF files, too. Needs Chromium or Chrome.")
@@ -29,9 +29,9 @@ from autograder.submissions.log import LogError
     help="Take every submission for this homework, such as hw3, instead of recognising it.",
 )
 def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, homework: str | None) -> None:
-    """Writes the written answers of each submission as an HTML page, and as PDF for courses that collect or archive it."""
-    if homework is not None and homework not in homeworks():
-        raise click.BadParameter(f"{homework}: the homeworks are {', '.join(homeworks())}")
+    """Writes the written answers of each submission as an HTML page, and as PDF if asked."""
+    if homework is not None:
+        chosen((homework,))
     try:
         chromium = written.browser() if pdf else ""
     except written.NoBrowserError as error:

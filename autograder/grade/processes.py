@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 
-IMPORTED = ["autograder.cli.main", "torch"]  # what a worker or a writer of pages needs
+IMPORTED = ["autograder.cli.grade", "torch"]  # what a worker or a writer of pages needs
 
 
 @contextlib.contextmanager

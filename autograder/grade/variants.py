@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from autograder.declare import Homework, Numbers
 from autograder.kit import student_key
-from autograder.lms import collect
+from autograder.lms.people import MANIFEST, read_manifest
 from autograder.submissions.find import Submission, flat_name
 
 WORD = re.compile(r"[A-Za-z0-9._-]{1,40}")
@@ -103,8 +103,8 @@ def with_students(submissions: Iterable[Submission], folders: Iterable[Path]) ->
     """
     ids: dict[str, list[str]] = {}
     for folder in folders:
-        path = folder / collect.MANIFEST
-        for person in collect.read_manifest(path) if path.is_file() else ():
+        path = folder / MANIFEST
+        for person in read_manifest(path) if path.is_file() else ():
             ids.setdefault(flat_name(PurePosixPath(person.submission)), []).append(person.id)
     return [replace(one, students=tuple(_ids_of(one.name, ids))) for one in submissions]
 

@@ -1,1 +1,1 @@
-"""Learning platforms: what they export, and what they take back."""
+"""From a learning platform to the folder that ``autograder grade`` takes, and grades back again."""

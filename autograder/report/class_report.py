@@ -15,8 +15,8 @@ from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
 from autograder.grade.report import QuestionResult, Report
-from autograder.report import figures, safehtml
-from autograder.report import tables as report
+from autograder.grade.store import read_executed
+from autograder.report import charts, safehtml
 from autograder.submissions import similarity
 from autograder.submissions.cells import question_seconds
 
@@ -28,7 +28,7 @@ MAX_LINKS = 12
 
 @dataclass(frozen=True)
 class QuestionFigures:
-    """A question over a class. Shares run from 0 to 1; None where too few submissions or no spread allow no number.
+    """A question over a class. Shares run from 0 to 1; None where too few submissions allow no number.
 
     Attributes:
         mean: mean share of its points; ``full`` the share of submissions with all of them.
@@ -101,7 +101,7 @@ class ClassFigures:
         """Tenths of the maximum → how many submissions reached them: the table beside the chart."""
         return [
             (f"{10 * tenth} to {10 * tenth + 10} %", count)
-            for tenth, count in enumerate(figures.tenths(self.shares))
+            for tenth, count in enumerate(charts.tenths(self.shares))
         ]
 
 
@@ -195,7 +195,7 @@ def class_figures(homework: str, reports: Sequence[Report], output: Path) -> Cla
 
     def notebooks(known: Homework) -> Iterator[tuple[str, NotebookNode]]:
         for one in judged:
-            if (notebook := report.read_executed(output / "submissions" / one.submission)) is not None:
+            if (notebook := read_executed(output / "submissions" / one.submission)) is not None:
                 seconds.append(question_seconds(notebook, known))
                 yield one.submission, notebook
 
@@ -224,9 +224,9 @@ def _charts(
     if not shares or not checked:
         return {}
     hardest = min(checked, key=lambda question: question.mean or 0.0)
-    charts = {
-        "scores": figures.histogram(shares, f"{homework}-scores", "Score distribution"),
-        "means": figures.bars(
+    made = {
+        "scores": charts.histogram(shares, f"{homework}-scores", "Score distribution"),
+        "means": charts.bars(
             {
                 question.id: (100 * (question.mean or 0.0), 100 * (question.full or 0.0))
                 for question in checked
@@ -238,7 +238,7 @@ def _charts(
             f"The hardest question is {hardest.id} with a mean of {hardest.mean:.0%}. All numbers stand in"
             " the table below.",
         ),
-        "seconds": figures.bars(
+        "seconds": charts.bars(
             {question.id: (question.seconds,) for question in checked},
             ("seconds",),
             f"{homework}-seconds",
@@ -249,7 +249,7 @@ def _charts(
         ),
     }
     if any(question.discrimination is not None for question in checked):
-        charts["discrimination"] = figures.bars(
+        made["discrimination"] = charts.bars(
             {question.id: (question.discrimination,) for question in checked},
             ("correlation",),
             f"{homework}-discrimination",
@@ -259,7 +259,7 @@ def _charts(
             " table below.",
             "{:.2f}",
         )
-    return charts
+    return made
 
 
 def page(reports: Sequence[Report], output: Path) -> str:

@@ -1,8 +1,7 @@
-"""Makes HTML out of what students wrote, and keeps it harmless: sanitised by nh3, equations as MathML, no script at all.
+"""Makes HTML out of what students wrote, and keeps it harmless: sanitized by nh3, no script at all.
 
 Every page of this project shows student text only through :func:`clean` or :func:`markdown`. Equations become
-MathML
-when a page is made (latex2mathml), so that a page needs no script and no font from anywhere.
+MathML when a page is made (latex2mathml), so that a page needs no script and no font from anywhere.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from autograder.files import points
 
 MAX_MARKDOWN = (
-    30_000  # characters of one cell that are rendered; the rest of an answer that long is shown as it is
+    30_000  # characters of a cell that are rendered; the rest of such an answer is shown as it is
 )
 MAX_MATH = 3_000
 OWN_CLASSES = ("ag-",)  # classes of our pages; student HTML may not wear them
@@ -162,7 +161,7 @@ _CLEANER = nh3.Cleaner(
 
 
 def clean(text: str) -> Markup:
-    """The HTML without anything that runs, loads, or leaves its place; of a picture from elsewhere its words stay."""
+    """The HTML without what runs, loads, or leaves its place; pictures from elsewhere become their words."""
     kept = UNLOADED.sub(
         lambda image: f"[{words[1]}]" if (words := re.search(r'alt="([^"]*)"', image[0])) else "",
         _CLEANER.clean(text),
@@ -223,11 +222,15 @@ def markdown(text: str) -> Markup:
     return clean(markdown_html(text))
 
 
-def environment() -> Environment:
-    """Jinja2 with this package's templates; everything is escaped unless it is Markup."""
+def environment(*packages: str) -> Environment:
+    """Jinja2 with our templates; everything is escaped unless it is Markup.
+
+    Args:
+        packages: whose folders ``templates`` are searched beside this room's.
+    """
     made = Environment(
         loader=ChoiceLoader(
-            [PackageLoader("autograder.report", "templates"), PackageLoader("autograder.desk", "templates")]
+            [PackageLoader(package, "templates") for package in ("autograder.report", *packages)]
         ),
         autoescape=True,
         trim_blocks=True,

@@ -1,9 +1,8 @@
-"""The written answers of submissions as pages to read, print and keep: HTML, and PDF where there is a Chromium.
+"""The written answers of submissions as pages to read, print and keep: HTML, and PDF if there is a Chromium.
 
 Answers are hostile until :mod:`autograder.report.safehtml` has cleaned them: the pages hold no script and
-load nothing. PDF is made
-by printing those pages. LaTeX is not used: TeX in an answer could read the instructor's files, a cleaned page
-cannot.
+load nothing. PDF is made by printing those pages. LaTeX is not used: TeX in an answer could read the
+instructor's files, a cleaned page cannot.
 """
 
 from __future__ import annotations

@@ -1,0 +1,74 @@
+"""``autograder desk``: where people grade written answers."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from autograder.cli.shared import publish_pages
+from autograder.files import write_atomically
+from autograder.grade import marks
+from autograder.grade.store import read_reports
+
+
+@click.command("desk")
+@click.argument("output", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="On 127.0.0.1; 0 takes a free one.",
+)
+@click.option(
+    "--graders",
+    type=click.IntRange(1, 50),
+    default=1,
+    show_default=True,
+    help="How many one-time links to print.",
+)
+@click.option(
+    "--export",
+    "export",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write all marks as CSV here and stop.",
+)
+@click.option(
+    "--import",
+    "take_in",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take marks from this CSV and stop.",
+)
+def desk_command(output: Path, port: int, graders: int, export: Path | None, take_in: Path | None) -> None:
+    """Opens a page on this machine where people grade the written answers of a graded folder."""
+    try:
+        if export is not None or take_in is not None:
+            reports = read_reports(output)
+            if take_in is not None:
+                changed = marks.from_csv(
+                    output, reports, take_in.read_text(encoding="utf-8-sig"), getpass.getuser()
+                )
+                click.echo(f"{changed} marks changed.")
+                publish_pages(Console(), output, reports, None)
+            if export is not None:
+                write_atomically(export, marks.to_csv(output, reports).encode())
+                click.echo(f"{export}: written")
+            return
+        try:
+            from autograder.desk.app import serve
+        except ImportError as error:
+            raise click.ClickException(
+                f"the desk needs {error.name}: pip install 'attention-homeworks[desk]'"
+            ) from None
+        try:
+            serve(output, port=port, graders=graders, tell=click.echo)
+        except OSError as error:
+            raise click.ClickException(
+                f"port {port}: {error.strerror}. Another desk? Try --port 0."
+            ) from None
+        click.echo(f"Open the class report in a browser: {publish_pages(Console(), output, None, None)}")
+    except (FileNotFoundError, UnicodeDecodeError, marks.ImportProblems) as error:
+        raise click.ClickException(str(error)) from None

@@ -1,0 +1,97 @@
+"""``autograder handback``: grades into the file that a learning platform takes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from autograder.cli.shared import EXISTING, FILE, given_options, show_list
+from autograder.files import write_atomically
+from autograder.lms import handback
+from autograder.lms.late import LatePolicy
+from autograder.lms.people import MANIFEST, read_manifest
+from autograder.lms.platforms import platforms
+
+
+@click.command("handback")
+@click.argument("grades", type=EXISTING)
+@click.option(
+    "--to",
+    "platform",
+    type=click.Choice([one.name for one in platforms().values() if one.fill]),
+    required=True,
+    help="Whose file to fill in.",
+)
+@click.option(
+    "--collected",
+    type=EXISTING,
+    required=True,
+    help="The folder that 'autograder collect' made, or its collected.csv.",
+)
+@click.option(
+    "--file",
+    "theirs",
+    type=EXISTING,
+    required=True,
+    help="The platform's own file: Canvas' gradebook export, Moodle's grading worksheet.",
+)
+@click.option("--column", default="", help="Canvas: the assignment's column, or the number in its brackets.")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    required=True,
+    help="The file to upload.",
+)
+@click.option("--free-days", type=int, help="Apply late days: as many in a term are free.")
+@click.option(
+    "--penalty",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Percent of the points for each late day beyond those.",
+)
+@click.option("--most-days", type=int, help="More late days than this give 0 points.")
+@click.option(
+    "--earlier",
+    type=EXISTING,
+    multiple=True,
+    help="collected.csv of an earlier homework, whose late days count as used.",
+)
+def handback_command(
+    grades: Path,
+    platform: str,
+    collected: Path,
+    theirs: Path,
+    column: str,
+    output: Path,
+    free_days: int | None,
+    penalty: float,
+    most_days: int | None,
+    earlier: tuple[Path, ...],
+) -> None:
+    """Fills GRADES, the grades.csv of 'autograder grade', into the file that a platform takes back."""
+    if free_days is None and (penalty or most_days is not None or earlier):
+        raise click.UsageError("late days need --free-days, which may be 0")
+    fill = platforms()[platform].fill
+    assert fill is not None
+    asked = given_options(fill, "--to", column=column)
+    policy = None if free_days is None else LatePolicy(free_days, penalty, most_days)
+    try:
+        people = read_manifest(_manifest(collected))
+        before = [one for path in earlier for one in read_manifest(_manifest(path))]
+        points, notes = handback.totals(grades.read_text(encoding="utf-8-sig"))
+        by_id, more = handback.grades_by_id(points, people, policy, before)
+        upload = fill(theirs.read_text(encoding="utf-8"), by_id, **asked)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    write_atomically(output, upload.text.encode())
+    show_list("Look at these before you upload", [*notes, *more, *upload.notes])
+    if policy is not None:
+        click.echo(f"Late days: {policy}")
+    click.echo(f"{upload.matched} of {len(by_id)} grades in {output}")
+
+
+def _manifest(path: Path) -> Path:
+    return path / MANIFEST if path.is_dir() else path

@@ -1,0 +1,122 @@
+"""What lies on the desk: the written answers of a folder of results, a stack for each question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from autograder.declare import Written
+from autograder.grade import marks
+from autograder.grade.report import QuestionResult, Report
+from autograder.grade.store import read_reports
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One written answer on the desk."""
+
+    report: Report
+    result: QuestionResult
+    key: str
+
+    @property
+    def text(self) -> str:
+        """What the student wrote."""
+        return self.result.written or ""
+
+    @property
+    def words(self) -> int:
+        """How many words that is."""
+        return len(self.text.split())
+
+
+class Stack:
+    """All answers to one question, in an order that tells nothing."""
+
+    def __init__(self, homework: str, question: str, title: str, written: Written, answers: Sequence[Answer]):
+        self.homework, self.question, self.title, self.written = homework, question, title, written
+        self.answers = {answer.key: answer for answer in sorted(answers, key=lambda answer: answer.key)}
+        self.order = list(self.answers)
+
+    @property
+    def path(self) -> str:
+        """Where the question's pages lie."""
+        return f"/grade/{self.homework}/{self.question}"
+
+    def word_flag(self, answer: Answer) -> str:
+        """What to say of an answer's length, empty if it is within bounds."""
+        least, most = self.written.words
+        if not answer.text:
+            return "no answer"
+        return (
+            f"fewer than {least} words"
+            if answer.words < least
+            else f"more than {most} words"
+            if answer.words > most
+            else ""
+        )
+
+
+class Desk:
+    """The answers of a folder of results with their marks, question by question."""
+
+    def __init__(self, output: Path):
+        self.output = output
+        self.reports = read_reports(output)
+        self.marks = marks.Marks(output)
+        questions = {
+            (one.homework, result.id): result
+            for one in reversed(self.reports)
+            for result in one.questions
+            if marks.written_of(one.homework, result.id) is not None
+        }
+        self.stacks = {
+            key: self._stack(key[0], questions[key])
+            for key in sorted(questions, key=lambda key: (key[0], [*map(_number, key[1].split("."))]))
+        }
+
+    def _stack(self, homework: str, asked: QuestionResult) -> Stack:
+        """All answers to one question."""
+        written = marks.written_of(homework, asked.id)
+        assert written is not None
+        answers = [
+            Answer(report, question, self.marks.key(report.submission, question.id))
+            for report in self.reports
+            if report.homework == homework
+            for question in report.questions
+            if question.id == asked.id and question.written is not None
+        ]
+        return Stack(homework, asked.id, asked.title, written, answers)
+
+    def mark(self, answer: Answer) -> marks.Mark:
+        """The mark of the present answer; a blank one if there is none, or only one for another answer."""
+        blank = marks.Mark(answer.report.submission, answer.result.id, marks.digest(answer.text))
+        found = self.marks.get(answer.report.submission, answer.result.id)
+        if found is None:
+            return blank
+        return found if found.answer == blank.answer else replace(blank, version=found.version)
+
+    def graded(self, stack: Stack) -> set[str]:
+        """Keys of the answers that have points."""
+        found = self.marks.all()
+        done = set()
+        for key, answer in stack.answers.items():
+            mark = found.get((answer.report.submission, stack.question))
+            if mark is not None and mark.points is not None and mark.answer == marks.digest(answer.text):
+                done.add(key)
+        return done
+
+    def next_key(self, stack: Stack, grader: str, after: str | None) -> str | None:
+        """The next answer without points that nobody else looks at, in order, beginning after one."""
+        start = stack.order.index(after) + 1 if after in stack.answers else 0
+        done = self.graded(stack)
+        order = [key for key in stack.order[start:] + stack.order[:start] if key not in done and key != after]
+        by_name = {stack.answers[key].report.submission: key for key in order}
+        found = self.marks.claim(grader, stack.question, by_name)
+        return by_name[found] if found is not None else None
+
+
+def _number(part: str) -> tuple[int, str]:
+    digits = "".join(letter for letter in part if letter.isdigit())
+    return int(digits or 0), part

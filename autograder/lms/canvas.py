@@ -1,0 +1,87 @@
+"""Canvas: the zip of "Download Submissions", and the gradebook's import."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from autograder.lms.collect import Collected
+from autograder.lms.files import read_files
+from autograder.lms.handback import Upload, upload_of
+from autograder.lms.people import Person, folder_name
+
+# jane's file in a Canvas zip: doejane_LATE_1234_56789_hw3-1.ipynb; -1 counts her uploads of that name
+NAMED = re.compile(r"(?P<who>\w+?)(?P<late>_LATE)?_(?P<id>[0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL)
+ANONYMOUS = re.compile(
+    r"(?P<late>LATE_)?(?P<who>anon)_(?P<id>[A-Za-z0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL
+)
+COUNTER = re.compile(r"-\d+(?=\.\w+$)")
+IDENTIFYING = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+
+
+def read(source: Path) -> Collected:
+    """What a zip of "Download Submissions" holds. Canvas says that something is late, not since when."""
+    found, people = Collected(), {}
+    for path, data, trouble in read_files(source):
+        name = PurePosixPath(path).name
+        match = ANONYMOUS.fullmatch(name) or NAMED.fullmatch(name)
+        if match is None or trouble:
+            found.left.append(f"{path} ({trouble or 'not named as Canvas does'})")
+            continue
+        submission = folder_name(match["who"], match["id"])
+        people[submission] = Person(
+            submission, "canvas", match["id"], match["who"], late="yes" if match["late"] else "no"
+        )
+        given = match["name"]
+        if PurePosixPath(given).suffix.lower() != ".ipynb":
+            given = COUNTER.sub("", given)  # the log and the checkpoint have names to be recognised by
+        found.add(submission, given, data)
+    found.people = list(people.values())
+    return found
+
+
+def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Upload:
+    """A file for Canvas' gradebook import, out of its export.
+
+    Args:
+        gradebook: the export's text.
+        grades: points by Canvas' user id.
+        column: the assignment's column, as the export names it, or the number in its brackets.
+
+    Raises:
+        ValueError: the export or the column is not what Canvas writes.
+    """
+    rows = list(csv.reader(io.StringIO(gradebook.lstrip("\ufeff"))))
+    if not rows or "ID" not in rows[0] or "Student" not in rows[0]:
+        raise ValueError("this is not a gradebook export of Canvas: it has no columns Student and ID")
+    head = rows[0]
+    chosen = [place for place, name in enumerate(head) if name == column or name.endswith(f"({column})")]
+    if len(chosen) != 1:
+        possible = [name for name in head if name.endswith(")")]
+        raise ValueError(
+            f"{len(chosen)} columns are called {column!r}; assignments are: {'; '.join(possible)}"
+        )
+    kept = [place for place, name in enumerate(head) if name in IDENTIFYING] + chosen
+    identity, made = head.index("ID"), [head]
+    done: set[str] = set()
+    for row in rows[1:]:
+        who = row[identity].strip() if len(row) == len(head) else ""
+        if not who:  # the rows with points possible and posting policies stand above the students
+            if not done and len(row) == len(head):
+                made.append(row)
+        elif who in grades and who not in done:
+            made.append(
+                [f"{grades[who]:g}" if place == chosen[0] else cell for place, cell in enumerate(row)]
+            )
+            done.add(who)
+    upload = upload_of([[row[place] for place in kept] for row in made], done, grades)
+    missing = [
+        row[head.index("Student")]
+        for row in rows[1:]
+        if len(row) == len(head) and row[identity].strip() and row[identity].strip() not in grades
+    ]
+    upload.notes += [f"{name}: in the gradebook, but without a grade here; left out" for name in missing]
+    return upload

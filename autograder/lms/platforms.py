@@ -1,0 +1,50 @@
+"""The platforms, one file each: a module of this folder that has a function ``read`` is a platform."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from autograder import lms
+from autograder.lms.collect import Collected
+from autograder.lms.handback import Upload
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A learning platform.
+
+    Attributes:
+        name: as ``--from`` and ``--to`` call it.
+        read: takes the path of the platform's zip or folder and gives what is in it.
+        fill: takes the text of the platform's own file and points by id, and gives the file to upload; None
+            where a platform takes nothing back.
+    """
+
+    name: str
+    read: Callable[..., Collected]
+    fill: Callable[..., Upload] | None
+
+
+@cache
+def platforms() -> Mapping[str, Platform]:
+    """Every platform by name, in alphabetical order."""
+    found = {}
+    for module in pkgutil.iter_modules(lms.__path__):
+        if module.name == "platforms":
+            continue
+        imported = importlib.import_module(f"{lms.__name__}.{module.name}")
+        if read := getattr(imported, "read", None):
+            found[module.name] = Platform(module.name, read, getattr(imported, "fill", None))
+    return found
+
+
+def options(function: Callable[..., Any]) -> set[str]:
+    """The options that a platform's function takes: its keyword-only parameters."""
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY}

@@ -1,0 +1,113 @@
+"""An executed notebook as harmless HTML, cell by cell, by nbconvert's HTML exporter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets
+from functools import lru_cache
+from typing import Any
+
+import nbformat
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from autograder.report import safehtml
+from autograder.submissions.cells import is_kit
+
+MAX_RENDERED = 2_000  # cells that a process remembers rendered,
+MAX_KEPT = 20_000  # characters: of such a length at most
+_rendered: dict[str, Markup] = {}
+_KINDS = {
+    "text/html",
+    "text/plain",
+    "text/markdown",
+    "text/latex",
+    "image/png",
+    "image/jpeg",
+    "image/svg+xml",
+}
+
+
+@lru_cache(maxsize=1)
+def _exporter() -> HTMLExporter:
+    config = Config()
+    config.HTMLExporter.extra_template_basedirs = [str(safehtml.TEMPLATES)]
+    config.HTMLExporter.embed_images = False  # it would read the grader's files for a student's ![](path)
+    logging.getLogger("traitlets").setLevel(
+        logging.ERROR
+    )  # a student's picture without words is no news for the instructor
+    exporter = HTMLExporter(template_name="notebook", config=config)
+    exporter.register_filter("markdown2html", safehtml.markdown_html)
+    exporter.register_filter(
+        "clean_html", lambda text: text
+    )  # bleach, cell by cell, takes most of the time; nh3 cleans the whole below
+    return exporter
+
+
+def _harmless_outputs(notebook: NotebookNode) -> NotebookNode:
+    """A copy without kit text, output metadata, scripts and widgets."""
+    copy = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    for index, cell in enumerate(copy.cells):
+        cell.metadata = nbformat.NotebookNode()
+        cell.pop("attachments", None)
+        if cell.cell_type != "code":
+            continue
+        if is_kit(cell.source):
+            cell.source = "# The homework kit was written here."
+        for output in cell.get("outputs", []):
+            if "data" not in output:
+                continue
+            data = {kind: value for kind, value in output.data.items() if kind in _KINDS}
+            if "text/html" in data:
+                data["text/html"] = safehtml.shown_html(_joined(data["text/html"]))
+            elif "text/latex" in data:
+                data["text/html"] = safehtml.markdown_html(_joined(data["text/latex"]))
+            output.data = nbformat.from_dict(data)
+            pictures = {
+                kind: {"alt": _alt(output, kind) or f"Figure drawn by cell {index + 1}"}
+                for kind in data
+                if kind.startswith("image/")
+            }
+            output.metadata = nbformat.from_dict(pictures)
+    copy.metadata = nbformat.from_dict({"language_info": {"name": "python"}})
+    return copy
+
+
+def _alt(output: NotebookNode, kind: str) -> str:
+    """The text that the kit put beside a picture; as untrusted as all of the notebook."""
+    told = output.get("metadata", {}).get(kind, {})
+    words = told.get("alt") if isinstance(told, dict) else None
+    return " ".join(words.split())[:1_000] if isinstance(words, str) else ""
+
+
+def _joined(value: Any) -> str:
+    return "".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def render_cells(notebook: NotebookNode) -> list[Markup]:
+    """Each cell as harmless HTML, by nbconvert's HTML exporter.
+
+    Most cells of a class are the same in every notebook, and rendering takes longer than grading: such cells
+    are rendered once in each process.
+    """
+    shown = _harmless_outputs(notebook)
+    keys = [
+        hashlib.sha256(json.dumps({**cell, "id": ""}, sort_keys=True).encode()).hexdigest()
+        for cell in shown.cells
+    ]
+    new = {key: cell for key, cell in zip(keys, shown.cells, strict=True) if key not in _rendered}
+    made: dict[str, Markup] = {}
+    if new:
+        shown.cells = list(new.values())
+        separator = secrets.token_hex(16)  # drawn after the notebook was handed in: no cell can hold it
+        body, _ = _exporter().from_notebook_node(shown, resources={"separator": separator})
+        made = dict(zip(new, map(safehtml.clean, body.split(separator)[1:]), strict=True))
+    cells = [made[key] if key in made else _rendered[key] for key in keys]
+    if len(_rendered) > MAX_RENDERED:
+        _rendered.clear()
+    _rendered.update((key, html) for key, html in made.items() if len(html) <= MAX_KEPT)
+    return cells

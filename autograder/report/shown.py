@@ -1,0 +1,133 @@
+"""Results as a feedback page shows them: states, pictures, and what of a hidden input is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from autograder.declare import Question, homeworks, picture_of
+from autograder.grade.report import CheckResult, QuestionResult, Report
+from autograder.report.evidence import evidence_svg
+
+REVEAL = ("words", "inputs", "all")
+SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "held": "?"}
+SPOKEN = {
+    "pass": "passed",
+    "fail": "failed",
+    "part": "partly right",
+    "open": "not answered",
+    "held": "not judged",
+}
+STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open", "open": "held"}
+
+
+@dataclass(frozen=True)
+class ShownCheck:
+    """A check as the page shows it: its picture, and of a failing case what the instructor allows."""
+
+    result: CheckResult
+    state: str
+    picture: Markup | None
+    caption: str
+    case: Mapping[str, Any] | None
+
+    @property
+    def symbol(self) -> str:
+        """The state as a sign; the page says it in words, too."""
+        return SYMBOLS[self.state]
+
+    @property
+    def spoken(self) -> str:
+        """The state in words."""
+        return SPOKEN[self.state]
+
+
+@dataclass(frozen=True)
+class ShownQuestion:
+    """A question as the page shows it."""
+
+    result: QuestionResult
+    state: str
+    checks: tuple[ShownCheck, ...]
+    anchor: str
+    declared: Question | None = None
+
+    @property
+    def words(self) -> int:
+        """How many words the written answer has."""
+        return len((self.result.written or "").split())
+
+    @property
+    def symbol(self) -> str:
+        """The state as a sign."""
+        return SYMBOLS[self.state]
+
+    @property
+    def spoken(self) -> str:
+        """The state in words."""
+        return SPOKEN[self.state] if self.checks else "written"
+
+
+def question_state(result: QuestionResult) -> str:
+    """``pass``, ``fail``, ``part``, ``open`` or ``held``, all checks and the written answer taken together."""
+    states = [STATES[check.state] for check in result.checks]
+    if not states:
+        if result.given is None:
+            return "open"
+        return "pass" if result.given >= result.written_points else "part" if result.given > 0 else "fail"
+    if all(state == "pass" for state in states):
+        return "pass"
+    if all(state == "open" for state in states):
+        return "open"
+    return "part" if result.points > 0 else "held" if "held" in states else "fail"
+
+
+def shown_case(evidence: Mapping[str, Any] | None, reveal: str) -> dict[str, Any] | None:
+    """What the instructor allows of a failing case: ``words`` (its shape), ``inputs``, or ``all``."""
+    if not evidence or evidence.get("kind") != "case":
+        return None
+    inputs = [
+        (name, words, text if reveal != "words" else "") for name, words, text in evidence.get("inputs", [])
+    ]
+    return {
+        "note": evidence.get("note", ""),
+        "inputs": inputs,
+        "expected": evidence.get("expected") if reveal == "all" else None,
+        "found": evidence.get("found"),
+    }
+
+
+def shown_check(check: CheckResult, name: str, reveal: str) -> ShownCheck:
+    """A check, ready for the page; ``name`` is unique there."""
+    drawn = picture_of(check.evidence, reveal == REVEAL[-1])
+    picture = evidence_svg(drawn, name) if drawn else None
+    return ShownCheck(
+        check,
+        STATES[check.state],
+        picture,
+        str(drawn["caption"]) if drawn and picture else "",
+        shown_case(check.evidence, reveal),
+    )
+
+
+def shown_questions(graded: Report, reveal: str) -> list[ShownQuestion]:
+    """The questions of a report, ready for the page."""
+    declared = homeworks()[graded.homework].questions if graded.homework in homeworks() else {}
+    made = []
+    for number, question in enumerate(graded.questions):
+        checks = tuple(
+            shown_check(check, f"f{number}-{index}", reveal) for index, check in enumerate(question.checks)
+        )
+        made.append(
+            ShownQuestion(
+                question,
+                question_state(question),
+                checks,
+                f"q-{question.id.replace('.', '-')}",
+                declared.get(question.id),
+            )
+        )
+    return made
