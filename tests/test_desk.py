@@ -23,7 +23,6 @@ import pytest
 from autograder.grade import marks
 from autograder.grade.marks import Conflict, ImportProblems, Mark, Marks
 from autograder.report import feedback as pages
-from autograder.report import tables as report
 from tests import example_results
 
 BLANK = Mark("student-00", "3.7", marks.digest("x"), (1.0, 0.0, 0.5), 4.5, "Good.", "ann")
@@ -118,7 +117,7 @@ def test_two_graders_are_sent_to_different_answers(tmp_path: Path):
 
 
 def test_points_count_for_the_answer_that_was_graded_only(output: Path):
-    reports = report.read_reports(output)
+    reports = read_reports(output)
     store = Marks(output)
     store.save(replace(BLANK, submission="student-00", answer=marks.digest(example_results.GOOD)))
     store.save(
@@ -135,7 +134,7 @@ def test_points_count_for_the_answer_that_was_graded_only(output: Path):
 
 
 def test_csv_goes_out_and_comes_in_again(output: Path, tmp_path: Path):
-    reports = report.read_reports(output)
+    reports = read_reports(output)
     Marks(output).save(
         replace(BLANK, answer=marks.digest(example_results.GOOD), comment="=SUM(A1) is no answer, see $x$")
     )
@@ -172,14 +171,14 @@ def test_csv_goes_out_and_comes_in_again(output: Path, tmp_path: Path):
 def test_a_csv_with_one_bad_row_changes_nothing_and_says_which(output: Path, line: str, told: str):
     text = f"submission,question,points\nstudent-01,3.7,5\n{line}\n"
     with pytest.raises(ImportProblems, match=told) as problem:
-        marks.from_csv(output, report.read_reports(output), text, "bob")
+        marks.from_csv(output, read_reports(output), text, "bob")
     assert "line 3" in str(problem.value)
     assert Marks(output).all() == {}
 
 
 def test_a_csv_without_its_columns_says_what_it_needs(output: Path):
     with pytest.raises(ImportProblems, match="points, submission missing"):
-        marks.from_csv(output, report.read_reports(output), "name,question\n", "bob")
+        marks.from_csv(output, read_reports(output), "name,question\n", "bob")
 
 
 # --- the server ---------------------------------------------------------------------------------------------
@@ -345,6 +344,6 @@ def test_nothing_that_was_saved_is_lost_when_the_desk_is_killed(output: Path):
     assert "report.html" in said
     row = next(csv.DictReader(io.StringIO((output / "grades.csv").read_text(encoding="utf-8"))))
     assert "written" in row
-    graded = report.read_reports(output)
+    graded = read_reports(output)
     assert sum(one.given for one in graded) == 9
     assert sum("remark" in pages.feedback_page(one, None) for one in graded) == 3

@@ -154,7 +154,7 @@ from pathlib import Path
 import nbformat
 from autograder.author import build
 from autograder.author import release
-from autograder.grade.batch import Place, kernels
+from autograder.run.choose import Place, kernels
 from autograder.author.gallery import students
 from autograder.grade.grade import Settings, grade_submission
 from autograder.declare.homework import homeworks

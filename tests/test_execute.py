@@ -12,10 +12,10 @@ import pytest
 from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.declare.homework import homeworks
-from autograder.grade.batch import kernels
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.names import source_path
+from autograder.run.choose import kernels
 from autograder.run.execute import Limits
 from autograder.submissions.cells import question_seconds
 from autograder.submissions.find import Submission

@@ -11,10 +11,10 @@ from autograder.author.gallery import Example
 from autograder.author.reference import run_reference
 from autograder.declare.evidence import picture_of
 from autograder.declare.homework import homeworks
-from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.grade.report import Report
 from autograder.report import figures
+from autograder.run.choose import kernels
 from autograder.submissions.find import Submission
 from tests.conftest import PLACE, SETTINGS, GradedClass, by_homework
 from tests.gallery import ROOT, examples

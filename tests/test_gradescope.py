@@ -16,8 +16,8 @@ import pytest
 
 from autograder.declare.homework import Choice, homeworks
 from autograder.grade.report import CheckResult, QuestionResult, Report
+from autograder.grade.store import read_results
 from autograder.hosts import bundle, gradescope
-from autograder.report.tables import read_results
 from tests.conftest import SETTINGS, by_homework, graded_class
 from tests.gallery import ROOT
 from tests.platforms import make_bundle, notebook, points, unpack_base

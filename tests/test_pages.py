@@ -15,6 +15,7 @@ from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.declare.evidence import attention, case_evidence, drawn_as_matrix, plain
 from autograder.declare.homework import homeworks
+from autograder.grade import store
 from autograder.grade.judge import judge_question
 from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.names import source_path
@@ -353,7 +354,7 @@ def test_publishing_writes_everything_and_only_what_changed(tmp_path: Path):
     assert (tmp_path / "grades.csv").read_text(encoding="utf-8").count("\n") == 7
     before = {page: page.stat().st_mtime_ns for page in tmp_path.rglob("feedback.html")}
     assert len(before) == 6
-    again = report.read_reports(tmp_path)
+    again = store.read_reports(tmp_path)
     assert {one.submission for one in again} == {one.submission for one in class_}
     pages.publish(tmp_path)
     assert {page: page.stat().st_mtime_ns for page in before} == before
@@ -433,7 +434,7 @@ def test_written_points_reach_every_output():
         ),
     )
     assert given.given == 7.5
-    results = report.results_json(given)
+    results = store.results_json(given)
     assert results["score"] == given.points + 7.5
     assert next(test for test in results["tests"] if test["name"].endswith("written answer"))["score"] == 7.5
     assert "3.7 written" in report.grades_csv([given]).splitlines()[0]
@@ -445,5 +446,5 @@ def test_written_points_reach_every_output():
         )
     )
     assert (row["3.7 written"], row["written"], row["total"]) == ("7.5", "7.5", "16.5")
-    assert report.read_results(results) == given
+    assert store.read_results(results) == given
     assert "7.5 of 10 points" in pages.feedback_page(given, None)

@@ -36,11 +36,10 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from autograder.declare.homework import Written
-from autograder.grade import marks
+from autograder.grade import marks, store
 from autograder.grade.report import QuestionResult, Report
 from autograder.report import feedback as pages
 from autograder.report import safehtml
-from autograder.report import tables as report
 
 HOST = "127.0.0.1"
 MAX_BODY = 5_000_000
@@ -109,7 +108,7 @@ class Desk:
 
     def __init__(self, output: Path):
         self.output = output
-        self.reports = report.read_reports(output)
+        self.reports = store.read_reports(output)
         self.marks = marks.Marks(output)
         self.cookie = f"desk-{secrets.token_hex(4)}"
         self.links: set[str] = set()

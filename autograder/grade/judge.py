@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ from autograder.declare.homework import (
     Right,
     Wrong,
 )
-from autograder.grade.report import CheckResult, QuestionResult
+from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult
 from autograder.submissions.log import Log, LogEntry
 
 NOT_ANSWERED = "{id} is not answered yet."
@@ -119,14 +120,8 @@ def _judge(
             verdict = check.judge(answer)
     except NumbersMissingError as error:
         return result("failed", str(error))
-    except (
-        Exception
-    ) as error:  # what a submission recorded must never end a batch, not even through a careless check
-        return result(
-            "failed",
-            f"This answer could not be judged ({type(error).__name__}: {str(error)[:200]}). Please tell your"
-            " instructor.",
-        )
+    except Exception:  # a mistake in the check must neither end a batch nor cost points
+        return dataclasses.replace(result("open", NOT_JUDGED), cause=GRADER, fault=traceback.format_exc())
     if verdict is None:
         return result("passed", "", 1.0)
     if isinstance(verdict, Right):

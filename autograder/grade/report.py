@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+GRADER = "grader"  # the cause of a check that a mistake in the grader left open
+NOT_JUDGED = "Not judged because of a mistake in the grader; the points are open."
+
 
 @dataclass(frozen=True)
 class CheckResult:
     """How one check went.
 
     Attributes:
-        state: ``passed``, ``failed``, ``partly`` or ``unanswered``.
+        state: ``passed``, ``failed``, ``partly``, ``unanswered``, or ``open``: not judged, its points are open.
         points, maximum: earned and possible.
         feedback: Markdown for the student; empty if passed.
         evidence: what a feedback page can show beside it; see :mod:`autograder.declare.evidence`.
         measured: what the check measured, if it is worth comparing between submissions, such as an accuracy.
+        cause: ``grader`` if a mistake in the grader kept the check from being judged, else empty.
+        fault: the traceback of that mistake, for instructors only.
     """
 
     name: str
@@ -26,6 +31,8 @@ class CheckResult:
     feedback: str = ""
     measured: float | None = None
     evidence: Mapping[str, Any] | None = None
+    cause: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,7 @@ class QuestionResult:
         written: the written answer, None if the question has none; ``written_points`` are a person's to give.
         notes: what people should know of this question, such as a library call that does the whole job.
         given: the points that a person gave for it, None as long as nobody did; ``comment`` is what they
-            wrote,
-            ``reasons`` the rubric items that earned them.
+            wrote, ``reasons`` the rubric items that earned them.
     """
 
     id: str
@@ -63,6 +69,11 @@ class QuestionResult:
     def maximum(self) -> float:
         return sum(check.maximum for check in self.checks)
 
+    @property
+    def open_points(self) -> float:
+        """Points that nobody has won or lost yet, because a mistake in the grader kept checks from being judged."""
+        return sum(check.maximum for check in self.checks if check.cause == GRADER)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -74,6 +85,8 @@ class Report:
         seconds: wall time of the run.
         digest: of what was handed in.
         key: of everything that the result depends on; an equal key needs no new run.
+        fault: the traceback of a mistake in the grader that kept all of it from being judged, for instructors
+            only.
     """
 
     submission: str
@@ -84,6 +97,7 @@ class Report:
     seconds: float = 0.0
     digest: str = ""
     key: str = ""
+    fault: str = ""
 
     @property
     def points(self) -> float:
@@ -99,6 +113,18 @@ class Report:
     def maximum(self) -> float:
         """Points possible without extra credit and written answers."""
         return sum(question.maximum for question in self.questions if not question.extra)
+
+    @property
+    def open_points(self) -> float:
+        """Points, extra credit included, that a mistake in the grader keeps open."""
+        return sum(question.open_points for question in self.questions)
+
+    @property
+    def faulty(self) -> bool:
+        """Whether a mistake in the grader kept any of it from being judged."""
+        return bool(self.fault) or any(
+            check.cause == GRADER for question in self.questions for check in question.checks
+        )
 
     @property
     def given(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 from autograder.declare.homework import Array, Homework, Question, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
+from autograder.grade.workers import FAILED, failure
 from autograder.hosts.bundle import Config, package_digest
 from autograder.run.execute import Limits
 from autograder.run.user import choose
-from autograder.submissions.find import Submission, find, read_notebook, recognise
-from autograder.submissions.log import LogError
+from autograder.submissions.errors import SubmissionError
+from autograder.submissions.find import Submission, find
+from autograder.submissions.notebook import read_notebook, recognise
 
 
 def read_config(raw: Mapping[str, Any]) -> Config:
@@ -70,8 +73,8 @@ def _belongs(submission: Submission, homework: Homework) -> bool:
     if submission.notebook is None:
         return False
     try:
-        return recognise(submission, read_notebook(submission.notebook), homeworks()) is homework
-    except LogError:
+        return recognise(read_notebook(submission.notebook), submission.log, homeworks()) is homework
+    except SubmissionError:
         return False
 
 
@@ -91,12 +94,8 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
         )
         kernels, _ = choose()
         return grade_submission(submission, Settings(config.seed, config.homework, limits), kernels)[0]
-    except Exception as error:  # a platform must always get results
-        told = (
-            f"The autograder failed on this submission ({type(error).__name__}: {str(error)[:200]}). Please"
-            " tell your instructor."
-        )
-        return Report(submission.name, config.homework, "unreadable", notes=(told,))
+    except Exception:  # a platform must always get results
+        return failure(submission, Settings(config.seed, config.homework), FAILED, traceback.format_exc())
 
 
 def warnings(config: Config) -> list[str]:

@@ -31,9 +31,9 @@ from autograder.declare.homework import Homework, Question, homeworks
 from autograder.files import write_atomically
 from autograder.grade import marks, processes
 from autograder.grade.report import CheckResult, QuestionResult, Report
+from autograder.grade.store import read_executed, read_reports, write_results
 from autograder.report import class_report as classreport
-from autograder.report import safehtml
-from autograder.report import tables as report
+from autograder.report import safehtml, tables
 from autograder.report.figures import evidence_svg
 from autograder.submissions.cells import is_kit, record_cells
 
@@ -41,9 +41,16 @@ REVEAL = ("words", "inputs", "all")
 MAX_RENDERED = 2_000  # cells that a process remembers rendered,
 MAX_KEPT = 20_000  # characters: of such a length at most
 FEW = 10  # pages for which a second process is not worth its start
-SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○"}
-SPOKEN = {"pass": "passed", "fail": "failed", "part": "partly right", "open": "not answered"}
-STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open"}
+SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "fault": "!"}
+SPOKEN = {
+    "pass": "passed",
+    "fail": "failed",
+    "part": "partly right",
+    "open": "not answered",
+    "fault": "not judged, points open",
+}
+# a check that a mistake in the grader left "open" is a fault on the page, where "open" means unanswered
+STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open", "open": "fault"}
 
 
 @dataclass(frozen=True)
@@ -103,12 +110,14 @@ class ShownCell:
 
 
 def question_state(result: QuestionResult) -> str:
-    """``pass``, ``fail``, ``part`` or ``open``, all checks and the written answer taken together."""
+    """``pass``, ``fail``, ``part``, ``open`` or ``fault``, all checks and the written answer taken together."""
     states = [STATES[check.state] for check in result.checks]
     if not states:
         if result.given is None:
             return "open"
         return "pass" if result.given >= result.written_points else "part" if result.given > 0 else "fail"
+    if "fault" in states:
+        return "fault"
     if all(state == "pass" for state in states):
         return "pass"
     if all(state == "open" for state in states):
@@ -341,7 +350,7 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
             if stamp.encode() in file.read(1_000):
                 return False
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, feedback_page(graded, report.read_executed(folder), reveal, stamp).encode())
+    write_atomically(path, feedback_page(graded, read_executed(folder), reveal, stamp).encode())
     return True
 
 
@@ -349,7 +358,11 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
 def _own_text() -> bytes:
     """What pages are made by: when it changes, they are made anew."""
     folder = Path(__file__).parents[1]
-    own = [*sorted((folder / "report").glob("*.py")), folder / "declare/evidence.py", folder / "submissions/cells.py"]
+    own = [
+        *sorted((folder / "report").glob("*.py")),
+        folder / "declare/evidence.py",
+        folder / "submissions/cells.py",
+    ]
     return b"".join(path.read_bytes() for path in [*own, *sorted(safehtml.TEMPLATES.rglob("*.*"))])
 
 
@@ -387,7 +400,7 @@ def publish(
     Returns:
         The path of ``report.html``, the page to open.
     """
-    graded = list(reports) if reports is not None else report.read_reports(output)
+    graded = list(reports) if reports is not None else read_reports(output)
     graded = sorted(marks.apply(output, graded), key=lambda one: one.submission)  # not by who was done first
     settings = output / "pages.json"
     if reveal is None:
@@ -396,9 +409,9 @@ def publish(
         )
     write_atomically(settings, json.dumps({"reveal": reveal}).encode())
     for one in graded:
-        report.write_results(output / "submissions" / one.submission, one)
+        write_results(output / "submissions" / one.submission, one)
     _write_all(output, graded, reveal, progress or (lambda done, total: None))
-    write_atomically(output / "grades.csv", report.grades_csv(graded).encode())
+    write_atomically(output / "grades.csv", tables.grades_csv(graded).encode())
     path = output / "report.html"
     write_atomically(path, classreport.page(graded, output).encode())
     return path

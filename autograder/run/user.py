@@ -23,7 +23,7 @@ from pathlib import Path
 
 from jupyter_client.manager import AsyncKernelManager
 
-from autograder.grade import batch
+from autograder.run.choose import Place, kernels
 from autograder.run.execute import Kernels, Limits, PlainKernels, Session
 
 IN_CONTAINER = "AUTOGRADER_CONTAINER"  # set by the bundle's run_autograder
@@ -57,7 +57,7 @@ def choose() -> tuple[Kernels, str]:
         The kernels, and a warning for the instructor if a submission could reach the grader's files.
     """
     if not os.environ.get(IN_CONTAINER):
-        return batch.kernels(batch.Place())
+        return kernels(Place())
     why = _no_other_user()
     return (
         (PlainKernels(), f"{why}, so the submission ran as the grader's own user.")

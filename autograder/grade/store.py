@@ -1,0 +1,186 @@
+"""Keeps results: a report as ``results.json`` in Gradescope's format, and the folder that holds those of a class."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.files import write_atomically
+from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
+
+RESULTS = "results.json"
+EXECUTED = "executed.ipynb"
+MAX_EXECUTED = 20_000_000  # bytes of an executed notebook that is read back
+
+
+class OutputBusyError(Exception):
+    """Another batch is writing to the folder of results."""
+
+
+def results_json(report: Report) -> dict[str, Any]:
+    """The report in Gradescope's results format (Gradescope autograder specifications, ``results.json``).
+
+    ``extra_data`` holds the whole report, so that :func:`read_results` gets it back.
+    """
+    tests = [
+        {
+            "name": f"{question.id} {question.title}: {check.name}",
+            "number": question.id,
+            "score": check.points,
+            "max_score": 0.0 if question.extra else check.maximum,
+            "status": "passed" if check.state == "passed" else "failed",
+            "output": NOT_JUDGED if check.cause == GRADER else check.feedback or "Right.",
+            "output_format": "md",
+            "visibility": "visible",
+        }
+        for question in report.questions
+        for check in question.checks
+    ]
+    tests += [
+        {
+            "name": f"{question.id} {question.title}: written answer",
+            "number": question.id,
+            "score": question.given,
+            "max_score": question.written_points,
+            "status": "passed" if question.given >= question.written_points else "failed",
+            "output": (
+                "\n\n".join([*(f"- {reason}" for reason in question.reasons), question.comment]).strip()
+                or "Graded by a person."
+            ),
+            "output_format": "text",
+            "visibility": "visible",
+        }
+        for question in report.questions
+        if question.given is not None
+    ]
+    open_answers = [
+        question for question in report.questions if question.written is not None and question.given is None
+    ]
+    pending = [f"{question.id} ({question.written_points:g} points)" for question in open_answers]
+    lines = list(report.notes)
+    if pending:
+        lines.append(f"Written answers are graded by a person: {', '.join(pending)}.")
+    return {
+        "score": report.points + report.given,
+        "output": "\n\n".join(lines),
+        "output_format": "md",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "execution_time": round(report.seconds),
+        "tests": tests,
+        "extra_data": {"status": report.status, "report": dataclasses.asdict(report)},
+    }
+
+
+def read_results(data: Mapping[str, Any]) -> Report:
+    """The report that :func:`results_json` wrote."""
+    raw = dict(data["extra_data"]["report"])
+    questions = tuple(
+        QuestionResult(
+            **{
+                **question,
+                "checks": tuple(CheckResult(**check) for check in question["checks"]),
+                "notes": tuple(question.get("notes", ())),
+                "reasons": tuple(question.get("reasons", ())),
+            }
+        )
+        for question in raw.pop("questions")
+    )
+    return Report(**{**raw, "questions": questions, "notes": tuple(raw["notes"])})
+
+
+def write_results(folder: Path, report: Report) -> None:
+    """Writes ``results.json`` of one submission into its folder; leaves it alone where it says the same already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "results.json"
+    data = (json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n").encode()
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomically(path, data)
+
+
+def read_reports(output: Path) -> list[Report]:
+    """The reports of a folder of results, by submission.
+
+    Raises:
+        FileNotFoundError: it holds none.
+    """
+    found = [
+        read_results(json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted((output / "submissions").glob("*/results.json"))
+    ]
+    if not found:
+        raise FileNotFoundError(f"{output}: no results; grade submissions into this folder first")
+    return found
+
+
+def read_executed(folder: Path) -> NotebookNode | None:
+    """The executed notebook in a submission's folder of results, None if there is none that can be read."""
+    path = folder / "executed.ipynb"
+    try:
+        if path.stat().st_size > MAX_EXECUTED:
+            return None
+        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError, AttributeError, KeyError):
+        return None
+
+
+class Results:
+    """The folder of results: one folder a submission, its ``results.json`` written last and whole.
+
+    Args:
+        folder: the output folder; made if missing.
+
+    Raises:
+        OutputBusyError: another batch is writing there.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(ImportError):  # Windows has no fcntl and goes without the lock
+            import fcntl
+
+            self.lock = os.open(folder, os.O_RDONLY)  # held until this process ends, however it ends
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(self.lock)
+                raise OutputBusyError(f"Another grading run is writing to {folder}.") from None
+
+    def of(self, submission: str) -> Path:
+        """One submission's folder."""
+        return self.folder / "submissions" / submission
+
+    def kept(self, submission: str, key: str) -> Report | None:
+        """The report of an earlier run, if nothing has changed since that it depends on.
+
+        What a mistake in the grader left open is never kept: the next run tries it again.
+        """
+        try:
+            found = read_results(json.loads((self.of(submission) / RESULTS).read_bytes()))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return found if found.key == key and not found.faulty else None
+
+    def keep(self, report: Report, executed: str = "") -> None:
+        """Writes one result: first what belongs to it, then the file that says that it is there.
+
+        Args:
+            report: of one submission.
+            executed: the text of its executed notebook; empty if it was not executed.
+        """
+        folder = self.of(report.submission)
+        folder.mkdir(parents=True, exist_ok=True)
+        if executed:
+            write_atomically(folder / EXECUTED, executed.encode())
+        else:
+            (folder / EXECUTED).unlink(missing_ok=True)
+        write_results(folder, report)
