@@ -1,4 +1,4 @@
-"""A class graded in one go: resumed after a kill, not graded twice, the same on Dask, hostile submissions in between."""
+"""A class graded in one go: resumed after a kill, not graded twice, the same on Dask, among hostile ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and hidden inputs of one's own: reproducible, different, told when something is wrong, and off unless asked for."""
+"""Numbers and hidden inputs of one's own: reproducible, different, told when wrong, and off unless asked for."""
 
 from __future__ import annotations
 
@@ -231,7 +231,8 @@ def test_miscounts_of_4_3_are_named_for_every_students_numbers():
 def test_ids_come_from_the_list_that_collect_wrote(tmp_path: Path):
     head = "submission,source,id,name,email,submitted,late,late_days\n"
     (tmp_path / "collected.csv").write_text(
-        f"{head}doe-12,canvas,12,doe,,,,\ndoe-1,canvas,1,doe,,,,\npair,gradescope,7,a,,,,\npair,gradescope,8,b,,,,\n"
+        f"{head}doe-12,canvas,12,doe,,,,\ndoe-1,canvas,1,doe,,,,\n"
+        "pair,gradescope,7,a,,,,\npair,gradescope,8,b,,,,\n"
     )
     names = ["doe-12", "doe-1", "doe-1-hw1_attention_basics", "doe-1 (2)", "pair", "stranger"]
     found = variants.with_students([Submission(name) for name in names], [tmp_path])

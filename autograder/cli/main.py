@@ -21,7 +21,7 @@ from autograder.cli.shared import chosen, publish_pages
 from autograder.cli.written import written_command
 from autograder.declare.homework import Homework, homeworks
 from autograder.files import write_atomically
-from autograder.grade import marks, store
+from autograder.grade import marks_csv, store
 from autograder.homeworks.hw5.sentences import DataUnavailableError
 from autograder.names import notebook_path
 from autograder.report import feedback as pages
@@ -156,13 +156,13 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
         if export is not None or take_in is not None:
             reports = store.read_reports(output)
             if take_in is not None:
-                changed = marks.from_csv(
+                changed = marks_csv.from_csv(
                     output, reports, take_in.read_text(encoding="utf-8-sig"), getpass.getuser()
                 )
                 click.echo(f"{changed} marks changed.")
                 publish_pages(Console(), output, reports, None)
             if export is not None:
-                write_atomically(export, marks.to_csv(output, reports).encode())
+                write_atomically(export, marks_csv.to_csv(output, reports).encode())
                 click.echo(f"{export}: written")
             return
         try:
@@ -178,5 +178,5 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
                 f"port {port}: {error.strerror}. Another desk? Try --port 0."
             ) from None
         click.echo(f"Open the class report in a browser: {publish_pages(Console(), output, None, None)}")
-    except (FileNotFoundError, UnicodeDecodeError, marks.ImportProblems) as error:
+    except (FileNotFoundError, UnicodeDecodeError, marks_csv.MarksCsvError) as error:
         raise click.ClickException(str(error)) from None

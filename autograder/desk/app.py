@@ -36,7 +36,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from autograder.declare.homework import Written
-from autograder.grade import marks, store
+from autograder.grade import marks, marks_csv, store
 from autograder.grade.report import QuestionResult, Report
 from autograder.report import feedback as pages
 from autograder.report import safehtml
@@ -348,7 +348,7 @@ class Site:
 
     def export(self, _: Request) -> Response:
         """All marks as CSV."""
-        text = marks.to_csv(self.desk.output, self.desk.reports)
+        text = marks_csv.to_csv(self.desk.output, self.desk.reports)
         return Response(
             text, media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="written.csv"'}
         )
@@ -366,7 +366,7 @@ class Site:
             now = self.desk.mark(answer)
             try:
                 saved = self.desk.marks.save(asked_mark(stack, answer, data, grader.name, now))
-            except marks.Conflict as conflict:
+            except marks.ConflictError as conflict:
                 return JSONResponse(
                     {"error": str(conflict), "mark": mark_json(self.desk, stack, self.desk.mark(answer))}, 409
                 )
@@ -382,7 +382,7 @@ class Site:
         assert grader is not None
         try:
             mark = await run_in_threadpool(self.desk.marks.undo, grader.name, stack.question)
-        except marks.Conflict as conflict:
+        except marks.ConflictError as conflict:
             return JSONResponse({"error": f"Not undone: {conflict}"}, 409)
         if mark is None:
             return JSONResponse({"error": "There is nothing to undo."}, 409)
@@ -440,9 +440,9 @@ class Site:
         try:
             text = (await _body(request)).decode("utf-8-sig")
             changed = await run_in_threadpool(
-                marks.from_csv, self.desk.output, self.desk.reports, text, grader.name
+                marks_csv.from_csv, self.desk.output, self.desk.reports, text, grader.name
             )
-        except (UnicodeDecodeError, marks.ImportProblems) as problem:
+        except (UnicodeDecodeError, marks_csv.MarksCsvError) as problem:
             return JSONResponse({"error": f"Nothing was taken in. {problem}"}, 400)
         return JSONResponse({"told": f"{changed} marks changed."})
 

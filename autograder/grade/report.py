@@ -15,7 +15,7 @@ class CheckResult:
     """How one check went.
 
     Attributes:
-        state: ``passed``, ``failed``, ``partly``, ``unanswered``, or ``open``: not judged, its points are open.
+        state: ``passed``, ``failed``, ``partly``, ``unanswered``, or ``open`` if it could not be judged.
         points, maximum: earned and possible.
         feedback: Markdown for the student; empty if passed.
         evidence: what a feedback page can show beside it; see :mod:`autograder.declare.evidence`.
@@ -71,7 +71,7 @@ class QuestionResult:
 
     @property
     def open_points(self) -> float:
-        """Points that nobody has won or lost yet, because a mistake in the grader kept checks from being judged."""
+        """Points of checks that a mistake in the grader kept from being judged."""
         return sum(check.maximum for check in self.checks if check.cause == GRADER)
 
 

@@ -1,4 +1,4 @@
-"""Keeps results: a report as ``results.json`` in Gradescope's format, and the folder that holds those of a class."""
+"""Keeps results: a report as ``results.json`` in Gradescope's format, and the folder of a class's results."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def read_results(data: Mapping[str, Any]) -> Report:
 
 
 def write_results(folder: Path, report: Report) -> None:
-    """Writes ``results.json`` of one submission into its folder; leaves it alone where it says the same already."""
+    """Writes ``results.json`` of one submission into its folder, unless it says the same already."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
     data = (json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n").encode()

@@ -31,7 +31,7 @@ FAILED = (
 
 @dataclass(frozen=True)
 class Graded:
-    """One submission's result: its report, the executed notebook's text if it was executed, the worker's warning."""
+    """One submission's result: its report, the text of its executed notebook if any, the worker's warning."""
 
     report: Report
     executed: str = ""
@@ -99,7 +99,7 @@ def grader_version() -> str:
 
 
 def key_of(submission: Submission, settings: Settings) -> str:
-    """What a result depends on, as a digest: content, name, whose it is, grader version, seed and settings."""
+    """A digest of what a result depends on: content, name, whose it is, grader version, seed and settings."""
     parts = [
         submission.name,
         submission.problem,

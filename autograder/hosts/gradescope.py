@@ -1,4 +1,4 @@
-"""The entry point inside a Gradescope container: ``/autograder`` with a submission in, ``results.json`` out."""
+"""The entry point inside a Gradescope container: ``/autograder`` goes in, ``results.json`` comes out."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What the results repeat of Gradescope's ``submission_metadata.json``; empty where the file is missing or strange."""
+    """What the results repeat of ``submission_metadata.json``; empty where the file is missing or strange."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

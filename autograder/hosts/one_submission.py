@@ -1,4 +1,4 @@
-"""What otter and Gradescope share: one folder with one submission, graded by this package, with results for one student."""
+"""What otter and Gradescope share: one folder with one submission, graded by this package for one student."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _belongs(submission: Submission, homework: Homework) -> bool:
 
 
 def judge(submission: Submission, config: Config, seconds: float | None = None) -> Report:
-    """Grades one submission with the bundle's configuration and the safest kernels that there are. Never raises.
+    """Grades one submission with the bundle's configuration and the safest kernels there are. Never raises.
 
     Args:
         submission: as gathered.
@@ -110,6 +110,6 @@ def warnings(config: Config) -> list[str]:
 
 
 def tells_hidden(question: Question, check: str) -> bool:
-    """Whether a check's feedback tells of hidden inputs or of right options, so that trying again could exploit it."""
+    """Whether a check's feedback tells of hidden inputs or right options, which trying again could exploit."""
     needs = next((one.needs for one in question.checks if one.name == check), ())
     return any(not isinstance(question.entry(name), Array) for name in needs)

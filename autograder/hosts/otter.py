@@ -1,4 +1,4 @@
-"""The plugin for otter-grader 7: this package runs and judges the submission, and otter only carries the results.
+"""The plugin for otter-grader 7: this package runs and judges the submission, otter carries the results.
 
 otter runs its tests in the kernel of the submission and reads results, logs and test files as pickles and
 code, so a submission can award itself anything. With this plugin otter's kernel gets an empty notebook,
@@ -44,7 +44,7 @@ class JudgeOutside(AbstractOtterPlugin):  # type: ignore[misc]  # otter has no t
     report: Report
 
     def before_grading(self, config: AutograderConfig) -> None:
-        """Takes the submission into memory and its files out of the way, before otter unpickles or imports any."""
+        """Takes the submission into memory and its files away, before otter unpickles or imports any."""
         self.config = read_config(self.plugin_config)
         notebook = Path(self.submission_path)
         self.submission = gather(notebook.parent, homeworks()[self.config.homework])
@@ -90,14 +90,14 @@ def clear(folder: Path, keep: set[str]) -> None:
 
 
 def fill(results: GradingResults, report: Report, config: Config) -> None:
-    """Replaces otter's results by a report's. Only otter's own classes and plain values go in: they are pickled."""
+    """Replaces otter's results by a report's; as they are pickled, only otter's classes and plain values go in."""
     results.clear_results()
     results.results.update({one.name: one for one in test_files(report, config)})
     results.set_output(str(results_json(report)["output"]))
 
 
 def test_files(report: Report, config: Config) -> list[OttrTestFile]:
-    """One otter test result for each question with checks; a submission that could not be read has 0 in each."""
+    """One test result for each question with checks; a submission that could not be read has 0 in each."""
     graded = {question.id: question for question in report.questions}
     return [
         _test_file(question, graded.get(question.id), "\n".join(report.notes))

@@ -15,8 +15,9 @@ NAMED = 6  # questions that the terminal's table names; what a row lost beyond t
 
 
 def grades_csv(reports: Sequence[Report]) -> str:
-    """One row for every submission, one column for every question; written points are empty until a person gave them.
+    """One row for every submission, one column for every question.
 
+    Written points are empty until a person gave them.
     ``points`` and ``maximum`` are the autograder's, ``written`` and ``written maximum`` people's, ``total``
     is both. Where a mistake in the grader left checks open, their questions' cells are empty, and a column
     ``open`` says how many points that concerns.

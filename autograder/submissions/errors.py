@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class SubmissionError(ValueError):
-    """A submission, or a file of it, that cannot be used at all; the message says why, for a student to read."""
+    """A submission, or a file of it, that cannot be used; the message says why, for a student to read."""

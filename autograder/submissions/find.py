@@ -115,37 +115,13 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _from_zip(path: PurePosixPath, data: bytes, loose: list[_File], ignored: list[str]) -> list[Submission]:
+    """The submissions in a zip; none if its files belong to a notebook beside it."""
     name = flat_name(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-            infos = [info for info in infos if not IGNORED_FOLDERS & set(PurePosixPath(info.filename).parts)]
-            if len(infos) > MAX_ZIP_FILES:
-                return [
-                    Submission(
-                        name, problem=f"{path.name} holds {len(infos)} files; the limit is {MAX_ZIP_FILES}."
-                    )
-                ]
-            if any(info.flag_bits & 1 for info in infos):
-                return [Submission(name, problem=f"{path.name} is encrypted.")]
-            files, left = [], MAX_ZIP_BYTES
-            for info in infos:
-                with archive.open(info) as member:
-                    content = member.read(left + 1)  # the size in the directory may lie
-                left -= len(content)
-                if left < 0:
-                    return [
-                        Submission(
-                            name, problem=f"{path.name} unpacks to more than {MAX_ZIP_BYTES / 1e6:.0f} MB."
-                        )
-                    ]
-                parts = [
-                    part
-                    for part in PurePosixPath(info.filename.replace("\\", "/")).parts
-                    if part not in ("..", "/", ".")
-                ]
-                if parts:
-                    files.append((PurePosixPath(*parts), content))
+            files = _unpack(archive, path.name)
+    except SubmissionError as error:
+        return [Submission(name, problem=str(error))]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
         return [Submission(name, problem=f"{path.name} is not a zip file that can be read: {error}")]
     if _joins(path, files, loose):
@@ -161,8 +137,38 @@ def _from_zip(path: PurePosixPath, data: bytes, loose: list[_File], ignored: lis
     ]
 
 
+def _unpack(archive: zipfile.ZipFile, what: str) -> list[_File]:
+    """The files in a zip, with paths that lead nowhere else.
+
+    Raises:
+        SubmissionError: it is encrypted, or holds too much.
+    """
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    infos = [info for info in infos if not IGNORED_FOLDERS & set(PurePosixPath(info.filename).parts)]
+    if len(infos) > MAX_ZIP_FILES:
+        raise SubmissionError(f"{what} holds {len(infos)} files; the limit is {MAX_ZIP_FILES}.")
+    if any(info.flag_bits & 1 for info in infos):
+        raise SubmissionError(f"{what} is encrypted.")
+    files, remaining = [], MAX_ZIP_BYTES
+    for info in infos:
+        with archive.open(info) as member:
+            content = member.read(remaining + 1)  # the size in the directory may lie
+        remaining -= len(content)
+        if remaining < 0:
+            raise SubmissionError(f"{what} unpacks to more than {MAX_ZIP_BYTES / 1e6:.0f} MB.")
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        parts = [part for part in path.parts if part not in ("..", "/", ".")]
+        if parts:
+            files.append((PurePosixPath(*parts), content))
+    return files
+
+
 def _joins(path: PurePosixPath, files: list[_File], loose: list[_File]) -> bool:
-    """Puts a zip's files beside the one notebook that lies with the zip, if they are that notebook's; says whether they are."""
+    """Puts a zip's files beside the one notebook that lies with the zip, if they are that notebook's.
+
+    Returns:
+        Whether they are.
+    """
     beside = {other: data for other, data in loose if other.parent == path.parent}
     notebooks = [data for other, data in beside.items() if other.suffix.lower() == ".ipynb"]
     inside = [data for other, data in files if other.suffix.lower() == ".ipynb"]
@@ -182,7 +188,7 @@ def _joins(path: PurePosixPath, files: list[_File], loose: list[_File]) -> bool:
 
 
 def _same_cells(one: bytes, other: bytes) -> bool:
-    """Whether two notebooks differ in no more than outputs: what the last cell prints is saved after it has made the zip."""
+    """Whether two notebooks differ in outputs only: what the last cell prints is saved after it made the zip."""
     if one == other:
         return True
     try:
@@ -230,7 +236,7 @@ def _group(found: list[_File], ignored: list[str], root: str) -> Iterator[Submis
 
 
 def _is_log_of(log: PurePosixPath, notebook: PurePosixPath, alone: bool) -> bool:
-    """Whether a JSON file is a notebook's log: it begins with the notebook's name, or is the only notebook's log."""
+    """Whether a JSON file is a notebook's log: it begins with its name, or is the only notebook's log."""
     return log.name.startswith(notebook.stem) or (alone and PurePosixPath(kit.LOG_NAME).stem in log.name)
 
 

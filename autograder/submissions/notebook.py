@@ -1,4 +1,4 @@
-"""Reads notebooks that were handed in: their cells, their homework, their written answers. All of it is untrusted."""
+"""Reads notebooks that were handed in: cells, homework, written answers. All of it is untrusted."""
 
 from __future__ import annotations
 
@@ -44,25 +44,30 @@ def read_notebook(data: bytes, what: str = "The notebook") -> NotebookNode:
     mark = metadata.get("attention_homework") if isinstance(metadata, dict) else None
     if isinstance(mark, dict) and isinstance(mark.get("id"), str):
         clean.metadata["attention_homework"] = {"id": mark["id"]}
-    for index, cell in enumerate(cells):
-        if not isinstance(cell, dict) or not isinstance(cell.get("source", ""), str | list):
-            raise SubmissionError(f"{what}: cell {index + 1} is not a notebook cell.")
-        source = cell.get("source", "")
-        text = (
-            source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
-        )
-        kind = cell.get("cell_type") if cell.get("cell_type") in ("code", "markdown") else "raw"
-        # built by hand: nbformat's makers check each cell against the schema, which takes longer than all the
-        # rest
-        made = NotebookNode(
-            id=f"cell-{index:04d}", cell_type=kind, metadata=NotebookNode(), source=text.replace("\r\n", "\n")
-        )
-        if kind == "code":
-            made.update(execution_count=None, outputs=[])
-        if _tagged_skip(cell.get("metadata")):
-            made.metadata["tags"] = ["skip-execution"]
-        clean.cells.append(made)
+    clean.cells = [_cell(index, cell, what) for index, cell in enumerate(cells)]
     return clean
+
+
+def _cell(index: int, cell: Any, what: str) -> NotebookNode:
+    """What grading needs of one cell.
+
+    Raises:
+        SubmissionError: it is none.
+    """
+    if not isinstance(cell, dict) or not isinstance(cell.get("source", ""), str | list):
+        raise SubmissionError(f"{what}: cell {index + 1} is not a notebook cell.")
+    source = cell.get("source", "")
+    text = source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
+    kind = cell.get("cell_type") if cell.get("cell_type") in ("code", "markdown") else "raw"
+    # built by hand: nbformat's makers check each cell against the schema, which takes longer than all the rest
+    made = NotebookNode(
+        id=f"cell-{index:04d}", cell_type=kind, metadata=NotebookNode(), source=text.replace("\r\n", "\n")
+    )
+    if kind == "code":
+        made.update(execution_count=None, outputs=[])
+    if _tagged_skip(cell.get("metadata")):
+        made.metadata["tags"] = ["skip-execution"]
+    return made
 
 
 def _upgrade(document: dict[str, Any], what: str) -> Any:
@@ -83,7 +88,7 @@ def _tagged_skip(metadata: Any) -> bool:
 def recognise(
     notebook: NotebookNode | None, log: bytes | None, homeworks: Mapping[str, Homework]
 ) -> Homework:
-    """Which homework this is: from the notebook's metadata, then from what its cells record, then from the log.
+    """Which homework this is, by the notebook's metadata, then by what its cells record, then by the log.
 
     Args:
         notebook: as read; None if there is none.
@@ -124,5 +129,5 @@ def recognise(
 
 
 def written_answers(notebook: NotebookNode) -> dict[str, str]:
-    """The written answers of a notebook by question: what stands below the line ``**Answer 3.7**`` in Markdown cells."""
+    """The written answers by question: what stands below ``**Answer 3.7**`` in Markdown cells."""
     return handin.written_answers((cell.cell_type, cell.source) for cell in notebook.cells)
