@@ -1,4 +1,4 @@
-"""The attack corpus against the sandbox, and the fallback where it applies: nothing is gained, lost or left."""
+"""The attack corpus against the sandbox and, where it applies, the fallback: nothing gained, lost or left."""
 
 from __future__ import annotations
 

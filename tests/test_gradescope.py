@@ -69,7 +69,8 @@ def test_the_schema_takes_the_example_of_gradescopes_page_and_refuses_misspellin
         "test_output_format": "text", "test_name_format": "text", "visibility": "after_due_date",
         "stdout_visibility": "visible", "extra_data": {},
         "tests": [{"score": 2.0, "max_score": 2.0, "status": "passed", "name": "Test", "name_format": "text",
-                   "number": "1.1", "output": "text", "output_format": "text", "tags": ["tag1"], "visibility": "visible", "extra_data": {}}],
+                   "number": "1.1", "output": "text", "output_format": "text", "tags": ["tag1"],
+                   "visibility": "visible", "extra_data": {}}],
         "leaderboard": [{"name": "Accuracy", "value": 0.926}, {"name": "Time", "value": 15.1, "order": "asc"},
                         {"name": "Stars", "value": "*****"}],
     }  # fmt: skip
@@ -212,7 +213,7 @@ def test_whatever_goes_wrong_there_are_results_that_say_so(spoil, says: str, tmp
 
 
 def test_a_submission_that_takes_too_long_leaves_results_before_the_platform_ends_it(tmp_path: Path):
-    """The limit is 50 s, of which 5 are the notebook's; a cell that never ends costs those, results are written."""
+    """Of 50 s, 5 are the notebook's; a cell that never ends costs those, and results are written."""
     archive = make_bundle(tmp_path / "hw3.zip", platform="gradescope", seconds=50)
     base = unpack_base(
         tmp_path / "autograder", archive, {"hw3.ipynb": notebook("import time\nwhile True: time.sleep(1)")}

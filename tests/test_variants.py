@@ -1,4 +1,4 @@
-"""Numbers and hidden inputs of one's own: reproducible, different, told when wrong, and off unless asked for."""
+"""Numbers and hidden inputs of one's own: reproducible, different, told when wrong, off unless wanted."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def grade_command(
     dask: str | None,
     force: bool,
 ) -> None:
-    """Grades notebooks, logs, zips and folders of those; writes grades.csv, report.html and feedback for each.
+    """Grades notebooks, logs, zips and folders of those; writes grades.csv, report.html and feedback pages.
 
     The exit code is 0 when every submission was judged, however badly it did, and 3 when a mistake in the
     grader itself left points open. The same command again goes on where a stopped one was, and grades only
@@ -276,7 +276,11 @@ def _conclude(
 
 
 def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> bool:
-    """Prints a line for each check that failed on our side, writes the tracebacks, says whether there are any."""
+    """Prints a line for each check that failed on our side and writes the tracebacks.
+
+    Returns:
+        Whether there are any.
+    """
     found, path = faults.find_faults(reports), output / faults.FILE
     if not found:
         path.unlink(missing_ok=True)  # of an earlier run

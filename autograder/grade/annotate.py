@@ -1,4 +1,4 @@
-"""What a report says beyond its checks: recorded answers that are stale, library calls, checks that are open."""
+"""What a report says beyond its checks: on recorded answers that are stale, library calls, open checks."""
 
 from __future__ import annotations
 

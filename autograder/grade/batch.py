@@ -1,4 +1,4 @@
-"""Grades a class: a pure function mapped over submissions on a ``concurrent.futures`` executor, here or on Dask.
+"""Grades a class: maps a pure function over submissions on a ``concurrent.futures`` executor or on Dask.
 
 Results come back one by one and can be kept as they come; what was kept for the same content, grader, seed
 and settings is not graded again. A submission travels as bytes, so workers need no file of the batch.
@@ -150,7 +150,7 @@ class _Batch:
             yield warning
 
     def _suspect(self, submissions: Iterable[Submission], error: Exception) -> Iterator[Graded]:
-        """Puts what was in the works when a worker died back for another try; gives up what has had its tries."""
+        """Puts what a dead worker may have had back for another try; gives up what has had its tries."""
         suspected = list(submissions)
         if not suspected:
             self._deaths += 1

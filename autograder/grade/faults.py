@@ -1,4 +1,4 @@
-"""Mistakes in the grader itself: checks that raised and submissions on which grading failed, for the instructor."""
+"""Mistakes in the grader itself: checks that raised, and submissions on which grading failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes the zip that ``otter run``, ``otter grade`` and Gradescope take, with this package as a wheel in it."""
+"""Makes the zip that ``otter run``, ``otter grade`` and Gradescope take, with this package as a wheel."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def package_files() -> dict[str, bytes]:
 
 
 def package_digest() -> str:
-    """Tells one state of the grading code from another; data, of which a bundle may hold more, is left out."""
+    """Tells one state of the grading code from another; data, of which bundles may hold more, is left out."""
     digest = hashlib.sha256()
     for name, data in package_files().items():
         if name.startswith("autograder/data/"):

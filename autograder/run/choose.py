@@ -1,4 +1,4 @@
-"""Chooses where submissions run: in a sandbox if there can be one, else as ordinary processes, with a warning."""
+"""Chooses where submissions run: in a sandbox if possible, else as ordinary processes, with a warning."""
 
 from __future__ import annotations
 

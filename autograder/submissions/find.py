@@ -188,7 +188,7 @@ def _joins(path: PurePosixPath, files: list[_File], loose: list[_File]) -> bool:
 
 
 def _same_cells(one: bytes, other: bytes) -> bool:
-    """Whether two notebooks differ in outputs only: what the last cell prints is saved after it made the zip."""
+    """Whether two notebooks differ in outputs only: the last cell makes the zip before its print is saved."""
     if one == other:
         return True
     try:

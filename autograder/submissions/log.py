@@ -90,7 +90,7 @@ class LogEntry:
 
 @dataclass(frozen=True)
 class Log:
-    """A decoded log: entries by name, notes on what was ignored, ``student`` (id, word) if numbers are one's own."""
+    """A decoded log: entries by name, notes on what was ignored, ``student`` (id, word) where numbers are own."""
 
     homework: str
     challenges: str = ""

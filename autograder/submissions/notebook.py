@@ -59,7 +59,7 @@ def _cell(index: int, cell: Any, what: str) -> NotebookNode:
     source = cell.get("source", "")
     text = source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
     kind = cell.get("cell_type") if cell.get("cell_type") in ("code", "markdown") else "raw"
-    # built by hand: nbformat's makers check each cell against the schema, which takes longer than all the rest
+    # by hand: nbformat's makers check each cell against the schema, which takes longer than all the rest
     made = NotebookNode(
         id=f"cell-{index:04d}", cell_type=kind, metadata=NotebookNode(), source=text.replace("\r\n", "\n")
     )
