@@ -197,7 +197,7 @@ def _drawn(homework: str, seed: str) -> tuple[Mapping[str, Mapping[str, Case]], 
 
 
 def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, bytes], list[str]]:
-    """The files that the kernel may see, under the names that the homework expects; only the kernel opens them.
+    """The files that the kernel may see, under the names that the homework expects; nobody else opens them.
 
     Returns:
         File name → bytes, and what students should know of files that were renamed or left out.

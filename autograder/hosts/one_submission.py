@@ -110,6 +110,6 @@ def warnings(config: Config) -> list[str]:
 
 
 def tells_hidden(question: Question, check: str) -> bool:
-    """Whether a check's feedback tells of hidden inputs or right options, so that retrying could exploit it."""
+    """Whether a check's feedback tells of hidden inputs or right options: retrying could exploit that."""
     needs = next((one.needs for one in question.checks if one.name == check), ())
     return any(not isinstance(question.entry(name), Array) for name in needs)

@@ -90,7 +90,7 @@ def clear(folder: Path, keep: set[str]) -> None:
 
 
 def fill(results: GradingResults, report: Report, config: Config) -> None:
-    """Replaces otter's results by a report's. They are pickled: only otter's classes and plain values go in."""
+    """Replaces otter's results by a report's: otter's own classes and plain values, as they are pickled."""
     results.clear_results()
     results.results.update({one.name: one for one in test_files(report, config)})
     results.set_output(str(results_json(report)["output"]))

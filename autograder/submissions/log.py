@@ -90,7 +90,7 @@ class LogEntry:
 
 @dataclass(frozen=True)
 class Log:
-    """A decoded log: entries by name, notes on what was ignored, ``student`` (id, word) where numbers are own."""
+    """A decoded log: entries by name, notes on what was ignored, ``student`` (id, word) with own numbers."""
 
     homework: str
     challenges: str = ""
