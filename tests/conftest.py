@@ -13,10 +13,10 @@ from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import Student, students
 from autograder.author.reference import reference_submission
 from autograder.declare import homeworks
-from autograder.grade.batch import Place, kernels
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.names import source_path
+from autograder.run.choose import Place, kernels
 from autograder.submissions.find import Submission
 from tests.gallery import ROOT, examples
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autograder import kit
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.kit import state
 from autograder.names import notebook_path
 from tests.gallery import ROOT

@@ -1,4 +1,4 @@
-"""A class graded in one go: resumed after a kill, not graded twice, the same on Dask, hostile submissions in between."""
+"""A class graded in one go: resumed after a kill, not graded twice, the same on Dask, among hostile ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from autograder.author.build import build_notebook
 from autograder.declare import homeworks
 from autograder.grade import batch
 from autograder.grade.grade import Settings
+from autograder.grade.report import Report
+from autograder.grade.store import OutputBusyError, Results
+from autograder.grade.workers import Graded, key_of, probe
 from autograder.names import source_path
+from autograder.run.choose import Place
 from autograder.run.limits import Limits
 from autograder.submissions.find import Submission
 from tests.gallery import ROOT
@@ -224,9 +228,9 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(handed_in: Path, tmp_path: 
 
 
 def test_two_batches_do_not_write_to_the_same_folder(tmp_path: Path):
-    first = batch.Results(tmp_path)
-    with pytest.raises(batch.Stopped, match="Another grading run"):
-        batch.Results(tmp_path)
+    first = Results(tmp_path)
+    with pytest.raises(OutputBusyError, match="Another grading run"):
+        Results(tmp_path)
     os.close(first.lock)
 
 
@@ -234,15 +238,15 @@ def test_a_changed_submission_seed_or_limit_is_graded_again():
     settings = Settings("a", limits=Limits())
     one = Submission("x", b"1")
     keys = {
-        batch.key_of(one, settings),
-        batch.key_of(Submission("x", b"2"), settings),
-        batch.key_of(Submission("x", b"1", b"log"), settings),
-        batch.key_of(one, Settings("b")),
-        batch.key_of(one, Settings("a", limits=Limits(cell_seconds=1))),
-        batch.key_of(one, Settings("a", "hw3")),
+        key_of(one, settings),
+        key_of(Submission("x", b"2"), settings),
+        key_of(Submission("x", b"1", b"log"), settings),
+        key_of(one, Settings("b")),
+        key_of(one, Settings("a", limits=Limits(cell_seconds=1))),
+        key_of(one, Settings("a", "hw3")),
     }
     assert len(keys) == 6
-    assert batch.key_of(one, settings) == batch.key_of(Submission("x", b"1"), Settings("a"))
+    assert key_of(one, settings) == key_of(Submission("x", b"1"), Settings("a"))
 
 
 class Mortal(Executor):
@@ -253,7 +257,7 @@ class Mortal(Executor):
 
     def submit(self, function, *arguments):  # type: ignore[no-untyped-def]
         future: Future = Future()
-        if function is batch.probe:
+        if function is probe:
             future.set_result("")
             return future
         name = arguments[0].name
@@ -262,15 +266,15 @@ class Mortal(Executor):
             self.broken = True
             future.set_exception(batch.BrokenProcessPool("died"))
         else:
-            future.set_result(batch.Graded(batch.Report(name, "hw3", "graded")))
+            future.set_result(Graded(Report(name, "hw3", "graded")))
         return future
 
 
 def test_a_worker_that_dies_costs_no_submission_but_the_one_that_kills_it():
     log: list[str] = []
     submissions = [Submission(f"s{index}") for index in range(12)]
-    results = list(batch.run(submissions, Settings("s"), batch.Place(), lambda: Mortal({"s4"}, log), 2))
-    status = {one.report.submission: one.report.status for one in results if isinstance(one, batch.Graded)}
+    results = list(batch.run(submissions, Settings("s"), Place(), lambda: Mortal({"s4"}, log), 2))
+    status = {one.report.submission: one.report.status for one in results if isinstance(one, Graded)}
     assert len(results) == len(status) == 12
     assert [name for name, state in status.items() if state != "graded"] == ["s4"]
 

@@ -15,7 +15,7 @@ import torch
 
 from autograder import kit
 from autograder.declare import Case, Checkpoint, Homework, homeworks
-from autograder.grade.grade import _checkpoints
+from autograder.grade.grade import checkpoints
 from autograder.kit.shared.checkpoints import CheckpointError, checkpoint_probe, read_checkpoint
 from autograder.submissions.find import Submission
 
@@ -127,25 +127,26 @@ def homework_with_checkpoint() -> Homework:
 
 
 def test_the_only_checkpoint_counts_whatever_its_name_and_a_large_one_is_cut():
-    notes: list[str] = []
     given = Submission("a", attachments={"best (2).pt": bytes(50)})
-    assert _checkpoints(given, homework_with_checkpoint(), notes) == {"m.pt": bytes(11)}
-    assert notes == ["best (2).pt was taken as m.pt."]
+    assert checkpoints(given, homework_with_checkpoint()) == (
+        {"m.pt": bytes(11)},
+        ["best (2).pt was taken as m.pt."],
+    )
 
 
 def test_of_several_checkpoints_the_named_one_counts_and_others_are_told_apart():
-    notes: list[str] = []
     homework = homework_with_checkpoint()
-    assert _checkpoints(Submission("a", attachments={"m.pt": b"1", "old.pt": b"2"}), homework, notes) == {
-        "m.pt": b"1"
-    }
-    assert notes == []
-    assert _checkpoints(Submission("a", attachments={"x.pt": b"1", "old.pt": b"2"}), homework, notes) == {}
-    assert notes == ["None of the files old.pt, x.pt is called m.pt; none was used."]
+    named = Submission("a", attachments={"m.pt": b"1", "old.pt": b"2"})
+    assert checkpoints(named, homework) == ({"m.pt": b"1"}, [])
+    neither = Submission("a", attachments={"x.pt": b"1", "old.pt": b"2"})
+    assert checkpoints(neither, homework) == (
+        {},
+        ["None of the files old.pt, x.pt is called m.pt; none was used."],
+    )
 
 
 def test_a_homework_without_checkpoints_gets_no_files():
-    assert _checkpoints(Submission("a", attachments={"m.pt": b"1"}), homeworks()["hw3"], []) == {}
+    assert checkpoints(Submission("a", attachments={"m.pt": b"1"}), homeworks()["hw3"]) == ({}, [])
 
 
 def test_a_student_hears_whether_the_file_fits(

@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from autograder.grade import marks
-from autograder.grade.marks import Conflict, ImportProblems, Mark, Marks
+from autograder.grade.marks import ConflictError, Mark, Marks
+from autograder.grade.marks_csv import MarksCsvError, from_csv, to_csv
 from autograder.grade.store import read_reports
 from autograder.report.feedback import feedback_page
 from tests import example_results
@@ -55,7 +56,7 @@ def test_a_mark_is_saved_and_counts_its_versions(tmp_path: Path):
 def test_saving_on_top_of_somebody_elses_save_is_refused_and_loses_nothing(tmp_path: Path):
     store = Marks(tmp_path)
     first = store.save(BLANK)
-    with pytest.raises(Conflict, match="ann"):
+    with pytest.raises(ConflictError, match="ann"):
         store.save(replace(BLANK, grader="bob", points=0.0))
     assert store.get("student-00", "3.7") == first
 
@@ -90,7 +91,7 @@ def test_undo_never_takes_back_what_somebody_else_did_since(tmp_path: Path):
     store = Marks(tmp_path)
     first = store.save(BLANK)
     store.save(replace(first, grader="bob", points=1.0))
-    with pytest.raises(Conflict, match="bob"):
+    with pytest.raises(ConflictError, match="bob"):
         store.undo("ann", "3.7")
 
 
@@ -139,14 +140,14 @@ def test_csv_goes_out_and_comes_in_again(output: Path, tmp_path: Path):
     Marks(output).save(
         replace(BLANK, answer=marks.digest(example_results.GOOD), comment="=SUM(A1) is no answer, see $x$")
     )
-    text = marks.to_csv(output, reports)
+    text = to_csv(output, reports)
     rows = {row["submission"]: row for row in csv.DictReader(io.StringIO(text))}
     assert len(rows) == 6
     assert rows["student-00"]["comment"].startswith("'=")
     assert rows["student-01"]["points"] == ""
     other = tmp_path / "other"
     other.mkdir()
-    assert marks.from_csv(other, reports, text, "bob") == 1
+    assert from_csv(other, reports, text, "bob") == 1
     found = Marks(other).get("student-00", "3.7")
     assert found is not None
     assert (found.points, found.rubric, found.comment, found.grader) == (
@@ -155,7 +156,7 @@ def test_csv_goes_out_and_comes_in_again(output: Path, tmp_path: Path):
         "=SUM(A1) is no answer, see $x$",
         "ann",
     )
-    assert marks.from_csv(other, reports, text, "bob") == 0
+    assert from_csv(other, reports, text, "bob") == 0
 
 
 @pytest.mark.parametrize(
@@ -171,15 +172,15 @@ def test_csv_goes_out_and_comes_in_again(output: Path, tmp_path: Path):
 )
 def test_a_csv_with_one_bad_row_changes_nothing_and_says_which(output: Path, line: str, told: str):
     text = f"submission,question,points\nstudent-01,3.7,5\n{line}\n"
-    with pytest.raises(ImportProblems, match=told) as problem:
-        marks.from_csv(output, read_reports(output), text, "bob")
+    with pytest.raises(MarksCsvError, match=told) as problem:
+        from_csv(output, read_reports(output), text, "bob")
     assert "line 3" in str(problem.value)
     assert Marks(output).all() == {}
 
 
 def test_a_csv_without_its_columns_says_what_it_needs(output: Path):
-    with pytest.raises(ImportProblems, match="points, submission missing"):
-        marks.from_csv(output, read_reports(output), "name,question\n", "bob")
+    with pytest.raises(MarksCsvError, match="points, submission missing"):
+        from_csv(output, read_reports(output), "name,question\n", "bob")
 
 
 # --- the server ---------------------------------------------------------------------------------------------

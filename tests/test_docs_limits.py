@@ -14,7 +14,7 @@ import nbformat
 import pytest
 
 from autograder.author.build import build_notebook
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.names import source_path
 from autograder.run.user import no_other_user
 from tests.gallery import ROOT

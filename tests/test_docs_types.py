@@ -104,7 +104,16 @@ def lint(copy: Path) -> None:
     added = [str(copy / name) for name, _ in blocks() if name.startswith("autograder/")]
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", ROOT / "pyproject.toml", *added],
+            [
+                sys.executable,
+                "-m",
+                "ruff",
+                *command,
+                "--no-cache",
+                "--config",
+                ROOT / "pyproject.toml",
+                *added,
+            ],
             capture_output=True,
             text=True,
             check=False,

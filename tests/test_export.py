@@ -18,7 +18,7 @@ from autograder.author.source import BuildError
 from autograder.cli.main import main
 from autograder.declare import homeworks
 from autograder.names import source_path
-from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognise, written_answers
 from tests.gallery import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # otter's own
@@ -61,7 +61,7 @@ def test_a_notebook_of_otters_build_is_recognised_and_its_written_answers_are_fo
     otter_assign(str(master), str(tmp_path / "built"), no_pdfs=True)
     data = (tmp_path / "built" / "student" / master.name).read_bytes()
     notebook = read_notebook(data.replace(b"*Write your answer here.*", b"Because of the mask."))
-    assert recognise(Submission("x", data), notebook, homeworks()) is homeworks()["hw3"]
+    assert recognise(notebook, None, homeworks()) is homeworks()["hw3"]
     asked = {one.id for one in homeworks()["hw3"].questions.values() if one.written}
     assert written_answers(notebook) == dict.fromkeys(asked, "Because of the mask.")
 

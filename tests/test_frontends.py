@@ -12,12 +12,13 @@ import pytest
 
 from autograder.author.build import build_notebook
 from autograder.declare import Homework, homeworks
-from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.kit.handing_in import cell_digest
 from autograder.names import source_path
+from autograder.run.choose import kernels
 from autograder.run.runner import skip_reason
-from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
+from autograder.submissions.find import Submission
+from autograder.submissions.notebook import read_notebook, recognise, written_answers
 from tests import bare
 from tests.conftest import PLACE, SETTINGS
 from tests.gallery import ROOT
@@ -137,7 +138,7 @@ def test_the_grader_sees_the_same_notebook_whatever_saved_it(name: str):
         assert [cell_digest(cell.source) for cell in found.cells] == [
             cell_digest(cell["source"]) for cell in original["cells"]
         ], front_end
-        assert recognise(Submission("any name (3)", data), found, homeworks()) is homework, front_end
+        assert recognise(found, None, homeworks()) is homework, front_end
         assert written_answers(found) == written_answers(clean), front_end
         assert any(written_answers(clean).values()), name
 

@@ -10,10 +10,10 @@ from autograder.author.build import dumps
 from autograder.author.gallery import Example
 from autograder.author.reference import run_reference
 from autograder.declare import homeworks, picture_of
-from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.grade.report import Report
 from autograder.report.evidence import evidence_svg
+from autograder.run.choose import kernels
 from autograder.submissions.find import Submission
 from tests.conftest import PLACE, SETTINGS, GradedClass, by_homework
 from tests.gallery import ROOT, examples

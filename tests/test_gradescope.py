@@ -1,4 +1,4 @@
-"""Gradescope: the entry point, its results against the published format, and equality with our own command line."""
+"""Gradescope: the entry point, its results against the published format, equality with our command line."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 
 from autograder.declare import Choice, homeworks
 from autograder.grade.report import CheckResult, QuestionResult, Report
+from autograder.grade.store import read_results
 from autograder.hosts import bundle, gradescope
-from autograder.report.tables import read_results
 from tests.conftest import SETTINGS, by_homework, graded_class
 from tests.gallery import ROOT
 from tests.platforms import make_bundle, notebook, points, unpack_base
@@ -65,11 +65,14 @@ def by_question(made: dict) -> dict[str, float]:
 
 def test_the_schema_takes_the_example_of_gradescopes_page_and_refuses_misspelling():
     example = {
-        "score": 44.0, "execution_time": 136, "output": "text", "output_format": "simple_format", "test_output_format": "text",
-        "test_name_format": "text", "visibility": "after_due_date", "stdout_visibility": "visible", "extra_data": {},
-        "tests": [{"score": 2.0, "max_score": 2.0, "status": "passed", "name": "Test", "name_format": "text", "number": "1.1", "output": "text",
-                   "output_format": "text", "tags": ["tag1"], "visibility": "visible", "extra_data": {}}],
-        "leaderboard": [{"name": "Accuracy", "value": 0.926}, {"name": "Time", "value": 15.1, "order": "asc"}, {"name": "Stars", "value": "*****"}],
+        "score": 44.0, "execution_time": 136, "output": "text", "output_format": "simple_format",
+        "test_output_format": "text", "test_name_format": "text", "visibility": "after_due_date",
+        "stdout_visibility": "visible", "extra_data": {},
+        "tests": [{"score": 2.0, "max_score": 2.0, "status": "passed", "name": "Test", "name_format": "text",
+                   "number": "1.1", "output": "text", "output_format": "text", "tags": ["tag1"],
+                   "visibility": "visible", "extra_data": {}}],
+        "leaderboard": [{"name": "Accuracy", "value": 0.926}, {"name": "Time", "value": 15.1, "order": "asc"},
+                        {"name": "Stars", "value": "*****"}],
     }  # fmt: skip
     jsonschema.validate(example, SCHEMA)
     for spoilt in (
@@ -117,8 +120,8 @@ def test_the_entry_point_gives_the_points_that_our_own_command_line_gives(name: 
         made = read(base)
         assert by_question(made) == points(report), student.name
         assert made["extra_data"]["submission"] == {
-            "id": 123456, "created_at": METADATA["created_at"], "users": ["jane@example.edu", "lee@example.edu"],
-            "late_seconds": 1352, "earlier": [12.5],
+            "id": 123456, "created_at": METADATA["created_at"],
+            "users": ["jane@example.edu", "lee@example.edu"], "late_seconds": 1352, "earlier": [12.5],
         }  # fmt: skip
 
 
@@ -210,7 +213,7 @@ def test_whatever_goes_wrong_there_are_results_that_say_so(spoil, says: str, tmp
 
 
 def test_a_submission_that_takes_too_long_leaves_results_before_the_platform_ends_it(tmp_path: Path):
-    """The limit is 50 s, of which 5 are for the notebook; a cell that never ends costs those, and results are written."""
+    """Of 50 s, 5 are the notebook's; a cell that never ends costs those, and results are written."""
     archive = make_bundle(tmp_path / "hw3.zip", platform="gradescope", seconds=50)
     base = unpack_base(
         tmp_path / "autograder", archive, {"hw3.ipynb": notebook("import time\nwhile True: time.sleep(1)")}

@@ -7,7 +7,7 @@ import pytest
 from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.declare import Challenge, Oracle, homeworks
-from autograder.grade.grade import Settings, _with_library_calls
+from autograder.grade.annotate import note_library_calls
 from autograder.grade.report import CheckResult, QuestionResult
 from autograder.homeworks.hw2.oracles import numpy_heads
 from autograder.names import source_path
@@ -82,7 +82,7 @@ def test_library_calls_are_noticed_in_the_question_that_they_answer(
     results = tuple(
         QuestionResult(name, "", (CheckResult("c", "passed", 1.0, 1.0),)) for name in HW2.questions
     )
-    noted = _with_library_calls(results, HW2, notebook, Settings("s"), [])
+    noted, _ = note_library_calls(results, HW2, notebook)
     assert {result.id for result in noted if result.notes} == flagged
-    zeroed = _with_library_calls(results, HW2, notebook, Settings("s", library_calls="zero"), [])
+    zeroed, _ = note_library_calls(results, HW2, notebook, zero=True)
     assert {result.id for result in zeroed if not result.points} == flagged

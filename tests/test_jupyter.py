@@ -18,9 +18,9 @@ import pytest
 from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.declare import homeworks
-from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.names import notebook_path, source_path
+from autograder.run.choose import kernels
 from autograder.submissions.find import find
 from autograder.submissions.log import read_log
 from tests import bare

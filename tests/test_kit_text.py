@@ -15,7 +15,7 @@ from autograder import kit
 from autograder.author.inlined import PACKAGE, Module, public_files
 from autograder.author.kit_text import kit_code
 from autograder.author.source import BuildError
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 
 IDS = list(homeworks())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.grade.grade import Settings, _with_calls
+from autograder.grade.annotate import with_calls
 from autograder.grade.report import CheckResult, QuestionResult
 from autograder.submissions import library_calls as librarycalls
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
@@ -110,13 +110,10 @@ def test_a_search_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch):
     assert "please look yourself" in trouble
 
 
-@pytest.mark.parametrize(("setting", "points"), [("flag", 3.0), ("zero", 0.0)])
-def test_a_call_is_a_note_or_costs_the_points_of_its_question(setting: str, points: float):
+@pytest.mark.parametrize(("zero", "points"), [(False, 3.0), (True, 0.0)])
+def test_a_call_is_a_note_or_costs_the_points_of_its_question(zero: bool, points: float):
     result = QuestionResult("2.4", "Heads", (CheckResult("right", "passed", 3.0, 3.0),))
-    notes: list[str] = []
-    flagged = _with_calls(
-        result, [LibraryCall("2.4", 7, 2, "MultiheadAttention")], Settings("s", library_calls=setting), notes
-    )
+    flagged = with_calls(result, [LibraryCall("2.4", 7, 2, "MultiheadAttention")], zero)
     assert flagged.points == points
+    assert len(flagged.notes) == 1
     assert "cell 7, line 2 uses `MultiheadAttention`" in flagged.notes[0]
-    assert list(flagged.notes) == notes

@@ -1,4 +1,4 @@
-"""otter-grader: the bundle, the plugin, the attacks that beat otter alone, and equality with our own command line."""
+"""otter-grader: the bundle, the plugin, the attacks that beat otter alone, equality with our command line."""
 
 from __future__ import annotations
 

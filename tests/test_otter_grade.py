@@ -15,7 +15,7 @@ pytest.importorskip("otter")
 
 from autograder.run.execute import execute
 from autograder.run.user import USERS, UserKernels, no_other_user
-from autograder.submissions.find import read_notebook
+from autograder.submissions.notebook import read_notebook
 from tests.conftest import graded_class
 from tests.gallery import ROOT
 from tests.platforms import ATTACKS, make_bundle, notebook, points, unpack_base, zipped

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograder import kit
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.kit import handing_in as handin
 from autograder.submissions.find import find
 from autograder.submissions.log import read_log

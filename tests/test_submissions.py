@@ -19,11 +19,12 @@ from autograder import kit
 from autograder.author.build import build_notebook, dumps
 from autograder.cli.main import main
 from autograder.declare import homeworks
+from autograder.grade import store
 from autograder.grade.grade import Settings, grade_submission
 from autograder.names import notebook_path, source_path
-from autograder.report import tables as report
-from autograder.submissions.find import Submission, find, read_notebook, recognise, written_answers
+from autograder.submissions.find import Submission, find
 from autograder.submissions.log import LogError, read_log
+from autograder.submissions.notebook import read_notebook, recognise, written_answers
 from tests.gallery import ROOT
 
 HW3 = homeworks()["hw3"]
@@ -196,7 +197,7 @@ def test_notebooks_of_any_front_end_are_read_and_recognised(change: str):
     data = CHANGES[change](dumps(original))
     notebook = read_notebook(data)
     assert [cell.source for cell in notebook.cells] == [cell.source for cell in original.cells]
-    assert recognise(Submission("renamed (2)", notebook=data), notebook, homeworks()) is HW3
+    assert recognise(notebook, None, homeworks()) is HW3
     nbformat.validate(notebook)
 
 
@@ -352,7 +353,7 @@ def test_a_batch_with_damaged_files_is_graded_to_the_end(tmp_path: Path):
     assert "is empty" in rows["empty"]["notes"]
     assert "3 submissions judged" in result.output
     document = json.loads((out / "submissions" / "good_log" / "results.json").read_text())
-    assert json.loads(json.dumps(report.results_json(report.read_results(document)))) == document
+    assert json.loads(json.dumps(store.results_json(store.read_results(document)))) == document
 
 
 def test_clear_errors_for_a_wrong_command_line(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Numbers and hidden inputs of one's own: reproducible, different, told when something is wrong, and off unless asked for."""
+"""Numbers and hidden inputs of one's own: reproducible, different, told when wrong, off unless wanted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from autograder import kit
 from autograder.author import build
 from autograder.cli.main import main
 from autograder.declare import homeworks
-from autograder.grade import batch, grade, variants
+from autograder.grade import grade, variants
 from autograder.grade.grade import Settings
 from autograder.grade.report import Report
+from autograder.grade.workers import key_of
+from autograder.run.choose import kernels
 from autograder.submissions.find import Submission
 from autograder.submissions.log import challenges_json
 from tests.conftest import PLACE
@@ -50,9 +52,7 @@ def hand_in(
 
 
 def graded(submission: Submission, word: str = WORD) -> Report:
-    return grade.grade_submission(
-        submission, Settings("seed", "hw1", variants=word), batch.kernels(PLACE)[0]
-    )[0]
+    return grade.grade_submission(submission, Settings("seed", "hw1", variants=word), kernels(PLACE)[0])[0]
 
 
 def bill(report: Report) -> tuple[float, str]:
@@ -231,12 +231,13 @@ def test_miscounts_of_4_3_are_named_for_every_students_numbers():
 def test_ids_come_from_the_list_that_collect_wrote(tmp_path: Path):
     head = "submission,source,id,name,email,submitted,late,late_days\n"
     (tmp_path / "collected.csv").write_text(
-        f"{head}doe-12,canvas,12,doe,,,,\ndoe-1,canvas,1,doe,,,,\npair,gradescope,7,a,,,,\npair,gradescope,8,b,,,,\n"
+        f"{head}doe-12,canvas,12,doe,,,,\ndoe-1,canvas,1,doe,,,,\n"
+        "pair,gradescope,7,a,,,,\npair,gradescope,8,b,,,,\n"
     )
     names = ["doe-12", "doe-1", "doe-1-hw1_attention_basics", "doe-1 (2)", "pair", "stranger"]
     found = variants.with_students([Submission(name) for name in names], [tmp_path])
     assert [one.students for one in found] == [("12",), ("1",), ("1",), ("1",), ("7", "8"), ()]
-    assert len({batch.key_of(one, Settings("s", variants=WORD)) for one in found}) == len(found)
+    assert len({key_of(one, Settings("s", variants=WORD)) for one in found}) == len(found)
     (tmp_path / "collected.csv").write_text("who\nme\n")
     with pytest.raises(ValueError, match="is not a collected"):
         variants.with_students(found, [tmp_path])

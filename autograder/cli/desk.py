@@ -10,7 +10,7 @@ from rich.console import Console
 
 from autograder.cli.shared import publish_pages
 from autograder.files import write_atomically
-from autograder.grade import marks
+from autograder.grade.marks_csv import MarksCsvError, from_csv, to_csv
 from autograder.grade.store import read_reports
 
 
@@ -48,13 +48,13 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
         if export is not None or take_in is not None:
             reports = read_reports(output)
             if take_in is not None:
-                changed = marks.from_csv(
+                changed = from_csv(
                     output, reports, take_in.read_text(encoding="utf-8-sig"), getpass.getuser()
                 )
                 click.echo(f"{changed} marks changed.")
                 publish_pages(Console(), output, reports, None)
             if export is not None:
-                write_atomically(export, marks.to_csv(output, reports).encode())
+                write_atomically(export, to_csv(output, reports).encode())
                 click.echo(f"{export}: written")
             return
         try:
@@ -71,5 +71,5 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
                 f"port {port}: {error.strerror}. Another desk? Try --port 0."
             ) from None
         click.echo(f"Open the class report in a browser: {publish_pages(Console(), output, None, None)}")
-    except (FileNotFoundError, UnicodeDecodeError, marks.ImportProblems) as error:
+    except (FileNotFoundError, UnicodeDecodeError, MarksCsvError) as error:
         raise click.ClickException(str(error)) from None

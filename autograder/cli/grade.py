@@ -7,33 +7,30 @@ import dataclasses
 import functools
 import os
 import sys
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from autograder.cli.progress import show_progress
 from autograder.cli.shared import check_word, chosen, publish_pages
-from autograder.files import kept_secret, write_atomically
-from autograder.grade import batch
+from autograder.files import SECRET, kept_secret, write_atomically
+from autograder.grade import batch, faults
 from autograder.grade.grade import Settings
+from autograder.grade.report import Report
+from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
-from autograder.report import tables as report
+from autograder.grade.workers import Graded, key_of
+from autograder.report import tables
 from autograder.report.shown import REVEAL
-from autograder.run.choose import Place
+from autograder.run.choose import NoSandboxError, Place
 from autograder.run.limits import Limits
-from autograder.submissions.find import find
+from autograder.submissions.find import Submission, find
 
 LIMITS = {
     name: type(default)
@@ -41,7 +38,11 @@ LIMITS = {
     if name not in ("cell_seconds", "total_seconds")
 }
 WIDTH = 110  # columns of what is written into a file or a pipe
-LINE_SECONDS = 10.0  # between lines of progress where there is no terminal
+SHOWN = 5  # files that are no submission, by name
+OUR_FAULT = 3  # the exit code where a mistake in the grader left points open
+
+# what makes executors, None for those of this machine, and how many submissions they grade at a time
+Source = AbstractContextManager[tuple[Callable[[], Executor] | None, int]]
 
 
 def _limits(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
@@ -168,57 +169,32 @@ def grade_command(
     dask: str | None,
     force: bool,
 ) -> None:
-    """Grades notebooks, logs, zips and folders of those: grades.csv, report.html and feedback for each.
+    """Grades notebooks, logs, zips and folders of those; writes grades.csv, report.html and feedback pages.
 
-    The exit code is 0 when every submission was judged, however badly it did. The same command again goes on
-    where a stopped one was, and grades only what is new or has changed.
+    The exit code is 0 when every submission was judged, however badly it did, and 3 when a mistake in the
+    grader itself left points open. The same command again goes on where a stopped one was, and grades only
+    what is new, has changed or is open.
     """
     if homework is not None:
         chosen((homework,))
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    found = find(submissions)
+    handed_in, ignored = _find(submissions, with_ids=bool(variants))
+    place = Place(sandbox, cold, tuple(str(path.resolve()) for path in (output, *submissions)))
+    reports: dict[str, Report] = {}
     try:
-        handed_in = with_students(found.submissions, submissions) if variants else list(found.submissions)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    if not found.submissions:
-        raise click.ClickException(f"no notebook, log or zip among {', '.join(map(str, submissions))}")
-    hidden = tuple(str(path.resolve()) for path in (output, *submissions))
-    place = Place(sandbox, cold, hidden)
-    try:
-        results = batch.Results(output)
+        results = Results(output)
         allowed = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
-        settings = Settings(
-            seed or kept_secret(output / "seed.txt"), homework, allowed, library_calls, variants
-        )
-        kept = {} if force else {one.name: old for one in handed_in if (old := results.kept(one, settings))}
-        left = [one for one in handed_in if one.name not in kept]
-        if kept:
-            console.print(
-                f"{len(kept)} of {len(handed_in)} submissions have not changed since they were graded."
-            )
-        reports = list(kept.values())
-        total, ignored = len(left), found.ignored
-        del found, handed_in  # a submission's bytes are not kept longer than it takes to grade it
-        source = (
-            batch.cluster(dask)
-            if dask
-            else contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, max(total, 1))))
-        )
-        if total:
-            with source as (executors, count), _progress(console, total) as advance:
-                queue = deque(left)
-                left.clear()
-                for one in batch.run(
-                    queue, settings, place, executors or functools.partial(batch.local_executor, count), count
-                ):
-                    if isinstance(one, str):
-                        console.print(f"[bold yellow]Warning:[/] {escape(one)}")
-                        continue
-                    results.keep(one)
-                    reports.append(one.report)
-                    advance()
-    except batch.Stopped as error:
+        secret = seed or kept_secret(output / "seed.txt")
+        settings = Settings(secret, homework, allowed, library_calls, variants)
+        if not force:
+            reports |= _kept(console, results, handed_in, settings)
+        queue = deque(one for one in handed_in if one.name not in reports)
+        handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
+        if queue:
+            for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
+                results.keep(one.report, one.executed)
+                reports[one.report.submission] = one.report
+    except (batch.BatchError, NoSandboxError, OutputBusyError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         console.print(
@@ -227,50 +203,90 @@ def grade_command(
             soft_wrap=True,
         )
         raise click.exceptions.Exit(130) from None
-    write_atomically(output / "grades.csv", report.grades_csv(reports).encode())
-    console.print(report.table(reports))
+    _conclude(console, output, list(reports.values()), ignored, reveal)
+
+
+def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequence[str]]:
+    """The submissions, with their students' ids if wanted, and the files that are none."""
+    found = find(paths)
+    if not found.submissions:
+        raise click.ClickException(f"no notebook, log or zip among {', '.join(map(str, paths))}")
+    try:
+        handed_in = with_students(found.submissions, paths) if with_ids else list(found.submissions)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    return handed_in, found.ignored
+
+
+def _kept(
+    console: Console, results: Results, handed_in: Sequence[Submission], settings: Settings
+) -> dict[str, Report]:
+    """The reports of an earlier run that still hold."""
+    kept = {
+        one.name: old
+        for one in handed_in
+        if (old := results.kept(one.name, key_of(one, settings))) is not None
+    }
+    if kept:
+        console.print(f"{len(kept)} of {len(handed_in)} submissions have not changed since they were graded.")
+    return kept
+
+
+def _source(dask: str | None, workers: int | None, total: int) -> Source:
+    if dask:
+        return batch.cluster(dask)
+    return contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, total)))
+
+
+def _grade(
+    console: Console, queue: deque[Submission], settings: Settings, place: Place, source: Source
+) -> Iterator[Graded]:
+    """Grades a queue, with warnings and progress on the console."""
+    total = len(queue)
+    with source as (executors, count), show_progress(console, total) as advance:
+        local = functools.partial(batch.local_executor, count)
+        for one in batch.run(queue, settings, place, executors or local, count):
+            if isinstance(one, str):
+                console.print(f"[bold yellow]Warning:[/] {escape(one)}")
+                continue
+            yield one
+            advance()
+
+
+def _conclude(
+    console: Console, output: Path, reports: list[Report], ignored: Sequence[str], reveal: str
+) -> None:
+    """Writes grades and pages, and says what there is to look at.
+
+    Raises:
+        click.exceptions.Exit: a mistake in the grader left points open.
+    """
+    write_atomically(output / "grades.csv", tables.grades_csv(reports).encode())
+    console.print(tables.table(reports))
     if ignored:
-        shown = ", ".join(ignored[:5]) + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else "")
-        console.print(f"Not part of a submission, left alone: {shown}")
+        more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
+        console.print(f"Not part of a submission, left alone: {', '.join(ignored[:SHOWN])}{more}")
     publish_pages(console, output, reports, reveal)
     console.print(
         f"{len(reports)} submissions judged. Grades: {output / 'grades.csv'}; feedback:"
         f" {output / 'submissions'}"
     )
     console.print(f"Open the class report in a browser: {output / 'report.html'}", soft_wrap=True)
+    if _tell_faults(console, output, reports):
+        raise click.exceptions.Exit(OUR_FAULT)
 
 
-@contextlib.contextmanager
-def _progress(console: Console, total: int) -> Iterator[Callable[[], None]]:
-    """Shows how many are done and how long it will take: a bar on a terminal, else a line now and then."""
-    started, last, done = time.monotonic(), time.monotonic(), 0
+def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> bool:
+    """Prints a line for each check that failed on our side and writes the tracebacks.
 
-    def rate() -> str:
-        return f"{done / max(time.monotonic() - started, 1e-9):.2f}/s"
-
-    def line() -> None:
-        left = (total - done) * (time.monotonic() - started) / max(done, 1)
-        console.print(f"{done} of {total} graded, {rate()}, {left:.0f} s left", highlight=False)
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        TextColumn("grading"), *columns, console=console, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task("grading", total=total, rate="")
-
-        def advance() -> None:
-            nonlocal done, last
-            done += 1
-            progress.update(task, advance=1, rate=rate())
-            if not console.is_terminal and (done == total or time.monotonic() - last > LINE_SECONDS):
-                last = time.monotonic()
-                line()
-
-        yield advance
+    Returns:
+        Whether there are any.
+    """
+    found, path = faults.find_faults(reports), output / faults.FILE
+    if not found:
+        path.unlink(missing_ok=True)  # of an earlier run
+        return False
+    write_atomically(path, faults.faults_text(found).encode(), SECRET)
+    for fault in found:
+        console.print(faults.fault_line(fault, path), soft_wrap=True, markup=False, highlight=False)
+    return True

@@ -9,8 +9,8 @@ import click
 from autograder.cli.shared import FOLDER, chosen
 from autograder.files import write_atomically
 from autograder.report import written
+from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import find
-from autograder.submissions.log import LogError
 
 
 @click.command("written")
@@ -41,7 +41,7 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
     for submission in find(submissions).submissions:
         try:
             belongs, answered = written.answers(submission, homework)
-        except LogError as error:
+        except SubmissionError as error:
             left.append(f"{submission.name}: {error}")
             continue
         path = output / f"{submission.name}.html"

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from autograder.desk.asked import Site, asked_mark, read_body, read_json
 from autograder.desk.stacks import Desk, Stack
-from autograder.grade import marks
+from autograder.grade import marks, marks_csv
 from autograder.report.publish import publish
 
 
@@ -40,7 +40,7 @@ class Calls(Site):
             now = self.desk.mark(answer)
             try:
                 saved = self.desk.marks.save(asked_mark(stack, answer, data, grader.name, now))
-            except marks.Conflict as conflict:
+            except marks.ConflictError as conflict:
                 return JSONResponse(
                     {"error": str(conflict), "mark": mark_json(self.desk, stack, self.desk.mark(answer))}, 409
                 )
@@ -55,7 +55,7 @@ class Calls(Site):
         grader = self.grader(request)
         try:
             mark = await run_in_threadpool(self.desk.marks.undo, grader.name, stack.question)
-        except marks.Conflict as conflict:
+        except marks.ConflictError as conflict:
             return JSONResponse({"error": f"Not undone: {conflict}"}, 409)
         if mark is None:
             return JSONResponse({"error": "There is nothing to undo."}, 409)
@@ -110,9 +110,9 @@ class Calls(Site):
         try:
             text = (await read_body(request)).decode("utf-8-sig")
             changed = await run_in_threadpool(
-                marks.from_csv, self.desk.output, self.desk.reports, text, grader.name
+                marks_csv.from_csv, self.desk.output, self.desk.reports, text, grader.name
             )
-        except (UnicodeDecodeError, marks.ImportProblems) as problem:
+        except (UnicodeDecodeError, marks_csv.MarksCsvError) as problem:
             return JSONResponse({"error": f"Nothing was taken in. {problem}"}, 400)
         return JSONResponse({"told": f"{changed} marks changed."})
 

@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from autograder.desk.asked import Site
 from autograder.desk.auth import Door
 from autograder.desk.stacks import Desk
-from autograder.grade import marks
+from autograder.grade.marks_csv import to_csv
 from autograder.report import safehtml
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -89,7 +89,7 @@ class Pages(Site):
 
     def export(self, _: Request) -> Response:
         """All marks as CSV."""
-        text = marks.to_csv(self.desk.output, self.desk.reports)
+        text = to_csv(self.desk.output, self.desk.reports)
         return Response(
             text, media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="written.csv"'}
         )

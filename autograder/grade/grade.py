@@ -1,28 +1,34 @@
-"""Judges submissions: log in, report out. A pure function over submissions, mapped over a class."""
+"""Judges submissions: bytes in, report out, in four steps: read, run, judge, annotate.
+
+A pure function over submissions, mapped over a class by :mod:`autograder.grade.batch`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from nbformat import NotebookNode
 
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
+from autograder.grade.annotate import note_library_calls, note_open_checks, note_stale_answers
 from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
-from autograder.kit import handing_in as handin
 from autograder.run.execute import Execution, execute
 from autograder.run.limits import Limits
-from autograder.run.runner import skip_reason
 from autograder.run.session import Kernels
-from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
-from autograder.submissions.library_calls import LibraryCall, find_library_calls
+from autograder.submissions.errors import SubmissionError
+from autograder.submissions.find import Submission
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
+from autograder.submissions.notebook import read_notebook, recognise, written_answers
+
+WITHOUT_NOTEBOOK = (
+    "No notebook that can be run was handed in, so only recorded values were judged, not functions."
+)
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,7 @@ class Settings:
         homework: takes every submission for this one; None recognises it.
         limits: what a submission may use.
         library_calls: what follows from a call that a question forbids: ``flag`` says so and keeps the
-            points,
-            ``zero`` gives no points for that question.
+            points, ``zero`` gives no points for that question.
         variants: the word from which students' own numbers are drawn; empty for the same numbers and hidden
             inputs for all.
     """
@@ -47,6 +52,145 @@ class Settings:
     variants: str = ""
 
 
+@dataclass(frozen=True)
+class Read:
+    """A submission that was read and recognised.
+
+    Attributes:
+        notebook: its cells; None if there is none that can be read.
+        claims: what the log that was handed in says; empty without one.
+        notes: what students and instructors should know, here and in the steps that follow.
+    """
+
+    submission: Submission
+    homework: Homework
+    notebook: NotebookNode | None
+    claims: Log
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A submission after its run.
+
+    Attributes:
+        drawn: the hidden cases by challenge.
+        log: what the run recorded; empty without a notebook.
+        execution: how the run went; None without a notebook.
+    """
+
+    read: Read
+    drawn: Mapping[str, Mapping[str, Case]]
+    log: Log
+    execution: Execution | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A submission whose questions are judged."""
+
+    ran: Ran
+    questions: tuple[QuestionResult, ...]
+    notes: tuple[str, ...] = ()
+
+
+def grade_submission(
+    submission: Submission, settings: Settings, kernels: Kernels | None = None
+) -> tuple[Report, Execution | None]:
+    """Grades one submission. Never raises for what a submission holds.
+
+    Args:
+        submission: as handed in.
+        settings: the batch's seed and limits.
+        kernels: where it runs; plain processes if left out.
+
+    Returns:
+        The report, and how the run went if there was one.
+    """
+    started = time.monotonic()
+    try:
+        found = read(submission, settings)
+    except SubmissionError as error:
+        report = Report(
+            submission.name,
+            settings.homework or "",
+            "unreadable",
+            notes=(str(error),),
+            digest=submission.digest(),
+        )
+        return report, None
+    ran = run(found, settings, kernels)
+    report = annotate(judge(ran, settings), settings)
+    return replace(report, seconds=time.monotonic() - started), ran.execution
+
+
+# --- read ---------------------------------------------------------------------------------------------------
+
+
+def read(submission: Submission, settings: Settings) -> Read:
+    """Reads what was handed in and finds out which homework it is.
+
+    Raises:
+        SubmissionError: nothing of it can be judged; the message says why.
+    """
+    if submission.problem:
+        raise SubmissionError(submission.problem)
+    notebook, notes = _notebook(submission)
+    known = homeworks() if settings.homework is None else {settings.homework: homeworks()[settings.homework]}
+    try:
+        homework = recognise(notebook, submission.log, known)
+    except SubmissionError as error:
+        raise SubmissionError(" ".join([*notes, str(error)])) from None
+    claims, told = _claims(submission, homework)
+    return Read(submission, homework, notebook, claims, (*notes, *told))
+
+
+def _notebook(submission: Submission) -> tuple[NotebookNode | None, list[str]]:
+    """The notebook, or without it what is wrong with it, where a log is left to be judged."""
+    if submission.notebook is None:
+        return None, []
+    try:
+        return read_notebook(submission.notebook), []
+    except SubmissionError as error:
+        if submission.log is None:
+            raise
+        return None, [str(error)]
+
+
+def _claims(submission: Submission, homework: Homework) -> tuple[Log, Sequence[str]]:
+    """What the log that was handed in says, and what is wrong with it."""
+    if submission.log is None:
+        return Log(homework.id), ()
+    try:
+        log = read_log(submission.log, homework, "The log that was handed in")
+    except LogError as error:
+        return Log(homework.id), (str(error),)
+    return log, log.notes
+
+
+# --- run ----------------------------------------------------------------------------------------------------
+
+
+def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
+    """Runs the notebook, if there is one, on hidden inputs."""
+    seed = hidden_seed(settings.seed, settings.variants, found.submission)
+    drawn, challenges, kit_text = _drawn(found.homework.id, seed)
+    if found.notebook is None:
+        return Ran(found, drawn, Log(found.homework.id), None, (*found.notes, WITHOUT_NOTEBOOK))
+    attachments, told = checkpoints(found.submission, found.homework)
+    execution = execute(
+        found.notebook,
+        kit_source=kit_text,
+        challenges=challenges,
+        attachments=attachments,
+        limits=settings.limits,
+        kernels=kernels,
+    )
+    log, problems = _merge(execution.logs, found.homework)
+    return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
+
+
 @lru_cache(maxsize=8)
 def _drawn(homework: str, seed: str) -> tuple[Mapping[str, Mapping[str, Case]], bytes, str]:
     declared = homeworks()[homework]
@@ -54,172 +198,15 @@ def _drawn(homework: str, seed: str) -> tuple[Mapping[str, Mapping[str, Case]], 
     return drawn, challenges_json(declared, drawn), kit_source(declared)
 
 
-def grade_submission(
-    submission: Submission, settings: Settings, kernels: Kernels | None = None
-) -> tuple[Report, Execution | None]:
-    """Grades one submission: reads it, runs it, judges what it recorded. Never raises for what a submission holds.
+def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, bytes], list[str]]:
+    """The files that the kernel may see, under the names that the homework expects; nobody else opens them.
 
-    Args:
-        submission: as handed in.
-        settings: the batch's seed and limits.
-        kernels: where it runs; plain processes if left out.
+    Returns:
+        File name → bytes, and what students should know of files that were renamed or left out.
     """
-    started = time.monotonic()
-
-    def unreadable(why: str) -> tuple[Report, None]:
-        return (
-            Report(
-                submission.name,
-                settings.homework or "",
-                "unreadable",
-                notes=(why,),
-                digest=submission.digest(),
-            ),
-            None,
-        )
-
-    if submission.problem:
-        return unreadable(submission.problem)
+    given = dict(submission.attachments)
+    handed: dict[str, bytes] = {}
     notes: list[str] = []
-    notebook, execution = None, None
-    try:
-        if submission.notebook is not None:
-            notebook = read_notebook(submission.notebook)
-    except LogError as error:
-        if submission.log is None:
-            return unreadable(str(error))
-        notes.append(str(error))
-    try:
-        known = (
-            homeworks() if settings.homework is None else {settings.homework: homeworks()[settings.homework]}
-        )
-        homework = recognise(submission, notebook, known)
-    except LogError as error:
-        return unreadable(" ".join([*notes, str(error)]))
-    drawn, challenges, kit_text = _drawn(
-        homework.id, hidden_seed(settings.seed, settings.variants, submission)
-    )
-    claims = _claims(submission, homework, notes)
-    run = Log(homework.id)
-    if notebook is not None:
-        attachments = _checkpoints(submission, homework, notes)
-        execution = execute(
-            notebook,
-            kit_source=kit_text,
-            challenges=challenges,
-            attachments=attachments,
-            limits=settings.limits,
-            kernels=kernels,
-        )
-        notes += execution.events
-        run = _merge(execution.logs, homework, notes)
-    else:
-        notes.append(
-            "No notebook that can be run was handed in, so only recorded values were judged, not functions."
-        )
-    answers = written_answers(notebook) if notebook is not None else {}
-    personal = whose(
-        homework,
-        settings.variants,
-        submission.students,
-        run.student if notebook is not None else claims.student,
-    )
-    notes += personal.notes
-    results = tuple(
-        judge_question(
-            question,
-            run,
-            claims,
-            drawn,
-            notebook is None,
-            answers.get(question.id, ""),
-            personal.numbers.get(question.id),
-        )
-        for question in homework.questions.values()
-    )
-    digests = (
-        None
-        if notebook is None
-        else {handin.cell_digest(cell.source) for cell in notebook.cells if cell.cell_type == "code"}
-    )
-    for number, one in enumerate(results):
-        if one.source == "log" and (told := claims.stale(one.id, digests)):
-            notes.append(told)
-            results = (
-                *results[:number],
-                dataclasses.replace(one, notes=(*one.notes, told)),
-                *results[number + 1 :],
-            )
-    if notebook is not None:
-        results = _with_library_calls(results, homework, notebook, settings, notes)
-    trouble = bool(execution and execution.events) or notebook is None
-    status = "graded with problems" if trouble else "graded"
-    report = Report(
-        submission.name,
-        homework.id,
-        status,
-        results,
-        tuple(dict.fromkeys(notes)),
-        time.monotonic() - started,
-        submission.digest(),
-    )
-    return report, execution
-
-
-def _with_library_calls(
-    results: tuple[QuestionResult, ...],
-    homework: Homework,
-    notebook: NotebookNode,
-    settings: Settings,
-    notes: list[str],
-) -> tuple[QuestionResult, ...]:
-    """The results with a note where a question's answer rests on a call that it forbids; without its points if so set."""
-    strict = [question for question in homework.questions.values() if question.forbids]
-    wanted = {
-        question.id: ([entry.name for entry in question.entries], question.forbids) for question in strict
-    }
-    cells = {
-        number: cell.source
-        for number, cell in enumerate(notebook.cells, start=1)
-        if cell.cell_type == "code" and not (skip_reason(cell) or "").startswith("the grader's own kit")
-    }
-    calls, trouble = find_library_calls(cells, wanted)
-    notes += [trouble] if trouble else []
-    return tuple(
-        _with_calls(result, [call for call in calls if call.question == result.id], settings, notes)
-        for result in results
-    )
-
-
-def _with_calls(
-    result: QuestionResult, calls: Sequence[LibraryCall], settings: Settings, notes: list[str]
-) -> QuestionResult:
-    if not calls:
-        return result
-    keeps = settings.library_calls != "zero"
-    told = tuple(
-        f"{call} " + ("The points are kept; your instructor decides." if keeps else "So it earns no points.")
-        for call in calls[:5]
-    )
-    notes += told
-    checks = result.checks
-    if not keeps:
-        checks = tuple(
-            (
-                dataclasses.replace(
-                    check, state="failed", points=0.0, feedback=f"{told[0]} {check.feedback}".strip()
-                )
-                if check.points
-                else check
-            )
-            for check in checks
-        )
-    return dataclasses.replace(result, checks=checks, notes=(*result.notes, *told))
-
-
-def _checkpoints(submission: Submission, homework: Homework, notes: list[str]) -> dict[str, bytes]:
-    """The files that the kernel may see, under the names that the homework expects; opened by nobody but the kernel."""
-    given, handed = dict(submission.attachments), {}
     for wanted in homework.checkpoints():
         if wanted.file in given:
             data = given[wanted.file]
@@ -228,33 +215,19 @@ def _checkpoints(submission: Submission, homework: Homework, notes: list[str]) -
             notes.append(f"{name} was taken as {wanted.file}.")
         else:
             if given:
-                notes.append(
-                    f"None of the files {', '.join(sorted(given))[:200]} is called {wanted.file}; none was"
-                    " used."
-                )
+                names = ", ".join(sorted(given))[:200]
+                notes.append(f"None of the files {names} is called {wanted.file}; none was used.")
             continue
-        handed[wanted.file] = data[
-            : wanted.max_bytes + 1
-        ]  # of a larger file enough to see that it is too large
-    return handed
+        # of a larger file enough to see that it is too large
+        handed[wanted.file] = data[: wanted.max_bytes + 1]
+    return handed, notes
 
 
-def _claims(submission: Submission, homework: Homework, notes: list[str]) -> Log:
-    if submission.log is None:
-        return Log(homework.id)
-    try:
-        log = read_log(submission.log, homework, "The log that was handed in")
-    except LogError as error:
-        notes.append(str(error))
-        return Log(homework.id)
-    notes += log.notes
-    return log
-
-
-def _merge(logs: Sequence[bytes], homework: Homework, notes: list[str]) -> Log:
+def _merge(logs: Sequence[bytes], homework: Homework) -> tuple[Log, list[str]]:
     """One log out of those of several kernels: later records win, responses before a crash still count."""
     entries: dict[str, LogEntry] = {}
     student: Mapping[str, str] = {}
+    notes: list[str] = []
     for data in logs:
         try:
             log = read_log(data, homework, "The log of the run")
@@ -266,4 +239,54 @@ def _merge(logs: Sequence[bytes], homework: Homework, notes: list[str]) -> Log:
         for name, entry in log.entries.items():
             if name not in entries or entry.status not in ("missing", "unanswered"):
                 entries[name] = entry
-    return Log(homework.id, entries=entries, student=student)
+    return Log(homework.id, entries=entries, student=student), notes
+
+
+# --- judge --------------------------------------------------------------------------------------------------
+
+
+def judge(ran: Ran, settings: Settings) -> Judged:
+    """Judges every question of the homework."""
+    found = ran.read
+    bare = found.notebook is None
+    answers = {} if found.notebook is None else written_answers(found.notebook)
+    student = found.claims.student if bare else ran.log.student
+    personal = whose(found.homework, settings.variants, found.submission.students, student)
+    questions = tuple(
+        judge_question(
+            question,
+            ran.log,
+            found.claims,
+            ran.drawn,
+            bare,
+            answers.get(question.id, ""),
+            personal.numbers.get(question.id),
+        )
+        for question in found.homework.questions.values()
+    )
+    return Judged(ran, questions, (*ran.notes, *personal.notes))
+
+
+# --- annotate -----------------------------------------------------------------------------------------------
+
+
+def annotate(judged: Judged, settings: Settings) -> Report:
+    """The report: the results with notes on stale answers, on library calls and on what is open."""
+    ran = judged.ran
+    found = ran.read
+    questions, stale = note_stale_answers(judged.questions, found.claims, found.notebook)
+    called: list[str] = []
+    if found.notebook is not None:
+        questions, called = note_library_calls(
+            questions, found.homework, found.notebook, zero=settings.library_calls == "zero"
+        )
+    still_open = note_open_checks(questions)
+    trouble = found.notebook is None or bool(ran.execution and ran.execution.events) or bool(still_open)
+    return Report(
+        found.submission.name,
+        found.homework.id,
+        "graded with problems" if trouble else "graded",
+        questions,
+        tuple(dict.fromkeys([*judged.notes, *stale, *called, *still_open])),
+        digest=found.submission.digest(),
+    )

@@ -1,19 +1,15 @@
-"""Points that people give for written answers: one SQLite file in the folder of results, and CSV out and in.
+"""Points that people give for written answers, in one SQLite file in the folder of results.
 
 Every click is one committed transaction with an entry in a journal, so that a killed desk loses at most the
-click in
-flight, and each grader can undo their own. A mark carries a version: whoever saves on top of an older one is
-told.
+click in flight, and each grader can undo their own. A mark carries a version: whoever saves on top of an
+older one is told.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
-import io
 import json
-import re
 import secrets
 import sqlite3
 import time
@@ -23,13 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.declare import Written, homeworks
-from autograder.files import harmless
 from autograder.grade.report import QuestionResult, Report
 
 FILE = "desk.sqlite3"
-MAX_COMMENT = 10_000
+MAX_COMMENT = 10_000  # characters
 CLAIM_SECONDS = 600.0  # how long an answer that somebody looks at is kept from the others' "next"
-COLUMNS = ("submission", "homework", "question", "rubric", "points", "maximum", "comment", "grader")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS marks (
@@ -38,7 +32,8 @@ CREATE TABLE IF NOT EXISTS marks (
     PRIMARY KEY (submission, question)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS journal (
-    id INTEGER PRIMARY KEY, at REAL NOT NULL, grader TEXT NOT NULL, submission TEXT NOT NULL, question TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, grader TEXT NOT NULL,
+    submission TEXT NOT NULL, question TEXT NOT NULL,
     before TEXT, after TEXT NOT NULL, undone INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -49,7 +44,7 @@ CREATE TABLE IF NOT EXISTS claims (
 """
 
 
-class Conflict(Exception):  # noqa: N818  # the word of the trade
+class ConflictError(Exception):
     """Somebody else saved this mark in between."""
 
 
@@ -92,7 +87,10 @@ def rubric_points(written: Written, shares: Sequence[float]) -> float:
 
 
 class Marks:
-    """The marks of one folder of results. One instance may be shared by threads: every call opens its own connection."""
+    """The marks of one folder of results.
+
+    Threads may share an instance: every call opens its own connection.
+    """
 
     def __init__(self, output: Path):
         self.path = output / FILE
@@ -146,16 +144,19 @@ class Marks:
         """Saves a mark on top of the version that it carries, durably, and returns it with its new version.
 
         Raises:
-            Conflict: the saved one has another version, or another grader changed it.
+            ConflictError: the saved one has another version, or another grader changed it.
         """
         with self._writing() as database:
             return _save(database, mark)
 
     def undo(self, grader: str, question: str) -> Mark | None:
-        """Takes back the grader's last change to one question, if nobody changed that mark since; returns the mark now.
+        """Takes back the grader's last change to one question, if nobody changed that mark since.
+
+        Returns:
+            The mark as it is now, None if there is nothing to take back.
 
         Raises:
-            Conflict: somebody changed it since.
+            ConflictError: somebody changed it since.
         """
         with self._writing() as database:
             query = (
@@ -168,7 +169,7 @@ class Marks:
             after = json.loads(last["after"])
             now = _get(database, last["submission"], question)
             if now is None or now.grader != after["grader"] or now.version != after["version"]:
-                raise Conflict(f"{now.grader if now else 'Somebody'} changed it since.")
+                raise ConflictError(f"{now.grader if now else 'Somebody'} changed it since.")
             before = (
                 json.loads(last["before"])
                 if last["before"]
@@ -249,7 +250,7 @@ def _mark(row: sqlite3.Row) -> Mark:
 def _save(database: sqlite3.Connection, mark: Mark) -> Mark:
     now = _get(database, mark.submission, mark.question)
     if (now.version if now else 0) != mark.version:
-        raise Conflict(f"{now.grader if now else 'Somebody'} saved this answer in the meantime.")
+        raise ConflictError(f"{now.grader if now else 'Somebody'} saved this answer in the meantime.")
     made = replace(mark, version=mark.version + 1)
     _write(database, made)
     last = database.execute(
@@ -304,11 +305,14 @@ def _write(database: sqlite3.Connection, mark: Mark) -> None:
     database.execute("REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
-# --- into reports and CSV -----------------------------------------------------------------------------------
+# --- into reports -------------------------------------------------------------------------------------------
 
 
 def apply(output: Path, reports: Sequence[Report]) -> list[Report]:
-    """The reports with the points that were given at the desk; a mark for another answer than the present one is left out."""
+    """The reports with the points that were given at the desk.
+
+    A mark for another answer than the present one is left out.
+    """
     found = Marks(output).all() if (output / FILE).is_file() else {}
     return [
         replace(
@@ -340,107 +344,3 @@ def _with_mark(question: QuestionResult, mark: Mark | None, report: Report) -> Q
         ]
         reasons = tuple(f"{item} ({points * share:g} of {points:g})" for item, points, share in pairs)
     return replace(question, given=mark.points, comment=mark.comment, reasons=reasons)
-
-
-def to_csv(output: Path, reports: Sequence[Report]) -> str:
-    """All written answers with what was given for them so far: one row each, to be filled in a spreadsheet or kept."""
-    found = Marks(output).all()
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for report in sorted(reports, key=lambda one: one.submission):
-        for question in report.questions:
-            if question.written is None:
-                continue
-            mark = found.get((report.submission, question.id))
-            if mark is not None and mark.answer != digest(question.written):
-                mark = None
-            rubric = ";".join(f"{share:g}" for share in mark.rubric) if mark else ""
-            given = f"{mark.points:g}" if mark and mark.points is not None else ""
-            words = (mark.comment, mark.grader) if mark else ("", "")
-            row = (
-                report.submission,
-                report.homework,
-                question.id,
-                rubric,
-                given,
-                f"{question.written_points:g}",
-                *words,
-            )
-            writer.writerow([harmless(cell) for cell in row])
-    return text.getvalue()
-
-
-class ImportProblems(Exception):  # noqa: N818
-    """A CSV that cannot be taken in: every bad row, in words."""
-
-
-def from_csv(output: Path, reports: Sequence[Report], text: str, grader: str) -> int:
-    """Takes marks from CSV, all rows or none; rows without points are left out. Returns how many marks changed.
-
-    Raises:
-        ImportProblems: a row names an unknown submission or question, or points that are no number from 0 to
-            the maximum.
-    """
-    answers = {
-        (report.submission, question.id): (report, question)
-        for report in reports
-        for question in report.questions
-    }
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    if missing := {"submission", "question", "points"} - set(rows.fieldnames or ()):
-        raise ImportProblems(
-            f"The first line must name the columns {', '.join(COLUMNS)}; {', '.join(sorted(missing))}"
-            " missing."
-        )
-    problems: list[str] = []
-    taken: list[Mark] = []
-    for row in rows:
-        cells = {
-            name: _unguarded(value or "")
-            for name, value in row.items()
-            if isinstance(name, str) and not isinstance(value, list)
-        }
-        if not cells["points"].strip():
-            continue
-        where = f"line {rows.line_num}"
-        report, question = answers.get((cells["submission"], cells["question"]), (None, None))
-        if report is None or question is None or question.written is None:
-            problems.append(
-                f"{where}: no written answer to {cells['question'] or '?'} by {cells['submission'] or '?'} in"
-                " this folder"
-            )
-            continue
-        points = _number(cells["points"])
-        if points is None or not 0 <= points <= question.written_points:
-            problems.append(
-                f"{where}: points must be a number from 0 to {question.written_points:g}, not"
-                f" {cells['points']!r}"
-            )
-            continue
-        shares = tuple(_number(part) or 0.0 for part in cells.get("rubric", "").split(";") if part.strip())
-        declared = written_of(report.homework, question.id)
-        if (
-            declared is None
-            or len(shares) != len(declared.rubric)
-            or abs(rubric_points(declared, shares) - points) > 1e-9
-        ):
-            shares = ()
-        comment, who = cells.get("comment", "")[:MAX_COMMENT], cells.get("grader", "").strip() or grader
-        taken.append(
-            Mark(report.submission, question.id, digest(question.written), shares, points, comment, who)
-        )
-    if problems:
-        raise ImportProblems("; ".join(problems[:20]) + ("; …" if len(problems) > 20 else ""))
-    return Marks(output).save_all(taken)
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if re.match(r"'[=+\-@\t\r]", cell) else cell
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text.strip().replace(",", "."))
-    except ValueError:
-        return None

@@ -1,8 +1,7 @@
 """Processes beside this one, for batches: several for the price of one import.
 
 On Linux they are forked from a server (``multiprocessing``'s forkserver) that has imported the grader once,
-with one
-thread and nothing of a batch in its memory; elsewhere each starts by itself.
+with one thread and nothing of a batch in its memory; elsewhere each starts by itself.
 """
 
 from __future__ import annotations
@@ -35,9 +34,8 @@ def without_interrupts() -> Iterator[None]:
 def context() -> BaseContext:
     """How processes are started here; on Linux a server is running afterwards, importing if it is new."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(
-            name, "1"
-        )  # read when the libraries are loaded; as many workers as cores leave no core for more
+        # read when the libraries are loaded; as many workers as cores leave no core for more
+        os.environ.setdefault(name, "1")
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     made = multiprocessing.get_context("forkserver")

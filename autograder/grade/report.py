@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 GRADER = "grader"  # the cause of a check that a mistake in the grader left open
-NOT_JUDGED = "This answer could not be judged because of a mistake in the grader; its points are still open."
+NOT_JUDGED = "Not judged because of a mistake in the grader; the points are open."
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class CheckResult:
     """How one check went.
 
     Attributes:
-        state: ``passed``, ``failed``, ``partly``, ``unanswered``, or ``open`` where it could not be judged.
+        state: ``passed``, ``failed``, ``partly``, ``unanswered``, or ``open`` if it could not be judged.
         points, maximum: earned and possible.
         feedback: Markdown for the student; empty if passed.
         evidence: what a feedback page can show beside it; see :mod:`autograder.declare.evidence`.
@@ -46,8 +46,7 @@ class QuestionResult:
         written: the written answer, None if the question has none; ``written_points`` are a person's to give.
         notes: what people should know of this question, such as a library call that does the whole job.
         given: the points that a person gave for it, None as long as nobody did; ``comment`` is what they
-            wrote,
-            ``reasons`` the rubric items that earned them.
+            wrote, ``reasons`` the rubric items that earned them.
     """
 
     id: str
@@ -71,6 +70,11 @@ class QuestionResult:
     def maximum(self) -> float:
         return sum(check.maximum for check in self.checks)
 
+    @property
+    def open_points(self) -> float:
+        """Points of checks that a mistake in the grader kept from being judged."""
+        return sum(check.maximum for check in self.checks if check.cause == GRADER)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -82,6 +86,8 @@ class Report:
         seconds: wall time of the run.
         digest: of what was handed in.
         key: of everything that the result depends on; an equal key needs no new run.
+        fault: the traceback of a mistake in the grader that kept all of it from being judged, for instructors
+            only.
     """
 
     submission: str
@@ -92,6 +98,7 @@ class Report:
     seconds: float = 0.0
     digest: str = ""
     key: str = ""
+    fault: str = ""
 
     @property
     def points(self) -> float:
@@ -107,6 +114,18 @@ class Report:
     def maximum(self) -> float:
         """Points possible without extra credit and written answers."""
         return sum(question.maximum for question in self.questions if not question.extra)
+
+    @property
+    def open_points(self) -> float:
+        """Points, extra credit included, that a mistake in the grader keeps open."""
+        return sum(question.open_points for question in self.questions)
+
+    @property
+    def faulty(self) -> bool:
+        """Whether a mistake in the grader kept any of it from being judged."""
+        return bool(self.fault) or any(
+            check.cause == GRADER for question in self.questions for check in question.checks
+        )
 
     @property
     def given(self) -> float:

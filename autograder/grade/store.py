@@ -1,9 +1,11 @@
-"""Keeps results: a report as ``results.json``, and the folder that holds those of a class."""
+"""Keeps results: a report as ``results.json`` in Gradescope's format, and the folder of a class's results."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,15 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.files import write_atomically
-from autograder.grade.report import CheckResult, QuestionResult, Report
+from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
 
+RESULTS = "results.json"
+EXECUTED = "executed.ipynb"
 MAX_EXECUTED = 20_000_000  # bytes of an executed notebook that is read back
+
+
+class OutputBusyError(Exception):
+    """Another batch is writing to the folder of results."""
 
 
 def results_json(report: Report) -> dict[str, Any]:
@@ -29,7 +37,7 @@ def results_json(report: Report) -> dict[str, Any]:
             "score": check.points,
             "max_score": 0.0 if question.extra else check.maximum,
             "status": "passed" if check.state == "passed" else "failed",
-            "output": check.feedback or "Right.",
+            "output": NOT_JUDGED if check.cause == GRADER else check.feedback or "Right.",
             "output_format": "md",
             "visibility": "visible",
         }
@@ -90,7 +98,7 @@ def read_results(data: Mapping[str, Any]) -> Report:
 
 
 def write_results(folder: Path, report: Report) -> None:
-    """Writes ``results.json`` of one submission into its folder; leaves it alone where it says the same already."""
+    """Writes ``results.json`` of one submission into its folder, unless it says the same already."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
     data = (json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n").encode()
@@ -122,3 +130,57 @@ def read_executed(folder: Path) -> NotebookNode | None:
         return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError, AttributeError, KeyError):
         return None
+
+
+class Results:
+    """The folder of results: one folder a submission, its ``results.json`` written last and whole.
+
+    Args:
+        folder: the output folder; made if missing.
+
+    Raises:
+        OutputBusyError: another batch is writing there.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(ImportError):  # Windows has no fcntl and goes without the lock
+            import fcntl
+
+            self.lock = os.open(folder, os.O_RDONLY)  # held until this process ends, however it ends
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(self.lock)
+                raise OutputBusyError(f"Another grading run is writing to {folder}.") from None
+
+    def of(self, submission: str) -> Path:
+        """One submission's folder."""
+        return self.folder / "submissions" / submission
+
+    def kept(self, submission: str, key: str) -> Report | None:
+        """The report of an earlier run, if nothing has changed since that it depends on.
+
+        What a mistake in the grader left open is never kept: the next run tries it again.
+        """
+        try:
+            found = read_results(json.loads((self.of(submission) / RESULTS).read_bytes()))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return found if found.key == key and not found.faulty else None
+
+    def keep(self, report: Report, executed: str = "") -> None:
+        """Writes one result: first what belongs to it, then the file that says that it is there.
+
+        Args:
+            report: of one submission.
+            executed: the text of its executed notebook; empty if it was not executed.
+        """
+        folder = self.of(report.submission)
+        folder.mkdir(parents=True, exist_ok=True)
+        if executed:
+            write_atomically(folder / EXECUTED, executed.encode())
+        else:
+            (folder / EXECUTED).unlink(missing_ok=True)
+        write_results(folder, report)

@@ -1,11 +1,9 @@
-"""Whose numbers and hidden inputs a submission is judged by, where every student has their own (``--variants``).
+"""Whose numbers and hidden inputs a submission is judged by, where every student has their own.
 
-Hidden inputs follow from the secret seed and the id in the class list (or the submission's name). The numbers
-in questions
-follow from the course's word, which is public, and the student's id: the notebook derives them in front of
-the student,
-the grader derives them again. The id that a notebook states is a claim; where a class list is known, that
-decides.
+That is so with ``--variants``. Hidden inputs follow from the secret seed and the id in the class list (or the
+submission's name). The numbers in questions follow from the course's word, which is public, and the student's
+id: the notebook derives them in front of the student, the grader derives them again. The id that a notebook
+states is a claim; where a class list is known, that decides.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the zip that ``otter run``, ``otter grade`` and Gradescope take. The grading code in it is this package, as a wheel."""
+"""Makes the zip that ``otter run``, ``otter grade`` and Gradescope take, with this package as a wheel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ PLATFORMS = ("otter", "gradescope")
 PLUGIN = "autograder.hosts.otter.JudgeOutside"
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
 NOTHING_HERE = """\
-Empty on purpose. otter wants this folder, and copies what is in it beside the submission, where student code can read it.
+Empty on purpose. otter wants this folder, and copies what is in it beside the submission, where student
+code can read it.
 """
 
 
@@ -107,7 +108,7 @@ def package_files() -> dict[str, bytes]:
 
 
 def package_digest() -> str:
-    """Tells one state of the grading code from another; data, of which a bundle may hold more, does not count."""
+    """Tells one state of the grading code from another; data, of which bundles may hold more, is left out."""
     digest = hashlib.sha256()
     for name, data in package_files().items():
         if name.startswith("autograder/data/"):
@@ -117,7 +118,7 @@ def package_digest() -> str:
 
 
 def make_wheel(data: Mapping[str, bytes] | None = None) -> tuple[str, bytes]:
-    """Makes this package into a wheel, with files that grading reads and the package does not hold: its name and bytes."""
+    """The name and bytes of this package as a wheel, with the files that grading reads besides."""
     stem = f"{PROJECT.replace('-', '_')}-{__version__}"
     required = "".join(f"Requires-Dist: {line}\n" for line in direct_requirements([]))
     files: dict[str, str | bytes] = {

@@ -1,4 +1,4 @@
-"""The entry point inside a Gradescope container: ``/autograder`` with a submission in, ``results.json`` out."""
+"""The entry point inside a Gradescope container: ``/autograder`` goes in, ``results.json`` comes out."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from typing import Any
 
 from autograder.declare import homeworks
 from autograder.files import write_atomically
+from autograder.grade.faults import tracebacks
 from autograder.grade.report import Report
+from autograder.grade.store import results_json
 from autograder.hosts.bundle import Config
 from autograder.hosts.one_submission import gather, judge, read_config, tells_hidden, warnings
-from autograder.report.tables import results_json
 
 UNFINISHED = (
     "The autograder did not finish in time, so nothing was graded. Please tell your instructor; your"
@@ -57,7 +58,7 @@ def run(base: Path) -> int:
         submission = gather(base / "submission", homeworks()[config.homework])
         report = judge(submission, config, seconds=last - (time.monotonic() - started))
         made = results(report, config, metadata)
-        for told in warnings(config):
+        for told in [*warnings(config), *tracebacks([report])]:
             print(told, file=sys.stderr)  # the instructor's log; students do not see it
         write(target, made)
         return 0
@@ -121,7 +122,9 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
             test["visibility"] = config.hidden
     for told in made["extra_data"]["report"]["questions"]:
         for judged in told["checks"]:
-            judged["evidence"] = None  # it holds hidden inputs with their answers; they stay with the grader
+            # they hold hidden inputs with their answers; they stay with the grader
+            judged["evidence"], judged["fault"] = None, ""
+    made["extra_data"]["report"]["fault"] = ""
     made["extra_data"]["submission"] = dict(metadata)
     if config.leaderboard:
         made["leaderboard"] = [
@@ -133,7 +136,7 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What the results repeat of Gradescope's ``submission_metadata.json``; empty where the file is missing or strange."""
+    """What the results repeat of ``submission_metadata.json``; empty where the file is missing or strange."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,8 +1,9 @@
-"""What otter and Gradescope share: one folder with one submission, graded by this package, with results for one student."""
+"""What otter and Gradescope share: one folder with one submission, graded by this package for one student."""
 
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 from autograder.declare import Homework, Question, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
+from autograder.grade.workers import FAILED, failure
 from autograder.hosts.bundle import Config, package_digest
 from autograder.run.choose import in_container
 from autograder.run.limits import Limits
-from autograder.submissions.find import Submission, find, read_notebook, recognise
-from autograder.submissions.log import LogError
+from autograder.submissions.errors import SubmissionError
+from autograder.submissions.find import Submission, find
+from autograder.submissions.notebook import read_notebook, recognise
 
 
 def read_config(raw: Mapping[str, Any]) -> Config:
@@ -70,13 +73,13 @@ def _belongs(submission: Submission, homework: Homework) -> bool:
     if submission.notebook is None:
         return False
     try:
-        return recognise(submission, read_notebook(submission.notebook), homeworks()) is homework
-    except LogError:
+        return recognise(read_notebook(submission.notebook), submission.log, homeworks()) is homework
+    except SubmissionError:
         return False
 
 
 def judge(submission: Submission, config: Config, seconds: float | None = None) -> Report:
-    """Grades one submission with the bundle's configuration and the safest kernels that there are. Never raises.
+    """Grades one submission with the bundle's configuration and the safest kernels there are. Never raises.
 
     Args:
         submission: as gathered.
@@ -91,12 +94,8 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
         )
         kernels, _ = in_container()
         return grade_submission(submission, Settings(config.seed, config.homework, limits), kernels)[0]
-    except Exception as error:  # a platform must always get results
-        told = (
-            f"The autograder failed on this submission ({type(error).__name__}: {str(error)[:200]}). Please"
-            " tell your instructor."
-        )
-        return Report(submission.name, config.homework, "unreadable", notes=(told,))
+    except Exception:  # a platform must always get results
+        return failure(submission, Settings(config.seed, config.homework), FAILED, traceback.format_exc())
 
 
 def warnings(config: Config) -> list[str]:
@@ -111,6 +110,6 @@ def warnings(config: Config) -> list[str]:
 
 
 def tells_hidden(question: Question, check: str) -> bool:
-    """Whether a check's feedback tells of hidden inputs or of right options, so that trying again could exploit it."""
+    """Whether a check's feedback tells of hidden inputs or right options: retrying could exploit that."""
     needs = next((one.needs for one in question.checks if one.name == check), ())
     return any(question.entry(name).tells for name in needs)

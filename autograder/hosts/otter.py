@@ -1,9 +1,9 @@
-"""The plugin for otter-grader 7: this package runs and judges the submission, and otter only carries the results.
+"""The plugin for otter-grader 7: this package runs and judges the submission, otter carries the results.
 
 otter runs its tests in the kernel of the submission and reads results, logs and test files as pickles and
-code, so a
-submission can award itself anything. With this plugin otter's kernel gets an empty notebook, otter's process
-finds no file of the student's to unpickle, and every result comes from :mod:`autograder.grade.grade`.
+code, so a submission can award itself anything. With this plugin otter's kernel gets an empty notebook,
+otter's process finds no file of the student's to unpickle, and every result comes from
+:mod:`autograder.grade.grade`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from otter.test_files import GradingResults
 from otter.test_files.abstract_test import TestCase, TestCaseResult
 from otter.test_files.ottr_test import OttrTestFile
 
-from autograder.declare import homeworks
-from autograder.grade.report import Report
+from autograder.declare import Check, Question, homeworks
+from autograder.grade.faults import tracebacks
+from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
+from autograder.grade.store import results_json
 from autograder.hosts.bundle import Config
 from autograder.hosts.one_submission import gather, judge, read_config, tells_hidden, warnings
-from autograder.report.tables import results_json
 from autograder.submissions.find import Submission
 
 LATER = "Judged on hidden inputs or options; how it went is shown when your instructor publishes it."
@@ -43,7 +44,7 @@ class JudgeOutside(AbstractOtterPlugin):  # type: ignore[misc]  # otter has no t
     report: Report
 
     def before_grading(self, config: AutograderConfig) -> None:
-        """Takes the submission into memory and its files out of the way, before otter unpickles or imports any."""
+        """Takes the submission into memory and its files away, before otter unpickles or imports any."""
         self.config = read_config(self.plugin_config)
         notebook = Path(self.submission_path)
         self.submission = gather(notebook.parent, homeworks()[self.config.homework])
@@ -66,7 +67,7 @@ class JudgeOutside(AbstractOtterPlugin):  # type: ignore[misc]  # otter has no t
             f"{self.report.homework}: {self.report.points:g} of {self.report.maximum:g} points,"
             f" {self.report.status}."
         ]
-        return "\n".join([*lines, *warnings(self.config), *self.report.notes])
+        return "\n".join([*lines, *warnings(self.config), *self.report.notes, *tracebacks([self.report])])
 
 
 def clear(folder: Path, keep: set[str]) -> None:
@@ -89,54 +90,68 @@ def clear(folder: Path, keep: set[str]) -> None:
 
 
 def fill(results: GradingResults, report: Report, config: Config) -> None:
-    """Replaces otter's results by a report's. Only otter's own classes and plain values go in: they are pickled."""
+    """Replaces otter's results by a report's: otter's own classes and plain values, as they are pickled."""
     results.clear_results()
     results.results.update({one.name: one for one in test_files(report, config)})
     results.set_output(str(results_json(report)["output"]))
 
 
 def test_files(report: Report, config: Config) -> list[OttrTestFile]:
-    """One otter test result for each question with checks; a submission that could not be read has 0 in each."""
+    """One test result for each question with checks; a submission that could not be read has 0 in each."""
     graded = {question.id: question for question in report.questions}
-    files = []
-    for question in homeworks()[config.homework].questions.values():
-        if not question.checks:
-            continue
-        cases, outcomes = [], []
-        results = {check.name: check for check in graded[question.id].checks} if question.id in graded else {}
-        for check in question.checks:
-            found = results.get(check.name)
-            passed = found is not None and found.state == "passed"
-            said = found.feedback if found else "\n".join(report.notes)
-            maximum = 0 if question.extra else check.points
-            case = TestCase(
-                check.name,
-                "",
-                tells_hidden(question, check.name),
-                maximum,
-                said if passed and said else None,
-                None,
-            )
-            cases.append(case)
-            outcomes.append(TestCaseResult(case, said or ("Right." if passed else ""), passed))
-        if all(
-            case.hidden for case in cases
-        ):  # else otter tells students that all public tests passed, there being none
-            answered = any(check.state != "unanswered" for check in results.values())
-            told = (
-                LATER
-                if answered
-                else "\n".join(report.notes)
-                if not results
-                else f"{question.id} is not answered yet."
-            )
-            cases.append(TestCase("answered", "", False, 0, told if answered else None, None))
-            outcomes.append(TestCaseResult(cases[-1], told, answered))
-        file = OttrTestFile(question.id, question.id, cases, all_or_nothing=False)
-        file.test_case_results = outcomes
-        file.update_score(sum(check.points for check in results.values()))
-        files.append(file)
-    return files
+    return [
+        _test_file(question, graded.get(question.id), "\n".join(report.notes))
+        for question in homeworks()[config.homework].questions.values()
+        if question.checks
+    ]
+
+
+def _test_file(question: Question, result: QuestionResult | None, notes: str) -> OttrTestFile:
+    """One question's test results.
+
+    Args:
+        question: its declaration.
+        result: how it went; None if nothing was judged.
+        notes: why nothing was.
+    """
+    found = {check.name: check for check in result.checks} if result else {}
+    outcomes = [_outcome(question, check, found.get(check.name), notes) for check in question.checks]
+    if all(outcome.test_case.hidden for outcome in outcomes):
+        # else otter tells students that all public tests passed, there being none
+        message, answered = _summary(question, result, notes)
+        case = TestCase("answered", "", False, 0, message if answered else None, None)
+        outcomes.append(TestCaseResult(case, message, answered))
+    cases = [outcome.test_case for outcome in outcomes]
+    file = OttrTestFile(question.id, question.id, cases, all_or_nothing=False)
+    file.test_case_results = outcomes
+    file.update_score(result.points if result else 0)
+    return file
+
+
+def _outcome(question: Question, check: Check, found: CheckResult | None, notes: str) -> TestCaseResult:
+    """One check as otter's test case."""
+    passed = found is not None and found.state == "passed"
+    message = notes if found is None else NOT_JUDGED if found.cause == GRADER else found.feedback
+    case = TestCase(
+        check.name,
+        "",
+        tells_hidden(question, check.name),
+        0 if question.extra else check.points,
+        message if passed and message else None,
+        None,
+    )
+    return TestCaseResult(case, message or ("Right." if passed else ""), passed)
+
+
+def _summary(question: Question, result: QuestionResult | None, notes: str) -> tuple[str, bool]:
+    """What a student may know of a question whose checks are all hidden, and whether it was answered."""
+    if result is None:
+        return notes, False
+    if any(check.cause == GRADER for check in result.checks):
+        return NOT_JUDGED, False
+    if any(check.state != "unanswered" for check in result.checks):
+        return LATER, True
+    return f"{question.id} is not answered yet.", False
 
 
 def run(base: Path) -> int:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
-from autograder.grade.report import QuestionResult, Report
+from autograder.grade.report import GRADER, QuestionResult, Report
 from autograder.grade.store import read_executed
 from autograder.report import charts, safehtml
 from autograder.submissions import similarity
@@ -129,8 +129,10 @@ def question_figures(
     )  # (submission, question)
     for index, first in enumerate(judged[0].questions):
         results: list[QuestionResult] = [one.questions[index] for one in judged]
-        own, given = points[:, index], [result.given for result in results if result.given is not None]
-        checked = first.maximum > 0
+        given = [result.given for result in results if result.given is not None]
+        closed = [not result.open_points for result in results]
+        own, rest = points[closed, index], points[closed].sum(axis=1) - points[closed, index]
+        checked = first.maximum > 0 and any(closed)
         answered = [
             any(check.state != "unanswered" for check in result.checks) or bool(result.written)
             for result in results
@@ -142,7 +144,7 @@ def question_figures(
             float(own.mean() / first.maximum) if checked else None,
             float((own >= first.maximum - 1e-9).mean()) if checked else None,
             float(np.mean(answered)),
-            discrimination(own, points.sum(axis=1) - own) if checked else None,
+            discrimination(own, rest) if checked else None,
             float(np.median([one.get(first.id, 0.0) for one in seconds])) if seconds else 0.0,
             float(np.mean(given) / first.written_points) if given else None,
             (len(given), sum(result.written is not None for result in results)),
@@ -180,7 +182,7 @@ def check_figures(reports: Sequence[Report]) -> list[CheckFigures]:
     for one in reports:
         for question in one.questions:
             for check in question.checks:
-                tried[question.id, check.name] += check.state != "unanswered"
+                tried[question.id, check.name] += check.state != "unanswered" and check.cause != GRADER
                 failed[question.id, check.name] += check.state in ("failed", "partly")
     return [CheckFigures(*key, tried[key], failed[key]) for key in tried]
 

@@ -20,9 +20,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from autograder.files import points
 
-MAX_MARKDOWN = (
-    30_000  # characters of a cell that are rendered; the rest of such an answer is shown as it is
-)
+MAX_MARKDOWN = 30_000  # characters of a cell that are rendered; the rest of such an answer is shown as it is
 MAX_MATH = 3_000
 OWN_CLASSES = ("ag-",)  # classes of our pages; student HTML may not wear them
 TEMPLATES = Path(__file__).parent / "templates"

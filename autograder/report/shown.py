@@ -13,15 +13,16 @@ from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.report.evidence import evidence_svg
 
 REVEAL = ("words", "inputs", "all")
-SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "held": "?"}
+SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "fault": "!"}
 SPOKEN = {
     "pass": "passed",
     "fail": "failed",
     "part": "partly right",
     "open": "not answered",
-    "held": "not judged",
+    "fault": "not judged, points open",
 }
-STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open", "open": "held"}
+# a check that a mistake in the grader left "open" is a fault here, where "open" means unanswered
+STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open", "open": "fault"}
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,19 @@ class ShownQuestion:
 
 
 def question_state(result: QuestionResult) -> str:
-    """``pass``, ``fail``, ``part``, ``open`` or ``held``: all checks and the written answer together."""
+    """``pass``, ``fail``, ``part``, ``open`` or ``fault``: all checks and the written answer together."""
     states = [STATES[check.state] for check in result.checks]
     if not states:
         if result.given is None:
             return "open"
         return "pass" if result.given >= result.written_points else "part" if result.given > 0 else "fail"
+    if "fault" in states:
+        return "fault"
     if all(state == "pass" for state in states):
         return "pass"
     if all(state == "open" for state in states):
         return "open"
-    return "part" if result.points > 0 else "held" if "held" in states else "fail"
+    return "part" if result.points > 0 else "fail"
 
 
 def shown_case(evidence: Mapping[str, Any] | None, reveal: str) -> dict[str, Any] | None:

@@ -20,8 +20,9 @@ from jinja2 import Environment
 
 from autograder.declare import Homework, Question, homeworks
 from autograder.report import safehtml
-from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
-from autograder.submissions.log import LogError
+from autograder.submissions.errors import SubmissionError
+from autograder.submissions.find import Submission
+from autograder.submissions.notebook import read_notebook, recognise, written_answers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 OPTIONS = (  # scripts are forbidden by the page itself: Chromium cannot print with scripts switched off
@@ -61,15 +62,15 @@ def answers(submission: Submission, homework: str | None = None) -> tuple[Homewo
         homework: takes it for this one; None recognises it.
 
     Raises:
-        LogError: it cannot be read, or belongs to no homework, or holds no notebook.
+        SubmissionError: it cannot be read, or belongs to no homework, or holds no notebook.
     """
     if submission.problem:
-        raise LogError(submission.problem)
+        raise SubmissionError(submission.problem)
     if submission.notebook is None:
-        raise LogError("No notebook was handed in, so there are no written answers.")
+        raise SubmissionError("No notebook was handed in, so there are no written answers.")
     notebook = read_notebook(submission.notebook)
     known = homeworks() if homework is None else {homework: homeworks()[homework]}
-    found = recognise(submission, notebook, known)
+    found = recognise(notebook, submission.log, known)
     texts: Mapping[str, str] = written_answers(notebook)
     return found, [
         Answered(question, texts.get(question.id, ""))

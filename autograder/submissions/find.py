@@ -1,34 +1,23 @@
-"""Finds submissions in folders, zips and files, and reads their notebooks. Everything here is untrusted.
+"""Finds submissions in folders, zips and files. Everything here is untrusted.
 
 Nothing is dropped silently: what looks like a submission but cannot be read becomes a submission with a
-problem, and
-files that are none are listed.
+problem, and files that are none are listed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import logging
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import nbformat
-from nbformat import NotebookNode
 
 from autograder import kit
-from autograder.declare import Homework
-from autograder.kit import handing_in as handin
-from autograder.names import KIT_FILE
-from autograder.submissions.log import LogError, parse_json, read_log
+from autograder.submissions.errors import SubmissionError
+from autograder.submissions.notebook import read_notebook
 
-MAX_NOTEBOOK_BYTES = 30_000_000  # a notebook with many figures is 3 MB
-MAX_CELLS = 3_000
 MAX_ZIP_BYTES = 200_000_000  # unpacked, of one zip: a class of 200 with checkpoints of 1 MB
 MAX_ZIP_FILES = 5_000
 ATTACHMENTS = (".pt", ".pth")  # checkpoints; a homework's declaration says which it reads
@@ -79,10 +68,9 @@ def find(paths: Iterable[Path]) -> Found:
     """Collects submissions from folders, notebooks, logs and zips.
 
     A folder with one notebook is one submission, with the log and checkpoints beside it. A folder with
-    several
-    notebooks (as an LMS unpacks) has one submission each; a log belongs to the notebook whose name it begins
-    with.
-    A zip beside one notebook, of which it holds a copy or which it lacks, is part of that submission.
+    several notebooks (as an LMS unpacks) has one submission each; a log belongs to the notebook whose name it
+    begins with. A zip beside one notebook, of which it holds a copy or which it lacks, is part of that
+    submission.
 
     Raises:
         FileNotFoundError: a path does not exist.
@@ -127,37 +115,13 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _from_zip(path: PurePosixPath, data: bytes, loose: list[_File], ignored: list[str]) -> list[Submission]:
+    """The submissions in a zip; none if its files belong to a notebook beside it."""
     name = flat_name(path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-            infos = [info for info in infos if not IGNORED_FOLDERS & set(PurePosixPath(info.filename).parts)]
-            if len(infos) > MAX_ZIP_FILES:
-                return [
-                    Submission(
-                        name, problem=f"{path.name} holds {len(infos)} files; the limit is {MAX_ZIP_FILES}."
-                    )
-                ]
-            if any(info.flag_bits & 1 for info in infos):
-                return [Submission(name, problem=f"{path.name} is encrypted.")]
-            files, left = [], MAX_ZIP_BYTES
-            for info in infos:
-                with archive.open(info) as member:
-                    content = member.read(left + 1)  # the size in the directory may lie
-                left -= len(content)
-                if left < 0:
-                    return [
-                        Submission(
-                            name, problem=f"{path.name} unpacks to more than {MAX_ZIP_BYTES / 1e6:.0f} MB."
-                        )
-                    ]
-                parts = [
-                    part
-                    for part in PurePosixPath(info.filename.replace("\\", "/")).parts
-                    if part not in ("..", "/", ".")
-                ]
-                if parts:
-                    files.append((PurePosixPath(*parts), content))
+            files = _unpack(archive, path.name)
+    except SubmissionError as error:
+        return [Submission(name, problem=str(error))]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
         return [Submission(name, problem=f"{path.name} is not a zip file that can be read: {error}")]
     if _joins(path, files, loose):
@@ -173,8 +137,38 @@ def _from_zip(path: PurePosixPath, data: bytes, loose: list[_File], ignored: lis
     ]
 
 
+def _unpack(archive: zipfile.ZipFile, what: str) -> list[_File]:
+    """The files in a zip, with paths that lead nowhere else.
+
+    Raises:
+        SubmissionError: it is encrypted, or holds too much.
+    """
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    infos = [info for info in infos if not IGNORED_FOLDERS & set(PurePosixPath(info.filename).parts)]
+    if len(infos) > MAX_ZIP_FILES:
+        raise SubmissionError(f"{what} holds {len(infos)} files; the limit is {MAX_ZIP_FILES}.")
+    if any(info.flag_bits & 1 for info in infos):
+        raise SubmissionError(f"{what} is encrypted.")
+    files, remaining = [], MAX_ZIP_BYTES
+    for info in infos:
+        with archive.open(info) as member:
+            content = member.read(remaining + 1)  # the size in the directory may lie
+        remaining -= len(content)
+        if remaining < 0:
+            raise SubmissionError(f"{what} unpacks to more than {MAX_ZIP_BYTES / 1e6:.0f} MB.")
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        parts = [part for part in path.parts if part not in ("..", "/", ".")]
+        if parts:
+            files.append((PurePosixPath(*parts), content))
+    return files
+
+
 def _joins(path: PurePosixPath, files: list[_File], loose: list[_File]) -> bool:
-    """Puts a zip's files beside the one notebook that lies with the zip, if they are that notebook's; says whether they are."""
+    """Puts a zip's files beside the one notebook that lies with the zip, if they are that notebook's.
+
+    Returns:
+        Whether they are.
+    """
     beside = {other: data for other, data in loose if other.parent == path.parent}
     notebooks = [data for other, data in beside.items() if other.suffix.lower() == ".ipynb"]
     inside = [data for other, data in files if other.suffix.lower() == ".ipynb"]
@@ -194,12 +188,12 @@ def _joins(path: PurePosixPath, files: list[_File], loose: list[_File]) -> bool:
 
 
 def _same_cells(one: bytes, other: bytes) -> bool:
-    """Whether two notebooks differ in no more than outputs: what the last cell prints is saved after it has made the zip."""
+    """Whether two notebooks differ in outputs only: the last cell makes the zip before its print is saved."""
     if one == other:
         return True
     try:
         return read_notebook(one).cells == read_notebook(other).cells
-    except LogError:
+    except SubmissionError:
         return False
 
 
@@ -242,7 +236,7 @@ def _group(found: list[_File], ignored: list[str], root: str) -> Iterator[Submis
 
 
 def _is_log_of(log: PurePosixPath, notebook: PurePosixPath, alone: bool) -> bool:
-    """Whether a JSON file is a notebook's log: it begins with the notebook's name, or is the only notebook's log."""
+    """Whether a JSON file is a notebook's log: it begins with its name, or is the only notebook's log."""
     return log.name.startswith(notebook.stem) or (alone and PurePosixPath(kit.LOG_NAME).stem in log.name)
 
 
@@ -265,106 +259,3 @@ def _unique(submissions: Iterable[Submission]) -> Iterator[Submission]:
             name, number = f"{one.name} ({number})", number + 1
         taken.add(name.lower())
         yield Submission(name, one.notebook, one.log, one.attachments, one.problem)
-
-
-def read_notebook(data: bytes, what: str = "The notebook") -> NotebookNode:
-    """Reads a notebook of any format since 3 and keeps only what grading needs: cell types and sources.
-
-    Outputs, widgets, attachments and odd metadata stay behind; cells get fresh ids.
-
-    Raises:
-        LogError: it cannot be read, with words that say why.
-    """
-    document = parse_json(data, MAX_NOTEBOOK_BYTES, what)
-    if not isinstance(document, dict) or not isinstance(document.get("nbformat", 4), int):
-        raise LogError(f"{what} is JSON, but not a notebook.")
-    if document.get("nbformat", 4) < 4:
-        document = _upgrade(document, what)
-    cells = document.get("cells")
-    if not isinstance(cells, list):
-        raise LogError(f"{what} is JSON, but not a notebook: it has no list of cells.")
-    if len(cells) > MAX_CELLS:
-        raise LogError(f"{what} has {len(cells)} cells; the limit is {MAX_CELLS}.")
-    clean = nbformat.v4.new_notebook()
-    clean.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    metadata = document.get("metadata")
-    mark = metadata.get("attention_homework") if isinstance(metadata, dict) else None
-    if isinstance(mark, dict) and isinstance(mark.get("id"), str):
-        clean.metadata["attention_homework"] = {"id": mark["id"]}
-    for index, cell in enumerate(cells):
-        if not isinstance(cell, dict) or not isinstance(cell.get("source", ""), str | list):
-            raise LogError(f"{what}: cell {index + 1} is not a notebook cell.")
-        source = cell.get("source", "")
-        text = (
-            source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
-        )
-        kind = cell.get("cell_type") if cell.get("cell_type") in ("code", "markdown") else "raw"
-        # built by hand: nbformat's makers check each cell against the schema, which takes longer than all the
-        # rest
-        made = NotebookNode(
-            id=f"cell-{index:04d}", cell_type=kind, metadata=NotebookNode(), source=text.replace("\r\n", "\n")
-        )
-        if kind == "code":
-            made.update(execution_count=None, outputs=[])
-        if _tagged_skip(cell.get("metadata")):
-            made.metadata["tags"] = ["skip-execution"]
-        clean.cells.append(made)
-    return clean
-
-
-def _upgrade(document: dict[str, Any], what: str) -> Any:
-    with contextlib.suppress(Exception):
-        logging.getLogger("traitlets").setLevel(logging.ERROR)
-        return nbformat.convert(nbformat.from_dict(document), 4)
-    raise LogError(
-        f"{what} is in notebook format {document.get('nbformat')}, and could not be converted. Open and save"
-        " it in Jupyter."
-    )
-
-
-def _tagged_skip(metadata: Any) -> bool:
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
-    return isinstance(tags, list) and "skip-execution" in tags
-
-
-def recognise(
-    submission: Submission, notebook: NotebookNode | None, homeworks: Mapping[str, Homework]
-) -> Homework:
-    """Which homework this is: from the notebook's metadata, then from what its cells record, then from the log.
-
-    Raises:
-        LogError: it cannot be told.
-    """
-    if notebook is not None:
-        marked = notebook.metadata.get("attention_homework", {}).get("id")
-        if marked in homeworks:
-            return homeworks[marked]
-        text = "\n".join(cell.source for cell in notebook.cells if KIT_FILE not in cell.source[:60])
-        votes = {
-            homework.id: (
-                sum(
-                    f'record("{question}")' in text or f"record('{question}')" in text
-                    for question in homework.questions
-                )
-                + sum(
-                    entry.name in text
-                    for question in homework.questions.values()
-                    for entry in question.entries
-                )
-            )
-            for homework in homeworks.values()
-        }
-        best = max(votes, key=lambda name: votes[name])
-        if votes[best] >= 2:
-            return homeworks[best]
-    if submission.log is not None:
-        named = read_log(submission.log).homework
-        if named in homeworks:
-            return homeworks[named]
-        raise LogError(f"The log belongs to {named}, which this grader does not know.")
-    raise LogError(f"This notebook belongs to none of the homeworks {', '.join(homeworks)}.")
-
-
-def written_answers(notebook: NotebookNode) -> dict[str, str]:
-    """The written answers of a notebook by question: what stands below the line ``**Answer 3.7**`` in Markdown cells."""
-    return handin.written_answers((cell.cell_type, cell.source) for cell in notebook.cells)

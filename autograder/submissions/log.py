@@ -15,11 +15,12 @@ import jsonschema
 
 from autograder import kit
 from autograder.declare import Case, Entry, Homework, LogEntry
+from autograder.submissions.errors import SubmissionError
 
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
 
 
-class LogError(ValueError):
+class LogError(SubmissionError):
     """A log that cannot be used at all; the message says why, for a student to read."""
 
 
@@ -110,28 +111,34 @@ class Log:
         return ""
 
 
-def parse_json(data: bytes, limit: int, what: str) -> Any:
+def parse_json(data: bytes, limit: int, what: str, problem: type[SubmissionError] = SubmissionError) -> Any:
     """Parses JSON from a submission, with a cap on its size.
 
+    Args:
+        data: the file's bytes.
+        limit: so many bytes at most.
+        what: how messages name the file.
+        problem: the error to raise.
+
     Raises:
-        LogError: too large, not UTF-8, not JSON, nested too deeply, or with numbers too long to read.
+        SubmissionError: too large, not UTF-8, not JSON, nested too deeply, or with numbers too long to read.
     """
     if len(data) > limit:
-        raise LogError(f"{what} is {len(data) / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB.")
+        raise problem(f"{what} is {len(data) / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB.")
     if not data.strip():
-        raise LogError(f"{what} is empty.")
+        raise problem(f"{what} is empty.")
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise LogError(f"{what} is not UTF-8 text.") from None
+        raise problem(f"{what} is not UTF-8 text.") from None
     except RecursionError:
-        raise LogError(f"{what} is nested too deeply.") from None
+        raise problem(f"{what} is nested too deeply.") from None
     except json.JSONDecodeError as error:
-        raise LogError(
+        raise problem(
             f"{what} is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
         ) from None
     except ValueError:
-        raise LogError(f"{what} holds a number with too many digits.") from None
+        raise problem(f"{what} holds a number with too many digits.") from None
 
 
 def read_log(data: bytes, homework: Homework | None = None, what: str = "submission_log.json") -> Log:
@@ -149,7 +156,7 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
     Raises:
         LogError: the file is no log of this homework.
     """
-    document = parse_json(data, MAX_LOG_BYTES, what)
+    document = parse_json(data, MAX_LOG_BYTES, what, LogError)
     if not isinstance(document, dict):
         raise LogError(f"{what} should hold a JSON object, but holds {kit.describe(document)}.")
     notes: list[str] = []

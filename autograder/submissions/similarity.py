@@ -24,7 +24,7 @@ from rapidfuzz.distance import Indel
 from autograder.declare import Homework
 from autograder.names import notebook_path
 from autograder.submissions.cells import CHECK, RECORD, is_kit
-from autograder.submissions.find import read_notebook
+from autograder.submissions.notebook import read_notebook
 
 THRESHOLD = 0.9
 MIN_TOKENS = 60  # of one's own code; less is too little to tell

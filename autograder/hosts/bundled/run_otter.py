@@ -1,4 +1,4 @@
-"""What otter calls run_otter.py: grades the submission below the folder given, by default this file's parent's."""
+"""What otter calls run_otter.py: grades the submission below a folder, by default this file's parent."""
 
 import sys
 from pathlib import Path

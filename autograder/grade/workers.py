@@ -1,0 +1,126 @@
+"""What a batch does in its worker processes: grades one submission, whatever happens."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import nbformat
+
+from autograder import __version__
+from autograder.grade.grade import Settings, grade_submission
+from autograder.grade.report import Report
+from autograder.run.choose import NoSandboxError, Place, kernels
+from autograder.submissions.find import Submission
+
+FAILED = (
+    "This submission was not judged because of a mistake in the grader; the points are open. Please tell your"
+    " instructor."
+)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One submission's result: its report, the text of its executed notebook if any, the worker's warning."""
+
+    report: Report
+    executed: str = ""
+    warning: str = ""
+
+
+def probe(place: Place) -> str:
+    """Makes a worker ready and returns its warning, if any."""
+    # what nbclient would log of hostile kernels is in the reports
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
+    return kernels(place)[1]
+
+
+def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
+    """Grades one submission; a mistake of the grader itself becomes a report, too."""
+    key = key_of(submission, settings)
+    try:
+        warning = probe(place)
+        if "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1:
+            sys.modules["torch"].set_num_threads(1)  # on Dask, where this project does not start the workers
+        result, execution = grade_submission(submission, settings, kernels(place)[0])
+    except NoSandboxError:
+        raise
+    except Exception:
+        return Graded(failure(submission, settings, FAILED, traceback.format_exc()))
+    # without wall time, so that the same submission gives the same file
+    return Graded(
+        replace(result, seconds=0.0, key=key),
+        nbformat.writes(execution.notebook) if execution else "",
+        warning,
+    )
+
+
+def failure(submission: Submission, settings: Settings, note: str, fault: str = "") -> Report:
+    """The report on a submission that could not be graded through no fault of its own.
+
+    It has no key, so the next run tries again.
+
+    Args:
+        submission: as handed in.
+        settings: the batch's.
+        note: why, for students to read.
+        fault: the traceback, if the grader itself raised.
+    """
+    return Report(
+        submission.name,
+        settings.homework or "",
+        "unreadable",
+        notes=(note,),
+        digest=submission.digest(),
+        fault=fault,
+    )
+
+
+@cache
+def grader_version() -> str:
+    """The version and a digest of the grader's own files: a changed check grades anew."""
+    folder = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(
+        path for path in folder.rglob("*") if path.suffix in (".py", ".json", ".npz", ".html", ".css")
+    ):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"{__version__}+{digest.hexdigest()[:16]}"
+
+
+def key_of(submission: Submission, settings: Settings) -> str:
+    """A digest of what a result depends on: content, name, whose it is, grader version, seed and settings."""
+    parts = [
+        submission.name,
+        submission.problem,
+        submission.digest(),
+        submission.students,
+        grader_version(),
+        asdict(settings),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def start_worker() -> None:
+    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def wait_for_the_end() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=wait_for_the_end, daemon=True).start()

@@ -1,0 +1,133 @@
+"""Reads notebooks that were handed in: cells, homework, written answers. All of it is untrusted."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.declare import Homework
+from autograder.kit import handing_in as handin
+from autograder.names import KIT_FILE
+from autograder.submissions.errors import SubmissionError
+from autograder.submissions.log import parse_json, read_log
+
+MAX_NOTEBOOK_BYTES = 30_000_000  # a notebook with many figures is 3 MB
+MAX_CELLS = 3_000
+
+
+def read_notebook(data: bytes, what: str = "The notebook") -> NotebookNode:
+    """Reads a notebook of any format since 3 and keeps only what grading needs: cell types and sources.
+
+    Outputs, widgets, attachments and odd metadata stay behind; cells get fresh ids.
+
+    Raises:
+        SubmissionError: it cannot be read, with words that say why.
+    """
+    document = parse_json(data, MAX_NOTEBOOK_BYTES, what)
+    if not isinstance(document, dict) or not isinstance(document.get("nbformat", 4), int):
+        raise SubmissionError(f"{what} is JSON, but not a notebook.")
+    if document.get("nbformat", 4) < 4:
+        document = _upgrade(document, what)
+    cells = document.get("cells")
+    if not isinstance(cells, list):
+        raise SubmissionError(f"{what} is JSON, but not a notebook: it has no list of cells.")
+    if len(cells) > MAX_CELLS:
+        raise SubmissionError(f"{what} has {len(cells)} cells; the limit is {MAX_CELLS}.")
+    clean = nbformat.v4.new_notebook()
+    clean.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = document.get("metadata")
+    mark = metadata.get("attention_homework") if isinstance(metadata, dict) else None
+    if isinstance(mark, dict) and isinstance(mark.get("id"), str):
+        clean.metadata["attention_homework"] = {"id": mark["id"]}
+    clean.cells = [_cell(index, cell, what) for index, cell in enumerate(cells)]
+    return clean
+
+
+def _cell(index: int, cell: Any, what: str) -> NotebookNode:
+    """What grading needs of one cell.
+
+    Raises:
+        SubmissionError: it is none.
+    """
+    if not isinstance(cell, dict) or not isinstance(cell.get("source", ""), str | list):
+        raise SubmissionError(f"{what}: cell {index + 1} is not a notebook cell.")
+    source = cell.get("source", "")
+    text = source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
+    kind = cell.get("cell_type") if cell.get("cell_type") in ("code", "markdown") else "raw"
+    # by hand: nbformat's makers check each cell against the schema, which takes longer than all the rest
+    made = NotebookNode(
+        id=f"cell-{index:04d}", cell_type=kind, metadata=NotebookNode(), source=text.replace("\r\n", "\n")
+    )
+    if kind == "code":
+        made.update(execution_count=None, outputs=[])
+    if _tagged_skip(cell.get("metadata")):
+        made.metadata["tags"] = ["skip-execution"]
+    return made
+
+
+def _upgrade(document: dict[str, Any], what: str) -> Any:
+    with contextlib.suppress(Exception):
+        logging.getLogger("traitlets").setLevel(logging.ERROR)
+        return nbformat.convert(nbformat.from_dict(document), 4)
+    raise SubmissionError(
+        f"{what} is in notebook format {document.get('nbformat')}, and could not be converted. Open and save"
+        " it in Jupyter."
+    )
+
+
+def _tagged_skip(metadata: Any) -> bool:
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return isinstance(tags, list) and "skip-execution" in tags
+
+
+def recognise(
+    notebook: NotebookNode | None, log: bytes | None, homeworks: Mapping[str, Homework]
+) -> Homework:
+    """Which homework this is, by the notebook's metadata, then by what its cells record, then by the log.
+
+    Args:
+        notebook: as read; None if there is none.
+        log: the bytes of the log that was handed in, if one was.
+        homeworks: those that it may be.
+
+    Raises:
+        SubmissionError: it cannot be told.
+    """
+    if notebook is not None:
+        marked = notebook.metadata.get("attention_homework", {}).get("id")
+        if marked in homeworks:
+            return homeworks[marked]
+        text = "\n".join(cell.source for cell in notebook.cells if KIT_FILE not in cell.source[:60])
+        votes = {
+            homework.id: (
+                sum(
+                    f'record("{question}")' in text or f"record('{question}')" in text
+                    for question in homework.questions
+                )
+                + sum(
+                    entry.name in text
+                    for question in homework.questions.values()
+                    for entry in question.entries
+                )
+            )
+            for homework in homeworks.values()
+        }
+        best = max(votes, key=lambda name: votes[name])
+        if votes[best] >= 2:
+            return homeworks[best]
+    if log is not None:
+        named = read_log(log).homework
+        if named in homeworks:
+            return homeworks[named]
+        raise SubmissionError(f"The log belongs to {named}, which this grader does not know.")
+    raise SubmissionError(f"This notebook belongs to none of the homeworks {', '.join(homeworks)}.")
+
+
+def written_answers(notebook: NotebookNode) -> dict[str, str]:
+    """The written answers by question: what stands below ``**Answer 3.7**`` in Markdown cells."""
+    return handin.written_answers((cell.cell_type, cell.source) for cell in notebook.cells)
