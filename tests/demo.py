@@ -21,11 +21,12 @@ from pathlib import Path
 import nbformat
 
 from autograder import kit
-from autograder.author.build import build_notebook, dumps, source_regions
-from autograder.author.build import read_source as read
+from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import Example, students
 from autograder.author.reference import reference_submission
-from autograder.declare.homework import Homework, homeworks
+from autograder.author.source import read_source as read
+from autograder.author.source import source_regions
+from autograder.declare import Homework, homeworks
 from autograder.kit.handing_in import ANSWER
 from autograder.names import source_path
 from tests.gallery import ROOT, examples

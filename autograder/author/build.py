@@ -1,13 +1,9 @@
-"""Makes notebooks from the percent sources in ``solutions/``: the student version and, on demand, the reference.
+"""Makes notebooks from the percent sources in ``solutions/``: the student version and the reference.
 
-A source marks what students replace with ``# BEGIN SOLUTION 3.2`` … ``# END SOLUTION`` (``<!-- … -->`` in
-Markdown).
-Inside a function the stub raises ``NotImplementedError("3.2")``; at top level each name that the region
-assigns
-becomes ``None`` (recorded names only); lines ``# STUB: code`` in the region replace that. ``{{header 3.2}}``,
-``{{options NAME}}`` and ``{{badge}}`` in Markdown are filled in from the declaration, so that points and
-options stand
-in one place.
+A solution region (see :mod:`autograder.author.source`) becomes a stub: inside a function it raises
+``NotImplementedError("3.2")``; at top level each name that it assigns becomes ``None``, recorded names only;
+lines ``# STUB: code`` in the region replace that. ``{{header 3.2}}``, ``{{options NAME}}`` and ``{{badge}}``
+in Markdown are filled in from the declaration, so that points and options stand in one place.
 """
 
 from __future__ import annotations
@@ -20,120 +16,22 @@ import textwrap
 import tomllib
 import types
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import kit
-from autograder.declare.homework import Choice, Homework, homeworks
-from autograder.kit import handing_in as handin
+from autograder.author.kit_text import kit_source
+from autograder.author.source import BuildError as BuildError  # what it raises is part of its interface
+from autograder.author.source import Region, read_source, regions, source_regions
+from autograder.declare import Homework, homeworks
 from autograder.kit.handing_in import BLANK_ANSWER
 from autograder.names import KIT_FILE, SKIPPED, source_path
 
-BEGIN = re.compile(r"^(?P<indent>\s*)(?:#|<!--) BEGIN SOLUTION (?P<label>[\w.]+(?: [\w-]+)?)\s*(?:-->)?\s*$")
-END = re.compile(r"^\s*(?:#|<!--) END SOLUTION\s*(?:-->)?\s*$")
-MARKER = re.compile(r"(BEGIN|END) SOLUTION|# STUB:")
-PACKAGE_IMPORT = re.compile(
-    r"^from autograder\.(?:kit|homeworks\.hw\d+)(?:\.\w+)* import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE
-)
 ELSEWHERE = (
     "*Open this very file, in Jupyter or uploaded to Colab: copies from elsewhere have other numbers.*"
 )
-
-
-class BuildError(ValueError):
-    """A source that cannot be built; the message names file, cell and line."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """A solution region of a source cell.
-
-    Attributes:
-        label: the question, and a part where a question has several regions: ``3.5 choice``.
-        start, end: lines of the markers within the cell, from 0.
-        body: the lines between them.
-        indent: white space before the opening marker.
-    """
-
-    label: str
-    start: int
-    end: int
-    body: tuple[str, ...]
-    indent: str
-
-    @property
-    def question(self) -> str:
-        return self.label.split()[0]
-
-
-def read_source(path: Path) -> NotebookNode:
-    """Reads a percent source as a notebook.
-
-    Raises:
-        BuildError: the file is missing or has no cells.
-    """
-    if not path.is_file():
-        raise BuildError(f"{path}: no such source")
-    notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
-    if not notebook.cells:
-        raise BuildError(f"{path}: no cells")
-    return notebook
-
-
-def regions(cell: NotebookNode, where: str) -> Iterator[Region]:
-    """The solution regions of one cell, in order.
-
-    Raises:
-        BuildError: a region is not opened, not closed, nested or empty, or a marker is misspelt.
-    """
-    lines = cell.source.split("\n")
-    opened: tuple[int, re.Match[str]] | None = None
-    for number, line in enumerate(lines):
-        if match := BEGIN.match(line):
-            if opened:
-                raise BuildError(
-                    f"{where}, line {number + 1}: a solution begins inside another (line {opened[0] + 1})"
-                )
-            opened = (number, match)
-        elif END.match(line):
-            if not opened:
-                raise BuildError(f"{where}, line {number + 1}: END SOLUTION without BEGIN SOLUTION")
-            start, match = opened
-            body = tuple(lines[start + 1 : number])
-            if not any(line.strip() for line in body):
-                raise BuildError(f"{where}, line {start + 1}: the solution is empty")
-            yield Region(match["label"], start, number, body, match["indent"])
-            opened = None
-        elif MARKER.search(line) and not (opened and "# STUB:" in line):
-            raise BuildError(f"{where}, line {number + 1}: not a marker this build knows: {line.strip()!r}")
-    if opened:
-        raise BuildError(
-            f"{where}, line {opened[0] + 1}: BEGIN SOLUTION {opened[1]['label']} is never closed"
-        )
-
-
-def source_regions(notebook: NotebookNode, path: Path) -> dict[str, Region]:
-    """All solution regions of a source by label.
-
-    Raises:
-        BuildError: two regions have the same label, or a marker is wrong.
-    """
-    found: dict[str, Region] = {}
-    for index, cell in enumerate(notebook.cells):
-        where = f"{path}, cell {index + 1}"
-        for region in regions(cell, where):
-            if region.label in found:
-                raise BuildError(
-                    f"{where}: two solutions are labelled {region.label}; add a word, as in '{region.label}"
-                    " choice'"
-                )
-            found[region.label] = region
-    return found
 
 
 def build_notebook(
@@ -299,7 +197,7 @@ def _own_numbers(homework: Homework, word: str) -> list[NotebookNode]:
 
 
 def _number(homework: Homework, name: str, variants: str, in_math: bool) -> str | None:
-    """A number of a question's text (``1.13c tokens``), or its name where everyone has another; None if there is none."""
+    """A number of a question's text (``1.13c tokens``) or, where everyone has another, its name."""
     question, _, wanted = name.partition(" ")
     for number in homework.questions[question].numbers if question in homework.questions else ():
         if number.name == wanted and variants:
@@ -326,10 +224,8 @@ def _fill_placeholders(text: str, homework: Homework, repository: str, variants:
         if kind == "options":
             for question in homework.questions.values():
                 for entry in question.entries:
-                    if entry.name == name and isinstance(entry, Choice):
-                        return "\n".join(
-                            f"- **{letter}** {option}" for letter, option in entry.options.items()
-                        )
+                    if entry.name == name and (options := entry.placeholder()) is not None:
+                        return options
         raise BuildError(f"{where}: cannot fill {match[0]}")
 
     return re.sub(r"\{\{([^}]+)\}\}", fill, text)
@@ -374,40 +270,6 @@ def _cell_metadata(text: str, tags: list[str], where: str) -> dict[str, Any]:
     return metadata
 
 
-def kit_source(homework: Homework) -> str:
-    """The whole ``homework_kit.py`` of one homework: kit, public part, description."""
-    folder = Path(kit.__file__).parents[1]
-    parts = [
-        PACKAGE_IMPORT.sub("", Path(kit.__file__).read_text(encoding="utf-8")),
-        _inlined(Path(handin.__file__)),
-    ]
-    public = folder / "homeworks" / homework.id / "public.py"
-    if public.is_file():
-        text = public.read_text(encoding="utf-8")
-        shared = [
-            folder / f"{name.replace('.', '/')}.py"
-            for name in re.findall(
-                r"^from autograder\.(kit\.shared\.\w+|homeworks\.hw\d+\.\w+) import", text, flags=re.MULTILINE
-            )
-        ]
-        parts += [_inlined(path) for path in [*dict.fromkeys(shared), public]]
-    described = json.dumps(homework.describe(), allow_nan=False, separators=(",", ":"), ensure_ascii=True)
-    wrapped = "\n".join(repr(described[start : start + 110]) for start in range(0, len(described), 110))
-    parts.append(f"open_homework(json.loads(\n{textwrap.indent(wrapped, '    ')}\n))")
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
-
-
-def _inlined(path: Path) -> str:
-    """A public part as it follows the kit in one file: without the imports of what precedes it."""
-    text = path.read_text(encoding="utf-8").replace("from __future__ import annotations\n", "")
-    text = PACKAGE_IMPORT.sub("", text)
-    if re.search(r"^\s*(?:from|import) autograder", text, flags=re.MULTILINE):
-        raise BuildError(
-            f"{path}: may import nothing of autograder but names from autograder.kit and autograder.kits"
-        )
-    return f"# --- {path.stem} {'-' * (114 - len(path.stem))}\n\n{text.strip()}"
-
-
 def _kit_cell(homework: Homework) -> NotebookNode:
     title = (
         "# @title Run this cell first: it writes the homework kit (nothing to read or change here) {"
@@ -425,7 +287,7 @@ def repository_address(root: Path) -> str:
 
 
 def student_notebook(root: Path, homework: Homework, variants: str = "") -> str:
-    """The text of the student notebook that belongs into ``notebooks/``; with ``variants``, of one for such a course."""
+    """The text of the student notebook in ``notebooks/``, or with ``variants`` of one for such a course."""
     built = build_notebook(
         homework, source_path(root, homework.stem), repository=repository_address(root), variants=variants
     )

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from autograder import kit
-from autograder.author import build
-from autograder.declare.homework import Choice, Homework
+from autograder.author import build, source
+from autograder.author.kit_text import PACKAGE, public_files
+from autograder.declare import Homework
 from autograder.files import zip_bytes
 from autograder.names import source_path
 
@@ -116,7 +116,7 @@ def leaks(files: Mapping[str, bytes], root: Path, homeworks: Iterable[Homework])
         found += [f"{name} holds a line of {where}: {secret!r}" for name in texts if secret in lines[name]]
     for secret, where in secret_phrases(declared).items():
         found += [f"{name} holds {where}: {secret!r}" for name in texts if secret in folded[name]]
-    hidden = (Path(kit.__file__).parents[1] / "data").glob("*hidden*")
+    hidden = (PACKAGE / "data").glob("*hidden*")
     for path in [*sorted((root / "solutions").glob("*.pt")), *sorted(hidden)]:
         pieces = _pieces(path.read_bytes())
         found += [
@@ -136,7 +136,7 @@ def _strange(name: str) -> bool:
 
 
 def readable(name: str, data: bytes) -> str:
-    """A file's text as people could read it: of a notebook the cells' sources and outputs, and what its kit carries as JSON."""
+    """A file's text as people could read it: of a notebook its cells, outputs and the JSON in its kit."""
     text = data.decode("utf-8", errors="replace")
     if not name.endswith(".ipynb"):
         return text
@@ -175,17 +175,7 @@ def _tells(line: str) -> bool:
 
 def secret_lines(root: Path, homeworks: Iterable[Homework]) -> dict[str, str]:
     """Line → where it stands: solutions, declarations and oracles, without what students are meant to see."""
-    package = Path(kit.__file__).parents[1]
-    public = {
-        line.strip()
-        for path in [
-            *(package / "kit").rglob("*.py"),
-            *package.glob("homeworks/*/public*/*.py"),
-            *package.glob("homeworks/*/public.py"),
-            package / "homeworks/hw5/sentences.py",
-        ]
-        for line in _lines(path)
-    }
+    public = {line.strip() for path in public_files() for line in _lines(path)}
     found: dict[str, str] = {}
     for homework in homeworks:
         path = source_path(root, homework.stem)
@@ -196,9 +186,9 @@ def secret_lines(root: Path, homeworks: Iterable[Homework]) -> dict[str, str]:
                 if line.startswith("#") and "STUB" not in line
                 else line.strip()
             )
-            if build.BEGIN.match(bare) or build.BEGIN.match(line):
+            if source.BEGIN.match(bare) or source.BEGIN.match(line):
                 inside = True
-            elif build.END.match(bare) or build.END.match(line):
+            elif source.END.match(bare) or source.END.match(line):
                 inside = False
             elif inside and "# STUB:" in line:
                 public.add(line.replace("# STUB: ", "", 1).strip())
@@ -206,9 +196,9 @@ def secret_lines(root: Path, homeworks: Iterable[Homework]) -> dict[str, str]:
                 found.setdefault(bare, f"the solution in {path.name}")
             else:
                 public |= {bare, line.strip()}
-    for path in sorted((package / "homeworks").rglob("*.py")):
+    for path in sorted((PACKAGE / "homeworks").rglob("*.py")):
         for line in _lines(path):
-            found.setdefault(line.strip(), path.relative_to(package).as_posix())
+            found.setdefault(line.strip(), path.relative_to(PACKAGE).as_posix())
     return {line: where for line, where in found.items() if line not in public and _tells(line)}
 
 
@@ -234,12 +224,11 @@ def _phrases(homework: Homework, number: str) -> Iterator[tuple[str, str]]:
         yield from ((text, f"the rubric of {number}") for text in question.written.rubric)
         yield from ((text, f"an example answer of {number}") for text in question.written.examples.values())
     for entry in question.entries:
-        if isinstance(entry, Choice):
-            yield from ((text, f"an explanation of {number}") for text in entry.why.values())
+        yield from ((text, f"an explanation of {number}") for text in entry.secrets())
 
 
 def _pieces(data: bytes) -> list[bytes]:
-    """Pieces out of all of a file's numbers: those with many different bytes, which nothing else has; not its ends, a zip's own."""
+    """Pieces of a file with many different bytes, which nothing else has; its ends, a zip's own, left out."""
     step = max(PIECE, len(data) // 200)
     pieces = [data[start : start + PIECE] for start in range(1_000, len(data) - 1_000, step)]
     return [piece for piece in pieces if len(set(piece)) > PIECE // 2]

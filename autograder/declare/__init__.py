@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from autograder.declare.cases import Case
 from autograder.declare.data import Data, DataUnavailableError
+from autograder.declare.entries import Array, Challenge, Checkpoint, Choice, Entry, Oracle
 from autograder.declare.evidence import (
     Picture,
     as_text,
@@ -16,32 +18,11 @@ from autograder.declare.evidence import (
     plain,
     recorded_evidence,
 )
-from autograder.declare.homework import (
-    DIFFICULTIES,
-    Answer,
-    Array,
-    Case,
-    Challenge,
-    Check,
-    Checkpoint,
-    Choice,
-    Entry,
-    Homework,
-    Judge,
-    Number,
-    Numbers,
-    NumbersMissingError,
-    Oracle,
-    Question,
-    Right,
-    Verdict,
-    Written,
-    Wrong,
-    homeworks,
-    judge_cases,
-    not_run,
-    wrong_on,
-)
+from autograder.declare.homework import DIFFICULTIES, Homework, Question, homeworks
+from autograder.declare.judging import judge_cases, not_run, wrong_on
+from autograder.declare.recorded import LogEntry, read_value
+from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
+from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wrong
 
 __all__ = [
     "DIFFICULTIES",
@@ -57,6 +38,7 @@ __all__ = [
     "Entry",
     "Homework",
     "Judge",
+    "LogEntry",
     "Number",
     "Numbers",
     "NumbersMissingError",
@@ -79,6 +61,7 @@ __all__ = [
     "not_run",
     "picture_of",
     "plain",
+    "read_value",
     "recorded_evidence",
     "wrong_on",
 ]

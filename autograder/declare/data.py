@@ -18,7 +18,9 @@ class DataUnavailableError(RuntimeError):
 
 @dataclass(frozen=True)
 class Data:
-    """Where a homework's data comes from. Each function may use the network and a cache; grading itself has no network.
+    """Where a homework's data comes from.
+
+    Each function may use the network and a cache; grading itself has no network.
 
     Args:
         verify: fetches and verifies everything; returns a sentence that says what is there.

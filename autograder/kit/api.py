@@ -1,0 +1,43 @@
+"""What a notebook calls: check, record, finish, my_numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autograder.kit.recorder import Log
+
+_log: Log | None = None
+
+
+def open_homework(homework: Mapping[str, Any]) -> Log:
+    """Makes ``check``, ``record`` and ``finish`` speak of one homework; the kit's last line calls it."""
+    global _log
+    _log = Log(homework)
+    return _log
+
+
+def _opened() -> Log:
+    if _log is None:
+        raise RuntimeError("No homework is open. Run the notebook's first two cells again.")
+    return _log
+
+
+def check(question: str) -> None:
+    """Checks the present answer to one question on public examples, for example ``check("3.1")``."""
+    _opened().check(question)
+
+
+def record(question: str) -> None:
+    """Puts the present answer to one question into the submission log, for example ``record("3.1")``."""
+    _opened().record(question)
+
+
+def my_numbers(student: Any, word: str) -> None:
+    """Shows a student's own numbers, in courses where everyone has others; ``word`` is the course's."""
+    _opened().my_numbers(student, word)
+
+
+def finish() -> None:
+    """Writes the submission log and lists what is recorded, what is missing and what to hand in."""
+    _opened().finish()

@@ -1,0 +1,157 @@
+"""Probes: how the student's function or class is run on a case, and what is kept of it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.kit.feedback import Line
+from autograder.kit.values import decode, encode, without_marks
+
+Probe = Callable[[Any, Mapping[str, Any]], Any]
+VisibleCheck = Callable[[Mapping[str, Any]], Iterable[Line]]
+PROBES: dict[str, Probe] = {}
+VISIBLE_CHECKS: dict[str, VisibleCheck] = {}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of the student's function or class on one case.
+
+    Attributes:
+        id: the case's id; ``note`` says in words what is special about it, ``group`` which check it belongs
+            to.
+        args, kwargs: the inputs (NumPy arrays, numbers, text).
+        status: ``ok``, ``error``, ``stopped`` or ``missing`` (never run).
+        result: what the probe returned, decoded, if ok.
+        error: what was raised and where, in words, if not.
+    """
+
+    id: str
+    note: str
+    group: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    status: str
+    result: Any = None
+    error: str = ""
+
+    @property
+    def output(self) -> Any:
+        """The value that the student's function returned, under the ``call`` probe."""
+        return (
+            self.result["result"]
+            if isinstance(self.result, dict) and "result" in self.result
+            else self.result
+        )
+
+
+def probe(name: str) -> Callable[[Probe], Probe]:
+    """Registers a function ``(student's object, case) -> result`` that a challenge may name."""
+    return lambda function: PROBES.setdefault(name, function)
+
+
+def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
+    """Registers what ``check(question)`` says beyond shapes and examples, from the answers by entry name."""
+    return lambda function: VISIBLE_CHECKS.setdefault(question, function)
+
+
+@probe("call")
+def call(function: Any, case: Mapping[str, Any]) -> Any:
+    """Calls the student's function on ``args`` and ``kwargs``; notes where it changed its inputs in place."""
+    args, kwargs = decode(case.get("args", [])), decode({"fields": case.get("kwargs", {})})
+    before = encode(
+        [list(args), kwargs]
+    )  # not the case itself: its numbers may stand there with fewer digits than a float32 has
+    result = encode(function(*args, **kwargs))
+    return {"fields": {"result": result, "changed_inputs": encode([list(args), kwargs]) != before}}
+
+
+def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, Any]]) -> None:
+    """Runs the student's object on each case by its probe and puts the responses into the log's entry."""
+    responses: dict[str, Any] = {}
+    entry.update(status="ok", responses=responses)
+    for case in cases:
+        _seed_libraries()
+        responses[case["id"]] = {"status": "stopped"}
+        try:
+            responses[case["id"]] = {"status": "ok", "result": PROBES[case["probe"]](value, case)}
+        except NotImplementedError as error:
+            if _raised_by_stub(error):
+                entry.pop("responses")
+                entry["status"] = "unanswered"
+                return
+            responses[case["id"]] = {"status": "error", "error": _explain(error)}
+        except KeyboardInterrupt:
+            entry["status"] = "stopped"
+            return
+        except (Exception, SystemExit) as error:
+            responses[case["id"]] = {"status": "error", "error": _explain(error)}
+
+
+def trial_of(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:
+    """The run on one case that a log's entry holds."""
+    response = entry.get("responses", {}).get(case["id"], {"status": "missing"})
+    error = response.get("error", {})
+    return Trial(
+        id=case["id"],
+        note=case.get("note", ""),
+        group=case.get("group", ""),
+        args=tuple(decode(without_marks(case.get("args", [])))),
+        kwargs=decode({"fields": without_marks(case.get("kwargs", {}))}),
+        status=response["status"],
+        result=decode(response["result"]) if response["status"] == "ok" else None,
+        error=f"{error['type']}: {error['message']}{error['where']}" if error else "",
+    )
+
+
+def raised(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was raised in the runs that a log's entry holds: type, message and where, each."""
+    return [
+        response["error"] for response in entry.get("responses", {}).values() if response["status"] == "error"
+    ]
+
+
+def name_to_come(error: NameError) -> str:
+    """Words for a name that a cell itself lacks, for cells that go on without what is optional.
+
+    Raises:
+        NameError: the name is lacking inside a function, which is a mistake to see with its traceback.
+    """
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    if place is None or place.tb_frame.f_code.co_name != "<module>":
+        raise error
+    return (
+        f"This cell needs {error.name}, which does not exist here. Run the cell that defines it and read what"
+        " it says."
+    )
+
+
+def _raised_by_stub(error: BaseException) -> bool:
+    return bool(error.args) and bool(re.fullmatch(r"\d+\.\d+\w*", str(error.args[0])))
+
+
+def _explain(error: BaseException) -> dict[str, str]:
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if "homework_kit" not in frame.filename
+    ]
+    own = [
+        frame for frame in frames if "ipykernel" in frame.filename
+    ] or frames  # IPython's name for notebook cells
+    where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
+    return {"type": type(error).__name__, "message": str(error)[:500], "where": where[:200]}
+
+
+def _seed_libraries() -> None:
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        # where no GPU is in use, seeding it would only write down a traceback for each, for later
+        (torch if torch.cuda.is_initialized() else torch.default_generator).manual_seed(0)

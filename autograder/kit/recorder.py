@@ -1,0 +1,136 @@
+"""The recorder: answers of a notebook go into its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from autograder.kit.clock import clock, now
+from autograder.kit.feedback import Feedback, Line
+from autograder.kit.finishing import show_summary
+from autograder.kit.handing_in import file_digest
+from autograder.kit.kinds import kind_of
+from autograder.kit.numbers import draw_numbers, student_key
+from autograder.kit.probes import VISIBLE_CHECKS
+from autograder.kit.shapes import check_shapes
+from autograder.kit.state import Recorded
+
+OPEN = {"missing", "unanswered"}  # statuses of entries that are still to be answered
+
+
+class Log(Recorded):
+    """Collects answers into ``submission_log.json``, which is rewritten whole after every record."""
+
+    def record(self, question: str) -> None:
+        """Puts the present answers to one question into the log and says what was recorded."""
+        specs = self.specs(question)
+        here = any(spec["name"] in self.namespace for spec in specs)
+        if self.answers.get(question, {}).get("earlier") and not here:
+            told = f"What was recorded at {clock(self.answers[question].get('recorded'))} stays in the log."
+            open_lines = _open_lines((spec["name"], "missing") for spec in specs)
+            Feedback(f"{question} is not recorded anew", [(None, told), *open_lines]).show()
+            return
+        # under grading nobody edits, and looking takes time
+        sources = self.sources(question) if self.challenged == "public" else []
+        self.answers[question] = {"recorded": now(), "sources": sources}
+        if files := [spec["file"] for spec in specs if "file" in spec]:
+            self.answers[question]["files"] = {name: file_digest(self.path.with_name(name)) for name in files}
+        lines: list[Line] = []
+        for spec in specs:
+            entry = self._record_entry(question, spec)
+            if entry["status"] not in OPEN:
+                lines.append(_recorded_line(spec, entry))
+        lines += _open_lines((spec["name"], self.entries[spec["name"]]["status"]) for spec in specs)
+        recorded = any(state for state, _ in lines)
+        Feedback(f"{question} recorded" if recorded else f"{question} is not recorded yet", lines).show()
+
+    def _record_entry(self, question: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Collects one entry; the log is written even if that is interrupted."""
+        entry = self.entries[spec["name"]] = {"question": question, "kind": spec["kind"]}
+        try:
+            self.collect(spec, entry)
+        except KeyboardInterrupt:
+            entry["status"] = "stopped"
+        finally:
+            self.write()
+        return entry
+
+    def record_missing(self) -> None:
+        """Records every question that was not recorded so far; the grader runs this last."""
+        for question in self.questions.values():
+            names = [spec["name"] for spec in question["entries"]]
+            states = {self.entries.get(name, {}).get("status", "missing") for name in names}
+            if names and states <= OPEN:
+                self.record(question["id"])
+
+    def check(self, question: str) -> None:
+        """Tries the answer on public examples and shows what is fine and what to look at."""
+        answers: dict[str, Any] = {}
+        open_entries: list[tuple[str, str]] = []
+        lines: list[Line] = []
+        for spec in self.specs(question):
+            entry: dict[str, Any] = {}
+            examples = self.homework.get("examples", {}).get(spec["name"], [])
+            self.collect(spec, entry, examples)
+            if entry["status"] in OPEN:
+                open_entries.append((spec["name"], entry["status"]))
+            else:
+                lines += kind_of(spec).checked(spec, entry, examples)
+                answers[spec["name"]] = kind_of(spec).answer(spec, entry, examples)
+        if open_entries and not lines and not answers:
+            Feedback(f"{question} is not answered yet", _open_lines(open_entries)).show()
+            return
+        lines += self._whole(question, answers, right=all(state is not False for state, _ in lines))
+        lines += _open_lines(open_entries)
+        nothing = "Nothing can be tried out here without giving the answer away. Record it."
+        Feedback(f"Check {question}", lines or [(None, nothing)]).show()
+
+    def _whole(self, question: str, answers: Mapping[str, Any], right: bool) -> list[Line]:
+        """What shapes and the question's visible check say, once all its arrays are there."""
+        shapes = {spec["name"]: spec["shape"] for spec in self.specs(question) if "shape" in spec}
+        if not set(shapes) <= set(answers):
+            return []
+        lines: list[Line] = [(False, problem) for problem in check_shapes(shapes, answers)]
+        if question in VISIBLE_CHECKS and right and not lines:
+            lines += VISIBLE_CHECKS[question](answers)
+        return lines
+
+    def finish(self) -> None:
+        """Writes the log, makes the zip to hand in, and says what is recorded, missing or out of date."""
+        show_summary(self)
+
+    def my_numbers(self, student: Any, word: str) -> None:
+        """Notes whose notebook this is and shows the numbers that go with it."""
+        self.student = {"id": student_key(student), "word": word}
+        self.write()
+        if not self.student["id"]:
+            told = "Replace None by your student id, in quotes, as your course writes it"
+            Feedback("Your numbers are not drawn yet", [(None, f"{told}; then run this cell again.")]).show()
+            return
+        lines: list[Line] = []
+        for question in self.questions.values():
+            if choices := question.get("numbers"):
+                drawn = draw_numbers(word, question["id"], student, choices)
+                told = ", ".join(f"`{name}` = {number:,}" for name, number in drawn.items())
+                lines.append((None, f"{question['id']}: {told}"))
+        Feedback(f"The numbers of student {self.student['id']}", lines).show()
+
+
+def _open_lines(statuses: Iterable[tuple[str, str]]) -> list[Line]:
+    """What to say of entries that are not answered, all in one line, and of names that do not exist."""
+    found = list(statuses)
+    lines: list[Line] = []
+    if unanswered := [f"`{name}`" for name, status in found if status == "unanswered"]:
+        told = f"Not answered yet: {', '.join(unanswered)}."
+        lines.append((None, f"{told} Replace the TODO above, run that cell, then this one."))
+    if missing := [f"`{name}`" for name, status in found if status == "missing"]:
+        told = f"{', '.join(missing)} {'does' if len(missing) == 1 else 'do'} not exist here."
+        lines.append((None, f"{told} Run the cell that defines it (or all cells from the top)."))
+    return lines
+
+
+def _recorded_line(spec: Mapping[str, Any], entry: Mapping[str, Any]) -> Line:
+    if entry["status"] == "stopped":
+        told = f"`{spec['name']}` was stopped while it ran."
+        return False, f"{told} Does it contain a loop that never ends?"
+    return kind_of(spec).recorded(spec, entry)

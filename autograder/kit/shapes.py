@@ -1,0 +1,69 @@
+"""Holds arrays against symbolic shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.kit.values import describe
+
+Dim = int | str
+
+
+def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any]) -> list[str]:
+    """Holds arrays against symbolic shapes such as ``(4, "p")`` and ``("3+p", "qk")``.
+
+    A letter stands for any size of at least 1, the same one in all arrays, bound by the first array that has
+    it alone.
+
+    Returns:
+        One sentence for each array that is not numeric, does not fit, or holds NaN or infinities.
+    """
+    problems: list[str] = []
+    sizes: dict[str, int] = {}
+    for name, shape in shapes.items():
+        array = arrays[name]
+        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+            told = f"{name} should be a numeric array of shape {wanted}, but it is {describe(array)}."
+            problems.append(told)
+        elif problem := _shape_problem(name, array, shape, wanted, sizes):
+            problems.append(problem)
+        elif not np.isfinite(array).all():
+            bad = np.argwhere(~np.isfinite(array))[0].tolist()
+            problems.append(f"{name} holds {array[tuple(bad)]} at {bad}; every number must be finite.")
+    return problems
+
+
+def _shape_problem(
+    name: str, array: np.ndarray, shape: Sequence[Dim], wanted: str, sizes: dict[str, int]
+) -> str | None:
+    if array.ndim != len(shape):
+        problem = f"{name} has shape {array.shape}; expected {wanted}."
+        if array.ndim == 1 and len(shape) == 2:
+            problem += " A single row or column has two axes too: [[1., 0.]] or [[1.], [0.]], not [1., 0.]."
+        return problem
+    if 0 in array.shape:
+        return f"{name} has shape {array.shape}: an axis of size 0."
+    problems = (_check_dim(name, array, axis, dim, wanted, sizes) for axis, dim in enumerate(shape))
+    return next((problem for problem in problems if problem), None)
+
+
+def _check_dim(
+    name: str, array: np.ndarray, axis: int, dim: Dim, wanted: str, sizes: dict[str, int]
+) -> str | None:
+    found, terms = array.shape[axis], str(dim).split("+")
+    unbound = [term for term in terms if not term.isdigit() and term not in sizes]
+    total = sum(int(term) if term.isdigit() else sizes.get(term, 0) for term in terms)
+    if unbound:
+        if found - total < 1:
+            told = f"{name} has shape {array.shape}; expected {wanted}"
+            return f"{told}, so axis {axis} must be larger than {total}."
+        sizes[unbound[0]] = found - total
+        return None
+    if found != total:
+        known = ", ".join(f"{term} = {sizes[term]}" for term in terms if term in sizes)
+        return f"{name} has shape {array.shape}; expected {wanted}" + (f" with {known}." if known else ".")
+    return None

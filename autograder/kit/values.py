@@ -1,0 +1,160 @@
+"""Recorded values as plain JSON and back, and in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+MAX_ELEMENTS = 200_000  # of one recorded array: the largest honest one (a batch of image patches) has 20,000
+DTYPES = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64"))
+
+
+def encode(value: Any, depth: int = 0) -> Any:
+    """A recorded value as plain JSON.
+
+    Args:
+        value: None, bool, int, float, str, a NumPy or torch array, or lists, tuples and dicts of those.
+        depth: how deep in such structures it stands.
+
+    Returns:
+        JSON without NaN literals: arrays as ``{"dtype", "shape", "data"}`` with flat data, dicts as
+            ``{"fields"}``,
+        non-finite numbers as strings, anything else as ``{"other": type name}``.
+    """
+    if depth > 6:
+        return {"other": "a structure nested more than 6 deep"}
+    if hasattr(value, "detach") and hasattr(value, "cpu"):  # a torch tensor, without importing torch
+        value = value.detach().cpu()
+        value = value.numpy() if str(value.dtype) != "torch.bfloat16" else value.float().numpy()
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
+    if isinstance(value, np.ndarray):
+        return _encode_array(value)
+    if isinstance(value, list | tuple | Mapping):
+        return _encode_structure(value, depth)
+    return _encode_single(value)
+
+
+def _encode_single(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value[:10_000]
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else {"other": "a whole number of more than 63 bits"}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"number": _name_of_number(value)}
+    return {"other": type(value).__name__}
+
+
+def _encode_structure(value: list[Any] | tuple[Any, ...] | Mapping[Any, Any], depth: int) -> Any:
+    if isinstance(value, list | tuple):
+        if len(value) > 10_000:
+            return {"other": f"a {type(value).__name__} of {len(value)} items"}
+        return [encode(item, depth + 1) for item in value]
+    if len(value) > 1_000:
+        return {"other": f"a dict of {len(value)} items"}
+    return {"fields": {str(key)[:200]: encode(item, depth + 1) for key, item in value.items()}}
+
+
+def _encode_array(array: np.ndarray) -> Any:
+    if array.dtype.name not in DTYPES:
+        return {"other": f"an array of dtype {array.dtype.name}"}
+    if array.size > MAX_ELEMENTS:
+        return {"other": f"an array of shape {array.shape}, more than {MAX_ELEMENTS} numbers"}
+    flat = array.ravel().tolist()
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        flat = [number if math.isfinite(number) else _name_of_number(number) for number in flat]
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "data": flat}
+
+
+def _name_of_number(number: float) -> str:
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+class Other(str):
+    """Stands for a recorded value that is no number, text or array; the text says what it was."""
+
+
+def decode(value: Any) -> Any:
+    """The inverse of :func:`encode`; arrays are NumPy's, or torch's where marked ``"torch": true``.
+
+    Raises:
+        ValueError: the JSON does not follow the format, with words that say where.
+    """
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"fields"} and isinstance(value["fields"], dict):
+        return {key: decode(item) for key, item in value["fields"].items()}
+    if set(value) == {"number"} and value["number"] in ("NaN", "Infinity", "-Infinity"):
+        return float(value["number"])
+    if set(value) == {"other"}:
+        return Other(str(value["other"])[:200])
+    if set(value) - {"torch"} == {"dtype", "shape", "data"}:
+        array = _decode_array(value)
+        if value.get("torch") is True:
+            import torch
+
+            return torch.from_numpy(array)
+        return array
+    raise ValueError(f"unknown kind of value with the keys {sorted(map(str, value))[:5]}")
+
+
+def _decode_array(value: Mapping[str, Any]) -> np.ndarray:
+    dtype, shape, data = value["dtype"], value["shape"], value["data"]
+    if dtype not in DTYPES:
+        raise ValueError(f"unknown dtype {str(dtype)[:40]!r}")
+    if (
+        not isinstance(shape, list)
+        or len(shape) > 8
+        or not all(type(n) is int and 0 <= n <= MAX_ELEMENTS for n in shape)
+    ):
+        raise ValueError(f"a shape must be a short list of whole numbers, not {str(shape)[:60]}")
+    if not isinstance(data, list) or len(data) > MAX_ELEMENTS:
+        raise ValueError(f"array data must be a list of at most {MAX_ELEMENTS} numbers")
+    if len(data) != math.prod(shape):
+        raise ValueError(f"shape {tuple(shape)} needs {math.prod(shape)} numbers, but there are {len(data)}")
+    kinds: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,), "f": (int, float, str)}
+    kind = kinds[np.dtype(dtype).kind]
+    for number in data:
+        right_type = isinstance(number, kind) and (dtype == "bool") == isinstance(number, bool)
+        if not right_type or (isinstance(number, str) and number not in ("NaN", "Infinity", "-Infinity")):
+            raise ValueError(f"{str(number)[:40]!r} is not a number of dtype {dtype}")
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(data, dtype=dtype).reshape(shape)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"the data do not fit dtype {dtype}: {error}") from None
+
+
+def without_marks(value: Any) -> Any:
+    """The case as :func:`encode` would give it: without the torch marks."""
+    if isinstance(value, list):
+        return [without_marks(item) for item in value]
+    if isinstance(value, dict):
+        return {key: without_marks(item) for key, item in value.items() if key != "torch"}
+    return value
+
+
+def describe(value: Any) -> str:
+    """A few words that say what a value is, for messages: ``a number``, ``text``, ``None``."""
+    if isinstance(value, Other):
+        return f"something else ({value})"
+    if value is None:
+        return "None"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}, dtype {value.dtype}"
+    names = {
+        str: "text",
+        bool: "True or False",
+        int: "a whole number",
+        float: "a number",
+        list: "a list",
+        dict: "a dict",
+    }
+    return names.get(type(value), f"a {type(value).__name__}")
