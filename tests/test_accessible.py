@@ -1,4 +1,4 @@
-"""For everyone: figures say what they show, tables have headers, images have words, colour is never the only signal."""
+"""For everyone: figures say what they show, tables have headers, images have words, not color alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DRAWN_HERE = [
 ]  # the others train for minutes
 PAGES = [
     ROOT / "README.md",
-    ROOT / "autograder" / "bundled" / "README.students.md",
+    ROOT / "autograder" / "hosts" / "bundled" / "README.students.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 STYLE = re.compile(r"([^;:]+?) \(([a-z ]+)\) (?:goes from|is at) ")
