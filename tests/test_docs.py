@@ -249,6 +249,7 @@ LINT_AND_TESTS = {
     "ruff format": ["ruff", "format", "--check", "--exclude", "tests/gallery", "--exclude", "docs", "."],
     "mypy": ["mypy", "autograder/homeworks/hw3", "autograder/homeworks/hw7"],
     "tests": ["pytest", "-q", "-p", "no:cacheprovider", "tests/test_project.py", "tests/test_rooms.py"],
+    "gallery": ["pytest", "-q", "-p", "no:cacheprovider", "tests/test_gallery.py", "-k", "complete or hw3-3.9"],
 }
 
 
@@ -259,8 +260,8 @@ def test_what_the_pages_say_passes_the_projects_own_lint_and_tests(copy: Copy, c
 
 def test_the_examples_are_all_that_the_pages_show():
     assert [name for name, _ in blocks("add-question.md")] == [
-        "autograder/homeworks/hw3/homework.py",
         "solutions/hw3_hand_designed.py",
+        "autograder/homeworks/hw3/q9_entropy.py",
         "tests/gallery/hw3.py",
     ]
     assert [name for name, _ in blocks("add-homework.md")] == [
