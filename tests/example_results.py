@@ -1,4 +1,4 @@
-"""A folder of results as ``autograder grade`` leaves it, made without running anything: for tests of pages and desk."""
+"""A folder of results as ``autograder grade`` leaves it, made without running anything."""
 
 from __future__ import annotations
 

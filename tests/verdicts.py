@@ -17,9 +17,9 @@ from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import students
 from autograder.author.release import leaks, student_files
 from autograder.declare import homeworks
-from autograder.grade.batch import Place, kernels
 from autograder.grade.grade import Settings, grade_submission
 from autograder.names import source_path
+from autograder.run.choose import Place, kernels
 from autograder.submissions.find import Submission
 from tests.gallery import examples
 

@@ -1,4 +1,4 @@
-"""Tables in the documentation that follow from the declarations; ``autograder build`` writes them, ``--check`` compares."""
+"""Tables in the documentation that follow from the declarations; ``autograder build`` writes them."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
             from autograder.desk.app import serve
         except ImportError as error:
             raise click.ClickException(
-                f"the desk needs {error.name}: pip install 'attention-homeworks[desk]'"
+                f"manual grading needs {error.name}, which is missing here; install this project again with"
+                " all of its requirements: pip install attention-homeworks"
             ) from None
         try:
             serve(output, port=port, graders=graders, tell=click.echo)

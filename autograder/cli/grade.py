@@ -31,7 +31,8 @@ from autograder.grade.grade import Settings
 from autograder.grade.variants import with_students
 from autograder.report import tables as report
 from autograder.report.shown import REVEAL
-from autograder.run.execute import Limits
+from autograder.run.choose import Place
+from autograder.run.limits import Limits
 from autograder.submissions.find import find
 
 LIMITS = {
@@ -183,7 +184,7 @@ def grade_command(
     if not found.submissions:
         raise click.ClickException(f"no notebook, log or zip among {', '.join(map(str, submissions))}")
     hidden = tuple(str(path.resolve()) for path in (output, *submissions))
-    place = batch.Place(sandbox, cold, hidden)
+    place = Place(sandbox, cold, hidden)
     try:
         results = batch.Results(output)
         allowed = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]

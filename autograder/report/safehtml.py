@@ -132,7 +132,8 @@ STYLES = {
 }
 IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*\Z")
 SCRIPTED = re.compile(
-    r"<\s*/?\s*(?:script|iframe|object|embed|form|meta|base|link|frame|portal|style)\b|\bon\w+\s*=|(?:java|vb)script\s*:|srcdoc\s*=",
+    r"<\s*/?\s*(?:script|iframe|object|embed|form|meta|base|link|frame|portal|style)\b"
+    r"|\bon\w+\s*=|(?:java|vb)script\s*:|srcdoc\s*=",
     re.I,
 )
 

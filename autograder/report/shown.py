@@ -72,7 +72,7 @@ class ShownQuestion:
 
 
 def question_state(result: QuestionResult) -> str:
-    """``pass``, ``fail``, ``part``, ``open`` or ``held``, all checks and the written answer taken together."""
+    """``pass``, ``fail``, ``part``, ``open`` or ``held``: all checks and the written answer together."""
     states = [STATES[check.state] for check in result.checks]
     if not states:
         if result.given is None:
