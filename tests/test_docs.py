@@ -191,7 +191,7 @@ def run(folder: Path, *command: str) -> str:
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     folder = tmp_path_factory.mktemp("copy")
-    leave = shutil.ignore_patterns("__pycache__", "*.pt", "fashion_mnist_5000*", "glove*")
+    leave = shutil.ignore_patterns("__pycache__", "fashion_mnist_5000*", "glove*")
     for name in ("autograder", "solutions", "notebooks", "docs", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     for path in ROOT.glob("*"):
@@ -244,20 +244,13 @@ def test_no_solution_gets_out(followed: dict[str, dict]):
     assert followed["hw3"]["leaks"] == followed["hw7"]["leaks"] == []
 
 
+PYTEST = ("pytest", "-q", "-p", "no:cacheprovider")
 LINT_AND_TESTS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "--exclude", "tests/gallery", "--exclude", "docs", "."],
     "mypy": ["mypy", "autograder/homeworks/hw3", "autograder/homeworks/hw7"],
-    "tests": ["pytest", "-q", "-p", "no:cacheprovider", "tests/test_project.py", "tests/test_rooms.py"],
-    "gallery": [
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "tests/test_gallery.py",
-        "-k",
-        "complete or hw3-3.9",
-    ],
+    "tests": [*PYTEST, "tests/test_project.py", "tests/test_rooms.py"],
+    "gallery": [*PYTEST, "tests/test_gallery.py", "-k", "complete or hw3-3.9"],
 }
 
 
