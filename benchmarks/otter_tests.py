@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 
 TEST = """
 from otter.test_files import test_case
@@ -21,7 +21,6 @@ def test_{identifier}(env):
     import importlib
     import numpy as np
     from autograder import kit
-    from autograder.declare.homework import Challenge, Choice
 
     hw = importlib.import_module("autograder.homeworks.{stem}").hw
     question = hw.questions[{question!r}]

@@ -30,7 +30,7 @@ import nbformat
 from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import students
 from autograder.author.kit_text import kit_source
-from autograder.declare.homework import Homework, homeworks
+from autograder.declare import Homework, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.names import source_path
 from autograder.run.execute import LAST_CELL, skip_reason

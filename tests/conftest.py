@@ -12,7 +12,7 @@ import pytest
 from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import Student, students
 from autograder.author.reference import reference_submission
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.batch import Place, kernels
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report

@@ -26,7 +26,7 @@ from autograder.author.gallery import Example, students
 from autograder.author.reference import reference_submission
 from autograder.author.source import read_source as read
 from autograder.author.source import source_regions
-from autograder.declare.homework import Homework, homeworks
+from autograder.declare import Homework, homeworks
 from autograder.kit.handing_in import ANSWER
 from autograder.names import source_path
 from tests.gallery import ROOT, examples

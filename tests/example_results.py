@@ -8,8 +8,7 @@ import nbformat
 import numpy as np
 
 from autograder.author.build import build_notebook
-from autograder.declare.evidence import attention, plain
-from autograder.declare.homework import homeworks
+from autograder.declare import attention, homeworks, plain
 from autograder.files import write_atomically
 from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.names import source_path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.report import Report
 from autograder.hosts import bundle
 from tests.conftest import SETTINGS

@@ -13,7 +13,7 @@ import pytest
 from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.author.source import read_source
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.names import source_path
 from autograder.report import feedback as pages
 from tests.conftest import by_homework, reference

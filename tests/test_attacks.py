@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 from autograder.author.build import build_notebook
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.names import source_path

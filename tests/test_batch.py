@@ -18,7 +18,7 @@ import nbformat
 import pytest
 
 from autograder.author.build import build_notebook
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade import batch
 from autograder.grade.grade import Settings
 from autograder.names import source_path

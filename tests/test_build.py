@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from autograder import kit
 from autograder.author import build, source
 from autograder.cli.main import main
-from autograder.declare.homework import Choice, Homework, homeworks
+from autograder.declare import Choice, Homework, homeworks
 from autograder.kit import handing_in as handin
 from autograder.names import notebook_path, source_path
 from tests.gallery import ROOT

@@ -157,7 +157,7 @@ from autograder.author import release
 from autograder.grade.batch import Place, kernels
 from autograder.author.gallery import students
 from autograder.grade.grade import Settings, grade_submission
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.submissions.find import Submission
 from tests.gallery import examples
 

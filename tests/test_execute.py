@@ -11,7 +11,7 @@ import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.batch import kernels
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report

@@ -16,7 +16,7 @@ from autograder.author import otter_assign as export
 from autograder.author.build import build_notebook, repository_address
 from autograder.author.source import BuildError
 from autograder.cli.main import main
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.names import source_path
 from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
 from tests.gallery import ROOT

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from autograder.author.build import build_notebook
-from autograder.declare.homework import Homework, homeworks
+from autograder.declare import Homework, homeworks
 from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.kit.handing_in import cell_digest

@@ -9,8 +9,7 @@ import pytest
 from autograder.author.build import dumps
 from autograder.author.gallery import Example
 from autograder.author.reference import run_reference
-from autograder.declare.evidence import picture_of
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks, picture_of
 from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.grade.report import Report

@@ -14,7 +14,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from autograder.declare.homework import Choice, homeworks
+from autograder.declare import Choice, homeworks
 from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.hosts import bundle, gradescope
 from autograder.report.tables import read_results

@@ -15,7 +15,7 @@ import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook, dumps
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.hosts.one_submission import gather

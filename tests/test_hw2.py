@@ -6,7 +6,7 @@ import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook
-from autograder.declare.homework import Challenge, homeworks
+from autograder.declare import Challenge, homeworks
 from autograder.grade.grade import Settings, _with_library_calls
 from autograder.grade.report import CheckResult, QuestionResult
 from autograder.homeworks.hw2.oracle import (

@@ -17,7 +17,7 @@ import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.names import notebook_path, source_path

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder import kit
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.submissions.log import read_log
 
 ARRAYS = hnp.arrays(

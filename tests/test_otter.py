@@ -19,7 +19,7 @@ pytest.importorskip("otter")
 from otter.run import main as otter_run
 from otter.test_files import GradingResults
 
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.report import Report
 from autograder.homeworks.hw5 import fetch, sentences
 from autograder.hosts import bundle

@@ -13,8 +13,7 @@ import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook
-from autograder.declare.evidence import attention, case_evidence, drawn_as_matrix, plain
-from autograder.declare.homework import homeworks
+from autograder.declare import attention, case_evidence, drawn_as_matrix, homeworks, plain
 from autograder.grade.judge import judge_question
 from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.names import source_path

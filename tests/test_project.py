@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from autograder.author import tables
 from autograder.cli.main import main
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from tests.gallery import ROOT
 
 # The course plan: every row that a homework must have, and how it must at least be graded.

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from autograder.author import build, kit_text, release, source
 from autograder.cli.main import main
-from autograder.declare.homework import Choice, homeworks
+from autograder.declare import Choice, homeworks
 from autograder.names import notebook_path, source_path
 from tests.gallery import ROOT
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from autograder import kit
 from autograder.author.build import build_notebook, dumps
 from autograder.cli.main import main
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.names import notebook_path, source_path
 from autograder.report import tables as report

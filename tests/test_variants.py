@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from autograder import kit
 from autograder.author import build
 from autograder.cli.main import main
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade import batch, grade, variants
 from autograder.grade.grade import Settings
 from autograder.grade.report import Report

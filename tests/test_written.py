@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from autograder.author.build import build_notebook, dumps
 from autograder.cli.main import main
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.names import source_path
 from autograder.report import written
 from tests.gallery import ROOT

@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 from autograder.author.kit_text import kit_source
 from autograder.author.source import BuildError as BuildError  # what it raises is part of its interface
 from autograder.author.source import Region, read_source, regions, source_regions
-from autograder.declare.homework import Choice, Homework, homeworks
+from autograder.declare import Homework, homeworks
 from autograder.kit.handing_in import BLANK_ANSWER
 from autograder.names import KIT_FILE, SKIPPED, source_path
 
@@ -224,10 +224,8 @@ def _fill_placeholders(text: str, homework: Homework, repository: str, variants:
         if kind == "options":
             for question in homework.questions.values():
                 for entry in question.entries:
-                    if entry.name == name and isinstance(entry, Choice):
-                        return "\n".join(
-                            f"- **{letter}** {option}" for letter, option in entry.options.items()
-                        )
+                    if entry.name == name and (options := entry.placeholder()) is not None:
+                        return options
         raise BuildError(f"{where}: cannot fill {match[0]}")
 
     return re.sub(r"\{\{([^}]+)\}\}", fill, text)

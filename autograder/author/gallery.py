@@ -19,7 +19,7 @@ import numpy as np
 
 from autograder import kit
 from autograder.author.build import build_notebook, dumps
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 from autograder.names import source_path
 
 

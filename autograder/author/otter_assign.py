@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from autograder import kit
 from autograder.author.build import build_notebook, header, repository_address
 from autograder.author.source import BuildError
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 from autograder.kit.handing_in import ANSWER
 from autograder.names import source_path
 

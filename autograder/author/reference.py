@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from autograder.author.build import build_notebook, repository_address
 from autograder.author.kit_text import kit_source
 from autograder.author.source import BuildError
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 from autograder.homeworks.hw5.fetch import fetched_files
 from autograder.names import SKIPPED, source_path
 from autograder.run.execute import Limits, execute

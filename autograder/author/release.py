@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 
 from autograder.author import build, source
 from autograder.author.kit_text import PACKAGE, public_files
-from autograder.declare.homework import Choice, Homework
+from autograder.declare import Homework
 from autograder.files import zip_bytes
 from autograder.names import source_path
 
@@ -224,8 +224,7 @@ def _phrases(homework: Homework, number: str) -> Iterator[tuple[str, str]]:
         yield from ((text, f"the rubric of {number}") for text in question.written.rubric)
         yield from ((text, f"an example answer of {number}") for text in question.written.examples.values())
     for entry in question.entries:
-        if isinstance(entry, Choice):
-            yield from ((text, f"an explanation of {number}") for text in entry.why.values())
+        yield from ((text, f"an explanation of {number}") for text in entry.secrets())
 
 
 def _pieces(data: bytes) -> list[bytes]:

@@ -6,74 +6,31 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from autograder.declare.homework import Homework, Question
+from autograder.declare import Homework, Question
 
-LETTERS = {"challenge": "C", "array": "V", "choice": "M", "checkpoint": "T"}
 COVERAGE = "docs/coverage.md"
-TOPICS = {  # of the course plan: what a lecture has to have covered
-    "1.1": "scaled dot-product attention",
-    "1.2": "reading an attention map",
-    "1.3": "self-attention with projections and masks",
-    "1.4": "variance of scores, the scale",
-    "1.5": "hard attention, why it is not trained",
-    "1.6": "inverse temperature, kinds of attention",
-    "1.7": "orthogonal keys, copying",
-    "1.8": "first-order change, Jacobian–vector product",
-    "1.9": "multi-head attention, column convention",
-    "1.10": "encoder–decoder, cross-attention",
-    "1.11": "permutation equivariance, positional encoding",
-    "1.12": "query, key and value in words",
-    "1.13": "contextual embeddings, windows, cost, scaling",
-    "2.1": "one head as a PyTorch module",
-    "2.2": "vectorisation",
-    "2.3": "attention as a layer, document classification",
-    "2.4": "multi-head attention, padding and causal masks",
-    "2.5": "layer norm, feed-forward network, encoder block",
-    "2.6": "training a small Transformer",
-    "2.7": "Transformers and recurrent networks",
-    "3.1": "attention by content",
-    "3.2": "attention by position",
-    "3.3": "content and position together",
-    "3.4": "identity and permutation",
-    "3.5": "1×1 convolution",
-    "3.6": "attention as convolution",
-    "3.7": "trained against designed weights, identifiability",
-    "3.8": "previous-token head, induction",
-    "4.1": "images as patches",
-    "4.2": "patch embedding as a convolution",
-    "4.3": "class token, learned positions, parameter counts",
-    "4.4": "self-attention and pre-norm block in PyTorch",
-    "4.5": "the Vision Transformer",
-    "4.6": "training and evaluation loops, validation",
-    "4.7": "training on FashionMNIST",
-    "4.8": "confusion, attention over an image, similarity of positions",
-    "4.9": "ViT, CNN and the original Transformer",
-    "5.1": "tokens, vocabulary, padding",
-    "5.2": "averaged embeddings and bag of words",
-    "5.3": "feed-forward classifier",
-    "5.4": "self-attention classifier",
-    "5.5": "frozen encoder, recurrent head",
-    "5.6": "metrics and loops",
-    "5.7": "training and using a sentiment model",
-    "5.8": "what attention shows, negation",
-    "5.9": "judging an explanation",
-    "6.1": "a linear recurrence",
-    "6.2": "linear attention, causal form",
-    "6.3": "similarity functions",
-    "6.4": "feature maps of a kernel",
-    "6.5": "time and memory",
-    "6.6": "random Fourier features",
-    "6.7": "linear denoising, ridge",
-    "6.8": "measured cost",
-}
 README = "README.md"
 TIMETABLE = "docs/timetable.md"
 
 
 def how_graded(question: Question) -> str:
     """The letters of the course plan: C challenge, V value, M choice, T checkpoint, W written."""
-    letters = {LETTERS[entry.kind] for entry in question.entries} | ({"W"} if question.written else set())
+    letters = {entry.letter for entry in question.entries} | ({"W"} if question.written else set())
     return " ".join(letter for letter in "CVMTW" if letter in letters)
+
+
+def _row(question: Question) -> str:
+    """The row of the course plan: ``3.7`` of question 3.7a."""
+    return question.id.rstrip("abcdefghijklmnopqrstuvwxyz")
+
+
+def _topics(homework: Homework) -> dict[str, str]:
+    """Row of the course plan → its topic, which one of its questions says."""
+    topics: dict[str, str] = {}
+    for question in homework.questions.values():
+        if question.topic:
+            topics.setdefault(_row(question), question.topic)
+    return topics
 
 
 def coverage(homeworks: Mapping[str, Homework]) -> str:
@@ -114,18 +71,15 @@ def coverage(homeworks: Mapping[str, Homework]) -> str:
             "| question | title | topic | points | written | minutes | difficulty | graded |",
             "|---|---|---|---:|---:|---:|---|---|",
         ]
+        topics = _topics(homework)
         for question in homework.questions.values():
             points = f"{question.points:g}" + (" extra" if question.extra else "")
             written = f"{question.written.points:g}" if question.written else ""
-            row = re.match(r"\d+\.\d+", question.id)
-            topic, graded = (
-                TOPICS.get(row[0] if row else "", "–"),
-                how_graded(question) + (" n" if question.numbers else ""),
-            )
+            graded = how_graded(question) + (" n" if question.numbers else "")
             cells = (
                 question.id,
                 question.title,
-                topic,
+                topics.get(_row(question), "–"),
                 points,
                 written,
                 question.minutes,

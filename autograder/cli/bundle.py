@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.files import SECRET, kept_secret, write_atomically
 from autograder.hosts import bundle
 

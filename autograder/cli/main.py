@@ -34,7 +34,7 @@ from autograder.cli.collect import collect_command, handback_command
 from autograder.cli.otter_assign import export_command
 from autograder.cli.release import release_command, word
 from autograder.cli.written import written_command
-from autograder.declare.homework import Homework, homeworks
+from autograder.declare import Homework, homeworks
 from autograder.files import kept_secret, write_atomically
 from autograder.grade import batch, marks
 from autograder.grade.grade import Settings

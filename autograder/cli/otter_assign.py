@@ -9,7 +9,7 @@ import nbformat
 
 from autograder.author import otter_assign as export
 from autograder.author.build import BuildError
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.files import write_atomically
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autograder.author import build, release
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.files import write_atomically
 from autograder.grade.variants import WORD
 

@@ -1,1 +1,67 @@
-"""What a homework declares; the interface of an author."""
+"""What a homework declares; THE interface of an author."""
+
+from __future__ import annotations
+
+from autograder.declare.cases import Case
+from autograder.declare.data import Data, DataUnavailableError
+from autograder.declare.entries import Array, Challenge, Checkpoint, Choice, Entry, Oracle
+from autograder.declare.evidence import (
+    Picture,
+    as_text,
+    attention,
+    case_evidence,
+    curve,
+    drawn_as_heads,
+    drawn_as_matrix,
+    matrix,
+    picture_of,
+    plain,
+    recorded_evidence,
+)
+from autograder.declare.homework import DIFFICULTIES, Homework, Question, homeworks
+from autograder.declare.judging import judge_cases, not_run, wrong_on
+from autograder.declare.recorded import LogEntry, read_value
+from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
+from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wrong
+
+__all__ = [
+    "DIFFICULTIES",
+    "Answer",
+    "Array",
+    "Case",
+    "Challenge",
+    "Check",
+    "Checkpoint",
+    "Choice",
+    "Data",
+    "DataUnavailableError",
+    "Entry",
+    "Homework",
+    "Judge",
+    "LogEntry",
+    "Number",
+    "Numbers",
+    "NumbersMissingError",
+    "Oracle",
+    "Picture",
+    "Question",
+    "Right",
+    "Verdict",
+    "Written",
+    "Wrong",
+    "as_text",
+    "attention",
+    "case_evidence",
+    "curve",
+    "drawn_as_heads",
+    "drawn_as_matrix",
+    "homeworks",
+    "judge_cases",
+    "matrix",
+    "not_run",
+    "picture_of",
+    "plain",
+    "read_value",
+    "recorded_evidence",
+    "wrong_on",
+]

@@ -1,29 +1,23 @@
 """What a check can show beside its words, as plain JSON: a failing case, attention maps, curves, a matrix.
 
-A check puts one of these into :class:`autograder.declare.homework.Wrong`; :mod:`autograder.report.figures`
+A check puts one of these into :class:`autograder.declare.Wrong`; :mod:`autograder.report.figures`
 draws it. The kinds:
 
-==========
-===========================================================================================================
-kind       other keys
-==========
-===========================================================================================================
-case       ``note``, ``inputs`` (name, words, value as text), ``expected``, ``found`` (text), ``picture`` (one
-of the
-           other kinds); all but ``note`` and ``inputs`` may be missing
-attention  ``caption``, ``maps``: list of ``title``, ``weights`` (rows of numbers), ``queries``, ``keys``
-(labels)
-curve      ``caption``, ``x``, ``y`` (axis labels), ``series``: label → numbers; ``at`` (their places along
-x), ``log``
-           (both axes), ``marks``: label → place along x
-matrix     ``caption``, ``values`` (rows of numbers), ``rows``, ``columns`` (labels), ``x``, ``y`` (axis
-labels)
-==========
-===========================================================================================================
+==========  ====================================================================================
+kind        other keys
+==========  ====================================================================================
+case        ``note``, ``inputs`` (name, words, value as text), ``expected``, ``found`` (text),
+            ``picture`` (one of the other kinds); all but ``note`` and ``inputs`` may be missing
+attention   ``caption``, ``maps``: list of ``title``, ``weights`` (rows of numbers), ``queries``,
+            ``keys`` (labels)
+curve       ``caption``, ``x``, ``y`` (axis labels), ``series``: label → numbers; ``at`` (their
+            places along x), ``log`` (both axes), ``marks``: label → place along x
+matrix      ``caption``, ``values`` (rows of numbers), ``rows``, ``columns`` (labels), ``x``, ``y``
+            (axis labels)
+==========  ====================================================================================
 
 The inputs of a case are hidden inputs; ``expected``, which a picture may have too (more of what it draws), is
-the
-oracle's answer. A page shows both only as far as the instructor allows.
+the oracle's answer. A page shows both only as far as the instructor allows.
 """
 
 from __future__ import annotations
@@ -48,7 +42,10 @@ Picture = Callable[
 def case_evidence(
     trial: kit.Trial, *, expected: Any = None, found: Any = None, picture: Picture | None = None
 ) -> dict[str, Any]:
-    """A failing case: what went in, what should have come out and what did, as text, and as a picture where that fits."""
+    """A failing case: what went in, what should have come out and what did.
+
+    All as text, and what came out as a picture too where ``picture`` can draw it.
+    """
     named = [
         *((f"input {number}", value) for number, value in enumerate(trial.args, 1)),
         *trial.kwargs.items(),
@@ -97,7 +94,14 @@ def as_text(value: Any) -> str:
 def attention(
     caption: str, tokens: Sequence[str], maps: Mapping[str, Any], queries: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Attention maps, title → weights (query, key), over the same tokens, which are the queries too if those are left out."""
+    """Attention maps over the same tokens.
+
+    Args:
+        caption: below the maps.
+        tokens: the keys, and the queries too if those are left out.
+        maps: title → weights (query, key).
+        queries: where they differ from the keys.
+    """
     sides: dict[str, Any] = {"queries": list(tokens if queries is None else queries), "keys": list(tokens)}
     drawn = [
         {"title": title, "weights": np.round(np.asarray(map_, float), 4), **sides}
@@ -144,14 +148,14 @@ def curve(caption: str, series: Mapping[str, Any], *, x: str, y: str, **more: An
 def drawn_as_matrix(
     caption: str, *, x: str, y: str, pick: Callable[[Any], Any] = lambda value: value
 ) -> Picture:
-    """Draws what came out of a case as a matrix, beside the expected one; ``pick`` takes it out of the result."""
+    """Draws what came out of a case, or what ``pick`` takes out of it, as a matrix, the expected one too."""
     return lambda trial, expected, found: matrix(
         caption, pick(found), x=x, y=y, expected=pick(expected) if expected is not None else None
     )
 
 
 def drawn_as_heads(caption: str, pick: Callable[[Any], Any]) -> Picture:
-    """Draws what came out of a case as the attention maps (head, query, key) of one sequence, beside the expected ones."""
+    """Draws what came out of a case as attention maps (head, query, key), beside the expected ones."""
 
     def maps(value: Any) -> list[dict[str, Any]]:
         heads = np.asarray(pick(value), float)

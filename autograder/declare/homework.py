@@ -1,331 +1,74 @@
-"""What a homework consists of: questions, what they record, and how each is judged. Declarations only use this.
+"""What a homework consists of: its questions, and how each is judged.
 
 A homework module reads like a specification; see ``autograder/homeworks/hw3/homework.py`` for the pattern.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from autograder import kit
-from autograder.declare.evidence import Picture, case_evidence
+from autograder.declare.cases import Case, generator
+from autograder.declare.data import Data
+from autograder.declare.entries import Array, Challenge, Checkpoint, Choice, Entry, Oracle
+from autograder.declare.judging import judge_cases, not_run, wrong_on
+from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
+from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wrong
 
-Oracle = Callable[..., Any]
+# Until every homework imports from ``autograder.declare``.
+__all__ = [
+    "DIFFICULTIES",
+    "Answer",
+    "Array",
+    "Case",
+    "Challenge",
+    "Check",
+    "Checkpoint",
+    "Choice",
+    "Entry",
+    "Homework",
+    "Judge",
+    "Number",
+    "Numbers",
+    "NumbersMissingError",
+    "Oracle",
+    "Question",
+    "Right",
+    "Verdict",
+    "Written",
+    "Wrong",
+    "homeworks",
+    "judge_cases",
+    "not_run",
+    "wrong_on",
+]
+
 DIFFICULTIES = ("easy", "medium", "hard", "challenge")
-
-
-@dataclass(frozen=True)
-class Array:
-    """A recorded numeric array.
-
-    Args:
-        name: the notebook's variable and the log's entry.
-        shape: numbers and letters, such as ``("3+p", "qk")``; see :func:`autograder.kit.check_shapes`. ``()``
-            is a number.
-    """
-
-    name: str
-    shape: Sequence[kit.Dim] = ()
-    kind = "array"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A multiple-choice answer: one letter.
-
-    Args:
-        name: the notebook's variable and the log's entry.
-        options: letter → what the notebook shows; the build writes them where the source says ``{{options
-            NAME}}``.
-        correct: the right letter.
-        why: letter → what a student reads after grading; every wrong letter needs one.
-        points: for the right letter.
-    """
-
-    name: str
-    options: Mapping[str, str]
-    correct: str
-    why: Mapping[str, str]
-    points: float
-    kind = "choice"
-
-    def __post_init__(self) -> None:
-        if self.correct not in self.options:
-            raise ValueError(
-                f"{self.name}: the correct option {self.correct!r} is not among {list(self.options)}"
-            )
-        if missing := set(self.options) - set(self.why) - {self.correct}:
-            raise ValueError(f"{self.name}: the wrong options {sorted(missing)} have no explanation")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One hidden or public input.
-
-    Args:
-        args, kwargs: for the student's function or the probe: arrays, numbers, text, lists.
-        note: what is special about it, in words that finish "on …"; students see it.
-        group: which check judges it.
-        probe: how the kit drives the student's object; ``call`` or one registered in
-            ``autograder/kits/hwN.py``.
-        torch: arrays arrive as torch tensors.
-    """
-
-    args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    note: str = "a random input"
-    group: str = "values"
-    probe: str = "call"
-    torch: bool = False
-
-    def as_json(self, identity: str) -> dict[str, Any]:
-        """The case as it stands in ``challenges.json``."""
-        mark = _mark_torch if self.torch else (lambda value: value)
-        return {
-            "id": identity,
-            "probe": self.probe,
-            "note": self.note,
-            "group": self.group,
-            "args": mark(kit.encode(list(self.args))),
-            "kwargs": mark(kit.encode(dict(self.kwargs))["fields"]),
-        }
-
-
-def _mark_torch(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_mark_torch(item) for item in value]
-    if isinstance(value, dict):
-        marked = {key: _mark_torch(item) if key != "data" else item for key, item in value.items()}
-        return {**marked, "torch": True} if "dtype" in value else marked
-    return value
-
-
-@dataclass(frozen=True)
-class Challenge:
-    """A function or class of the student's that runs on hidden inputs inside the kernel and is judged outside it.
-
-    Args:
-        name: the function or class in the notebook, and the log's entry.
-        cases: draws the hidden inputs from a random generator.
-        expected: the oracle, called with a case's args and kwargs; None where checks judge by property.
-        mistakes: what to say → what that mistake would give on a case; named in feedback where the answer
-            equals it.
-        examples: draws the public inputs of the notebook; the first ``3`` of ``cases`` under a public seed if
-            left out.
-        rtol, atol: tolerance against the oracle; COVERAGE.md gives the reason for the defaults (float32
-            answers).
-        picture: draws what came out of a case, where that says it better than numbers; see
-            :mod:`autograder.declare.evidence`.
-    """
-
-    name: str
-    cases: Callable[[np.random.Generator], Iterable[Case]]
-    expected: Oracle | None = None
-    mistakes: Mapping[str, Oracle] = field(default_factory=dict)
-    examples: Callable[[np.random.Generator], Iterable[Case]] | None = None
-    rtol: float = 1e-4
-    atol: float = 1e-6
-    picture: Picture | None = None
-    kind = "challenge"
-
-    def drawn(self, rng: np.random.Generator) -> list[Case]:
-        """The hidden inputs."""
-        return list(self.cases(rng))
-
-    def shown(self, rng: np.random.Generator) -> list[Case]:
-        """The public inputs."""
-        return list(self.examples(rng)) if self.examples else list(self.cases(rng))[:3]
-
-    def public(self, homework: str) -> list[dict[str, Any]]:
-        """The public examples with expected results, as the notebook carries them."""
-        rng = _generator("public", homework, self.name)
-        examples = []
-        for index, case in enumerate(self.shown(rng)):
-            example = case.as_json(f"{self.name}/public/{index}")
-            if self.expected is not None:
-                example["expected"] = _shortened(kit.encode(self.expected(*case.args, **case.kwargs)))
-                example |= {"rtol": self.rtol, "atol": self.atol}
-                example["mistakes"] = [
-                    {"says": says, "result": _shortened(kit.encode(wrong(*case.args, **case.kwargs)))}
-                    for says, wrong in self.mistakes.items()
-                ]
-            examples.append(example)
-        return examples
-
-
-def _shortened(encoded: Any) -> Any:
-    """An encoded value with nine digits a number: the last bits of a result depend on the processor, and a notebook must not."""
-    if isinstance(encoded, float):
-        return float(f"{encoded:.9g}") if abs(encoded) > 1e-12 else 0.0
-    if isinstance(encoded, list):
-        return [_shortened(item) for item in encoded]
-    return {key: _shortened(item) for key, item in encoded.items()} if isinstance(encoded, dict) else encoded
-
-
-@dataclass(frozen=True)
-class Checkpoint(Challenge):
-    """Trained weights in a file, loaded in the kernel into the student's class and run on hidden inputs.
-
-    Everything of a challenge holds; ``name`` is the class. Cases hold the inputs as args (torch tensors; they
-    go in
-    batches along the first axis) and ``init``, ``call``, ``batch`` as kwargs, see
-    ``autograder/kit/shared/checkpoints.py``.
-    A student's notebook only hears whether the file is there and loads, unless ``examples`` says otherwise.
-
-    Args:
-        file: what the file is called; a submission's only checkpoint counts whatever its name.
-        max_bytes: what it may measure.
-    """
-
-    file: str = ""
-    max_bytes: int = 4_000_000
-    kind = "checkpoint"
-
-    def __post_init__(self) -> None:
-        if not self.file.endswith((".pt", ".pth")):
-            raise ValueError(
-                f"{self.name}: a checkpoint needs a file name that ends in .pt or .pth, not {self.file!r}"
-            )
-
-    def drawn(self, rng: np.random.Generator) -> list[Case]:
-        """The hidden inputs, each with the file's name and size limit."""
-        return [self._with_file(case) for case in self.cases(rng)]
-
-    def shown(self, rng: np.random.Generator) -> list[Case]:
-        """The public inputs; by default none, so that the file is only loaded."""
-        if self.examples:
-            return [self._with_file(case) for case in self.examples(rng)]
-        first = next(iter(self.cases(rng)))
-        return [self._with_file(replace(first, args=[], note=f"the file {self.file}"))]
-
-    def _with_file(self, case: Case) -> Case:
-        kwargs = {**case.kwargs, "file": self.file, "max_bytes": self.max_bytes}
-        return replace(case, kwargs=kwargs, probe="checkpoint", torch=True)
-
-
-Entry = Array | Choice | Challenge
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number in a question's text, which a course may draw anew for every student (``--variants``).
-
-    Args:
-        name: for text and table: the source says ``{{number 1.13c tokens}}``, a judge reads
-            ``answer["numbers"]["tokens"]``.
-        usual: what it is for everybody, where students have no numbers of their own.
-        among: what it may be for one student.
-    """
-
-    name: str
-    usual: int
-    among: Sequence[int]
-
-
-class NumbersMissingError(Exception):
-    """A student's numbers are not known; the message says why, for the student to read."""
-
-
-class Numbers(dict[str, int]):
-    """A question's numbers by name. Where they are not known, asking for one raises :class:`NumbersMissingError`."""
-
-    def __init__(self, numbers: Mapping[str, int], problem: str = ""):
-        super().__init__(numbers)
-        self.problem = problem
-
-    def __missing__(self, name: str) -> int:
-        raise NumbersMissingError(self.problem) if self.problem else KeyError(name)
-
-
-@dataclass(frozen=True)
-class Written:
-    """A written answer: a Markdown cell that a person grades.
-
-    Args:
-        points: at most, given by a person.
-        words: the least and the most words that the question asks for.
-        rubric: what earns points → how many.
-        examples: ``full``, ``half`` and ``none`` → an answer that deserves it. Never shipped to students.
-    """
-
-    points: float
-    words: tuple[int, int]
-    rubric: Mapping[str, float]
-    examples: Mapping[str, str]
-
-    def __post_init__(self) -> None:
-        if sum(self.rubric.values()) != self.points:
-            raise ValueError(
-                f"the rubric adds up to {sum(self.rubric.values())}, not to {self.points} points"
-            )
-        if set(self.examples) != {"full", "half", "none"}:
-            raise ValueError("a rubric needs example answers for full, half and none")
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """What a check returns when the answer fails.
-
-    Args:
-        feedback: names the mistake and says what to look at next; Markdown.
-        earned: the part of the check's points that is kept, from 0 to 1.
-        evidence: plain JSON that a feedback page can show beside the words; see
-            :mod:`autograder.declare.evidence`.
-        measured: a number to compare submissions by, such as an accuracy; Gradescope's leaderboard shows it.
-    """
-
-    feedback: str
-    earned: float = 0.0
-    measured: float | None = None
-    evidence: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Right:
-    """What a check returns when the answer passes and there is more to say; None says the same without words.
-
-    Args:
-        feedback: for the student; Markdown.
-        bonus: points beyond the check's own.
-        measured: as in :class:`Wrong`.
-    """
-
-    feedback: str
-    bonus: float = 0.0
-    measured: float | None = None
-
-
-Answer = Mapping[str, Any]  # entry name → array, letter, or list of trials
-Verdict = Wrong | Right | None
-Judge = Callable[[Answer], Verdict]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One judgement with its points. ``needs`` lists the entries without which it cannot be made."""
-
-    name: str
-    points: float
-    judge: Judge
-    needs: tuple[str, ...]
 
 
 class Question:
     """One question: what it records and how that is judged. Made by :meth:`Homework.question`.
 
-    ``forbids`` names library calls that would do the whole job; see
-    :mod:`autograder.submissions.library_calls`. ``numbers`` are those of
-    its text that a course may draw for each student. ``topic`` is what a lecture has to have covered.
+    Args:
+        id: its number in the notebook, such as ``3.7a``; questions of one row differ in the letter only.
+        title: for people.
+        minutes: how long a student needs, about.
+        difficulty: one of :data:`DIFFICULTIES`.
+        entries: what it records.
+        written: its written answer, if it asks for one.
+        extra: whether it is extra credit.
+        claimed: whether values in the log that was handed in count where the grader's run gives none.
+        forbids: library calls that would do the whole job; see :mod:`autograder.submissions.library_calls`.
+        numbers: those of its text that a course may draw for each student.
+        topic: what a lecture has to have covered; said once for the questions of a row.
+        homework: the id of its homework, for messages.
     """
 
     def __init__(
@@ -342,16 +85,20 @@ class Question:
         forbids: Sequence[str] = (),
         numbers: Sequence[Number] = (),
         topic: str = "",
+        homework: str = "",
     ):
+        self.where = f"{homework}, {id}" if homework else id
         if difficulty not in DIFFICULTIES:
-            raise ValueError(f"{id}: difficulty {difficulty!r} is none of {', '.join(DIFFICULTIES)}")
+            raise ValueError(f"{self.where}: difficulty {difficulty!r} is none of {', '.join(DIFFICULTIES)}")
         self.id, self.title, self.minutes, self.difficulty = id, title, minutes, difficulty
         self.topic = topic
         self.entries, self.written, self.extra, self.claimed = tuple(entries), written, extra, claimed
         self.forbids, self.numbers = tuple(forbids), tuple(numbers)
-        self.checks: list[Check] = [
-            self._choice_check(entry) for entry in entries if isinstance(entry, Choice)
-        ]
+        self.checks: list[Check] = []
+        for entry in self.entries:
+            with self._naming(entry.name):
+                if check := entry.check():
+                    self._add(check)
 
     @property
     def points(self) -> float:
@@ -388,30 +135,39 @@ class Question:
         Args:
             label: what is right when it passes, as students and gallery name it; the judge's name in words if
                 left out.
-            points: for passing.
-            needs: entries that must be present and well shaped; all but choices if left out.
+            points: for passing; above 0.
+            needs: entries that must be present and well shaped, beside those that the parameters name; all
+                that do not judge themselves, as choices do, if left out.
 
         Raises:
-            KeyError: no entry has a name that ``needs`` gives.
-            ValueError: a parameter names no entry, or two.
+            ValueError: the points are no positive number, the label is another check's, ``needs`` names what
+                is no entry, or a parameter names no entry, or two.
         """
-        recorded = tuple(entry.name for entry in self.entries if not isinstance(entry, Choice))
+        recorded = tuple(entry.name for entry in self.entries if entry.check() is None)
         wanted = recorded if needs is None else tuple(needs)
-        for need in wanted:
-            self.entry(need)
 
         def register(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:
             name = label or judge.__name__.replace("_", " ").strip()
-            self._add(Check(name, points, self._called_by_name(name, judge), wanted))
+            with self._naming(name):
+                called, named = self._called_by_name(judge)
+                self._add(Check(name, points, called, tuple(dict.fromkeys([*wanted, *named]))))
             return judge
 
         return register
 
-    def _called_by_name(self, check: str, judge: Callable[..., Verdict]) -> Judge:
-        """The judge as a function of the whole answer."""
+    @contextlib.contextmanager
+    def _naming(self, check: str) -> Iterator[None]:
+        """Puts homework, question and check before the message of an error."""
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{self.where}, {check!r}: {error}") from error
+
+    def _called_by_name(self, judge: Callable[..., Verdict]) -> tuple[Judge, list[str]]:
+        """The judge as a function of the whole answer, and the entries that its parameters name."""
         parameters = list(inspect.signature(judge).parameters)
         if parameters in (["answer"], ["_"]):
-            return judge
+            return judge, []
         found: dict[str, str] = {}
         for parameter in parameters:
             names = [*(entry.name for entry in self.entries), *(["numbers"] if self.numbers else [])]
@@ -421,103 +177,36 @@ class Question:
             ends = [name for name in names if name.endswith(f"_{parameter}")]
             if len(ends) != 1:
                 what = f"the entries {', '.join(ends)}" if ends else "no entry"
-                raise ValueError(f"{self.id}, {check!r}: the parameter {parameter!r} means {what} of {names}")
+                raise ValueError(f"the parameter {parameter!r} means {what} of {names}")
             found[parameter] = ends[0]
 
         def judged(answer: Answer) -> Verdict:
             arguments = {name: answer if name == "answer" else answer[entry] for name, entry in found.items()}
             return judge(**arguments)
 
-        return judged
+        return judged, [name for name in found.values() if name not in ("answer", "numbers")]
 
     def check_cases(self, target: str, name: str, *, points: float, group: str = "values") -> None:
-        """Registers the comparison of a challenge's responses, of one group of cases, with its oracle."""
-        challenge = self.entry(target)
-        if not isinstance(challenge, Challenge) or challenge.expected is None:
-            raise ValueError(f"{self.id}: {target} is no challenge with an oracle")
-        self._add(
-            Check(name, points, lambda answer: judge_cases(challenge, answer[target], group), (target,))
-        )
+        """Registers the comparison of a challenge's responses, of one group of cases, with its oracle.
+
+        Raises:
+            ValueError: as :meth:`check` does, or the target is no challenge with an oracle.
+        """
+        with self._naming(name):
+            challenge = next((entry for entry in self.entries if entry.name == target), None)
+            if not isinstance(challenge, Challenge) or challenge.expected is None:
+                raise ValueError(f"{target} is no challenge with an oracle")
+            self._add(
+                Check(name, points, lambda answer: judge_cases(challenge, answer[target], group), (target,))
+            )
 
     def _add(self, check: Check) -> None:
         if check.name in {other.name for other in self.checks}:
-            raise ValueError(f"{self.id}: two checks are named {check.name!r}")
+            raise ValueError("another check of this question has that name")
+        names = [entry.name for entry in self.entries]
+        if unknown := [need for need in check.needs if need not in names]:
+            raise ValueError(f"it needs {', '.join(unknown)}; the question records {', '.join(names)}")
         self.checks.append(check)
-
-    @staticmethod
-    def _choice_check(choice: Choice) -> Check:
-        def judge(answer: Answer) -> Wrong | None:
-            value = answer[choice.name]
-            letter = value.strip().strip(".()").upper() if isinstance(value, str) else ""
-            if letter not in choice.options:
-                return Wrong(
-                    f"`{choice.name}` should be one of the letters {', '.join(choice.options)}, but it is"
-                    f" {kit.describe(value)}."
-                )
-            return None if letter == choice.correct else Wrong(f"{letter} is not right: {choice.why[letter]}")
-
-        return Check(f"{choice.name}", choice.points, judge, (choice.name,))
-
-
-def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = "values") -> Wrong | None:
-    """Compares every trial of one group with the challenge's oracle; stops at the first difference."""
-    if challenge.expected is None:
-        raise ValueError(f"{challenge.name} has no oracle")
-    chosen = [trial for trial in trials if trial.group == group]
-    if not chosen:
-        raise ValueError(f"{challenge.name} has no cases in group {group!r}")
-    for trial in chosen:
-        if trouble := not_run(challenge.name, trial):
-            return trouble
-        expected = challenge.expected(*trial.args, **trial.kwargs)
-        example = {
-            "expected": kit.encode(expected),
-            "note": trial.note,
-            "rtol": challenge.rtol,
-            "atol": challenge.atol,
-            "mistakes": [
-                {"says": says, "result": kit.encode(wrong(*trial.args, **trial.kwargs))}
-                for says, wrong in challenge.mistakes.items()
-            ],
-        }
-        response = (
-            trial.result
-            if isinstance(trial.result, dict) and "result" in trial.result
-            else {"result": trial.result}
-        )
-        if problem := kit.judge_example(challenge.name, example, response):
-            return Wrong(
-                problem,
-                evidence=case_evidence(
-                    trial, expected=expected, found=response["result"], picture=challenge.picture
-                ),
-            )
-    return None
-
-
-def not_run(name: str, trial: kit.Trial) -> Wrong | None:
-    """What to say of a trial that gave no result, or None if it gave one."""
-    if trial.status == "ok":
-        return None
-    told = {
-        "error": f"`{name}` raised {trial.error} on {trial.note}.",
-        "stopped": (
-            f"`{name}` was stopped on {trial.note}: it did not return in time, or it ended the kernel."
-        ),
-    }
-    return Wrong(
-        told.get(trial.status, f"`{name}` was never run on {trial.note}."),
-        evidence=case_evidence(trial, found=None),
-    )
-
-
-def wrong_on(trial: kit.Trial, problem: str | None, picture: Picture | None = None) -> Wrong | None:
-    """A failed check with these words, the trial that shows it and what came out there, or a passed one."""
-    return (
-        Wrong(problem, evidence=case_evidence(trial, found=trial.output, picture=picture))
-        if problem
-        else None
-    )
 
 
 class Homework:
@@ -527,10 +216,11 @@ class Homework:
         id: such as ``hw3``.
         title: for people.
         stem: the file name without ending, of source and notebook.
+        data: what it needs beyond the repository; None if nothing.
     """
 
-    def __init__(self, id: str, *, title: str, stem: str):
-        self.id, self.title, self.stem = id, title, stem
+    def __init__(self, id: str, *, title: str, stem: str, data: Data | None = None):
+        self.id, self.title, self.stem, self.data = id, title, stem, data
         self.questions: dict[str, Question] = {}
 
     def question(self, id: str, title: str, **fields: Any) -> Question:
@@ -538,14 +228,16 @@ class Homework:
         if id in self.questions:
             raise ValueError(f"{self.id}: two questions are called {id}")
         taken = {entry.name for question in self.questions.values() for entry in question.entries}
-        question = self.questions[id] = Question(id, title, **fields)
-        if "numbers" in taken | {entry.name for entry in question.entries}:
+        question = Question(id, title, homework=self.id, **fields)
+        names = [entry.name for entry in question.entries]
+        if "numbers" in names:
             raise ValueError(
-                f"{self.id}: {id} records 'numbers', the name under which judges find a question's own"
-                " numbers"
+                f"{question.where}: no entry may be called 'numbers'; judges find the question's own numbers"
+                " under that name"
             )
-        if twice := taken & {entry.name for entry in question.entries}:
-            raise ValueError(f"{self.id}: {id} records {sorted(twice)} again")
+        if twice := sorted({name for name in names if name in taken or names.count(name) > 1}):
+            raise ValueError(f"{question.where}: recorded before: {', '.join(twice)}; give it another name")
+        self.questions[id] = question
         return question
 
     @property
@@ -580,23 +272,20 @@ class Homework:
         """Draws the hidden inputs: challenge name → case id → case. The same seed gives the same cases."""
         drawn = {}
         for challenge in self.challenges():
-            cases = challenge.drawn(_generator(seed, self.id, challenge.name))
+            cases = challenge.drawn(generator(seed, self.id, challenge.name))
             drawn[challenge.name] = {f"{challenge.name}/{index}": case for index, case in enumerate(cases)}
         return drawn
 
     def describe(self) -> dict[str, Any]:
-        """What the notebook may know: titles, points, names, shapes, public examples. No answer, no option's verdict."""
+        """What the notebook may know: titles, points, entries, public examples. No answer."""
         questions = []
         for question in self.questions.values():
-            entries = []
-            for entry in question.entries:
-                spec: dict[str, Any] = {"name": entry.name, "kind": entry.kind}
-                if isinstance(entry, Array):
-                    spec["shape"] = list(entry.shape)
-                if isinstance(entry, Checkpoint):
-                    spec["file"] = entry.file
-                entries.append(spec)
-            spec = {"id": question.id, "title": question.title, "points": question.points, "entries": entries}
+            spec: dict[str, Any] = {
+                "id": question.id,
+                "title": question.title,
+                "points": question.points,
+                "entries": [entry.describe() for entry in question.entries],
+            }
             if question.written:
                 spec["written"] = question.written.points
             if question.extra:
@@ -614,15 +303,12 @@ class Homework:
         }
 
 
-def _generator(*key: str) -> np.random.Generator:
-    return np.random.default_rng(int.from_bytes(hashlib.sha256("/".join(key).encode()).digest()[:16], "big"))
-
-
 @cache
 def homeworks() -> dict[str, Homework]:
     """Every homework of the package ``autograder.homeworks``, by id.
 
-    A homework is a folder: ``homework.py`` makes it, and each module ``qN_….py`` adds questions, in the order of N.
+    A homework is a folder: ``homework.py`` makes it, and the modules ``qN_….py`` add questions, in the order
+    of N.
     """
     package = importlib.import_module("autograder.homeworks")
     found = {}

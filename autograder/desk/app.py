@@ -35,7 +35,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from autograder.declare.homework import Written
+from autograder.declare import Written
 from autograder.grade import marks
 from autograder.grade.report import QuestionResult, Report
 from autograder.report import feedback as pages

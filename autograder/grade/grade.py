@@ -11,9 +11,10 @@ from functools import lru_cache
 from nbformat import NotebookNode
 
 from autograder.author.kit_text import kit_source
-from autograder.declare.homework import (
+from autograder.declare import (
     Case,
     Homework,
+    LogEntry,
     homeworks,
 )
 from autograder.grade.judge import judge_question
@@ -23,7 +24,7 @@ from autograder.kit import handing_in as handin
 from autograder.run.execute import Execution, Kernels, Limits, execute, skip_reason
 from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
-from autograder.submissions.log import Log, LogEntry, LogError, challenges_json, read_log
+from autograder.submissions.log import Log, LogError, challenges_json, read_log
 
 
 @dataclass(frozen=True)

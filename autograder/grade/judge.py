@@ -1,30 +1,31 @@
-"""Judges what a run recorded: one question at a time, from its declaration, the run's log and the student's."""
+"""Judges one question at a time, from its declaration, the log of the run and the log handed in."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
+import json
+import traceback
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograder import kit
-from autograder.declare.evidence import plain, recorded_evidence
-from autograder.declare.homework import (
+from autograder.declare import (
     Answer,
-    Array,
     Case,
-    Challenge,
     Check,
-    Choice,
+    LogEntry,
     Numbers,
     NumbersMissingError,
     Question,
     Right,
+    Verdict,
     Wrong,
+    plain,
+    recorded_evidence,
 )
-from autograder.grade.report import CheckResult, QuestionResult
-from autograder.submissions.log import Log, LogEntry
+from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult
+from autograder.submissions.log import Log
 
 NOT_ANSWERED = "{id} is not answered yet."
 
@@ -49,20 +50,10 @@ def judge_question(
         written: the written answer.
         numbers: those in its text; the usual ones if left out.
     """
-    found: dict[str, tuple[str, LogEntry]] = {}
-    for entry in question.entries:
-        ran, claimed = run.entries.get(entry.name), claims.entries.get(entry.name)
-        usable = ran is not None and ran.status not in ("missing", "unanswered")
-        if (
-            not usable
-            and claimed is not None
-            and (question.claimed or bare)
-            and not isinstance(entry, Challenge)
-        ):
-            found[entry.name] = ("log", claimed)
-        elif ran is not None:
-            found[entry.name] = ("run", ran)
-    answer = {name: _value(question.entry(name), logged, drawn) for name, (_, logged) in found.items()}
+    found = _found(question, run, claims, bare)
+    answer = {
+        name: question.entry(name).value(logged, drawn.get(name, {})) for name, (_, logged) in found.items()
+    }
     if question.numbers:
         answer["numbers"] = numbers if numbers is not None else question.usual_numbers()
     checks = tuple(_judge(question, check, found, answer) for check in question.checks)
@@ -78,73 +69,126 @@ def judge_question(
     )
 
 
-def _value(
-    entry: Array | Choice | Challenge, logged: LogEntry, drawn: Mapping[str, Mapping[str, Case]]
-) -> Any:
-    if not isinstance(entry, Challenge):
-        return np.asarray(logged.value) if isinstance(logged.value, bool | int | float) else logged.value
-    trials = []
-    for identity, case in drawn[entry.name].items():
-        status, result, error = logged.responses.get(identity, ("missing", None, ""))
-        trials.append(
-            kit.Trial(identity, case.note, case.group, tuple(case.args), case.kwargs, status, result, error)
-        )
-    return trials
+def _found(question: Question, run: Log, claims: Log, bare: bool) -> dict[str, tuple[str, LogEntry]]:
+    """Entry name → ``run`` or ``log``, which of them counts, and what it recorded."""
+    found: dict[str, tuple[str, LogEntry]] = {}
+    for entry in question.entries:
+        ran, claimed = run.entries.get(entry.name), claims.entries.get(entry.name)
+        usable = ran is not None and ran.status not in ("missing", "unanswered")
+        may_claim = (question.claimed or bare) and not entry.hidden_inputs
+        if not usable and claimed is not None and may_claim:
+            found[entry.name] = ("log", claimed)
+        elif ran is not None:
+            found[entry.name] = ("run", ran)
+    return found
 
 
 def _judge(
     question: Question, check: Check, found: Mapping[str, tuple[str, LogEntry]], answer: Answer
 ) -> CheckResult:
-    def result(state: str, feedback: str, earned: float = 0.0) -> CheckResult:
-        return CheckResult(check.name, state, round(check.points * earned, 4), check.points, feedback)
-
-    states = {name: found[name][1].status if name in found else "missing" for name in check.needs}
-    if set(states.values()) <= {"missing", "unanswered"}:
-        return result("unanswered", NOT_ANSWERED.format(id=question.id))
-    for name, state in states.items():
-        challenge = isinstance(question.entry(name), Challenge)
-        if state == "invalid":
-            return result("failed", found[name][1].problem)
-        if state in ("missing", "unanswered"):
-            return result(
-                "unanswered", f"`{name}` is not answered yet; the other parts of {question.id} are."
-            )
-        if state == "stopped" and not challenge:
-            return result("failed", f"`{name}` was stopped before it was recorded.")
-    arrays = {name: entry.shape for name in check.needs if isinstance(entry := question.entry(name), Array)}
-    if problems := kit.check_shapes(arrays, answer):
-        return result("failed", " ".join(problems))
+    logged = {name: found[name][1] if name in found else LogEntry("missing") for name in check.needs}
+    if unjudged := _unfit(question, check, logged, answer):
+        return unjudged
     try:
         with np.errstate(all="ignore"):
             verdict = check.judge(answer)
+        return _as_result(question, check, verdict, answer)
     except NumbersMissingError as error:
-        return result("failed", str(error))
-    except (
-        Exception
-    ) as error:  # what a submission recorded must never end a batch, not even through a careless check
-        return result(
-            "failed",
-            f"This answer could not be judged ({type(error).__name__}: {str(error)[:200]}). Please tell your"
-            " instructor.",
-        )
-    if verdict is None:
-        return result("passed", "", 1.0)
-    if isinstance(verdict, Right):
+        return _lost(check, "failed", str(error))
+    except Exception as error:  # a mistake in a check must neither end a batch nor cost points
         return CheckResult(
             check.name,
-            "passed",
-            round(check.points + verdict.bonus, 4),
+            "open",
+            0.0,
             check.points,
-            verdict.feedback,
-            verdict.measured,
+            NOT_JUDGED,
+            cause=GRADER,
+            fault=_fault(question, check, error),
+        )
+
+
+def _unfit(
+    question: Question, check: Check, logged: Mapping[str, LogEntry], answer: Answer
+) -> CheckResult | None:
+    """The result of a check whose entries cannot be judged: missing, not readable, of a wrong shape."""
+    if {entry.status for entry in logged.values()} <= {"missing", "unanswered"}:
+        return _lost(check, "unanswered", NOT_ANSWERED.format(id=question.id))
+    for name, entry in logged.items():
+        if entry.status == "invalid":
+            return _lost(check, "failed", entry.problem)
+        if entry.status in ("missing", "unanswered"):
+            return _lost(
+                check, "unanswered", f"`{name}` is not answered yet; the other parts of {question.id} are."
+            )
+        if entry.status == "stopped" and not question.entry(name).hidden_inputs:
+            return _lost(check, "failed", f"`{name}` was stopped before it was recorded.")
+    problems = kit.check_shapes(_shapes(question, check), answer)
+    return _lost(check, "failed", " ".join(problems)) if problems else None
+
+
+def _shapes(question: Question, check: Check) -> dict[str, Sequence[kit.Dim]]:
+    """The arrays that a check needs, with the shapes that they must have."""
+    shapes = {name: question.entry(name).dimensions for name in check.needs}
+    return {name: shape for name, shape in shapes.items() if shape is not None}
+
+
+def _lost(check: Check, state: str, feedback: str) -> CheckResult:
+    cause = "unanswered" if state == "unanswered" else "wrong"
+    return CheckResult(check.name, state, 0.0, check.points, feedback, cause=cause)
+
+
+def _as_result(question: Question, check: Check, verdict: Verdict, answer: Answer) -> CheckResult:
+    """The result that a verdict means.
+
+    Raises:
+        TypeError: it is no verdict, or its evidence is not plain JSON.
+    """
+    if verdict is None:
+        return CheckResult(check.name, "passed", round(check.points, 4), check.points)
+    if isinstance(verdict, Right):
+        points = round(check.points + verdict.bonus, 4)
+        return CheckResult(
+            check.name, "passed", points, check.points, verdict.feedback, _finite(verdict.measured)
         )
     if not isinstance(verdict, Wrong):
-        raise TypeError(
-            f"{question.id}, {check.name!r}: a check returns None, Right or Wrong, not"
-            f" {type(verdict).__name__}"
-        )
-    judged = result("partly" if verdict.earned > 0 else "failed", verdict.feedback, verdict.earned)
-    recorded = {name: answer[name] for name in arrays}
+        raise TypeError(f"the judge returned {type(verdict).__name__}; expected None, Right or Wrong")
+    recorded = {name: answer[name] for name in _shapes(question, check)}
     evidence = verdict.evidence or (recorded_evidence(recorded) if recorded else None)
-    shown = plain(evidence) if evidence else None
-    return dataclasses.replace(judged, measured=verdict.measured, evidence=shown)
+    return CheckResult(
+        check.name,
+        "partly" if verdict.earned > 0 else "failed",
+        round(check.points * verdict.earned, 4),
+        check.points,
+        verdict.feedback,
+        _finite(verdict.measured),
+        _shown(evidence) if evidence else None,
+        cause="wrong",
+    )
+
+
+def _finite(measured: float | None) -> float | None:
+    return measured if measured is None or np.isfinite(measured) else None
+
+
+def _shown(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Evidence as plain JSON.
+
+    Raises:
+        TypeError: it holds something else.
+    """
+    shown = plain(evidence)
+    try:
+        json.dumps(shown, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the evidence is not plain JSON: {error}") from error
+    if not isinstance(shown, dict):
+        raise TypeError(f"the evidence is {type(shown).__name__}; expected a mapping")
+    return shown
+
+
+def _fault(question: Question, check: Check, error: Exception) -> str:
+    """The traceback of a mistake in a check; the last line is the error in one line."""
+    told = "".join(traceback.format_exception(error)).rstrip()
+    last = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    ending = "" if told.endswith(f"\n{last}") else f"\n{last}"
+    return f"{question.where}, {check.name!r}\n{told}{ending}"

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autograder.declare.homework import Written, homeworks
+from autograder.declare import Written, homeworks
 from autograder.files import harmless
 from autograder.grade.report import QuestionResult, Report
 

@@ -6,17 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+GRADER = "grader"  # the cause of a check that a mistake in the grader left open
+NOT_JUDGED = "This answer could not be judged because of a mistake in the grader; its points are still open."
+
 
 @dataclass(frozen=True)
 class CheckResult:
     """How one check went.
 
     Attributes:
-        state: ``passed``, ``failed``, ``partly`` or ``unanswered``.
+        state: ``passed``, ``failed``, ``partly``, ``unanswered``, or ``open`` where it could not be judged.
         points, maximum: earned and possible.
         feedback: Markdown for the student; empty if passed.
         evidence: what a feedback page can show beside it; see :mod:`autograder.declare.evidence`.
         measured: what the check measured, if it is worth comparing between submissions, such as an accuracy.
+        cause: why it did not pass: ``wrong``, ``unanswered`` or ``grader`` (a mistake of the grader's, whose
+            points are open); empty if it passed.
+        fault: the traceback of a mistake of the grader's, for instructors; its last line is the error.
     """
 
     name: str
@@ -26,6 +32,8 @@ class CheckResult:
     feedback: str = ""
     measured: float | None = None
     evidence: Mapping[str, Any] | None = None
+    cause: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from autograder.declare.homework import Homework, Numbers
+from autograder.declare import Homework, Numbers
 from autograder.kit import student_key
 from autograder.lms import collect
 from autograder.submissions.find import Submission, flat_name

@@ -15,7 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from autograder import __version__
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 from autograder.files import zip_bytes
 from autograder.homeworks.hw5 import fetch
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.files import write_atomically
 from autograder.grade.report import Report
 from autograder.hosts.bundle import Config

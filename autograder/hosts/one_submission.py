@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.declare.homework import Array, Homework, Question, homeworks
+from autograder.declare import Homework, Question, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.hosts.bundle import Config, package_digest
@@ -113,4 +113,4 @@ def warnings(config: Config) -> list[str]:
 def tells_hidden(question: Question, check: str) -> bool:
     """Whether a check's feedback tells of hidden inputs or of right options, so that trying again could exploit it."""
     needs = next((one.needs for one in question.checks if one.name == check), ())
-    return any(not isinstance(question.entry(name), Array) for name in needs)
+    return any(question.entry(name).tells for name in needs)

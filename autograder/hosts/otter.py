@@ -25,7 +25,7 @@ from otter.test_files import GradingResults
 from otter.test_files.abstract_test import TestCase, TestCaseResult
 from otter.test_files.ottr_test import OttrTestFile
 
-from autograder.declare.homework import homeworks
+from autograder.declare import homeworks
 from autograder.grade.report import Report
 from autograder.hosts.bundle import Config
 from autograder.hosts.one_submission import gather, judge, read_config, tells_hidden, warnings

@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 from nbformat import NotebookNode
 
-from autograder.declare.homework import Homework, homeworks
+from autograder.declare import Homework, homeworks
 from autograder.grade.report import QuestionResult, Report
 from autograder.report import figures, safehtml
 from autograder.report import tables as report

@@ -26,8 +26,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from autograder.declare.evidence import picture_of
-from autograder.declare.homework import Homework, Question, homeworks
+from autograder.declare import Homework, Question, homeworks, picture_of
 from autograder.files import write_atomically
 from autograder.grade import marks, processes
 from autograder.grade.report import CheckResult, QuestionResult, Report
@@ -41,9 +40,15 @@ REVEAL = ("words", "inputs", "all")
 MAX_RENDERED = 2_000  # cells that a process remembers rendered,
 MAX_KEPT = 20_000  # characters: of such a length at most
 FEW = 10  # pages for which a second process is not worth its start
-SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○"}
-SPOKEN = {"pass": "passed", "fail": "failed", "part": "partly right", "open": "not answered"}
-STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open"}
+SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "held": "?"}
+SPOKEN = {
+    "pass": "passed",
+    "fail": "failed",
+    "part": "partly right",
+    "open": "not answered",
+    "held": "not judged",
+}
+STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open", "open": "held"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ class ShownCell:
 
 
 def question_state(result: QuestionResult) -> str:
-    """``pass``, ``fail``, ``part`` or ``open``, all checks and the written answer taken together."""
+    """``pass``, ``fail``, ``part``, ``open`` or ``held``, all checks and the written answer taken together."""
     states = [STATES[check.state] for check in result.checks]
     if not states:
         if result.given is None:
@@ -113,7 +118,7 @@ def question_state(result: QuestionResult) -> str:
         return "pass"
     if all(state == "open" for state in states):
         return "open"
-    return "part" if result.points > 0 else "fail"
+    return "part" if result.points > 0 else "held" if "held" in states else "fail"
 
 
 def shown_case(evidence: Mapping[str, Any] | None, reveal: str) -> dict[str, Any] | None:
@@ -349,7 +354,11 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
 def _own_text() -> bytes:
     """What pages are made by: when it changes, they are made anew."""
     folder = Path(__file__).parents[1]
-    own = [*sorted((folder / "report").glob("*.py")), folder / "declare/evidence.py", folder / "submissions/cells.py"]
+    own = [
+        *sorted((folder / "report").glob("*.py")),
+        folder / "declare/evidence.py",
+        folder / "submissions/cells.py",
+    ]
     return b"".join(path.read_bytes() for path in [*own, *sorted(safehtml.TEMPLATES.rglob("*.*"))])
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from autograder.declare.homework import Homework, Question, homeworks
+from autograder.declare import Homework, Question, homeworks
 from autograder.report import safehtml
 from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
 from autograder.submissions.log import LogError

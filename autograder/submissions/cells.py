@@ -6,7 +6,7 @@ import re
 
 from nbformat import NotebookNode
 
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 from autograder.kit.handing_in import ANSWER
 from autograder.names import KIT_FILE
 

@@ -22,7 +22,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import kit
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 from autograder.kit import handing_in as handin
 from autograder.names import KIT_FILE
 from autograder.submissions.log import LogError, parse_json, read_log

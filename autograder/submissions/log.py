@@ -14,7 +14,7 @@ import fastjsonschema
 import jsonschema
 
 from autograder import kit
-from autograder.declare.homework import Case, Challenge, Homework
+from autograder.declare import Case, Entry, Homework, LogEntry
 
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
 
@@ -70,26 +70,17 @@ def challenges_json(homework: Homework, drawn: Mapping[str, Mapping[str, Case]])
 
 
 @dataclass(frozen=True)
-class LogEntry:
-    """One recorded entry, decoded.
+class Log:
+    """A decoded log.
 
     Attributes:
-        status: ``ok``, ``missing``, ``unanswered``, ``stopped`` or ``invalid`` (the log holds something
-            unusable).
-        value: of an array or a choice.
-        responses: of a challenge: case id → (status, decoded result, error in words).
-        problem: why it is invalid, for a student to read.
+        homework: its id.
+        challenges: which hidden inputs it answers.
+        entries: by name.
+        notes: what was ignored.
+        student: id and word, where students have numbers of their own.
+        answers: question → where its recorded answer came from.
     """
-
-    status: str
-    value: Any = None
-    responses: Mapping[str, tuple[str, Any, str]] = field(default_factory=dict)
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Log:
-    """A decoded log: entries by name, notes on what was ignored, and ``student`` (id, word) where students have own numbers."""
 
     homework: str
     challenges: str = ""
@@ -193,33 +184,13 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
         elif name in invalid:
             entries[name] = LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {invalid[name]}")
         else:
-            entries[name] = _read_entry(name, raw, isinstance(known[name], Challenge), what)
+            entries[name] = _read_entry(known[name], raw, what)
     told = document.get("student", {}), document.get("answers", {})
     return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]), *told)
 
 
-def _read_entry(name: str, raw: Mapping[str, Any], challenge: bool, what: str) -> LogEntry:
+def _read_entry(entry: Entry, raw: Mapping[str, Any], what: str) -> LogEntry:
     try:
-        if challenge:
-            responses = {
-                identity: _read_response(response) for identity, response in raw.get("responses", {}).items()
-            }
-            return LogEntry(raw["status"], responses=responses)
-        return LogEntry(raw["status"], value=kit.decode(_without_torch(raw.get("value"))))
-    except (ValueError, TypeError, RecursionError) as error:
-        return LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {error}")
-
-
-def _read_response(raw: Mapping[str, Any]) -> tuple[str, Any, str]:
-    error = raw.get("error")
-    words = f"{error['type']}: {error['message']}{error['where']}" if error else ""
-    return raw["status"], kit.decode(_without_torch(raw.get("result"))), words
-
-
-def _without_torch(value: Any) -> Any:
-    """Refuses the mark that would make :func:`kit.decode` build torch tensors in the grading process."""
-    if isinstance(value, dict):
-        if "torch" in value:
-            raise ValueError("unknown key 'torch'")
-        return {key: _without_torch(item) if key != "data" else item for key, item in value.items()}
-    return [_without_torch(item) for item in value] if isinstance(value, list) else value
+        return entry.read(raw)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        return LogEntry("invalid", problem=f"`{entry.name}` in {what} cannot be read: {error}")

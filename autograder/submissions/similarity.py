@@ -21,7 +21,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from rapidfuzz.distance import Indel
 
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 from autograder.names import notebook_path
 from autograder.submissions.cells import CHECK, RECORD, is_kit
 from autograder.submissions.find import read_notebook

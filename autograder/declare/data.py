@@ -1,0 +1,37 @@
+"""Data that a homework needs and that no repository or wheel holds, such as other people's prose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Files = Callable[[], Mapping[str, bytes]]  # file name → content
+
+
+def _nothing() -> Mapping[str, bytes]:
+    return {}
+
+
+class DataUnavailableError(RuntimeError):
+    """Data could not be found, fetched or verified; the message tells the manual step."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where a homework's data comes from.
+
+    Each function may use the network and a cache; grading itself has no network.
+
+    Args:
+        verify: fetches and verifies everything; returns a sentence that says what is there.
+        fetched: what the homework's notebook would fetch by itself, for a run of the reference in a folder of
+            its own.
+        graded: what grading reads, for a container without a network; a bundle's wheel carries it as
+            ``autograder/data/NAME``.
+
+    Each function raises :class:`DataUnavailableError` where something cannot be had.
+    """
+
+    verify: Callable[[], str]
+    fetched: Files = _nothing
+    graded: Files = _nothing
