@@ -1,8 +1,7 @@
-"""hw1 in public: the library's attention for figures, and probes for functions that loop or that take a layer.
+"""hw1 in public: the library's attention for figures, and probes for functions that loop or take a layer.
 
 Visible checks say what can be said without the answer: letters that are letters, rows that sum to 1, and
-properties
-where a question is judged by property. No solution stands here.
+properties where a question is judged by property. No solution stands here.
 """
 
 from __future__ import annotations
@@ -51,12 +50,8 @@ def library_attention(
 
 MARKERS = ("o", "s", "D", "^")
 STYLES = ("-", "--", "-.", ":")
-COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#555555",
-)  # told apart by colour-blind people, and by their styles in grey
+# colour-blind people tell these apart; in grey the styles do
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#555555")
 
 
 def show_lines(*panels: Mapping[str, Any]) -> None:
@@ -64,9 +59,8 @@ def show_lines(*panels: Mapping[str, Any]) -> None:
 
     Args:
         panels: each with ``title``, ``x`` and ``y`` (axis labels), ``lines`` (label → (x values, y values)),
-            and where wanted
-            ``points`` (labels drawn as markers), ``log`` (``x``, ``y`` or ``xy``), ``level`` ((label, y) of a
-            grey line), ``ylim``.
+            and where wanted ``points`` (labels drawn as markers), ``log`` (``x``, ``y`` or ``xy``), ``level``
+            ((label, y) of a grey line), ``ylim``.
     """
     import matplotlib.pyplot as plt
 
@@ -92,11 +86,10 @@ def show_lines(*panels: Mapping[str, Any]) -> None:
 
 
 def python_steps(function: Callable[[], Any]) -> tuple[Any, int]:
-    """Runs ``function`` and counts the bytecode instructions that Python executes meanwhile, NumPy's own Python included.
+    """Runs ``function`` and counts the bytecode instructions that Python executes, NumPy's own included.
 
     A product of whole arrays costs the same few instructions for every size; a loop, a comprehension,
-    ``np.vectorize``
-    or ``np.apply_along_axis`` costs more for each row.
+    ``np.vectorize`` or ``np.apply_along_axis`` costs more for each row.
     """
     steps = 0
 
@@ -123,8 +116,8 @@ def steps_probe(function: Any, case: Mapping[str, Any]) -> Any:
 
     Returns:
         ``result`` for the longest sequence, ``steps`` for each length, and ``mixes``: whether any earlier
-            output
-        changes with the last token, so that a function that does not attend earns nothing for being fast.
+        output changes with the last token, so that a function that does not attend earns nothing for being
+        fast.
     """
     X, *weights = decode(case["args"])
     steps = []
@@ -172,7 +165,7 @@ LAYERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @probe("layer")
 def layer_probe(function: Any, case: Mapping[str, Any]) -> Any:
-    """Calls the student's function on a layer of :data:`LAYERS`, given by name as the first of ``args``, and the other args."""
+    """Calls the student's function on a layer of :data:`LAYERS`, named by the first arg, and the others."""
     name, *args = decode(case["args"])
     return {"fields": {"result": encode(function(LAYERS[name], *args))}}
 
@@ -210,15 +203,13 @@ def letters(names: str, options: str) -> Callable[[Mapping[str, Any]], Lines]:
             if name in answers:
                 value = answers[name]
                 letter = value.strip().strip(".()").upper() if isinstance(value, str) else None
-                if letter in options.split():
-                    lines.append((True, f"`{name}` = {letter}. Whether it is right, you read after grading."))
-                else:
-                    lines.append(
-                        (
-                            False,
-                            f"`{name}` should be one of the letters {', '.join(options.split())}, in quotes.",
-                        )
+                known = letter in options.split()
+                message = f"`{name}` = {letter}. Whether it is right, you read after grading."
+                if not known:
+                    message = (
+                        f"`{name}` should be one of the letters {', '.join(options.split())}, in quotes."
                     )
+                lines.append((known, message))
         return lines
 
     return check
@@ -230,7 +221,7 @@ def number(value: Any) -> float:
 
 
 @visible_check("1.2")
-def _(answers: Mapping[str, Any]) -> Lines:
+def cat_weight_is_possible(answers: Mapping[str, Any]) -> Lines:
     weight = number(answers["cat_weight"])
     inside = 1 / 6 <= weight < 1
     told = f"`cat_weight` = {weight:.3f} can be the largest of six weights."
@@ -242,7 +233,7 @@ def _(answers: Mapping[str, Any]) -> Lines:
 
 
 @visible_check("1.3")
-def _(answers: Mapping[str, Any]) -> Lines:
+def steps_do_not_grow(answers: Mapping[str, Any]) -> Lines:
     counted = [
         trial for trial in answers.get("attention", []) if trial.group == "steps" and trial.status == "ok"
     ]
@@ -254,7 +245,7 @@ def _(answers: Mapping[str, Any]) -> Lines:
 
 
 @visible_check("1.5")
-def _(answers: Mapping[str, Any]) -> Lines:
+def hard_output_is_a_value(answers: Mapping[str, Any]) -> Lines:
     values = [[2, 0, 1], [1, 4, 3], [0, -1, 4], [1, 0, -1]]
     one = np.asarray(answers["hard_output"]).tolist() in values
     told = (
@@ -327,7 +318,7 @@ def diffuse_problem(query: np.ndarray, beta: float) -> str | None:
 
 
 @visible_check("1.6")
-def _(answers: Mapping[str, Any]) -> Lines:
+def queries_preserve_and_diffuse(answers: Mapping[str, Any]) -> Lines:
     preserve = preserve_problem(answers["preserve_query"], number(answers["preserve_beta"]))
     diffuse = diffuse_problem(answers["diffuse_query"], number(answers["diffuse_beta"]))
     return [
@@ -339,7 +330,7 @@ def _(answers: Mapping[str, Any]) -> Lines:
 
 
 @visible_check("1.7")
-def _(answers: Mapping[str, Any]) -> Lines:
+def rows_sum_to_one(answers: Mapping[str, Any]) -> Lines:
     norms, weights = answers["norms_17"], answers["weights_17"]
     lines: Lines = [
         (bool((norms > 0).all()), "Norms are positive." if (norms > 0).all() else "A norm is positive.")
@@ -364,33 +355,18 @@ visible_check("1.12")(letters("query_from keys_from values_from order_fix", "A B
 
 
 @visible_check("1.13a")
-def _(answers: Mapping[str, Any]) -> Lines:
+def cosines_are_possible(answers: Mapping[str, Any]) -> Lines:
     lines: Lines = []
     for name in ("bank_static", "bank_contextual"):
         inside = abs(number(answers[name])) <= 1 + 1e-6
-        lines.append(
-            (
-                inside,
-                (
-                    f"`{name}` is a possible cosine."
-                    if inside
-                    else f"`{name}` is outside [-1, 1]: divide by both norms."
-                ),
-            )
-        )
+        message = "is a possible cosine." if inside else "is outside [-1, 1]: divide by both norms."
+        lines.append((inside, f"`{name}` {message}"))
     return lines
 
 
 @visible_check("1.13c")
-def _(answers: Mapping[str, Any]) -> Lines:
+def window_needs_fewer_scores(answers: Mapping[str, Any]) -> Lines:
     fewer = number(answers["window_scores"]) < number(answers["full_scores"])
-    return [
-        (
-            fewer,
-            (
-                "The window needs fewer scores than full attention."
-                if fewer
-                else "A window cannot need more scores than full attention."
-            ),
-        )
-    ]
+    if not fewer:
+        return [(False, "A window cannot need more scores than full attention.")]
+    return [(True, "The window needs fewer scores than full attention.")]

@@ -1,4 +1,4 @@
-"""hw2 in public: how the kit drives the student's classes, and what can be said of gradients, operations and a trained model.
+"""hw2 in public: how the kit drives the student's classes, and what gradients and operations say of them.
 
 The notebook's visible checks call these on public examples, the grader on hidden ones. No solution stands
 here.
@@ -15,8 +15,7 @@ from autograder.kit import Trial, decode, encode, probe, visible_check
 from autograder.kit.shared.modules import MismatchError, module_probe
 
 LENGTHS = (3, 17, 64)  # of 2.2
-# operations that may come with a longer input, by a branch or so; a loop over 61 more queries adds at least
-# 61
+# operations that may come with a longer input, by a branch; a loop over 61 more queries adds at least 61
 FREE_GROWTH = 8
 SYMBOLS, PLACES = 10, 8  # of 2.6
 PROBE_SEQUENCES = np.random.default_rng(26).integers(SYMBOLS, size=(200, PLACES))
@@ -24,7 +23,7 @@ PROBE_SEQUENCES = np.random.default_rng(26).integers(SYMBOLS, size=(200, PLACES)
 
 @probe("ported")
 def ported_probe(cls: Any, case: Mapping[str, Any]) -> Any:
-    """The module probe, with a hint where the shape of a map says that positions are added, not concatenated."""
+    """The module probe, with a hint where a map's shape says that positions are added, not concatenated."""
     try:
         return module_probe(cls, case)
     except MismatchError as error:
@@ -41,7 +40,7 @@ def ported_probe(cls: Any, case: Mapping[str, Any]) -> Any:
 
 @probe("classifier")
 def classifier_probe(cls: Any, case: Mapping[str, Any]) -> Any:
-    """Builds the student's classifier around a given layer (n, d) → (n, d), so that 2.3's two classes are judged apart."""
+    """Builds the student's classifier around a given layer, so that 2.3's two classes are judged apart."""
     import torch
 
     class Layer(torch.nn.Module):
@@ -141,7 +140,11 @@ def attend(x: np.ndarray, Q: np.ndarray, K: np.ndarray) -> np.ndarray:
 
 
 def reverse_outputs(arrays: Mapping[str, np.ndarray], tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The model of 2.6 in float64: logits (batch, n, symbols) and attention weights (batch, n, n) for tokens (batch, n)."""
+    """The model of 2.6 in float64, for tokens (batch, n).
+
+    Returns:
+        Logits (batch, n, symbols) and attention weights (batch, n, n).
+    """
     wide = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     x = wide["E"][tokens] + wide["pos"][: tokens.shape[1]]
     weights = attend(x, wide["Q"], wide["K"])
@@ -159,14 +162,13 @@ def reverse_accuracy(arrays: Mapping[str, np.ndarray], tokens: np.ndarray) -> fl
 
 def _gradients(question: str, name: str, harmless: Sequence[str] = ()) -> None:
     @visible_check(question)
-    def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    def gradients_reach_every_parameter(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
         problem = gradient_problem(name, answers.get(name, []), harmless)
         return [(problem is None, problem or "Every parameter gets a gradient.")]
 
 
-HARMLESS = {
-    "MultiHeadAttention": ("k_proj.bias",)
-}  # one number added to all scores of a query changes no softmax
+# one number added to all scores of a query changes no softmax
+HARMLESS = {"MultiHeadAttention": ("k_proj.bias",)}
 for _question, _name in (
     ("2.1", "PytorchTransformer"),
     ("2.3", "Attention"),
@@ -179,7 +181,7 @@ for _question, _name in (
 
 
 @visible_check("2.2")
-def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+def operations_do_not_grow(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     trials = answers.get("VectorisedTransformer", [])
     if not trials or any(trial.status != "ok" for trial in trials):
         return []
@@ -188,14 +190,12 @@ def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
 
 
 @visible_check("2.6")
-def _(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+def weights_reverse(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     names = ("E", "pos", "Q", "K", "V", "U")
     if not all(isinstance(answers.get(f"reverse_{name}"), np.ndarray) for name in names):
         return [(None, "The trained weights are not there yet: run the training cell.")]
     share = reverse_accuracy({name: answers[f"reverse_{name}"] for name in names}, PROBE_SEQUENCES)
-    return [
-        (
-            share >= 0.99,
-            f"The recorded weights reverse 200 sequences with {share:.1%} of the places right (wanted: 99%).",
-        )
-    ]
+    message = (
+        f"The recorded weights reverse 200 sequences with {share:.1%} of the places right (wanted: 99%)."
+    )
+    return [(share >= 0.99, message)]

@@ -1,0 +1,188 @@
+"""1.11: attention does not see order; sinusoids that tell places apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Case, Challenge, Choice, Written, drawn_as_matrix
+from autograder.homeworks.hw1 import public
+from autograder.homeworks.hw1.homework import draw, hw
+
+
+def shuffles(rng: np.random.Generator) -> Iterator[Case]:
+    """Each layer with a permutation of one long cycle, which differs from its inverse at each place."""
+    for name in public.LAYERS:
+        n, d = int(rng.integers(4, 8)), int(rng.integers(2, 4))
+        cycle, order = rng.permutation(n), np.zeros(n, dtype=int)
+        order[cycle] = np.roll(cycle, 1)
+        X = draw(rng, n, d)
+        for signed in (X, -X):  # a forgotten absolute value shows on one of the two
+            yield Case([name, signed, order], note=name, probe="layer")
+
+
+def shuffle_examples(rng: np.random.Generator) -> list[Case]:
+    """Self-attention, and causal self-attention with both signs."""
+    return list(shuffles(rng))[1:4]
+
+
+def _layer(
+    function: Callable[[Callable[..., np.ndarray], np.ndarray, np.ndarray], Any],
+) -> Callable[..., float]:
+    return lambda name, X, order: float(function(public.LAYERS[name], X, order))
+
+
+def _permuted(layer: Callable[..., np.ndarray], X: np.ndarray, order: np.ndarray) -> float:
+    P = np.eye(len(X))[order]  # P @ X shuffles rows
+    return float(np.linalg.norm((layer(P @ X) - P @ layer(X)).ravel(), ord=np.inf))
+
+
+def tables(rng: np.random.Generator) -> Iterator[Case]:
+    """Places and widths, one place among them."""
+    for n, d in ((5, 4), (1, 6), (int(rng.integers(20, 40)), 10), (3, 2)):
+        yield Case([n, d], note=f"n = {n}, d = {d}")
+
+
+def _table(entry: Callable[[int, int, int], float]) -> Callable[[int, int], np.ndarray]:
+    return lambda n, d: np.array(
+        [[entry(place, column, d) for column in range(d)] for place in range(n)], dtype=float
+    ).reshape(n, d)
+
+
+def _wave(place: float, column: int, d: int) -> float:
+    return (math.sin, math.cos)[column % 2](place / 10000 ** ((column - column % 2) / d))
+
+
+EQUIVARIANCE_ERROR = Challenge(
+    "equivariance_error",
+    cases=shuffles,
+    examples=shuffle_examples,
+    expected=_layer(_permuted),
+    mistakes={
+        "You tested invariance: f(X[order]) against f(X). Shuffle the second one too.": _layer(
+            lambda f, X, o: np.abs(f(X[o]) - f(X)).max()
+        ),
+        "The output is shuffled by the inverse permutation; use [order] on both sides.": _layer(
+            lambda f, X, o: np.abs(f(X[o]) - f(X)[np.argsort(o)]).max()
+        ),
+        "That is the mean of the absolute differences; asked is the largest.": _layer(
+            lambda f, X, o: np.abs(f(X[o]) - f(X)[o]).mean()
+        ),
+        "The absolute value is missing: a large negative difference counts as well.": _layer(
+            lambda f, X, o: (f(X[o]) - f(X)[o]).max()
+        ),
+        "You shuffled both sides before the layer, so this is 0 for every layer.": _layer(
+            lambda f, X, o: 0.0
+        ),
+    },
+)
+
+
+POSITIONAL_ENCODING = Challenge(
+    "positional_encoding",
+    cases=tables,
+    expected=_table(_wave),
+    picture=drawn_as_matrix("Your table of positions", x="column", y="place"),
+    mistakes={
+        "Sine and cosine must alternate: even columns sine, odd columns cosine. You"
+        " put all sines first.": _table(lambda p, c, d: _wave(p, 2 * (c % (d // 2)) + (c >= d // 2), d)),
+        "Sine and cosine are swapped: even columns are sines.": _table(
+            lambda p, c, d: (math.cos, math.sin)[c % 2](p / 10000 ** ((c - c % 2) / d))
+        ),
+        "Places count from 0, not from 1.": _table(lambda p, c, d: _wave(p + 1, c, d)),
+        "A sine and the cosine beside it share one frequency:"
+        " the exponent is 2i/d for columns 2i and 2i + 1.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** (c / d))
+        ),
+        "The exponent is 2i/d; you used i/d.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** ((c // 2) / d))
+        ),
+        "The exponent is 2i/d, where 2i is the column; you took twice the column.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** (2 * c / d))
+        ),
+        "You multiplied by 10000^(2i/d); divide by it.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p * 10000 ** ((c - c % 2) / d))
+        ),
+        "The table is transposed: a row for each place.": lambda n, d: _table(_wave)(n, d).T,
+    },
+)
+
+
+order_blind = hw.question(
+    "1.11",
+    "Attention cannot see order",
+    topic="permutation equivariance, positional encoding",
+    minutes=16,
+    difficulty="medium",
+    entries=[
+        EQUIVARIANCE_ERROR,
+        POSITIONAL_ENCODING,
+        Choice(
+            "needs_order",
+            {
+                "A": "the largest of a list of numbers",
+                "B": "whether a sentence contains the word “not”",
+                "C": "how many different words a sentence has",
+                "D": "who bites whom in “dog bites man”",
+            },
+            "D",
+            {
+                "A": "the largest number is the same in every order.",
+                "B": "whether a word occurs does not depend on where.",
+                "C": "counting different words gives the same in every order.",
+            },
+            1,
+        ),
+        Choice(
+            "not_equivariant",
+            {
+                "A": "self-attention with weight matrices and several heads, no mask",
+                "B": "self-attention with the causal mask",
+                "C": "the same small neural network applied to each token",
+                "D": "self-attention, followed by layer norm over each token's features",
+            },
+            "B",
+            {
+                "A": (
+                    "weight matrices act on each token alike, and the softmax sums over all keys: still"
+                    " equivariant."
+                ),
+                "C": "what is done to each token alone moves with the token.",
+                "D": "layer norm over features treats each token alone: still equivariant.",
+            },
+            1,
+        ),
+    ],
+    written=Written(
+        points=3,
+        words=(40, 130),
+        rubric={
+            "Output is a sum over tokens with weights from pairs of contents,"
+            " independent of place (equivariance)": 1,
+            "One task that needs order and one that does not": 1,
+            "Adding a vector for the place makes equal tokens at different places different,"
+            " so scores can depend on position or offset": 1,
+        },
+        examples={
+            "full": (
+                "Weights depend on pairs of vectors and the output is a sum over all tokens, so nothing"
+                " depends on the place: shuffle the input and the output is shuffled. Bad for translation"
+                " (dog bites man), good for point clouds. Adding sinusoids gives equal words different"
+                " vectors at different places, and dot products then depend on the offset."
+            ),
+            "half": (
+                "Attention treats the sentence as a bag of words. For translation that is bad since word"
+                " order matters, so we add positions."
+            ),
+            "none": (
+                "Self-attention reads all words at the same time and needs a recurrent network to know which"
+                " was first."
+            ),
+        },
+    ),
+)
+order_blind.check_cases("equivariance_error", "the equivariance error", points=2)
+order_blind.check_cases("positional_encoding", "the sinusoids", points=3)

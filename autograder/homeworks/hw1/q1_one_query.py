@@ -1,0 +1,108 @@
+"""1.1: attention of one query, from its scores to the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Case, Challenge
+from autograder.homeworks.hw1 import public
+from autograder.homeworks.hw1.homework import LIBRARY, draw, hw
+from autograder.homeworks.hw1.mistakes import BY_VALUES, NO_SCALE, NO_SOFTMAX, OVERFLOW, TWICE, variant
+
+
+def single_queries(rng: np.random.Generator) -> Iterator[Case]:
+    """d_k, d_v and n differ, so that confusing them shows."""
+    for n, d_k, d_v in ((4, 3, 2), (7, 5, 9), (12, 16, 4)):
+        args = [draw(rng, d_k, size=2), draw(rng, n, d_k), draw(rng, n, d_v)]
+        yield Case(args, note=f"n = {n} keys with d_k = {d_k}, d_v = {d_v}")
+    for sign in (1, -1):
+        keys = draw(rng, 5, 4, size=30)
+        query = sign * np.abs(draw(rng, 4, size=30)) + sign * 40
+        yield Case(
+            [query, sign * sign * np.abs(keys) + 5, draw(rng, 5, 3)],
+            note=f"scores around {'-' if sign < 0 else ''}3000",
+            group="large",
+        )
+    yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 4)], note="a single key (n = 1)", group="one key")
+
+
+def single_examples(rng: np.random.Generator) -> Iterator[Case]:
+    """Small enough to follow by hand, and one whose scores overflow."""
+    yield Case(
+        [np.array([1.0, 0.0]), np.eye(2), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])],
+        note="two keys, d_k = 2, d_v = 3",
+    )
+    yield Case([draw(rng, 4), draw(rng, 5, 4), draw(rng, 5, 3)], note="five keys, d_k = 4, d_v = 3")
+    yield Case(
+        [np.array([2000.0, 0.0]), np.array([[1.0, 1.0], [0.9, 2.0]]), np.eye(2)],
+        note="scores around 1400",
+        group="large",
+    )
+
+
+def _single(**wrong: Any) -> Callable[..., list[np.ndarray]]:
+    def attend(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+        d_k, d_v, n = len(query), values.shape[1], len(keys)
+        scale = {"none": 1.0, "d_k": 1 / d_k, "d_v": d_v**-0.5, "n": n**-0.5, "times": d_k**0.5}.get(
+            wrong.get("scaled", "")
+        )
+        more = {name: value for name, value in wrong.items() if name != "scaled"}
+        output, weights = variant(query[None], keys, values, scale=scale, **more)
+        return [output[0], weights[0]]
+
+    return attend
+
+
+def _single_oracle(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    output, weights = public.library_attention(query[None], keys, values)
+    return [output[0], weights[0]]
+
+
+def _scores_only(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    scores = keys @ query / np.sqrt(len(query))
+    return [scores @ values, scores]
+
+
+def _swapped(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    output, weights = _single_oracle(query, keys, values)
+    return [weights, output]
+
+
+def _mean_of_values(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    return [values.mean(axis=0), _single_oracle(query, keys, values)[1]]
+
+
+SCALED_DOT_PRODUCT_ATTENTION = Challenge(
+    "scaled_dot_product_attention",
+    cases=single_queries,
+    examples=single_examples,
+    expected=_single_oracle,
+    mistakes={
+        OVERFLOW: _single(naive=True),
+        NO_SCALE: _single(scaled="none"),
+        TWICE: _single(scaled="d_k"),
+        "You multiplied by √d_k; divide by it.": _single(scaled="times"),
+        BY_VALUES: _single(scaled="d_v"),
+        "You scaled by √n, the number of keys; the scores are sums of d_k products.": _single(scaled="n"),
+        NO_SOFTMAX: _scores_only,
+        "Output and weights are swapped: return the output first.": _swapped,
+        "The output is the mean of the values: the weights are not used.": _mean_of_values,
+    },
+)
+
+
+single = hw.question(
+    "1.1",
+    "One query",
+    topic="scaled dot-product attention",
+    minutes=8,
+    difficulty="easy",
+    forbids=LIBRARY,
+    entries=[SCALED_DOT_PRODUCT_ATTENTION],
+)
+single.check_cases("scaled_dot_product_attention", "output and weights", points=4)
+single.check_cases("scaled_dot_product_attention", "large scores do not overflow", points=2, group="large")
+single.check_cases("scaled_dot_product_attention", "a single key", points=1, group="one key")

@@ -1,0 +1,200 @@
+"""1.3: self-attention of all queries at once, with projections and a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Case, Challenge, Wrong, drawn_as_matrix, not_run, wrong_on
+from autograder.homeworks.hw1 import public
+from autograder.homeworks.hw1.homework import LIBRARY, draw, hw
+from autograder.homeworks.hw1.mistakes import (
+    BY_VALUES,
+    HALF_SOFTMAXES,
+    NO_SCALE,
+    OVERFLOW,
+    TWICE,
+    WRONG_AXIS,
+    variant,
+)
+from autograder.kit import Trial
+
+Mask = np.ndarray | None
+
+
+def sequences(rng: np.random.Generator) -> Iterator[Case]:
+    """Shapes in which n, d, d_k and d_v differ; the last group counts steps."""
+    for n, d, d_k, d_v in ((1, 4, 3, 2), (5, 6, 3, 4), (9, 100, 37, 5)):
+        yield Case(_projected(rng, n, d, d_k, d_v), note=f"n = {n}, d = {d}, d_k = {d_k}, d_v = {d_v}")
+    X, *weights = _projected(rng, 6, 4, 3, 2)
+    yield Case([100 * X, *weights], note="scores in the thousands")
+    for n, d, d_k, d_v in ((5, 4, 3, 2), (7, 3, 4, 5)):
+        yield Case(
+            _projected(rng, n, d, d_k, d_v),
+            {"mask": np.tri(n, dtype=bool)},
+            f"the causal mask for n = {n}",
+            "masked",
+        )
+        allowed = (rng.random((n, n)) < 0.4) | np.eye(n, dtype=bool)
+        yield Case(_projected(rng, n, d, d_k, d_v), {"mask": allowed}, f"a random mask for n = {n}", "masked")
+    yield Case(_projected(rng, 36, 4, 3, 2), {"lengths": [4, 12, 36]}, "n = 4, 12 and 36", "steps", "steps")
+
+
+def sequence_examples(rng: np.random.Generator) -> Iterator[Case]:
+    """Small ones for the notebook."""
+    yield Case(_projected(rng, 4, 5, 3, 2), note="n = 4, d = 5, d_k = 3, d_v = 2")
+    yield Case(
+        _projected(rng, 3, 5, 2, 4), {"mask": np.tri(3, dtype=bool)}, "the causal mask for n = 3", "masked"
+    )
+    yield Case(_projected(rng, 20, 2, 3, 1), {"lengths": [4, 10, 20]}, "n = 20", "steps", "steps")
+
+
+def _projected(rng: np.random.Generator, n: int, d: int, d_k: int, d_v: int) -> list[np.ndarray]:
+    """X with unit entries and weights that keep the scores of a size at which the scale matters."""
+    small = 2 * d**-0.5
+    return [
+        draw(rng, n, d),
+        draw(rng, d, d_k, size=small),
+        draw(rng, d, d_k, size=small),
+        draw(rng, d, d_v, size=small),
+    ]
+
+
+def _sequence_oracle(
+    X: np.ndarray, W_Q: np.ndarray, W_K: np.ndarray, W_V: np.ndarray, mask: Mask = None, lengths: Any = None
+) -> np.ndarray:
+    return public.library_attention(X @ W_Q, X @ W_K, X @ W_V, mask=mask)[0]
+
+
+def _masked(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda scores: scores if mask is None else np.where(mask, scores, -np.inf)
+
+
+def _sequence(
+    make: Callable[[np.ndarray, np.ndarray, np.ndarray, Mask], np.ndarray],
+) -> Callable[..., np.ndarray]:
+    def attend(
+        X: np.ndarray,
+        W_Q: np.ndarray,
+        W_K: np.ndarray,
+        W_V: np.ndarray,
+        mask: Mask = None,
+        lengths: Any = None,
+    ) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return make(X @ W_Q, X @ W_K, X @ W_V, mask)
+
+    return attend
+
+
+def _scaled(scale: Callable[[np.ndarray, np.ndarray], float], **more: Any) -> Callable[..., np.ndarray]:
+    return _sequence(
+        lambda Q, K, V, mask: variant(Q, K, V, scale=scale(Q, V), before=_masked(mask), **more)[0]
+    )
+
+
+def _by_width(
+    X: np.ndarray, W_Q: np.ndarray, W_K: np.ndarray, W_V: np.ndarray, mask: Mask = None, lengths: Any = None
+) -> np.ndarray:
+    return variant(X @ W_Q, X @ W_K, X @ W_V, scale=X.shape[1] ** -0.5, before=_masked(mask))[0]
+
+
+def _inverted(mask: Mask) -> Mask:
+    return None if mask is None else ~mask
+
+
+def _transposed(mask: Mask) -> Mask:
+    return None if mask is None else mask.T
+
+
+def _added(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda scores: scores if mask is None else scores + mask
+
+
+def _cut(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda weights: weights if mask is None else weights * mask
+
+
+CAUSAL_MASK = Challenge(
+    "causal_mask",
+    cases=lambda rng: (Case([n], note=f"n = {n}") for n in (int(rng.integers(3, 6)), 1, 2, 9)),
+    expected=lambda n: np.arange(n)[:, None] >= np.arange(n),
+    picture=drawn_as_matrix("Your mask: 1 where looking is allowed", x="key", y="query"),
+    mistakes={
+        "Your mask is inverted: True must stand where looking is allowed.": lambda n: (
+            np.arange(n)[:, None] < np.arange(n)
+        ),
+        "Your mask is transposed: rows are queries, and a query must not see later keys.": lambda n: (
+            np.arange(n)[:, None] <= np.arange(n)
+        ),
+        "A token may see itself: the diagonal is True.": lambda n: np.arange(n)[:, None] > np.arange(n),
+    },
+)
+
+
+ATTENTION = Challenge(
+    "attention",
+    cases=sequences,
+    examples=sequence_examples,
+    expected=_sequence_oracle,
+    mistakes={
+        WRONG_AXIS: _scaled(lambda Q, V: Q.shape[1] ** -0.5, axis=0),
+        OVERFLOW: _scaled(lambda Q, V: Q.shape[1] ** -0.5, naive=True),
+        NO_SCALE: _scaled(lambda Q, V: 1.0),
+        TWICE: _scaled(lambda Q, V: 1 / Q.shape[1]),
+        BY_VALUES: _scaled(lambda Q, V: V.shape[1] ** -0.5),
+        "You scaled by √n; it is √d_k.": _scaled(lambda Q, V: len(Q) ** -0.5),
+        "You scaled by √d, the width of X; it is √d_k.": _by_width,
+        **{
+            says: _scaled(lambda Q, V: Q.shape[1] ** -0.5, summed=summed)
+            for says, summed in HALF_SOFTMAXES.items()
+        },
+        "Your output is transposed: return (n, d_v).": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=_masked(mask))[0].T
+        ),
+        "Queries and keys are swapped: row i of the scores must belong to query i.": _sequence(
+            lambda Q, K, V, mask: variant(K, Q, V, before=_masked(mask))[0]
+        ),
+        "The mask is not used.": _sequence(lambda Q, K, V, mask: variant(Q, K, V)[0]),
+        "Your mask is inverted: True means that the query may look at the key.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=_masked(_inverted(mask)))[0]
+        ),
+        "The mask is applied after the softmax, so the rows no longer sum to 1:"
+        " set the scores to −∞ before it.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, after=_cut(mask))[0]
+        ),
+        "Masked scores are set to 0, but e^0 = 1 still gets attention: they must be −∞.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=_cut(mask))[0]
+        ),
+        "The mask is added as numbers (0 and 1): set the scores to −∞ where it is False.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=_added(mask))[0]
+        ),
+        "The mask is transposed.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=_masked(_transposed(mask)))[0]
+        ),
+    },
+)
+
+
+matrix = hw.question(
+    "1.3",
+    "All queries at once",
+    topic="self-attention with projections and masks",
+    minutes=14,
+    difficulty="medium",
+    forbids=LIBRARY,
+    entries=[CAUSAL_MASK, ATTENTION],
+)
+matrix.check_cases("attention", "self-attention of any size", points=4)
+matrix.check_cases("attention", "the mask", points=3, group="masked")
+matrix.check_cases("causal_mask", "the causal mask", points=1)
+
+
+@matrix.check(points=2, needs=["attention"])
+def no_loop_over_tokens(attention: list[Trial]) -> Wrong | None:
+    trial = next(trial for trial in attention if trial.group == "steps")
+    if trouble := not_run("attention", trial):
+        return trouble
+    return wrong_on(trial, public.loop_problem(trial))

@@ -1,0 +1,258 @@
+"""1.4: mean and variance of a dot product, and the scale that undoes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Answer, Case, Challenge, Question, Written, Wrong, judge_cases
+from autograder.homeworks.hw1.homework import draw, hw
+from autograder.kit import describe
+
+
+def distributions(rng: np.random.Generator) -> Iterator[Case]:
+    """d, mu, sigma; the standard case, and ones where powers of sigma and the mean's part show."""
+    yield Case([64, 0.0, 1.0], note="d = 64, μ = 0, σ = 1")
+    yield Case([int(rng.integers(2, 9)), 0.0, round(float(rng.uniform(1.5, 3)), 2)], note="μ = 0 and σ > 1")
+    for _ in range(3):
+        d, mu, sigma = (
+            int(rng.integers(2, 300)),
+            round(float(rng.uniform(-2, -0.5)), 2),
+            round(float(rng.uniform(0.2, 3)), 2),
+        )
+        yield Case([d, mu, sigma], note=f"d = {d}, μ = {mu}, σ = {sigma}")
+
+
+def statistics(d: int, mu: float, sigma: float) -> list[float]:
+    """Mean and variance of q·k and the scale, exact.
+
+    From the moments of one product x·y of two-point variables μ ± σ, enumerated.
+    """
+    products = [(mu + s * sigma) * (mu + t * sigma) for s, t in product((1, -1), repeat=2)]
+    mean = math.fsum(products) / 4
+    variance = math.fsum((value - mean) ** 2 for value in products) / 4
+    return [d * mean, d * variance, (d * variance) ** -0.5]
+
+
+def _variance(d: int, mu: float, sigma: float) -> float:
+    return statistics(d, mu, sigma)[1]
+
+
+def _with_variance(
+    variance: Callable[[int, float, float], float],
+) -> Callable[[int, float, float], list[float]]:
+    return lambda d, mu, sigma: [d * mu**2, variance(d, mu, sigma), variance(d, mu, sigma) ** -0.5]
+
+
+def pairs(rng: np.random.Generator) -> Iterator[Case]:
+    """Sample arrays (count, d)."""
+    for count, d in ((6, 3), (40, 5), (11, 11)):
+        yield Case([draw(rng, count, d) + 0.5, draw(rng, count, d) - 1], note=f"{count} pairs with d = {d}")
+
+
+def _sampled(queries: np.ndarray, keys: np.ndarray) -> list[float]:
+    dots = [
+        math.fsum(float(a) * float(b) for a, b in zip(q, k, strict=True))
+        for q, k in zip(queries, keys, strict=True)
+    ]
+    mean = math.fsum(dots) / len(dots)
+    return [mean, math.fsum((dot - mean) ** 2 for dot in dots) / len(dots)]
+
+
+def _mean_and_variance(numbers: np.ndarray) -> list[float]:
+    return [numbers.mean(), numbers.var()]
+
+
+THEORY = Challenge(
+    "dot_product_statistics",
+    cases=distributions,
+    expected=statistics,
+    mistakes={
+        "What is the mean of one product of two independent numbers? Yours is not.": (
+            lambda d, mu, sigma: [d * mu, *statistics(d, mu, sigma)[1:]]
+        ),
+        "Those are the statistics of one product; q·k adds up d of them.": (
+            lambda d, mu, sigma: statistics(1, mu, sigma)
+        ),
+        "In the variance, count the products: independent ones add up.": (
+            lambda d, mu, sigma: [d * mu**2, *statistics(1, mu, sigma)[1:]]
+        ),
+        "Your variance is right for μ = 0 only.": _with_variance(lambda d, mu, sigma: d * sigma**4),
+        "In the variance the part with μ must come from both vectors: queries and keys are both random.": (
+            _with_variance(lambda d, mu, sigma: d * (sigma**4 + sigma**2 * mu**2))
+        ),
+        "In the variance, count the random factors of each product for the power of σ.": (
+            _with_variance(lambda d, mu, sigma: d * sigma**2)
+        ),
+        "What does a factor s do to a variance? Your s does it only to a standard deviation.": (
+            lambda d, mu, sigma: [*statistics(d, mu, sigma)[:2], 1 / _variance(d, mu, sigma)]
+        ),
+        "Your s is right for μ = 0, σ = 1 only; use the variance that you found.": (
+            lambda d, mu, sigma: [*statistics(d, mu, sigma)[:2], d**-0.5]
+        ),
+        "That is the standard deviation, not the variance.": (
+            lambda d, mu, sigma: [d * mu**2, _variance(d, mu, sigma) ** 0.5, statistics(d, mu, sigma)[2]]
+        ),
+    },
+)
+
+
+SAMPLED_STATISTICS = Challenge(
+    "sampled_statistics",
+    cases=pairs,
+    expected=_sampled,
+    mistakes={
+        "You took all pairs of a row with every other row; only row i with row i is meant.": (
+            lambda q, k: _mean_and_variance(q @ k.T)
+        ),
+        "Those are statistics of the single products; sum over the features first.": (
+            lambda q, k: _mean_and_variance(q * k)
+        ),
+        "You summed over the pairs; sum over the features (axis 1).": (
+            lambda q, k: _mean_and_variance((q * k).sum(0))
+        ),
+        "The second number is the standard deviation; asked is the variance.": (
+            lambda q, k: [(q * k).sum(1).mean(), (q * k).sum(1).std()]
+        ),
+        "You divided by count − 1 (ddof=1); asked is np.var's default.": (
+            lambda q, k: [(q * k).sum(1).mean(), (q * k).sum(1).var(ddof=1)]
+        ),
+    },
+)
+
+
+why_scaled = hw.question(
+    "1.4",
+    "Why √d?",
+    topic="variance of scores, the scale",
+    minutes=13,
+    difficulty="medium",
+    entries=[
+        THEORY,
+        SAMPLED_STATISTICS,
+    ],
+    written=Written(
+        points=3,
+        words=(40, 130),
+        rubric={
+            "Scores with variance d saturate the softmax (nearly one-hot)": 1,
+            "A saturated softmax has almost no gradient, so queries and keys do not learn": 1,
+            "√d is the standard deviation; dividing by d would"
+            " make the scores vanish and the weights uniform": 1,
+        },
+        examples={
+            "full": (
+                "The variance of q·k is d, so for large d scores lie tens apart and the softmax becomes"
+                " one-hot from the start. There its derivative is nearly zero and the projections get no"
+                " gradient. √d is the standard deviation, so scaled scores have variance 1 for all d; with d"
+                " instead they would have variance 1/d and attention would be uniform."
+            ),
+            "half": (
+                "Large scores make the softmax saturate, so gradients vanish and training is slow. Dividing"
+                " keeps the scores small."
+            ),
+            "none": (
+                "The scale makes the numbers smaller so that computers can handle them better and do not"
+                " overflow."
+            ),
+        },
+    ),
+)
+
+
+def check_part(
+    question: Question,
+    challenge: Challenge,
+    index: int,
+    name: str,
+    *,
+    points: float,
+    mistakes: Mapping[str, Any],
+) -> None:
+    """Judges one of the numbers that a function returns: one wrong formula does not cost the others."""
+
+    def expected(*args: Any) -> float:
+        return float(challenge.expected(*args)[index]) if challenge.expected else math.nan
+
+    part = replace(challenge, expected=expected, mistakes=mistakes)
+
+    @question.check(name, points=points, needs=[challenge.name])
+    def one_number(answer: Answer) -> Wrong | None:
+        trials = []
+        for trial in answer[challenge.name]:
+            if trial.status == "ok":
+                if not isinstance(trial.output, list) or len(trial.output) != 3:
+                    return Wrong(
+                        f"`{challenge.name}` should return three numbers, but it returned"
+                        f" {describe(trial.output)}."
+                    )
+                trial = replace(trial, result={"result": trial.output[index]})
+            trials.append(trial)
+        verdict = judge_cases(part, trials)
+        return replace(verdict, feedback=f"{name.capitalize()}: {verdict.feedback}") if verdict else None
+
+
+check_part(
+    why_scaled,
+    THEORY,
+    0,
+    "the mean",
+    points=1,
+    mistakes={
+        "The mean of a product of two independent numbers is μ².": lambda d, mu, sigma: d * mu,
+        "You gave the mean of one product; there are d.": lambda d, mu, sigma: mu**2,
+        "q and k are independent, so E[xy] = E[x]E[y]; σ² does not come in.": (
+            lambda d, mu, sigma: d * (mu**2 + sigma**2)
+        ),
+        "That is the mean for μ = 0 only.": lambda d, mu, sigma: 0.0,
+    },
+)
+check_part(
+    why_scaled,
+    THEORY,
+    1,
+    "the variance",
+    points=3,
+    mistakes={
+        "The mean's part is missing: Var[xy] = σ⁴ only holds for μ = 0.": lambda d, mu, sigma: d * sigma**4,
+        "The mean's part must stand twice: both vectors are random.": (
+            lambda d, mu, sigma: d * (sigma**4 + sigma**2 * mu**2)
+        ),
+        "Each product has two random factors: σ⁴, not σ².": lambda d, mu, sigma: d * sigma**2,
+        "That is the variance of one product; independent ones add up, and there are d.": (
+            lambda d, mu, sigma: _variance(1, mu, sigma)
+        ),
+        "That is the variance for μ = 0, σ = 1 only.": lambda d, mu, sigma: float(d),
+        "That is E[(xy)²] summed up; the square of the mean must be taken off.": (
+            lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2
+        ),
+        "Independent products add their variances: the factor is d, not d².": (
+            lambda d, mu, sigma: d * _variance(d, mu, sigma)
+        ),
+        "That is the standard deviation, not the variance.": (
+            lambda d, mu, sigma: _variance(d, mu, sigma) ** 0.5
+        ),
+    },
+)
+check_part(
+    why_scaled,
+    THEORY,
+    2,
+    "the scale",
+    points=1,
+    mistakes={
+        "A factor s multiplies the variance by s², so s is 1/√Var, not 1/Var.": (
+            lambda d, mu, sigma: 1 / _variance(d, mu, sigma)
+        ),
+        "1/√d is right for μ = 0, σ = 1 only.": lambda d, mu, sigma: d**-0.5,
+        "That is √Var; s must undo it: 1/√Var.": lambda d, mu, sigma: _variance(d, mu, sigma) ** 0.5,
+        "That is the scale for one product; there are d.": lambda d, mu, sigma: statistics(1, mu, sigma)[2],
+        "The mean's part is missing in the variance.": lambda d, mu, sigma: (d * sigma**4) ** -0.5,
+    },
+)
+why_scaled.check_cases("sampled_statistics", "mean and variance of samples", points=2)

@@ -1,0 +1,147 @@
+"""1.5: hard attention, and why it is not trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from autograder.declare import Array, Case, Challenge, Choice, Written, Wrong
+from autograder.homeworks.hw1 import public
+from autograder.homeworks.hw1.homework import draw, hw
+
+
+def hard_queries(rng: np.random.Generator) -> Iterator[Case]:
+    """Keys made so that each known mistake chooses another one.
+
+    They are the nearest key, the one of the best cosine, and the one of the smallest score.
+    """
+    keys = np.array([[0.9, 1.2], [2.0, 2.0], [6.0, 1.0], [-1.0, -2.0]])
+    for lowest in (1.0, 5.0):  # at 5 the smallest score is also the largest absolute one
+        made = (keys * [[1], [1], [1], [lowest]] + rng.uniform(0, 0.01, size=(4, 1))).round(3)[
+            rng.permutation(4)
+        ]
+        yield Case(
+            [np.array([1.0, 1.0]), made, draw(rng, 4, 3)],
+            note="n = 4 keys of different length" + ", one far off" * (lowest > 1),
+        )
+    query = draw(rng, 3)
+    yield Case(
+        [query, (-np.abs(draw(rng, 5, 3)) * np.sign(query)).round(3), draw(rng, 5, 2)],
+        note="scores that are all negative",
+    )
+    yield Case([draw(rng, 4), draw(rng, 9, 4), draw(rng, 9, 3)], note="n = 9, d_k = 4, d_v = 3")
+    yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 3)], note="a single key")
+
+
+def _hard_oracle(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    scores = [math.fsum(float(a) * float(b) for a, b in zip(key, query, strict=True)) for key in keys]
+    return np.asarray(values[scores.index(max(scores))])
+
+
+HARD_ATTENTION = Challenge(
+    "hard_attention",
+    cases=hard_queries,
+    expected=_hard_oracle,
+    mistakes={
+        "You returned the chosen key; return its value.": lambda q, k, v: k[(k @ q).argmax()],
+        "You returned the place of the largest score; return the value there.": (
+            lambda q, k, v: np.asarray((k @ q).argmax())
+        ),
+        "You chose the largest absolute score; a very negative score fits worst.": (
+            lambda q, k, v: v[np.abs(k @ q).argmax()]
+        ),
+        "You chose the nearest key; asked is the largest dot product.": (
+            lambda q, k, v: v[((k - q) ** 2).sum(1).argmin()]
+        ),
+        "You chose the largest cosine; asked is the largest dot product, in which length counts.": (
+            lambda q, k, v: v[(k @ q / np.linalg.norm(k, axis=1)).argmax()]
+        ),
+        "You chose the smallest score.": lambda q, k, v: v[(k @ q).argmin()],
+        "That is soft attention, an average of all values.": (
+            lambda q, k, v: public.library_attention(q[None], k, v)[0][0]
+        ),
+    },
+)
+
+
+hard = hw.question(
+    "1.5",
+    "Hard attention",
+    topic="hard attention, why it is not trained",
+    minutes=8,
+    difficulty="easy",
+    entries=[
+        Array("hard_output", (3,)),
+        Choice(
+            "hard_gradient",
+            options={
+                "A": "In proportion: its derivatives with respect to query and keys are the weights.",
+                "B": "Not at all: its derivatives with respect to the query and the keys are zero.",
+                "C": "Only the chosen key matters: the derivative with respect to that key is not zero.",
+                "D": "Without bound: the derivatives are infinite nearly everywhere.",
+            },
+            correct="B",
+            why={
+                "A": (
+                    "the weights of soft attention are derivatives with respect to the values; an argmax does"
+                    " not pass on small changes of scores."
+                ),
+                "C": (
+                    "a tiny change of the chosen key leaves it chosen, so the same value comes out; only its"
+                    " *value* has a derivative."
+                ),
+                "D": "the output jumps only where two scores are equal; everywhere else it is constant.",
+            },
+            points=1,
+        ),
+        HARD_ATTENTION,
+    ],
+    written=Written(
+        points=2,
+        words=(20, 80),
+        rubric={
+            "The argmax is piecewise constant, so queries and"
+            " keys (and their weight matrices) get zero gradient": 1,
+            "The values (value matrix) still get a gradient, or a remedy is named (soft attention,"
+            " REINFORCE, straight-through)": 1,
+        },
+        examples={
+            "full": (
+                "The output only jumps when another key wins, in between it is constant, so the derivative"
+                " with respect to query and key weights is 0 and they never move. The chosen value still gets"
+                " a gradient, so only the value matrix would learn."
+            ),
+            "half": (
+                "Because the gradient of argmax is zero, gradient descent cannot improve the queries and"
+                " keys."
+            ),
+            "none": (
+                "Hard attention looks at one word only and so it has less information than soft attention."
+            ),
+        },
+    ),
+)
+HARD_VALUES = {(2, 0, 1): 1, (1, 4, 3): 2, (0, -1, 4): 3, (1, 0, -1): 4}  # value → number of its key
+
+
+@hard.check(points=1, needs=["hard_output"])
+def by_hand(hard_output: np.ndarray) -> Wrong | None:
+    found = np.asarray(hard_output, dtype=float)
+    scores = np.array([[1, 2, 0], [0, 3, 4], [5, 0, 0], [0, 0, 1]]) @ [1, 1, 2]
+    if np.array_equal(found, list(HARD_VALUES)[scores.argmax()]):
+        return None
+    message = f"`hard_output` is {found.tolist()}"
+    if number := HARD_VALUES.get(tuple(found.tolist())):
+        return Wrong(
+            f"{message}, the value of key {number}, whose dot product with the query is"
+            f" {scores[number - 1]}. Another key has a larger one."
+        )
+    return Wrong(
+        f"{message}, which is none of the four values. Hard attention returns one value as it is: the one"
+        " whose key fits best."
+    )
+
+
+hard.check_cases("hard_attention", "hard attention", points=2)

@@ -1,0 +1,149 @@
+"""1.7: orthogonal vectors that attention copies or mixes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Array, Case, Challenge, Written, Wrong, attention
+from autograder.homeworks.hw1 import public
+from autograder.homeworks.hw1.homework import THREE_DECIMALS, hw
+from autograder.homeworks.hw1.mistakes import HALF_SOFTMAXES, OVERFLOW, WRONG_AXIS, variant
+
+
+def orthogonal(rng: np.random.Generator) -> Iterator[Case]:
+    """Four orthogonal vectors of norm β in a random basis."""
+    for beta, dim in ((1.0, 4), (0.5, 6), (2.5, 5), (40.0, 4)):
+        # rounded: the last digits depend on the processor
+        basis = np.round(np.linalg.qr(rng.normal(size=(dim, dim)))[0][:4], 9) * beta
+        yield Case(list(basis), note=f"β = {beta:g}" + (", scores in the thousands" if beta > 30 else ""))
+
+
+def _tokens(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """The sequence x1 = d + b, x2 = a, x3 = c + b: (3, dim)."""
+    return np.stack([d + b, a, c + b])
+
+
+def _copied(scale: float = 1.0, **wrong: Any) -> Callable[..., np.ndarray]:
+    def attend(*vectors: np.ndarray) -> np.ndarray:
+        x = _tokens(*vectors)
+        return variant(x, x, x, scale=scale, **wrong)[0]
+
+    return attend
+
+
+def _copied_oracle(*vectors: np.ndarray) -> np.ndarray:
+    x = _tokens(*vectors)
+    return public.library_attention(x, x, x, scale=1.0)[0]
+
+
+COPY_OUTPUTS = Challenge(
+    "copy_outputs",
+    cases=orthogonal,
+    expected=_copied_oracle,
+    mistakes={
+        WRONG_AXIS: _copied(axis=0),
+        **{says: _copied(summed=summed) for says, summed in HALF_SOFTMAXES.items()},
+        OVERFLOW: _copied(naive=True),
+        "You scaled by 1/√dim; here there is no scale.": (
+            lambda a, b, c, d: _copied(len(a) ** -0.5)(a, b, c, d)
+        ),
+        "That is the input: for small β the outputs are mixtures.": _tokens,
+        "The outputs are transposed: a row for each token.": lambda *vectors: _copied_oracle(*vectors).T,
+        "You built the sequence in another order: x1 = d + b, x2 = a, x3 = c + b.": (
+            lambda *vectors: _copied_oracle(*vectors)[[1, 0, 2]]
+        ),
+    },
+)
+
+
+X = np.array([[0.0, 1, 0, 1], [1, 0, 0, 0], [0, 1, 1, 0]])  # d + b, a, c + b for β = 1 and unit vectors
+
+copying = hw.question(
+    "1.7",
+    "Copying by orthogonality",
+    topic="orthogonal keys, copying",
+    minutes=10,
+    difficulty="medium",
+    entries=[
+        Array("norms_17", (3,)),
+        Array("weights_17", (3, 3)),
+        COPY_OUTPUTS,
+    ],
+    written=Written(
+        points=2,
+        words=(15, 80),
+        rubric={
+            "Compares the scores: 2β² with itself against β² with the other (b shared) and 0": 1,
+            "Says that the gap β² grows, so the softmax becomes one-hot and the value comes out unchanged": 1,
+        },
+        examples={
+            "full": (
+                "x1 has the score 2β² with itself and only β² with x3, since they share b alone. As β grows"
+                " the rival's weight falls like e^(−β²), so each token attends to itself only and is copied."
+            ),
+            "half": (
+                "Each vector is most similar to itself, so for large β the softmax picks itself and it is"
+                " copied."
+            ),
+            "none": "The vectors are orthogonal, so they do not influence each other at any β.",
+        },
+    ),
+)
+
+
+@copying.check(points=1, needs=["norms_17"])
+def the_norms(norms_17: np.ndarray) -> Wrong | None:
+    beta = 2.0
+    right = np.linalg.norm(beta * X, axis=1)
+    if np.allclose(norms_17, right, atol=THREE_DECIMALS):
+        return None
+    message = f"`norms_17` is {np.round(norms_17, 3).tolist()}."
+    if np.allclose(norms_17, right**2, atol=THREE_DECIMALS):
+        return Wrong(f"{message} Those are the squares of the norms.")
+    if np.allclose(norms_17, right / beta, atol=THREE_DECIMALS):
+        return Wrong(f"{message} Those are the norms for β = 1; asked are those for β = 2.")
+    if np.allclose(norms_17, [2 * beta, beta, 2 * beta], atol=THREE_DECIMALS):
+        return Wrong(f"{message} Norms of orthogonal vectors don't add; their squares do (Pythagoras).")
+    return Wrong(f"{message} Use Pythagoras: |d + b|² = |d|² + |b|² for orthogonal d and b.")
+
+
+def _mistaken_weights(x: np.ndarray = X, scale: float = 1.0, **wrong: Any) -> np.ndarray:
+    """The weights (3, 3) of the three tokens with one mistake."""
+    return variant(x, x, x, scale=scale, **wrong)[1]
+
+
+@copying.check("the weights for β = 1", points=2, needs=["weights_17"])
+def the_weights(weights_17: np.ndarray) -> Wrong | None:
+    found = np.asarray(weights_17, dtype=float)
+    right = public.library_attention(X, X, X, scale=1.0)[1]
+    if np.allclose(found, right, atol=THREE_DECIMALS):
+        return None
+    shown = attention("The weights that you recorded", ["x1", "x2", "x3"], {"": found})
+    readings = {
+        WRONG_AXIS: _mistaken_weights(axis=0),
+        "You scaled by 1/√4; here there is no scale.": _mistaken_weights(scale=0.5),
+        "You scaled by 1/√3; here there is no scale.": _mistaken_weights(scale=3**-0.5),
+        "Those are the weights for β = 2; the scores grow like β².": _mistaken_weights(2 * X),
+        **{says: _mistaken_weights(summed=summed) for says, summed in HALF_SOFTMAXES.items()},
+        "You took x1·x3 = 0, but they share b, so it is β².": _mistaken_weights(before=_diagonal),
+        "Those are the scores; the softmax is missing.": X @ X.T,
+    }
+    for says, value in readings.items():
+        if np.allclose(found, value, atol=THREE_DECIMALS):
+            return Wrong(says, evidence=shown)
+    row = int(np.argwhere(~np.isclose(found, right, atol=THREE_DECIMALS).all(1))[0, 0])
+    return Wrong(
+        f"Row {row + 1} of `weights_17` is {np.round(found[row], 3).tolist()}. Write the three dot products"
+        f" of x{row + 1} down first.",
+        evidence=shown,
+    )
+
+
+def _diagonal(scores: np.ndarray) -> np.ndarray:
+    return np.diag(np.diag(scores))
+
+
+copying.check_cases("copy_outputs", "the outputs for any β", points=3)

@@ -1,0 +1,133 @@
+"""1.8: how the output changes to first order when one key moves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from autograder.declare import Case, Challenge, Choice
+from autograder.homeworks.hw1 import public
+from autograder.homeworks.hw1.homework import draw, hw
+
+
+def nudges(rng: np.random.Generator) -> Iterator[Case]:
+    """Nudges large enough that the exact change differs from the first-order one."""
+    for n, d_k, d_v, j in ((4, 3, 2, 1), (6, 5, 3, 5), (3, 2, 4, 0), (8, 4, 1, 3)):
+        yield Case(
+            [draw(rng, d_k) + 0.5, draw(rng, n, d_k), draw(rng, n, d_v), j, draw(rng, d_k) + 0.3],
+            note=f"n = {n}, d_k = {d_k}, d_v = {d_v}, key {j} moved",
+        )
+
+
+def _jvp(query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray) -> np.ndarray:
+    """The Jacobian–vector product by torch's automatic differentiation: one gradient an output number."""
+    import torch
+
+    k = torch.tensor(keys, requires_grad=True)
+    output = torch.softmax(k @ torch.tensor(query) / math.sqrt(len(query)), dim=0) @ torch.tensor(values)
+    jacobian = [torch.autograd.grad(number, k, retain_graph=True)[0][j].numpy() for number in output]
+    return np.stack(jacobian) @ epsilon
+
+
+def _nudged(change: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """A mistake from a formula.
+
+    It knows the weights w, the output y, the values v, the moved key j, the change s of its score, and d_k
+    as d.
+    """
+
+    def wrong(
+        query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
+    ) -> np.ndarray:
+        output, weights = public.library_attention(query[None], keys, values)
+        return change(
+            w=weights[0],
+            y=output[0],
+            v=values,
+            j=j,
+            s=float(query @ epsilon) / math.sqrt(len(query)),
+            d=len(query),
+        )
+
+    return wrong
+
+
+def _exact(
+    query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
+) -> np.ndarray:
+    moved = keys + epsilon * (np.arange(len(keys)) == j)[:, None]
+    return np.asarray(
+        public.library_attention(query[None], moved, values)[0][0]
+        - public.library_attention(query[None], keys, values)[0][0]
+    )
+
+
+FIRST_ORDER_CHANGE = Challenge(
+    "first_order_change",
+    cases=nudges,
+    expected=_jvp,
+    mistakes={
+        "That is the exact difference of two outputs; asked is the change to first order,"
+        " which is linear in ε.": _exact,
+        "The scale 1/√d_k is missing.": _nudged(lambda w, y, v, j, s, d: w[j] * (v[j] - y) * s * d**0.5),
+        "You forgot that the other weights shrink when w_j grows,"
+        " so that the others' values count less.": _nudged(lambda w, y, v, j, s, d: w[j] * v[j] * s),
+        "You only changed w_j; the other weights change too.": _nudged(
+            lambda w, y, v, j, s, d: w[j] * (1 - w[j]) * v[j] * s
+        ),
+        "The sign is turned round: a larger score moves the output towards v_j.": _nudged(
+            lambda w, y, v, j, s, d: w[j] * (y - v[j]) * s
+        ),
+        "A key that hardly gets any attention hardly changes the output: a factor is missing.": _nudged(
+            lambda w, y, v, j, s, d: (v[j] - y) * s
+        ),
+        "That is the new output; asked is the change.": _nudged(
+            lambda w, y, v, j, s, d: y + w[j] * (v[j] - y) * s
+        ),
+        "The scale stands twice.": _nudged(lambda w, y, v, j, s, d: w[j] * (v[j] - y) * s / d**0.5),
+    },
+)
+
+
+CHANGES = {"A": "it rises", "B": "it falls", "C": "it stays the same"}
+
+nudging = hw.question(
+    "1.8",
+    "Nudging a key",
+    topic="first-order change, Jacobian–vector product",
+    minutes=12,
+    difficulty="hard",
+    entries=[
+        FIRST_ORDER_CHANGE,
+        Choice(
+            "scaled_positive",
+            CHANGES,
+            "A",
+            {
+                "B": "the score q·k_j > 0 is multiplied by α > 1, so it grows.",
+                "C": "the score changes from q·k_j to α q·k_j, which is larger.",
+            },
+            1,
+        ),
+        Choice(
+            "scaled_negative",
+            CHANGES,
+            "B",
+            {
+                "A": "a negative score times α > 1 is more negative.",
+                "C": "the score changes from q·k_j to α q·k_j, which is more negative.",
+            },
+            1,
+        ),
+        Choice(
+            "scaled_zero",
+            CHANGES,
+            "C",
+            {"A": "α times 0 is 0: no score changes.", "B": "α times 0 is 0: no score changes."},
+            1,
+        ),
+    ],
+)
+nudging.check_cases("first_order_change", "the first-order change", points=4)

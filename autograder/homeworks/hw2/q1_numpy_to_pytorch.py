@@ -1,0 +1,132 @@
+"""2.1: one attention head, ported from NumPy to PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Case, Challenge
+from autograder.homeworks.hw2.homework import ATTENTION_CALLS, check_gradients, hw, mistakes, normal
+from autograder.homeworks.hw2.oracles import Floats, head
+
+
+def transformer(
+    x: Floats, *, init: Any, weights: Mapping[str, Floats], want: Any = (), variant: str = ""
+) -> Floats:
+    """The NumPy model of 2.1; positions are concatenated where there are any."""
+    if "pos.weight" in weights:
+        table = np.asarray(weights["pos.weight"])
+        rows = {
+            "one position for all": table[:1].repeat(len(x), 0),
+            "positions from the end": table[: len(x)][::-1],
+        }.get(variant, table[: len(x)])
+        x = np.concatenate([rows, x] if variant == "positions in front" else [x, rows], axis=1)
+    return head(x, weights["Qm.weight"], weights["Km.weight"], weights["Vm.weight"], variant)
+
+
+TRANSFORMER_MISTAKES = mistakes(
+    transformer,
+    {
+        "The softmax is over the wrong axis: each query's weights must sum to 1,"
+        " over the keys (the last axis).": "wrong axis",
+        "The scores are not divided by √qk_dim.": "unscaled",
+        "The scores are divided by qk_dim (or twice by its root); divide once by √qk_dim.": "divided by qk",
+        "The scores are divided by √v_dim; it is the size of the queries and keys,"
+        " qk_dim, that counts.": "scaled by v",
+        "The scores are divided by the root of the input's size;"
+        " it is qk_dim that counts.": "scaled by input",
+        "The scores are divided by √n; it is qk_dim that counts.": "scaled by n",
+        "The output is transposed: rows must be places, (n, v_dim).": "transposed output",
+        "The weights are transposed before they meet the values:"
+        " output i must be the mix that query i asks for.": "transposed weights",
+        "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
+        "The softmax is missing.": "no softmax",
+        "A causal mask is applied; this model has none: every place sees every place.": "causal",
+        "Every place got the position of place 0: look up arange(n).": "one position for all",
+        "Positions count from the end; place 0 gets row 0 of the table.": "positions from the end",
+        "Positions stand in front of the token;"
+        " the NumPy model appends them behind it.": "positions in front",
+    },
+)
+
+
+def ported(
+    rng: np.random.Generator,
+    n: int,
+    sizes: tuple[int, int, int],
+    pos: int = 0,
+    places: int = 10,
+    scale: float = 1.0,
+    **more: Any,
+) -> Case:
+    """A case of 2.1: sequence length, (input_dim, qk_dim, v_dim), pos_dim and max_seq_len."""
+    d, qk, v = sizes
+    init: dict[str, Any] = {"input_dim": d, "qk_dim": qk, "v_dim": v}
+    weights = {}
+    if pos:
+        init |= {"pos_dim": pos, "max_seq_len": places}
+        weights["pos.weight"] = normal(rng, places, pos)
+    weights |= {f"{name}.weight": normal(rng, qk, d + pos, scale=scale) for name in ("Qm", "Km")} | {
+        "Vm.weight": normal(rng, v, d + pos)
+    }
+    kwargs = {"init": init, "weights": weights} | ({"want": more.pop("want")} if "want" in more else {})
+    note = more.pop(
+        "note", f"n = {n} places, " + (f"positions with pos_dim = {pos}" if pos else "no positions")
+    )
+    return Case([normal(rng, n, d)], kwargs, note=note, probe="ported", torch=True, **more)
+
+
+def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Sizes that all differ, so that a swapped one shows."""
+    for n, sizes in ((5, (3, 4, 2)), (4, (6, 2, 5)), (7, (2, 5, 3))):
+        yield ported(rng, n, sizes, group="plain")
+        yield ported(rng, n, sizes, pos=3, places=n + 2, group="positions")
+    yield ported(
+        rng, 4, (3, 5, 2), pos=3, places=10, note="positions and input of the same size", group="positions"
+    )
+    for n in range(1, 7):
+        yield ported(rng, n, (3, 4, 2), group="lengths")
+        note = f"n = {n} of at most 6 places, with positions"
+        yield ported(rng, n, (3, 4, 2), pos=2, places=6, group="lengths", note=note)
+    note = "scores of about a thousand, where a naive exp overflows"
+    yield ported(rng, 5, (3, 4, 2), scale=30.0, group="large", note=note)
+    yield ported(
+        rng, 5, (3, 4, 2), pos=2, places=5, want=["gradients"], group="gradients", note="one backward pass"
+    )
+
+
+def transformer_examples(rng: np.random.Generator) -> Iterator[Case]:
+    """One without positions, whose sizes have different roots, two with, and one with gradients."""
+    yield ported(rng, 4, (5, 3, 2))
+    yield ported(rng, 2, (3, 4, 2), pos=2, places=4)
+    yield ported(rng, 1, (3, 4, 2), pos=2, places=4)
+    yield ported(
+        rng, 4, (3, 4, 2), pos=2, places=4, want=["gradients"], note="n = 4 places, with a backward pass"
+    )
+
+
+port = hw.question(
+    "2.1",
+    "From NumPy to PyTorch",
+    topic="one head as a PyTorch module",
+    minutes=15,
+    difficulty="easy",
+    entries=[
+        Challenge(
+            "PytorchTransformer",
+            cases=transformer_cases,
+            expected=transformer,
+            mistakes=TRANSFORMER_MISTAKES,
+            examples=transformer_examples,
+            atol=1e-5,  # float32 sums of a few products of size 1 to 10
+        )
+    ],
+    forbids=ATTENTION_CALLS,
+)
+port.check_cases("PytorchTransformer", "equal to the NumPy model without positions", points=4, group="plain")
+port.check_cases("PytorchTransformer", "equal to the NumPy model with positions", points=4, group="positions")
+port.check_cases("PytorchTransformer", "for every length from 1 to the largest", points=2, group="lengths")
+port.check_cases("PytorchTransformer", "large scores do not overflow", points=1, group="large")
+check_gradients(port, "PytorchTransformer", points=2)

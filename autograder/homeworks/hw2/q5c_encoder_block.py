@@ -1,0 +1,189 @@
+"""2.5c: the encoder block, post-norm and pre-norm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Case, Challenge
+from autograder.homeworks.hw2.homework import check_gradients, hw, mistakes, normal
+from autograder.homeworks.hw2.oracles import PROJECTIONS, Floats, feed, norm, numpy_heads
+from autograder.homeworks.hw2.q5b_feed_forward import feed_weights
+
+
+def torch_block(
+    x: Floats, *, init: Mapping[str, Any], weights: Mapping[str, Floats], call: Any = None, want: Any = ()
+) -> Floats:
+    """``torch.nn.TransformerEncoderLayer`` in float64 without dropout."""
+    import torch
+
+    norm_first = bool(init.get("norm_first", False))
+    sizes = (init["d_model"], init["n_heads"], init["d_ff"])
+    module = torch.nn.TransformerEncoderLayer(
+        *sizes, dropout=0.0, batch_first=True, norm_first=norm_first, dtype=torch.float64
+    )
+    module.load_state_dict(
+        {name: torch.from_numpy(np.asarray(value, np.float64)) for name, value in weights.items()}
+    )
+    padding = (call or {}).get("padding")
+    ignored = None if padding is None else torch.from_numpy(np.asarray(padding))
+    with torch.no_grad():  # training mode: the inference shortcut fuses and zeroes padded places
+        return np.asarray(
+            module(torch.from_numpy(np.asarray(x, np.float64)), src_key_padding_mask=ignored).numpy()
+        )
+
+
+def numpy_block(
+    x: Floats,
+    *,
+    init: Mapping[str, Any],
+    weights: Mapping[str, Floats],
+    call: Any = None,
+    want: Any = (),
+    variant: str = "",
+) -> Floats:
+    """An encoder block in NumPy with one mistake; without one it agrees with :func:`torch_block` (tested)."""
+    d, first = init["d_model"], bool(init.get("norm_first", False)) != (variant == "other norm")
+    maps = (
+        np.split(np.asarray(weights["self_attn.in_proj_weight"]), 3),
+        np.split(np.asarray(weights["self_attn.in_proj_bias"]), 3),
+    )
+    own = {f"{name}.weight": part for name, part in zip(PROJECTIONS, maps[0], strict=False)}
+    own |= {f"{name}.bias": part for name, part in zip(PROJECTIONS, maps[1], strict=False)}
+    own |= {f"out_proj.{part}": weights[f"self_attn.out_proj.{part}"] for part in ("weight", "bias")}
+    sizes = {"d_model": d, "n_heads": init["n_heads"]}
+    inside = variant if variant in ("padding ignored", "padding inverted") else ""
+
+    def attention(y: Floats) -> Floats:
+        return numpy_heads(y, init=sizes, weights=own, call=call, variant=inside)[0]
+
+    def network(y: Floats) -> Floats:
+        return feed(y, weights, variant if variant in ("gelu", "linear") else "")
+
+    def normal_form(y: Floats, which: int) -> Floats:
+        if variant == "no norm":
+            return y
+        which = {"one norm": 1, "norms swapped": 3 - which}.get(variant, which)
+        return norm(y, weights[f"norm{which}.weight"], weights[f"norm{which}.bias"])
+
+    def step(y: Floats, function: Callable[[Floats], Floats], which: int) -> Floats:
+        keeps = variant not in ("no residual", f"no residual {which}")
+        if first:
+            inner = normal_form(y, which)
+            normed = variant in ("residual of the normed", f"residual of the normed {which}")
+            return np.asarray((inner if normed else y * keeps) + function(inner))
+        if variant == "norm before adding":
+            return np.asarray(y + normal_form(function(y), which))
+        return normal_form(y * keeps + function(y), which)
+
+    x = np.asarray(x, np.float64)
+    if variant == "feed-forward first":
+        return step(step(x, network, 2), attention, 1)
+    if variant == "no feed-forward":
+        return step(x, attention, 1)
+    return step(step(x, attention, 1), network, 2)
+
+
+def block_case(
+    rng: np.random.Generator,
+    b: int,
+    n: int,
+    d: int,
+    h: int,
+    d_ff: int,
+    *,
+    norm_first: bool,
+    padding: Any = None,
+    **more: Any,
+) -> Case:
+    """A case of 2.5c."""
+    weights = {
+        "self_attn.in_proj_weight": normal(rng, 3 * d, d, scale=0.7),
+        "self_attn.in_proj_bias": normal(rng, 3 * d),
+        "self_attn.out_proj.weight": normal(rng, d, d, scale=0.7),
+        "self_attn.out_proj.bias": normal(rng, d),
+        **feed_weights(rng, d, d_ff),
+        **{f"norm{number}.{part}": normal(rng, d) for number in (1, 2) for part in ("weight", "bias")},
+    }
+    init = {"d_model": d, "n_heads": h, "d_ff": d_ff} | ({"norm_first": True} if norm_first else {})
+    kwargs: dict[str, Any] = {"init": init, "weights": weights} | (
+        {"want": more.pop("want")} if "want" in more else {}
+    )
+    note = (
+        f"{'pre' if norm_first else 'post'}-norm, a batch of {b}, n = {n}, d_model = {d}, {h} heads, d_ff ="
+        f" {d_ff}"
+    )
+    if padding is not None:
+        kwargs["call"] = {"padding": np.array([np.arange(n) >= n - count for count in padding])}
+        note += f", {padding} padded places"
+    return Case([normal(rng, b, n, d)], kwargs, note=note, probe="module", torch=True, **more)
+
+
+def block_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Both norms at several sizes, then padding, then gradients."""
+    for norm_first, group in ((False, "post"), (True, "pre")):
+        for b, n, d, h, d_ff in ((2, 4, 6, 2, 9), (1, 3, 4, 1, 5), (3, 1, 8, 4, 6)):
+            yield block_case(rng, b, n, d, h, d_ff, norm_first=norm_first, group=group)
+    for norm_first in (False, True):
+        yield block_case(rng, 3, 5, 4, 2, 6, norm_first=norm_first, padding=[0, 2, 4], group="padding")
+        yield block_case(rng, 3, 5, 4, 2, 6, norm_first=norm_first, want=["gradients"], group="gradients")
+
+
+def block_examples(rng: np.random.Generator) -> Iterator[Case]:
+    """Post-norm, pre-norm, padding."""
+    yield block_case(rng, 1, 2, 4, 2, 3, norm_first=False)
+    yield block_case(rng, 1, 2, 4, 2, 3, norm_first=True, want=["gradients"])
+    yield block_case(rng, 2, 3, 4, 2, 3, norm_first=False, padding=[0, 1])
+
+
+block = hw.question(
+    "2.5c",
+    "The encoder block, post-norm and pre-norm",
+    minutes=20,
+    difficulty="hard",
+    entries=[
+        Challenge(
+            "EncoderBlock",
+            cases=block_cases,
+            expected=torch_block,
+            mistakes=mistakes(
+                numpy_block,
+                {
+                    "Pre-norm and post-norm are exchanged: post-norm (norm_first=False) normalises"
+                    " after adding, pre-norm normalises what goes into the sublayer.": "other norm",
+                    "Both residual connections are missing:"
+                    " each sublayer's result is added to its input.": "no residual",
+                    "The residual connection around the attention is missing.": "no residual 1",
+                    "The residual connection around the feed-forward network is missing.": "no residual 2",
+                    "Pre-norm: the normalised input is added back;"
+                    " add the input itself.": "residual of the normed",
+                    "Pre-norm: around the attention the normalised input is added back;"
+                    " add the input itself.": "residual of the normed 1",
+                    "Pre-norm: around the feed-forward network the normalised input is added back;"
+                    " add the input itself.": "residual of the normed 2",
+                    "Post-norm: the sublayer's result alone is normalised;"
+                    " add the input first, then normalise the sum.": "norm before adding",
+                    "norm1 is used twice; each sublayer has its own norm.": "one norm",
+                    "norm1 and norm2 are exchanged.": "norms swapped",
+                    "The layer norms are missing.": "no norm",
+                    "The feed-forward network comes first; the attention comes first.": "feed-forward first",
+                    "The feed-forward sublayer is missing.": "no feed-forward",
+                    "The feed-forward network uses GELU; ReLU is asked for.": "gelu",
+                    "The ReLU of the feed-forward network is missing.": "linear",
+                    "The padding mask is ignored: pass it on as key_padding_mask.": "padding ignored",
+                    "The padding mask is inverted: True marks padding.": "padding inverted",
+                },
+            ),
+            examples=block_examples,
+            atol=2e-5,
+            rtol=5e-4,
+        )
+    ],
+    forbids=("TransformerEncoderLayer", "TransformerEncoder", "Transformer", "TransformerDecoderLayer"),
+)
+block.check_cases("EncoderBlock", "post-norm equals nn.TransformerEncoderLayer", points=5, group="post")
+block.check_cases("EncoderBlock", "pre-norm equals nn.TransformerEncoderLayer", points=5, group="pre")
+block.check_cases("EncoderBlock", "padding is hidden", points=2, group="padding")
+check_gradients(block, "EncoderBlock", points=2)

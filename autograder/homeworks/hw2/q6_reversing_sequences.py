@@ -1,0 +1,198 @@
+"""2.6: training a model that reverses sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Answer, Array, Case, Challenge, Wrong, attention
+from autograder.homeworks.hw2 import public
+from autograder.homeworks.hw2.homework import hw, mistakes, normal
+from autograder.homeworks.hw2.oracles import Floats, softmax
+
+
+def steps(*batches: Floats, table: Floats, places: Floats, lr: float, variant: str = "") -> list[Floats]:
+    """Losses of SGD steps on the probe's toy model and its tables afterwards, by autograd in float64."""
+    import torch
+
+    parameters = [torch.from_numpy(np.asarray(part, np.float64)).requires_grad_() for part in (table, places)]
+    kept = [torch.zeros_like(parameter) for parameter in parameters]
+    losses = []
+    for batch in batches:
+        tokens = torch.from_numpy(np.asarray(batch))
+        target = {"not reversed": tokens, "batch reversed": tokens.flip(0)}.get(variant, tokens.flip(1))
+        logits = parameters[0][tokens] + parameters[1][: tokens.shape[1]]
+        if variant == "softmax twice":
+            logits = logits.softmax(-1)
+        if variant == "wrong axis":
+            loss = torch.nn.functional.cross_entropy(logits.reshape(len(tokens), logits.shape[2], -1), target)
+        else:
+            loss = torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1), target.flatten(), reduction="sum" if variant == "sum" else "mean"
+            )
+        losses.append(float(loss.detach()))
+        gradients = torch.autograd.grad(loss, parameters)
+        kept = [
+            old + new if variant == "accumulated" else new for old, new in zip(kept, gradients, strict=True)
+        ]
+        if variant != "no step":
+            parameters = [
+                (part - lr * change).detach().requires_grad_()
+                for part, change in zip(parameters, kept, strict=True)
+            ]
+    return [np.array(losses), *(parameter.detach().numpy() for parameter in parameters)]
+
+
+def antidiagonal(weights: Floats) -> Floats:
+    """Mean weight of maps (batch, n, n) on the anti-diagonal: query i, key n − 1 − i."""
+    maps = np.asarray(weights, np.float64)
+    return np.asarray(np.mean([[one[i, len(one) - 1 - i] for i in range(len(one))] for one in maps]))
+
+
+def _main_diagonal(weights: Floats) -> Floats:
+    return np.asarray(np.mean(np.diagonal(weights, axis1=1, axis2=2)))
+
+
+def _smallest(weights: Floats) -> Floats:
+    return np.asarray(np.diagonal(weights[:, :, ::-1], axis1=1, axis2=2).min())
+
+
+def step_case(rng: np.random.Generator, count: int, batch: int, n: int, symbols: int) -> Case:
+    """A case of ``train_step``: so many steps, each on a batch of its own."""
+    batches = [rng.integers(symbols, size=(batch, n)) for _ in range(count)]
+    kwargs = {"table": normal(rng, symbols, symbols), "places": normal(rng, n + 1, symbols), "lr": 0.5}
+    note = f"{count} steps of SGD on a toy model (output 1: the losses; 2 and 3: its parameters afterwards)"
+    return Case(batches, kwargs, note=note, probe="steps", torch=True)
+
+
+def step_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Two or three steps each, so that gradients left over from the step before show."""
+    for count, batch, n in ((2, 3, 4), (3, 4, 5), (2, 1, 3)):
+        yield step_case(rng, count, batch, n, symbols=6)
+
+
+def attention_maps(rng: np.random.Generator) -> Iterator[Case]:
+    """Batches of attention maps; rows sum to 1."""
+    for batch, n in ((1, 3), (4, 5), (3, 2)):
+        yield Case(
+            [softmax(rng.normal(size=(batch, n, n))).astype(np.float32)],
+            note=f"{batch} maps of {n} × {n}",
+            torch=True,
+        )
+
+
+REVERSE: dict[str, tuple[int | str, ...]] = {
+    "E": (public.SYMBOLS, "d"),
+    "pos": (public.PLACES, "d"),
+    "Q": ("d", "qk"),
+    "K": ("d", "qk"),
+    "V": ("d", "v"),
+    "U": ("v", public.SYMBOLS),
+}
+RECORDED = [f"reverse_{name}" for name in REVERSE]
+
+reverse = hw.question(
+    "2.6",
+    "Train a model that reverses sequences",
+    topic="training a small Transformer",
+    minutes=15,
+    difficulty="medium",
+    # grading does not train: the weights come from the student's log and are judged by what they do
+    claimed=True,
+    entries=[
+        Challenge(
+            "train_step",
+            cases=step_cases,
+            expected=steps,
+            mistakes=mistakes(
+                steps,
+                {
+                    "Gradients of the step before are still there:"
+                    " call optimizer.zero_grad() before loss.backward().": "accumulated",
+                    "The parameters do not change: optimizer.step() is missing.": "no step",
+                    "The target is the sequence itself;"
+                    " it must be reversed along the places.": "not reversed",
+                    "The batch is reversed instead of the places: flip axis 1.": "batch reversed",
+                    "cross_entropy wants raw logits; a softmax before it flattens the loss.": "softmax twice",
+                    "The loss is summed; take the mean over all places of the batch.": "sum",
+                    "The logits are reshaped, not transposed: classes and places are mixed up."
+                    " Flatten (batch, n) together instead.": "wrong axis",
+                },
+            ),
+            examples=lambda rng: [step_case(rng, 2, 2, 3, symbols=3)],
+            atol=1e-5,
+        ),
+        Challenge(
+            "antidiagonal_weight",
+            cases=attention_maps,
+            expected=antidiagonal,
+            mistakes={
+                "That is the main diagonal;"
+                " the anti-diagonal runs from the top right to the bottom left.": _main_diagonal,
+                "That is a sum; take the mean over queries and over the batch.": (
+                    lambda weights: antidiagonal(weights) * weights[..., 0].size
+                ),
+                "Queries are added up; take the mean over them too.": (
+                    lambda weights: antidiagonal(weights) * weights.shape[1]
+                ),
+                "That is the mean over all entries; only the anti-diagonal counts.": (
+                    lambda weights: np.asarray(np.mean(weights))
+                ),
+                "That is the smallest weight; take the mean.": _smallest,
+            },
+            atol=1e-5,
+        ),
+        *(Array(f"reverse_{name}", shape) for name, shape in REVERSE.items()),
+        Array("trained_antidiagonal"),
+    ],
+)
+reverse.check_cases("train_step", "one training step", points=4)
+reverse.check_cases("antidiagonal_weight", "the weight on the anti-diagonal", points=2)
+
+
+@reverse.check(points=3, needs=RECORDED)
+def the_trained_model_reverses(answer: Answer) -> Wrong | None:
+    # other sequences than the notebook's
+    tokens = np.random.default_rng(260).integers(public.SYMBOLS, size=(1000, public.PLACES))
+    weights = {name: answer[f"reverse_{name}"] for name in REVERSE}
+    share, shown = public.reverse_accuracy(weights, tokens), reverse_map(weights, tokens[0])
+    if share >= 0.99:  # training reaches 100% after some 200 of its 400 steps; guessing reaches 10%
+        return None
+    message = (
+        f"The recorded weights put the right token at {share:.1%} of the places of 1,000 sequences; training"
+        " reaches 100%."
+    )
+    if share < 0.3:
+        message += (
+            " Did the training cell finish before you recorded, and does train_step reverse the target?"
+        )
+        return Wrong(message, evidence=shown)
+    return Wrong(f"{message} Did the training stop too early?", evidence=shown)
+
+
+def reverse_map(weights: dict[str, np.ndarray], tokens: np.ndarray) -> dict[str, Any]:
+    """The attention map of 2.6's recorded model on one sequence (n,)."""
+    labels = [f"{place}: {token}" for place, token in enumerate(tokens)]
+    weights_of_one = public.reverse_outputs(weights, tokens[None])[1][0]
+    return attention("Attention of your recorded model on one sequence", labels, {"": weights_of_one})
+
+
+@reverse.check(points=2, needs=[*RECORDED, "trained_antidiagonal"])
+def the_claim_about_the_figure(answer: Answer, trained_antidiagonal: np.ndarray) -> Wrong | None:
+    model = {name: answer[f"reverse_{name}"] for name in REVERSE}
+    _, weights = public.reverse_outputs(model, public.PROBE_SEQUENCES)
+    found, expected = float(trained_antidiagonal), float(antidiagonal(weights))
+    if np.isclose(found, expected, rtol=1e-3, atol=1e-3):
+        return None
+    shown = reverse_map(model, public.PROBE_SEQUENCES[0])
+    message = f"`trained_antidiagonal` is {found:.4g},"
+    if np.isclose(found, float(_main_diagonal(weights)), rtol=1e-3, atol=1e-3):
+        return Wrong(f"{message} the mean weight on the main diagonal.", evidence=shown)
+    return Wrong(
+        f"{message} but the recorded weights give {expected:.4g} on"
+        " `probe_sequences`: the mean over all 200 sequences and 8 queries. Was the model trained again"
+        " after you computed it?",
+        evidence=shown,
+    )
