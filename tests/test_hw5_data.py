@@ -1,4 +1,4 @@
-"""Homework 5's data and models: fetched and verified, never committed; given numbers come from the committed checkpoint."""
+"""Homework 5's data and models: fetched, verified, never committed; numbers come from the committed checkpoint."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from autograder.author.build import repository_address
+from autograder.declare import homeworks
 from autograder.homeworks.hw5 import fetch as data
-from autograder.homeworks.hw5 import homework as hw5
-from autograder.homeworks.hw5 import oracle as oracles
-from autograder.homeworks.hw5 import public, sentences
+from autograder.homeworks.hw5 import public, q5_frozen_encoder, q7_sentiment, q8_negation
+from autograder.homeworks.hw5.public import sentences
 from autograder.kit.shared import encoders
 from tests.gallery import ROOT
 
@@ -40,7 +40,7 @@ def test_without_network_the_message_tells_the_manual_step(nowhere: Path, monkey
     assert "no matching distribution" in told
     assert "pip download --no-deps --no-binary :all: vaderSentiment==3.3.2" in told
     assert str(nowhere / "cache") in told
-    monkeypatch.setattr(data, "movie_splits", sentences.load_splits)
+    monkeypatch.setattr(data, "movie_splits", data.movie_splits.__wrapped__)  # without its cache
     assert data.main() == 1
 
 
@@ -96,11 +96,11 @@ def test_no_sentence_is_committed():
 
 
 def test_hidden_sentences_depend_on_the_seed_and_carry_no_label():
-    one, other = (hw5.hw.draw(seed)["SentimentModel"]["SentimentModel/0"] for seed in ("a", "b"))
+    one, other = (homeworks()["hw5"].draw(seed)["SentimentModel"]["SentimentModel/0"] for seed in ("a", "b"))
     assert not np.array_equal(one.args[0][:50, :5], other.args[0][:50, :5])
     assert len(one.args) == 2
     assert set(one.kwargs) == {"init", "batch", "file", "max_bytes"}
-    labels = hw5.hidden_labels(*one.args)
+    labels = q7_sentiment.hidden_labels(*one.args)
     assert len(labels) == 800
     assert 0.45 < labels.mean() < 0.55
 
@@ -144,13 +144,13 @@ def test_the_given_model_of_58_is_the_committed_checkpoint():
 
 
 def test_what_58_says_of_the_given_model_holds():
-    facts = hw5.negation_facts()
+    facts = q8_negation.negation_facts()
     assert facts["order_logits"][0] == pytest.approx(facts["order_logits"][1])
     assert (facts["interaction"] < 0).sum() >= 90
     assert facts["received"].mean(0) == pytest.approx([1.0, 3.2], abs=0.1)
     assert 1.1 < facts["without_not"].min() < facts["without_not"].max() < 2.4
-    assert sum(oracles.given_logit(f"the film is not {word} .") > 0 for word in public.BAD) == 0
-    assert oracles.given_logit("the film is not enjoyable .") > 3
+    assert sum(q8_negation.given_logit(f"the film is not {word} .") > 0 for word in public.BAD) == 0
+    assert q8_negation.given_logit("the film is not enjoyable .") > 3
 
 
 def test_bert_base_is_counted_the_same_by_formula_and_by_modules():
@@ -158,10 +158,10 @@ def test_bert_base_is_counted_the_same_by_formula_and_by_modules():
         encoder = encoders.make_encoder(encoders.BERT_BASE)
     assert (
         sum(parameter.numel() for parameter in encoder.parameters())
-        == oracles.encoder_parameters()
+        == q5_frozen_encoder.encoder_parameters()
         == 109_482_240
     )
-    assert (hw5.BERT_TOTAL, hw5.BERT_HEAD) == (112_241_409, 2_759_169)
+    assert (q5_frozen_encoder.BERT_TOTAL, q5_frozen_encoder.BERT_HEAD) == (112_241_409, 2_759_169)
 
 
 def test_the_notebook_says_which_encoder_it_used():

@@ -21,7 +21,8 @@ from otter.test_files import GradingResults
 
 from autograder.declare import homeworks
 from autograder.grade.report import Report
-from autograder.homeworks.hw5 import fetch, sentences
+from autograder.homeworks.hw5 import fetch
+from autograder.homeworks.hw5.public import sentences
 from autograder.hosts import bundle
 from autograder.hosts import otter as otter_plugin
 from autograder.hosts.one_submission import gather, read_config, warnings
@@ -109,9 +110,10 @@ def test_what_setup_needs_has_names_that_otters_image_shows_it(tmp_path: Path):
 
 
 def test_a_bundle_holds_the_data_that_grading_needs_and_counts_as_the_same_code():
-    data = fetch.grading_data("hw5")
+    data = fetch.graded()
     assert sorted(data) == sorted([sentences.SDIST, sentences.GLOVE])
-    assert fetch.grading_data("hw3") == {}
+    assert homeworks()["hw5"].data.graded is fetch.graded
+    assert homeworks()["hw3"].data is None
     with zipfile.ZipFile(io.BytesIO(bundle.make_wheel(data)[1])) as wheel:
         for name, content in data.items():
             assert wheel.read(f"autograder/data/{name}") == content

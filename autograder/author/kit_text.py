@@ -20,8 +20,11 @@ from autograder.author.source import BuildError
 from autograder.declare.homework import Homework
 
 PACKAGE = Path(__file__).parents[1]
-# all that students may read
-PUBLIC = ("kit/**/*.py", "homeworks/*/public.py", "homeworks/*/public/**/*.py", "homeworks/hw5/sentences.py")
+PUBLIC = (
+    "kit/**/*.py",
+    "homeworks/*/public.py",
+    "homeworks/*/public/**/*.py",
+)  # all that students may read
 KIT = "autograder.kit"
 RULED = 103  # columns of the line between two files, without its ends
 

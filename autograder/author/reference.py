@@ -12,7 +12,6 @@ from autograder.author.build import build_notebook, repository_address
 from autograder.author.kit_text import kit_source
 from autograder.author.source import BuildError
 from autograder.declare import Homework
-from autograder.homeworks.hw5.fetch import fetched_files
 from autograder.names import SKIPPED, source_path
 from autograder.run.execute import Limits, execute
 
@@ -72,7 +71,8 @@ def kept_files(root: Path, homework: Homework) -> dict[str, bytes]:
     """What a reference run finds beside its notebook: data, what was fetched, results of earlier training."""
     trained = [root / "solutions" / f"{homework.stem}.{ending}" for ending in ("pt", "history.json")]
     paths = [*sorted((root / "notebooks" / "data").glob("*.npz")), *trained]
-    return {path.name: path.read_bytes() for path in paths if path.is_file()} | fetched_files(homework.id)
+    fetched = dict(homework.data.fetched()) if homework.data else {}
+    return {path.name: path.read_bytes() for path in paths if path.is_file()} | fetched
 
 
 def reference_submission(root: Path, homework: Homework) -> tuple[NotebookNode, bytes, dict[str, bytes]]:

@@ -34,13 +34,12 @@ from autograder.cli.collect import collect_command, handback_command
 from autograder.cli.otter_assign import export_command
 from autograder.cli.release import release_command, word
 from autograder.cli.written import written_command
-from autograder.declare import Homework, homeworks
+from autograder.declare import DataUnavailableError, Homework, homeworks
 from autograder.files import kept_secret, write_atomically
 from autograder.grade import batch, marks
 from autograder.grade.grade import Settings
 from autograder.grade.report import Report
 from autograder.grade.variants import with_students
-from autograder.homeworks.hw5.sentences import DataUnavailableError
 from autograder.names import notebook_path
 from autograder.report import feedback as pages
 from autograder.report import tables as report

@@ -11,12 +11,7 @@ from functools import lru_cache
 from nbformat import NotebookNode
 
 from autograder.author.kit_text import kit_source
-from autograder.declare import (
-    Case,
-    Homework,
-    LogEntry,
-    homeworks,
-)
+from autograder.declare import Case, Homework, LogEntry, homeworks
 from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose

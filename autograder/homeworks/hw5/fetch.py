@@ -1,18 +1,21 @@
-"""Data that grading needs and that no wheel or repository holds: ``python -m autograder.homeworks.hw5.fetch`` fetches it ahead of time.
+"""Data that hw5 needs and no repository holds.
 
-Grading itself has no network. Set-up (``make test``, ``make demo``, a Gradescope image) runs this once;
-afterwards the
-trusted process reads the cache. Kernels never see the files, only the inputs that a seed draws.
+Grading itself has no network. Set-up (``make test``, ``make demo``, a Gradescope image) runs
+``python -m autograder.homeworks.hw5.fetch`` once; afterwards the trusted process reads the cache. Kernels
+never see the files, only the inputs that a seed draws.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from autograder import kit
-from autograder.homeworks.hw5 import sentences
+from autograder.declare import DataUnavailableError
+from autograder.homeworks.hw5.public import sentences
 
 sentences.DATA_FOLDERS += [
     Path(kit.__file__).parents[1] / "data",
@@ -20,41 +23,55 @@ sentences.DATA_FOLDERS += [
 ]  # wheel, checkout
 
 
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """Raises missing data as the error that every room knows; notebooks have one of their own."""
+    try:
+        yield
+    except sentences.DataUnavailableError as error:
+        raise DataUnavailableError(str(error)) from error
+
+
 @cache
 def movie_splits() -> dict[str, sentences.Sentences]:
-    """Train, validation and test sentences of homework 5, read once a process."""
-    return sentences.load_splits()
+    """Train, validation and test sentences, read once a process."""
+    with _in_words():
+        return sentences.load_splits()
 
 
 @cache
 def movie_vectors() -> sentences.Vectors:
-    """The word vectors of homework 5, read once a process."""
-    return sentences.load_glove()
+    """The word vectors, read once a process."""
+    with _in_words():
+        return sentences.load_glove()
 
 
-def fetched_files(homework: str) -> dict[str, bytes]:
-    """What a homework's notebook would fetch by itself, for a run of the reference in a folder of its own."""
-    return {sentences.SDIST: sentences.fetch()} if homework == "hw5" else {}
+def fetched() -> dict[str, bytes]:
+    """What the notebook would fetch by itself, for a run of the reference in a folder of its own."""
+    with _in_words():
+        return {sentences.SDIST: sentences.fetch()}
 
 
-def grading_data(homework: str) -> dict[str, bytes]:
-    """What grading a homework reads and no wheel holds, by file name, for a container without a network."""
-    return (
-        {sentences.SDIST: sentences.fetch(), sentences.GLOVE: sentences.glove_bytes()}
-        if homework == "hw5"
-        else {}
-    )
+def graded() -> dict[str, bytes]:
+    """What grading reads and no wheel holds, by file name, for a container without a network."""
+    with _in_words():
+        return {sentences.SDIST: sentences.fetch(), sentences.GLOVE: sentences.glove_bytes()}
+
+
+def verify() -> str:
+    """Fetches and verifies everything; says what is there."""
+    counts = ", ".join(f"{len(part):,} {name}" for name, part in movie_splits().items())
+    words = len(movie_vectors().index)
+    return f"Homework 5: movie sentences ({counts}) and {words:,} word vectors are there and verified."
 
 
 def main() -> int:
-    """Fetches and verifies everything; says what it has, or what to do by hand."""
+    """Prints what is there, or what to do by hand."""
     try:
-        counts = ", ".join(f"{len(part):,} {name}" for name, part in movie_splits().items())
-        words = len(movie_vectors().index)
-    except sentences.DataUnavailableError as error:
+        print(verify())
+    except DataUnavailableError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Homework 5: movie sentences ({counts}) and {words:,} word vectors are there and verified.")
     return 0
 
 

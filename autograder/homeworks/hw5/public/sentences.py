@@ -1,12 +1,9 @@
-"""The movie sentences of homework 5 and the word vectors that go with them: found or fetched, verified, prepared, split.
+"""The movie sentences of homework 5 and their word vectors: found or fetched, verified, prepared, split.
 
 10,605 sentences of film reviews (Pang and Lee, 2005) with mean human ratings from -4 to 4 (Hutto and Gilbert,
-2014) lie
-in the source distribution of the PyPI package vaderSentiment 3.3.2. They are other people's prose, so no file
-of this
-project holds them: the archive is kept in a cache folder, all else happens in memory. The corpus is public;
-what is
-secret about the test sentences is which of them an instructor's seed draws.
+2014) lie in the source distribution of the PyPI package vaderSentiment 3.3.2. They are other people's prose,
+so no file of this project holds them: the archive is kept in a cache folder, all else happens in memory. The
+corpus is public; what is secret about the test sentences is which of them an instructor's seed draws.
 """
 
 from __future__ import annotations
@@ -141,8 +138,8 @@ def _keep(name: str, content: bytes) -> None:
 
 
 # pip insists on the metadata of what it downloads and would run the package's setup.py to have it. This
-# stand-in for
-# setuptools answers instead, so that nothing of the package is executed and no build tools are fetched.
+# stand-in for setuptools answers instead, so that nothing of the package is executed and no build tools are
+# fetched.
 _BUILD_BACKEND = f"""
 import pathlib
 
@@ -218,8 +215,7 @@ def read_ratings(sdist: bytes) -> list[tuple[float, str]]:
     """
     content = _member(_member(sdist, OUTER_MEMBER), INNER_MEMBER)
     _compare(INNER_MEMBER, hashlib.sha256(content).hexdigest(), TEXT_SHA256)
-    # Split by hand: quotation marks are part of the prose, which csv's default quoting would take for
-    # delimiters.
+    # Split by hand: quotation marks are part of the prose; csv would take them for delimiters.
     rows = [line.split("\t") for line in content.decode("utf-8").split("\r\n")]
     return [(float(rating), text) for _, rating, text in rows]
 
@@ -237,8 +233,8 @@ def prepare(ratings: Sequence[tuple[float, str]]) -> list[tuple[str, int]]:
     """Shuffled (text, label) pairs: HTML unescaped, white space folded, no duplicates, no undecided ratings.
 
     Two sentences are duplicates if they agree in letters and digits; the first is kept. The order is that of
-    a keyed
-    hash, a shuffle that depends on no library's random numbers (the file itself is nearly sorted by label).
+    a keyed hash, a shuffle that depends on no library's random numbers (the file itself is nearly sorted by
+    label).
     """
     kept: dict[str, tuple[str, int]] = {}
     for rating, raw in ratings:
@@ -278,15 +274,15 @@ _TOKEN = re.compile(r"n't\b|'(?:s|re|ve|m|ll|d)\b|\w+?(?=n't\b)|\w+|[^\w\s]")
 
 
 def glove_tokens(text: str) -> list[str]:
-    """The tokens that GloVe's vectors were made for; "It isn't bad." gives it, is, n't, bad and a full stop."""
+    """The tokens that GloVe's vectors were made for: "isn't bad." gives is, n't, bad and a full stop."""
     return _TOKEN.findall(text.lower().replace("\u2019", "'").replace("''", '"'))
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Words and their vectors: row ``index[word]`` of ``table`` (n_words + 2, 50) float32, frequent words first.
+    """Words and their vectors: row ``index[word]`` of ``table`` (n_words + 2, 50) float32.
 
-    Row 0 is padding, all zeros; row 1 is the unknown word, the mean of all vectors.
+    Frequent words come first. Row 0 is padding, all zeros; row 1 is the unknown word, the mean of all.
     """
 
     index: dict[str, int]

@@ -1,0 +1,70 @@
+"""hw5 in public: what the notebook is given beside the kit, and the judges use too; no solution."""
+
+from __future__ import annotations
+
+from autograder.homeworks.hw5.public.averages import (
+    D_MODEL,
+    N_WORDS,
+    fit_logistic,
+    frequent_columns,
+    pair_problem,
+)
+from autograder.homeworks.hw5.public.frozen import (
+    batch_problem,
+    frozen_problem,
+    learning_problem,
+    mask_problem,
+)
+from autograder.homeworks.hw5.public.given import (
+    BAD,
+    GIVEN_BIAS,
+    GIVEN_SCORES,
+    GIVEN_VOTES,
+    GIVEN_WORDS,
+    GOOD,
+    given_scores,
+    given_votes,
+    show_interaction,
+)
+from autograder.homeworks.hw5.public.loops import evaluation_mode_problem, train_mode_problem
+from autograder.homeworks.hw5.public.sentences import LABELS, load_glove, load_train_validation
+from autograder.homeworks.hw5.public.sentiment import (
+    CHECKPOINT,
+    CHECKPOINT_BYTES,
+    load_checkpoint,
+    predict_problem,
+    show_curves,
+    when_answered,
+)
+
+__all__ = [
+    "BAD",
+    "CHECKPOINT",
+    "CHECKPOINT_BYTES",
+    "D_MODEL",
+    "GIVEN_BIAS",
+    "GIVEN_SCORES",
+    "GIVEN_VOTES",
+    "GIVEN_WORDS",
+    "GOOD",
+    "LABELS",
+    "N_WORDS",
+    "batch_problem",
+    "evaluation_mode_problem",
+    "fit_logistic",
+    "frequent_columns",
+    "frozen_problem",
+    "given_scores",
+    "given_votes",
+    "learning_problem",
+    "load_checkpoint",
+    "load_glove",
+    "load_train_validation",
+    "mask_problem",
+    "pair_problem",
+    "predict_problem",
+    "show_curves",
+    "show_interaction",
+    "train_mode_problem",
+    "when_answered",
+]

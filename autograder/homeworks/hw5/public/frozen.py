@@ -1,0 +1,169 @@
+"""The frozen encoder (5.5): a probe that watches it, and what can be said of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograder.homeworks.hw5.public.flags import check_flags
+from autograder.kit import Trial, compare, decode, encode, probe
+from autograder.kit.shared.encoders import stand_in_encoder
+from autograder.kit.shared.modules import MismatchError
+
+
+@probe("frozen_encoder")
+def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
+    """Builds the student's model on a watched stand-in encoder, predicts, and makes one training step.
+
+    The case's args are ids (batch, n), mask (batch, n) and labels (batch,); its kwargs are ``seed`` of the
+    encoder, ``hidden`` and ``weights`` of GRU and output.
+
+    Returns:
+        ``result`` the logits; ``alone`` the logits of each sentence by itself; ``masks`` what the encoder was
+        given; ``training`` whether any part of it was in train mode after ``model.train()``; ``total`` and
+        ``trainable`` counts; ``learns`` which of ``encoder``, ``gru``, ``output`` one step changed;
+        ``hands_on`` whether train() returned the model.
+    """
+    import torch
+
+    ids, mask, labels = decode(case["args"])
+    options = decode({"fields": case["kwargs"]})
+    encoder = stand_in_encoder(options["seed"])
+    seen: list[Any] = []
+
+    def watch(module: Any, args: Any, kwargs: Any) -> None:
+        given = kwargs.get("attention_mask", args[1] if len(args) > 1 else None)
+        seen.append(
+            (
+                None if given is None else given.to(torch.int64),
+                any(part.training for part in module.modules()),
+            )
+        )
+
+    encoder.register_forward_pre_hook(watch, with_kwargs=True)
+    torch.manual_seed(0)
+    model = cls(encoder, hidden=options["hidden"])
+    own = {name: value for name, value in model.named_parameters() if not name.startswith("encoder.")}
+    if set(own) != set(options["weights"]) or not any(part is encoder for part in model.modules()):
+        extra, lacks = sorted(set(own) - set(options["weights"])), sorted(set(options["weights"]) - set(own))
+        raise MismatchError(
+            f"parts must be called encoder, gru and output: parameters lacking {lacks[:3]}, not expected"
+            f" {extra[:3]}"
+        )
+    with torch.no_grad():
+        for name, value in options["weights"].items():
+            if own[name].shape != value.shape:
+                raise MismatchError(
+                    f"with hidden={options['hidden']}: {name} has shape {tuple(own[name].shape)}; expected"
+                    f" {tuple(value.shape)}"
+                )
+            own[name].copy_(value)
+        model.eval()
+        together = model(ids, mask)
+        alone = torch.stack(
+            [
+                model(row[keep][None], keep[keep][None]).reshape(())
+                for row, keep in zip(ids, mask, strict=True)
+            ]
+        )
+    masks = [given for given, _ in seen[:1]]
+    hands_on = model.train() is model
+    in_train_mode = any(part.training for part in encoder.modules())
+    before = {name: value.detach().clone() for name, value in model.named_parameters()}
+    solver = torch.optim.SGD(model.parameters(), lr=0.5)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(model(ids, mask).reshape(-1), labels)
+    if loss.requires_grad:
+        loss.backward()
+    solver.step()
+    learns = sorted(
+        {
+            name.split(".")[0]
+            for name, value in model.named_parameters()
+            if not torch.equal(value, before[name])
+        }
+    )
+    found = {
+        "result": encode(together),
+        "alone": encode(alone),
+        "masks": encode(masks),
+        "training": in_train_mode or any(training for _, training in seen),
+        "total": sum(value.numel() for value in model.parameters()),
+        "trainable": sum(value.numel() for value in model.parameters() if value.requires_grad),
+        "learns": learns,
+        "hands_on": hands_on,
+    }
+    return {"fields": found}
+
+
+def batch_problem(trial: Trial) -> str | None:
+    """Whether each sentence gets the same logit alone as in its padded batch (5.5)."""
+    problem = compare(
+        np.asarray(trial.result["alone"]),
+        trial.result["result"],
+        rtol=1e-4,
+        atol=1e-4,
+        what="the batch's logits",
+    )
+    if problem is None:
+        return None
+    return (
+        "A sentence gets another logit alone than in a padded batch: the padding takes part. The GRU must"
+        " stop at the last real token (pack_padded_sequence), and the encoder must be told the mask."
+    )
+
+
+def mask_problem(trial: Trial) -> str | None:
+    """Whether the encoder was given the attention mask (5.5)."""
+    masks, right = trial.result["masks"], np.asarray(trial.args[1]).astype(int)
+    given = masks[0] if masks else None
+    if not masks:
+        return "The encoder was never called."
+    if given is None:
+        return (
+            "The encoder got no attention_mask, so real tokens attend to padding: pass attention_mask=mask."
+        )
+    if np.array_equal(given, 1 - right):
+        return "The attention_mask is inverted: it must be 1 at real tokens and 0 at padding."
+    return (
+        None
+        if np.array_equal(given, right)
+        else "The encoder got an attention_mask that is not the batch's mask."
+    )
+
+
+def frozen_problem(trial: Trial) -> str | None:
+    """Whether the encoder stays as it is: eval mode always, no training (5.5)."""
+    if "encoder" in trial.result["learns"]:
+        return (
+            "One training step changed the encoder: gradients flow through it. Frozen means"
+            " requires_grad_(False), or no_grad in forward."
+        )
+    if trial.result["training"]:
+        return (
+            "After model.train() the encoder is in train mode, so its dropout makes the 'frozen' features"
+            " random. Override train() so that the encoder stays in eval mode."
+        )
+    if not trial.result["hands_on"]:
+        return (
+            "Your train() does not return the model, so model.eval(), which calls it, gives None. End it with"
+            " `return self`."
+        )
+    return None
+
+
+def learning_problem(trial: Trial) -> str | None:
+    """Whether GRU and linear head learn, and only their parameters are trainable (5.5)."""
+    if lacking := {"gru", "output"} - set(trial.result["learns"]):
+        return f"One training step did not change {' and '.join(sorted(lacking))}: that part must learn."
+    heads = sum(np.asarray(value).size for value in trial.kwargs["weights"].values())
+    if trial.result["trainable"] != heads:
+        return (
+            f"{trial.result['trainable']:,} parameters are trainable (requires_grad), but GRU and linear head"
+            f" have {heads:,}. Set requires_grad_(False) on the encoder, nowhere else."
+        )
+    return None
+
+
+check_flags("5.5", "FrozenEncoderGRU", mask_problem, batch_problem, frozen_problem, learning_problem)

@@ -1,0 +1,157 @@
+"""Training and evaluation loops (5.6): probes on toy models, and what can be said of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autograder.homeworks.hw5.public.flags import check_flags
+from autograder.kit import Trial, decode, encode, probe
+
+
+def _toy(options: Mapping[str, Any]) -> Any:
+    """A tiny classifier, mean of fixed vectors → dropout → linear, that notes how it is called."""
+    import torch
+    from torch import nn
+
+    class Toy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = options["table"]
+            self.dropout = nn.Dropout(options.get("dropout", 0.0))
+            self.linear = nn.Linear(self.table.shape[1], 1)
+            self.training_seen: list[bool] = []
+            self.gradients_seen: list[bool] = []
+
+        def forward(self, ids: Any, mask: Any) -> Any:
+            self.training_seen.append(self.training)
+            self.gradients_seen.append(torch.is_grad_enabled())
+            weight = mask[..., None].float()
+            mean = (self.table[ids] * weight).sum(1) / weight.sum(1)
+            return self.linear(self.dropout(mean)).squeeze(-1)
+
+    toy = Toy()
+    with torch.no_grad():
+        toy.linear.weight.copy_(options["weight"][None])
+        toy.linear.bias.copy_(options["bias"])
+    toy.train(options["start_in_train"])
+    return toy
+
+
+@probe("training")
+def training_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """Runs ``train_epoch(model, batches, optimizer)`` or ``evaluate(model, batches)`` on a toy model.
+
+    The case's kwargs are ``table``, ``weight``, ``bias``, ``dropout``, ``start_in_train``, ``batches`` (lists
+    of ids, mask, labels) and ``lr`` (None for evaluate).
+
+    Returns:
+        ``result``: [loss, weight, bias] after training, [loss, accuracy] for evaluation; ``modes`` and
+        ``gradients`` seen in forward; ``mode_after``; ``changed`` whether any weight changed.
+    """
+    import torch
+
+    options = decode({"fields": case["kwargs"]})
+    model, batches = _toy(options), [tuple(batch) for batch in options["batches"]]
+    weight, bias = model.linear.weight.detach().clone(), model.linear.bias.detach().clone()
+    if options["lr"] is None:
+        answer = function(model, batches)
+        result = list(answer) if isinstance(answer, tuple | list) else answer
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), lr=options["lr"])
+        loss = function(model, batches, optimizer)
+        result = [loss, model.linear.weight[0], model.linear.bias[0]]
+    found = {
+        "result": encode(result),
+        "modes": model.training_seen,
+        "gradients": model.gradients_seen,
+        "mode_after": model.training,
+        "changed": not (torch.equal(model.linear.weight, weight) and torch.equal(model.linear.bias, bias)),
+    }
+    return {"fields": found}
+
+
+@probe("keep_best")
+def keep_best_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """Runs ``keep_best(model, epochs, train_one_epoch, validate)`` on a scripted training.
+
+    Each epoch adds 1 to the only weight (from 0) and to a buffer; ``validate`` gives the scripted accuracy of
+    that weight.
+
+    Returns:
+        ``result``: [what the function returned, the weight and the buffer that the model has in the end].
+    """
+    import torch
+
+    accuracies = decode(case["args"])[0].tolist()
+    model: Any = torch.nn.Linear(1, 1, bias=False)
+    model.register_buffer("steps", torch.zeros(()))
+    calls = {"train": 0, "validate": 0}
+    with torch.no_grad():
+        model.weight.zero_()
+
+    def train_one_epoch() -> None:
+        calls["train"] += 1
+        with torch.no_grad():
+            model.weight += 1
+            model.steps += 1
+
+    def validate() -> float:
+        calls["validate"] += 1
+        epoch = round(model.weight.item())
+        return float(accuracies[epoch - 1]) if 1 <= epoch <= len(accuracies) else 0.5
+
+    returned = function(model, len(accuracies), train_one_epoch, validate)
+    kept = [model.weight.item(), model.steps.item()]
+    return {
+        "fields": {
+            "result": encode([returned, *kept]),
+            "trained": calls["train"],
+            "validated": calls["validate"],
+        }
+    }
+
+
+def train_mode_problem(trial: Trial) -> str | None:
+    """Whether training runs in train mode, with one forward pass a batch (5.6b)."""
+    result, batches = trial.result, len(trial.kwargs["batches"])
+    if not all(result["modes"]):
+        return (
+            "The model was in evaluation mode while it trained, so dropout was off: call model.train() first."
+        )
+    if len(result["modes"]) != batches:
+        return (
+            f"The model was called {len(result['modes'])} times for {batches} batches; one forward pass a"
+            " batch is asked."
+        )
+    if not result["changed"]:
+        return "No weight changed: is there a backward() and an optimizer.step() for each batch?"
+    return None
+
+
+def evaluation_mode_problem(trial: Trial) -> str | None:
+    """Whether evaluation needs no gradients, changes nothing and restores the mode (5.6c)."""
+    result = trial.result
+    if any(result["modes"]):
+        return (
+            "The model was in train mode while it was evaluated, so dropout was on: call model.eval() first."
+        )
+    if any(result["gradients"]):
+        return "Evaluation kept track of gradients: wrap it in torch.no_grad(), it costs memory and time."
+    if result["changed"]:
+        return "Evaluation changed the weights."
+    if result["mode_after"] != trial.kwargs["start_in_train"]:
+        before, after = (
+            "train" if mode else "evaluation"
+            for mode in (trial.kwargs["start_in_train"], result["mode_after"])
+        )
+        return (
+            f"The model came in {before} mode and left in {after} mode: restore model.training as you"
+            " found it."
+        )
+    return None
+
+
+check_flags("5.6b", "train_epoch", train_mode_problem)
+
+check_flags("5.6c", "evaluate", evaluation_mode_problem)

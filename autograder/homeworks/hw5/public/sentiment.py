@@ -1,0 +1,105 @@
+"""The sentiment model (5.7): its file, figures, and how the student's code asks it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from autograder.homeworks.hw5.public.flags import check_flags
+from autograder.homeworks.hw5.public.sentences import DataUnavailableError
+from autograder.kit import Trial, decode, encode, name_to_come, probe, show_figure
+from autograder.kit.shared.checkpoints import CheckpointError, load_into, read_checkpoint
+
+CHECKPOINT = "hw5_sentiment.pt"
+CHECKPOINT_BYTES = 8_000_000  # a float32 table of all word vectors has 3.5 MB
+
+
+def load_checkpoint(model: Any, file: str = CHECKPOINT) -> Any:
+    """Loads your checkpoint into your model, as the grader does, and returns the model in eval mode."""
+    from pathlib import Path
+
+    load_into(model, read_checkpoint(Path(file), CHECKPOINT_BYTES), file)
+    return model.eval()
+
+
+@contextlib.contextmanager
+def when_answered() -> Iterator[None]:
+    """Lets a cell that needs earlier answers say which one is missing, and go on."""
+    try:
+        yield
+    except NotImplementedError as error:
+        print(f"This cell needs an answer that is still missing: {error}. Come back after it.")
+    except (CheckpointError, DataUnavailableError) as error:
+        print(error)
+    except NameError as error:
+        print(name_to_come(error))
+
+
+def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -> None:
+    """Draws train loss and validation accuracy by epoch; a line marks the epoch that was kept (from 1)."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    for axis, (name, values) in zip(axes, history.items(), strict=True):
+        axis.plot(range(1, len(values) + 1), values, marker="o", color="#0072b2")
+        axis.axvline(best, color="#d55e00", linestyle="--", label=f"kept: epoch {best}")
+        axis.set(xlabel="epoch", ylabel=name)
+        axis.legend()
+    figure.suptitle(title)
+    show_figure(figure)
+
+
+@probe("predict")
+def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """Runs ``predict_sentiment(text, model, encode, labels)`` with a scripted model.
+
+    The case's args are the text; its kwargs are ``scale`` and ``shift`` (logit = shift + scale · number of
+    letters) and ``labels``, pairs of number and name in the order of the map.
+    """
+    import torch
+
+    options = decode({"fields": case["kwargs"]})
+    problems: list[str] = []
+
+    class Scripted(torch.nn.Module):
+        def forward(self, ids: Any, mask: Any) -> Any:
+            if ids.ndim != 2 or ids.shape[0] != 1 or tuple(mask.shape) != tuple(ids.shape):
+                problems.append(
+                    f"the model got ids of shape {tuple(ids.shape)} and a mask of shape {tuple(mask.shape)};"
+                    " expected (1, n) twice"
+                )
+            if ids.dtype != torch.int64 or mask.dtype != torch.bool:
+                problems.append(
+                    f"the model got ids of {ids.dtype} and a mask of {mask.dtype}; expected int64 and bool"
+                )
+            if not bool(mask.all()):
+                problems.append(
+                    "the mask hides real tokens: with one sentence there is no padding, all of it is True"
+                )
+            noise = 25.0 if self.training else 0.0  # as dropout would, only more visibly
+            return options["shift"] + noise + options["scale"] * (ids * mask).sum(1).to(torch.float32)
+
+    model = Scripted().train(True)
+    answer = function(
+        decode(case["args"])[0],
+        model,
+        lambda text: [len(word) for word in text.split()],
+        dict(options["labels"]),
+    )
+    result = list(answer) if isinstance(answer, tuple | list) else answer
+    return {"fields": {"result": encode(result), "problems": problems[:1], "mode_after": model.training}}
+
+
+def predict_problem(trial: Trial) -> str | None:
+    """Whether the model was asked properly (5.7b)."""
+    if trial.result["problems"]:
+        return f"{trial.result['problems'][0]}."
+    return (
+        None
+        if trial.result["mode_after"]
+        else "The model came in train mode and left in evaluation mode: restore it."
+    )
+
+
+check_flags("5.7b", "predict_sentiment", predict_problem)

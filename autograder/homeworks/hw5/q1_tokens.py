@@ -1,0 +1,222 @@
+"""5.1: tokens, vocabulary, unknown words, padding and its mask."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+
+import numpy as np
+
+from autograder.declare import Case, Challenge, Choice, drawn_as_matrix
+from autograder.homeworks.hw5.common import INVENTED, invented_text, padded
+from autograder.homeworks.hw5.homework import hw
+
+
+def split_words(text: str, pattern: str = r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\sa-z0-9]") -> list[str]:
+    """Lower-case runs of letters and digits, apostrophes inside kept; every other mark by itself."""
+    return re.findall(pattern, text.lower())
+
+
+def texts_to_split(rng: np.random.Generator) -> Iterator[Case]:
+    """Texts for the tokeniser."""
+    yield Case(["It isn't bad, at ALL!"], note='"It isn\'t bad, at ALL!"')
+    yield Case(
+        ["'Twas   the dogs' day...\n(9/10)"], note="apostrophes at the edge of words, a line break and digits"
+    )
+    for _ in range(4):
+        text = invented_text(rng)
+        yield Case([text], note=f'"{text}"')
+
+
+def texts_to_count(rng: np.random.Generator) -> Iterator[Case]:
+    """Token lists for the vocabulary: ties, repeated words, rare words."""
+    yield Case(
+        [[["b", "a", "b"], ["c", "a", "b", "d"]], 2], note="[[b, a, b], [c, a, b, d]] with min_count=2"
+    )
+    yield Case([[["z", "y"], ["x"]], 1], note="three words that occur once each, with min_count=1")
+    for minimum in (1, 2, 3):
+        texts = [[str(word) for word in rng.choice(INVENTED, rng.integers(3, 12))] for _ in range(8)]
+        yield Case([texts, minimum], note=f"8 texts with min_count={minimum}")
+
+
+def vocabulary(
+    texts: Sequence[Sequence[str]], minimum: int, special: Sequence[str] = ("<pad>", "<unk>")
+) -> list[str]:
+    """Special tokens, then words by falling count and alphabet."""
+    counts = Counter(token for text in texts for token in text)
+    return [
+        *special,
+        *sorted((word for word in counts if counts[word] >= minimum), key=lambda word: (-counts[word], word)),
+    ]
+
+
+def words_to_encode(rng: np.random.Generator) -> Iterator[Case]:
+    """Tokens and an index, with known and unknown words."""
+    index = {word: row for row, word in enumerate(["<pad>", "<unk>", *INVENTED])}
+    yield Case(
+        [["the", "quaint", "film"], index], note='["the", "quaint", "film"], of which "quaint" is unknown'
+    )
+    yield Case([["quaint"], index], note="one unknown word alone")
+    for _ in range(3):
+        shuffled = ["<pad>", "<unk>", *(str(word) for word in rng.permutation(INVENTED)[:15])]
+        tokens = [str(word) for word in rng.choice([*INVENTED, "quaint", "zesty"], 10)]
+        yield Case(
+            [tokens, {word: row for row, word in enumerate(shuffled)}], note="10 tokens, some of them unknown"
+        )
+
+
+def by_count_only(texts: Sequence[Sequence[str]], minimum: int) -> list[str]:
+    """The mistake of leaving ties in the order in which the words were met."""
+    counts = Counter(token for text in texts for token in text)
+    return ["<pad>", "<unk>", *(word for word, count in counts.most_common() if count >= minimum)]
+
+
+words = hw.question(
+    "5.1a",
+    "Tokens, vocabulary, unknown words",
+    minutes=12,
+    difficulty="easy",
+    topic="tokens, vocabulary, padding",
+    entries=[
+        Challenge(
+            "tokenize_words",
+            cases=texts_to_split,
+            expected=split_words,
+            mistakes={
+                "Capitals are kept: lower-case the text first.": lambda text: re.findall(
+                    r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^\sA-Za-z0-9]", text
+                ),
+                "Punctuation is lost: each mark is a token of its own.": lambda text: split_words(
+                    text, r"[a-z0-9]+(?:'[a-z0-9]+)*"
+                ),
+                "Punctuation sticks to the words: splitting at blanks is not enough.": lambda text: (
+                    text.lower().split()
+                ),
+                "Apostrophes inside a word belong to it: isn't is one token here.": lambda text: split_words(
+                    text, r"[a-z0-9]+|[^\sa-z0-9]"
+                ),
+            },
+        ),
+        Challenge(
+            "build_vocabulary",
+            cases=texts_to_count,
+            expected=vocabulary,
+            mistakes={
+                "The special tokens are missing: <pad> comes first, <unk> second.": lambda texts, minimum: (
+                    vocabulary(texts, minimum, ())
+                ),
+                "<pad> must be number 0 and <unk> number 1; you have them the other way round.": (
+                    lambda texts, minimum: vocabulary(texts, minimum, ("<unk>", "<pad>"))
+                ),
+                (
+                    "min_count is the least count that is kept: a word that occurs exactly min_count"
+                    " times stays."
+                ): lambda texts, minimum: vocabulary(texts, minimum + 1),
+                "That is alphabetical order: frequent words come first, the alphabet decides ties only.": (
+                    lambda texts, minimum: [
+                        "<pad>",
+                        "<unk>",
+                        *sorted(vocabulary(texts, minimum, ())),
+                    ]
+                ),
+                "Ties are in another order: words with the same count come in alphabetical order.": (
+                    lambda texts, minimum: by_count_only(texts, minimum)
+                ),
+            },
+        ),
+        Challenge(
+            "encode_words",
+            cases=words_to_encode,
+            expected=lambda tokens, index: np.array([index.get(token, 1) for token in tokens]),
+            mistakes={
+                "Unknown words became 0, which is padding, as if they were not there. They are number 1.": (
+                    lambda tokens, index: np.array([index.get(token, 0) for token in tokens])
+                ),
+                "Unknown words were dropped. They keep their place, as number 1.": lambda tokens, index: (
+                    np.array([index[token] for token in tokens if token in index], dtype=int)
+                ),
+            },
+        ),
+    ],
+)
+words.check_cases("tokenize_words", "tokens", points=2)
+words.check_cases("build_vocabulary", "the vocabulary", points=2)
+words.check_cases("encode_words", "unknown words have number 1", points=2)
+
+
+def ragged(rng: np.random.Generator) -> Iterator[Case]:
+    """Sequences of unequal lengths; unknown words (1) among them."""
+    yield Case([[[5, 1, 7], [4], [2, 3]]], note="sequences of 3, 1 and 2 tokens, one of them unknown")
+    yield Case([[[9, 8, 1]]], note="one sequence alone")
+    yield Case([[[1], [1, 1, 6, 1]]], note="unknown words at every edge")
+    for _ in range(3):
+        yield Case(
+            [[rng.integers(1, 90, size=rng.integers(1, 12)).tolist() for _ in range(6)]],
+            note="6 sequences of random lengths",
+        )
+
+
+padding = hw.question(
+    "5.1b",
+    "Padding and its mask",
+    minutes=8,
+    difficulty="easy",
+    entries=[
+        Challenge(
+            "pad_batch",
+            cases=ragged,
+            expected=padded,
+            picture=drawn_as_matrix(
+                "Your mask: 1 for a real token", x="place", y="sentence", pick=itemgetter(1)
+            ),
+            mistakes={
+                "The mask is inverted: True is for real tokens.": lambda sequences: [
+                    padded(sequences)[0],
+                    ~padded(sequences)[1],
+                ],
+                (
+                    "Your mask hides unknown words (number 1) like padding. They are real tokens"
+                    " whose vector we lack."
+                ): lambda sequences: [
+                    padded(sequences)[0],
+                    padded(sequences)[0] > 1,
+                ],
+                "You padded with 1, the unknown word; padding is 0.": lambda sequences: padded(
+                    sequences, pad=1
+                ),
+                "You padded on the left; padding goes behind the tokens.": lambda sequences: padded(
+                    sequences, left=True
+                ),
+                "Your mask is True everywhere, padding included.": lambda sequences: [
+                    padded(sequences)[0],
+                    np.ones_like(padded(sequences)[1]),
+                ],
+            },
+        ),
+        Choice(
+            "unknown_or_padding",
+            options={
+                "A": "It saves a row of the table, and the results are the same.",
+                "B": (
+                    "An unknown word would be masked out: attention and averages would run as if the sentence"
+                    " were shorter."
+                ),
+                "C": "Unknown words would get a gradient, and padding must not have one.",
+                "D": "Nothing works at all, because ids must be unique.",
+            },
+            correct="B",
+            why={
+                "A": "the results differ: a masked word takes no part in any mean, attention or state.",
+                "C": "a trained vector for unknown words would be welcome; masking is what goes wrong.",
+                "D": (
+                    "several words may share an id without any error; that is what makes the mistake hard to"
+                    " see."
+                ),
+            },
+            points=1,
+        ),
+    ],
+)
+padding.check_cases("pad_batch", "ids and mask", points=4)

@@ -1,0 +1,199 @@
+"""5.4: a self-attention classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder import kit
+from autograder.declare import Case, Challenge, Wrong, not_run, wrong_on
+from autograder.declare import attention as attention_map
+from autograder.homeworks.hw5.common import (
+    COLUMN,
+    DIVIDED,
+    PROBABILITY,
+    Weights,
+    classifier_cases,
+    mean_over,
+    sigmoid,
+    variants,
+)
+from autograder.homeworks.hw5.homework import hw
+
+
+def attention_weights(ids: np.ndarray, mask: np.ndarray, weights: Weights, variant: str = "") -> np.ndarray:
+    """Attention (batch, query, key) of 5.4; padding keys get none."""
+    x = weights["embed.weight"][ids]
+    scores = (x @ weights["Qm.weight"].T) @ np.swapaxes(x @ weights["Km.weight"].T, 1, 2)
+    if variant == "keys by queries":
+        scores = np.swapaxes(scores, 1, 2)
+    if variant != "unscaled":
+        scores = scores / np.sqrt(weights["Qm.weight"].shape[1 if variant == "scale of d" else 0])
+    allowed = {"attended": np.ones_like(mask), "inverted": ~mask}.get(variant, mask)[:, None, :]
+    axis = 1 if variant == "axis" else -1
+    scores = np.where(allowed, scores, -1e30)
+    exponents = np.exp(scores - scores.max(axis, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis, keepdims=True))
+
+
+def self_attention(
+    ids: np.ndarray, mask: np.ndarray, weights: Weights, variant: str = "", **_: Any
+) -> np.ndarray:
+    """Self-attention → mean over real tokens → linear, and what known mistakes give."""
+    w = {name: np.asarray(value, float) for name, value in weights.items()}
+    x = w["embed.weight"][ids]
+    values = x if variant == "no values" else x @ w["Vm.weight"].T
+    mixed = attention_weights(ids, mask, w, "attended" if variant == "no mask at all" else variant) @ values
+    kept = np.ones_like(mask) if variant in ("padding averaged", "no mask at all") else mask
+    mean = (mixed * mask[..., None]).mean(1) if variant == "padded length" else mean_over(mixed, kept)
+    logits = (mean @ w["output.weight"].T + w["output.bias"])[:, 0]
+    return sigmoid(logits) if variant == "probability" else logits[:, None] if variant == "column" else logits
+
+
+def three_maps(rng: np.random.Generator, d: int) -> Weights:
+    """Query, key and value maps with d_qk = 64; small, so that the softmax is soft."""
+    small = 0.6 / np.sqrt(d)
+    return {name: small * rng.normal(size=(64, d)) for name in ("Qm.weight", "Km.weight")} | {
+        "Vm.weight": rng.normal(size=(d, d))
+    }
+
+
+def sentences_for_weights(rng: np.random.Generator) -> Iterator[Case]:
+    """The same cases with return_weights=True."""
+    for case in classifier_cases(0, three_maps)(rng):
+        yield case
+        yield Case(
+            case.args,
+            {**case.kwargs, "call": {"return_weights": True}},
+            f"{case.note}, with weights",
+            "weights",
+            "module",
+            True,
+        )
+
+
+def logits_and_weights(ids: np.ndarray, mask: np.ndarray, **kwargs: Any) -> Any:
+    """The oracle for both ways to call the classifier."""
+    logits = self_attention(ids, mask, **kwargs)
+    if not kwargs.get("call"):
+        return logits
+    return [
+        logits,
+        attention_weights(
+            ids, mask, {name: np.asarray(value, float) for name, value in kwargs["weights"].items()}
+        ),
+    ]
+
+
+attention = hw.question(
+    "5.4",
+    "A self-attention classifier",
+    minutes=20,
+    difficulty="medium",
+    topic="self-attention classifier",
+    forbids=("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward"),
+    entries=[
+        Challenge(
+            "SelfAttentionClassifier",
+            cases=sentences_for_weights,
+            examples=lambda rng: list(classifier_cases(0, three_maps)(rng))[:3],
+            expected=logits_and_weights,
+            mistakes=variants(
+                self_attention,
+                {
+                    "no mask at all": (
+                        "Padding is attended to and averaged: the mask must act twice, on the keys and on the"
+                        " mean."
+                    ),
+                    "attended": "Padding is attended to: its scores must be −∞ before the softmax.",
+                    "padding averaged": (
+                        "Outputs at padding places are averaged too: the mean must run over real tokens."
+                    ),
+                    "inverted": (
+                        "The mask is inverted in the attention: real tokens are hidden and padding is seen."
+                    ),
+                    "unscaled": "The scores lack the scale 1/√64.",
+                    "axis": (
+                        "The softmax runs over the queries; it must run over the keys (the last axis)."
+                        " Otherwise the mean over tokens undoes it."
+                    ),
+                    "keys by queries": "Queries and keys are swapped: row i must be the query of token i.",
+                    "padded length": DIVIDED,
+                    "scale of d": (
+                        "You divided the scores by √d of the word vectors; asked is √64, the square root of"
+                        " d_qk."
+                    ),
+                    "no values": "The values are the word vectors themselves: the map Vm is not used.",
+                    "probability": PROBABILITY,
+                    "column": COLUMN,
+                },
+            ),
+            rtol=1e-3,
+            atol=1e-4,
+        )
+    ],
+)
+attention.check_cases("SelfAttentionClassifier", "logits", points=5)
+
+
+@attention.check("attention weights", points=3)
+def real_tokens_attend_as_they_should(SelfAttentionClassifier: Sequence[kit.Trial]) -> Wrong | None:
+    """Compares the attention of real queries with the oracle."""
+    for trial in (trial for trial in SelfAttentionClassifier if trial.group == "weights"):
+        if trouble := not_run("SelfAttentionClassifier", trial):
+            return trouble
+        if words_ := weights_problem(trial):
+            return wrong_on(trial, f"On {trial.note}: {words_}", sentence_map)
+    return None
+
+
+def sentence_map(trial: kit.Trial, expected: Any, found: Any) -> dict[str, Any]:
+    """The attention map of the sentence with most padding, padding's places named."""
+    mask = np.asarray(trial.args[1])
+    row = int(mask.sum(1).argmin())
+    places = [f"{place}" if real else f"{place} (padding)" for place, real in enumerate(mask[row])]
+    return attention_map("Attention of your classifier over one padded sentence", places, {"": found[1][row]})
+
+
+def weights_problem(trial: Any) -> str | None:
+    """Compares returned attention with the oracle at real queries; what padding queries do is free."""
+    ids, mask = (np.asarray(item) for item in trial.args)
+    rows, n = mask.shape
+    if not isinstance(trial.output, list) or len(trial.output) != 2:
+        return (
+            "with return_weights=True the classifier should return two things: logits and attention weights."
+        )
+    found = trial.output[1]
+    if not isinstance(found, np.ndarray) or found.shape != (rows, n, n):
+        return f"the attention weights should have shape {(rows, n, n)}, but they are {kit.describe(found)}."
+    if not np.isfinite(found[mask]).all():
+        return "the attention of a real token holds NaN or infinity."
+    weights = {name: np.asarray(value, float) for name, value in trial.kwargs["weights"].items()}
+    right = attention_weights(ids, mask, weights)
+    leaked = (found * ~mask[:, None, :])[mask].sum(-1)
+    if leaked.max() > 1e-4:
+        return (
+            f"a real token has {leaked.max():.2f} of its attention on padding; set padding's scores to −∞"
+            " before the softmax."
+        )
+    if np.abs(found[mask].sum(-1) - 1).max() > 1e-3:
+        return (
+            "the rows do not sum to 1: row i holds the attention of query i, softmax over the keys (the last"
+            " axis)."
+        )
+    if np.abs(found - right)[mask].max() > 1e-3:
+        slips = {
+            "unscaled": "the scale 1/√64 is missing",
+            "scale of d": "the scale is √d of the word vectors, not √64",
+            "keys by queries": "queries and keys are swapped",
+        }
+        for variant, says in slips.items():
+            if np.abs(found - attention_weights(ids, mask, weights, variant))[mask].max() < 1e-3:
+                return f"the attention weights differ: {says}."
+        return (
+            "the attention weights differ from the expected ones by up to"
+            f" {np.abs(found - right)[mask].max():.2g}."
+        )
+    return None

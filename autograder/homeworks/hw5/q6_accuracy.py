@@ -1,0 +1,71 @@
+"""5.6a: accuracy from logits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from autograder.declare import Case, Challenge
+from autograder.homeworks.hw5.homework import hw
+
+
+def logits_and_labels(rng: np.random.Generator) -> Iterator[Case]:
+    """Logits between 0 and 0.5, large ones, one alone, all wrong."""
+    yield Case(
+        [np.array([2.0, -1.0, 0.3, -0.2], np.float32), np.array([1, 0, 0, 0], np.float32)],
+        note="logits 2, −1, 0.3, −0.2",
+        torch=True,
+    )
+    yield Case(
+        [np.array([0.2], np.float32), np.array([1], np.float32)],
+        note="one sentence alone, logit 0.2",
+        torch=True,
+    )
+    yield Case(
+        [np.array([80.0, -90.0], np.float32), np.array([0, 1], np.float32)],
+        note="all wrong, large logits",
+        torch=True,
+    )
+    for size in (7, 33):
+        labels = rng.integers(0, 2, size).astype(np.float32)
+        yield Case(
+            [rng.normal(scale=0.7, size=size).astype(np.float32), labels],
+            note=f"{size} sentences",
+            torch=True,
+        )
+
+
+binary = hw.question(
+    "5.6a",
+    "Accuracy from logits",
+    minutes=5,
+    difficulty="easy",
+    topic="metrics and loops",
+    entries=[
+        Challenge(
+            "binary_accuracy",
+            cases=logits_and_labels,
+            expected=lambda logits, labels: np.array(((logits > 0) == (labels > 0.5)).mean()),
+            mistakes={
+                "You compare logits with 0.5: probability 0.5 is logit 0.": lambda logits, labels: np.array(
+                    ((logits > 0.5) == (labels > 0.5)).mean()
+                ),
+                "That is a percentage; asked is a share from 0 to 1.": lambda logits, labels: np.array(
+                    100 * ((logits > 0) == (labels > 0.5)).mean()
+                ),
+                "That is the number of right answers, not their share.": lambda logits, labels: np.array(
+                    ((logits > 0) == (labels > 0.5)).sum() * 1.0
+                ),
+                (
+                    "That is the share of wrong answers: a label is flipped somewhere (positive is"
+                    " 1, a logit above 0)."
+                ): lambda logits, labels: np.array(((logits > 0) != (labels > 0.5)).mean()),
+                "You rounded the logits themselves: apply the sigmoid first, or compare with 0.": (
+                    lambda logits, labels: np.array((np.round(logits) == labels).mean())
+                ),
+            },
+        )
+    ],
+)
+binary.check_cases("binary_accuracy", "the share of right answers", points=2)

@@ -1,0 +1,227 @@
+"""5.6b and 5.6c: one epoch of training, and evaluation, both on a toy model whose steps have formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Case, Challenge
+from autograder.homeworks.hw5 import public
+from autograder.homeworks.hw5.common import averaged, flag_check, sigmoid, token_batch, variants
+from autograder.homeworks.hw5.homework import hw
+
+
+def toy_batches(
+    rng: np.random.Generator, sizes: Sequence[int], d: int
+) -> tuple[np.ndarray, list[list[np.ndarray]]]:
+    """A table (12, d) and batches of the given sizes, labels mostly as the first feature says."""
+    table = rng.normal(size=(12, d)).astype(np.float32)
+    batches = []
+    for size in sizes:
+        ids, mask = token_batch(rng, size, int(rng.integers(2, 7)), 12)
+        lean = averaged(ids, mask, table)[:, 0] + 0.3 * rng.normal(size=size)
+        batches.append([ids, mask, (lean > 0).astype(np.float32)])
+    return table, batches
+
+
+def training_case(
+    rng: np.random.Generator, sizes: Sequence[int], note: str, group: str = "values", **options: Any
+) -> Case:
+    """One run of train_epoch or evaluate on the toy model."""
+    d = 3
+    table, batches = toy_batches(rng, sizes, d)
+    weight, bias = rng.normal(size=d).astype(np.float32), rng.normal(size=1).astype(np.float32)
+    given = {"lr": None, "dropout": 0.0, "start_in_train": False} | options
+    return Case(
+        [],
+        {"table": table, "weight": weight, "bias": bias, "batches": batches, **given},
+        note,
+        group,
+        "training",
+        True,
+    )
+
+
+def training_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Exact steps without dropout; modes with dropout."""
+    yield training_case(rng, (4,), "one batch", lr=0.5)
+    yield training_case(rng, (4, 4, 4), "three equal batches", lr=0.5)
+    yield training_case(rng, (8, 8, 1), "batches of 8, 8 and 1", lr=1.0)
+    yield training_case(
+        rng, (6, 5), "a model with dropout that comes in evaluation mode", "modes", lr=0.5, dropout=0.5
+    )
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Binary cross entropy with logits, stable."""
+    return np.maximum(logits, 0) - logits * labels + np.log1p(np.exp(-np.abs(logits)))
+
+
+def trained_toy(
+    table: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    batches: Any,
+    lr: float,
+    variant: str = "",
+    **_: Any,
+) -> list[np.ndarray]:
+    """One epoch of SGD on logistic regression over mean vectors: [mean loss, weight, bias]."""
+    w, b = np.asarray(weight, float), float(bias[0])
+    losses, sizes = [], []
+    carried_w, carried_b = np.zeros_like(w), 0.0
+    for ids, mask, labels in batches:
+        x, y = averaged(ids, mask, table), np.asarray(labels, float)
+        z = x @ w + b
+        shown = sigmoid(z) if variant == "sigmoid twice" else z
+        losses.append(cross_entropy(shown, y).mean() * (len(y) if variant == "summed, told so" else 1))
+        sizes.append(len(y))
+        slope = sigmoid(shown) - y
+        if variant == "sigmoid twice":
+            slope = slope * shown * (1 - shown)
+        if variant == "flipped":
+            slope = sigmoid(z) - (1 - y)
+            losses[-1] = cross_entropy(z, 1 - y).mean()
+        scale = len(y) if variant.startswith("summed") else 1.0
+        grad_w, grad_b = scale * (slope[:, None] * x).mean(0), scale * slope.mean()
+        if variant == "accumulated":
+            grad_w, grad_b = grad_w + carried_w, grad_b + carried_b
+            carried_w, carried_b = grad_w, grad_b
+        if variant != "never stepped":
+            w, b = w - lr * grad_w, b - lr * grad_b
+    loss = np.mean(losses) if variant == "mean of means" else np.average(losses, weights=sizes)
+    loss = losses[-1] if variant == "last loss" else loss
+    return [np.array(loss), w, np.array([b])[0:1].reshape(())]
+
+
+training = hw.question(
+    "5.6b",
+    "One epoch of training",
+    minutes=10,
+    difficulty="medium",
+    entries=[
+        Challenge(
+            "train_epoch",
+            cases=training_cases,
+            examples=lambda rng: list(training_cases(rng))[:3],
+            expected=trained_toy,
+            mistakes=variants(
+                trained_toy,
+                {
+                    "mean of means": (
+                        "The loss is averaged over batches; with unequal batches it must be averaged over"
+                        " sentences."
+                    ),
+                    "last loss": "That is the loss of the last batch; asked is the mean over all sentences.",
+                    "accumulated": (
+                        "Gradients pile up from batch to batch: call optimizer.zero_grad() before each"
+                        " backward()."
+                    ),
+                    "sigmoid twice": (
+                        "A sigmoid is applied before binary_cross_entropy_with_logits, which applies it"
+                        " itself."
+                    ),
+                    "flipped": (
+                        "The labels are flipped: the model learns to call positive sentences negative."
+                    ),
+                    "never stepped": (
+                        "The weights did not change: is there an optimizer.step() for each batch?"
+                    ),
+                    "summed": "The gradients are of the summed loss; use the mean of each batch.",
+                    "summed, told so": (
+                        "The loss is summed over each batch, and so are the gradients; use the mean of each"
+                        " batch."
+                    ),
+                },
+            ),
+            rtol=1e-3,
+            atol=1e-4,
+        )
+    ],
+)
+training.check_cases("train_epoch", "loss and weights after one epoch", points=3)
+flag_check(training, "train_epoch", "training runs in train mode", 1, public.train_mode_problem)
+
+
+def evaluation_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Batches of unequal sizes; dropout; both modes before."""
+    yield training_case(rng, (5,), "one batch")
+    yield training_case(rng, (9, 9, 1), "batches of 9, 9 and 1")
+    yield training_case(
+        rng, (2, 15), "batches of 2 and 15, the model coming in train mode", start_in_train=True
+    )
+    yield training_case(
+        rng, (6, 6, 2), "a model with dropout in train mode", "modes", dropout=0.5, start_in_train=True
+    )
+    yield training_case(rng, (4, 3), "a model with dropout in evaluation mode", "modes", dropout=0.5)
+
+
+def evaluated_toy(
+    table: np.ndarray, weight: np.ndarray, bias: np.ndarray, batches: Any, variant: str = "", **_: Any
+) -> list[np.ndarray]:
+    """[mean loss, accuracy] over all sentences."""
+    losses, rights = [], []
+    for ids, mask, labels in batches:
+        z = averaged(ids, mask, table) @ np.asarray(weight, float) + float(bias[0])
+        y = 1 - labels if variant == "flipped" else labels
+        losses.append(cross_entropy(sigmoid(z) if variant == "sigmoid twice" else z, y))
+        rights.append((z > (0.5 if variant == "half" else 0)) == (y > 0.5))
+    if variant == "mean of means":
+        return [
+            np.array(np.mean([part.mean() for part in losses])),
+            np.array(np.mean([part.mean() for part in rights])),
+        ]
+    if variant == "accuracy by batch":
+        return [np.array(np.concatenate(losses).mean()), np.array(np.mean([part.mean() for part in rights]))]
+    if variant == "last batch":
+        return [np.array(losses[-1].mean()), np.array(rights[-1].mean())]
+    found = [np.array(np.concatenate(losses).mean()), np.array(np.concatenate(rights).mean())]
+    return found[::-1] if variant == "swapped" else found
+
+
+evaluation = hw.question(
+    "5.6c",
+    "Evaluation",
+    minutes=8,
+    difficulty="medium",
+    entries=[
+        Challenge(
+            "evaluate",
+            cases=evaluation_cases,
+            examples=lambda rng: list(evaluation_cases(rng))[
+                :3
+            ],  # no dropout: what its mode says is clearer than other numbers
+            expected=evaluated_toy,
+            mistakes=variants(
+                evaluated_toy,
+                {
+                    "mean of means": (
+                        "You average over batches; with unequal batches (the last one is small) it must be"
+                        " over sentences."
+                    ),
+                    "accuracy by batch": (
+                        "Accuracy is averaged over batches; with unequal batches (the last one is small) it"
+                        " must be over sentences."
+                    ),
+                    "swapped": "Loss and accuracy have changed places: the loss comes first.",
+                    "last batch": "Those are the numbers of the last batch alone.",
+                    "flipped": "The labels are flipped: 1 is positive, a logit above 0.",
+                    "sigmoid twice": "A sigmoid is applied before the loss, which applies it itself.",
+                    "half": "You compare logits with 0.5: probability 0.5 is logit 0.",
+                },
+            ),
+            rtol=1e-3,
+            atol=1e-4,
+        )
+    ],
+)
+evaluation.check_cases("evaluate", "loss and accuracy over sentences", points=2)
+flag_check(
+    evaluation,
+    "evaluate",
+    "evaluation mode, nothing changed, mode restored",
+    2,
+    public.evaluation_mode_problem,
+)

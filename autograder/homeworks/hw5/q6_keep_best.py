@@ -1,0 +1,66 @@
+"""5.6d: keeping the epoch with the best validation accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from autograder.declare import Case, Challenge
+from autograder.homeworks.hw5.homework import hw
+
+
+def scripted(rng: np.random.Generator) -> Iterator[Case]:
+    """Accuracies by epoch whose best one is in the middle, first, last; with a tie."""
+    yield Case([np.array([0.6, 0.8, 0.7])], note="accuracies 0.6, 0.8, 0.7", probe="keep_best")
+    yield Case([np.array([0.7, 0.6, 0.5])], note="the first epoch the best", probe="keep_best")
+    yield Case(
+        [np.array([0.5, 0.7, 0.7, 0.6])],
+        note="a tie of epochs 2 and 3 (the earlier counts)",
+        probe="keep_best",
+    )
+    yield Case([np.array([0.5, 0.6, 0.9])], note="the last epoch the best", probe="keep_best")
+    for epochs in (5, 7):
+        accuracies = 0.5 + rng.permutation(epochs) / 20
+        yield Case([accuracies], note=f"{epochs} epochs in random order", probe="keep_best")
+
+
+def kept(accuracies: np.ndarray, epoch: int) -> list[np.ndarray]:
+    """What the probe sees when the weights of one epoch (from 1) are kept."""
+    return [accuracies, np.array(float(epoch)), np.array(float(epoch))]
+
+
+best = hw.question(
+    "5.6d",
+    "Keep the best epoch",
+    minutes=8,
+    difficulty="medium",
+    entries=[
+        Challenge(
+            "keep_best",
+            cases=scripted,
+            expected=lambda accuracies: kept(accuracies, int(np.argmax(accuracies)) + 1),
+            mistakes={
+                (
+                    "The model ends with the weights of the last epoch. Reload the best; and"
+                    " state_dict() holds the live tensors, not copies: clone them (copy.deepcopy)."
+                ): lambda accuracies: kept(accuracies, len(accuracies)),
+                "Of a tie the later epoch was kept; replace the best only if the new one is better.": (
+                    lambda accuracies: kept(accuracies, len(accuracies) - int(np.argmax(accuracies[::-1])))
+                ),
+                "The worst epoch was kept: higher accuracy is better.": lambda accuracies: kept(
+                    accuracies, int(np.argmin(accuracies)) + 1
+                ),
+                (
+                    "The weights are those of the best epoch, the buffers are not: copy the whole"
+                    " state_dict()."
+                ): lambda accuracies: [
+                    accuracies,
+                    np.array(np.argmax(accuracies) + 1.0),
+                    np.array(float(len(accuracies))),
+                ],
+            },
+        )
+    ],
+)
+best.check_cases("keep_best", "the best epoch's weights come back", points=3)

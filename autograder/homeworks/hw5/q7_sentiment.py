@@ -1,0 +1,270 @@
+"""5.7: a sentiment model, trained by the student and asked about hidden sentences.
+
+The hidden sentences are drawn from the test split and reach the kernel as token ids without labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from autograder import kit
+from autograder.declare import Case, Challenge, Checkpoint, Choice, Right, Written, Wrong, matrix, not_run
+from autograder.homeworks.hw5 import public
+from autograder.homeworks.hw5.common import flag_check, invented_text, padded, sigmoid, table_ids, variants
+from autograder.homeworks.hw5.fetch import movie_splits
+from autograder.homeworks.hw5.homework import hw
+
+HIDDEN_SENTENCES = 800  # of 1,007: the draw moves the reference's score by 0.6 points (standard deviation)
+# Full points: what 30 s of CPU time reach on validation (82%) less 2.5 standard errors.
+NO_POINTS, FULL_POINTS = 0.60, 0.78
+
+
+def hidden_rows(rng: np.random.Generator) -> np.ndarray:
+    """Which test sentences a seed asks for."""
+    return np.asarray(rng.permutation(len(movie_splits()["test"]))[:HIDDEN_SENTENCES])
+
+
+def hidden_sentences(rng: np.random.Generator) -> Iterator[Case]:
+    """One batch of test sentences as ids and mask, in the order of the draw; no labels."""
+    ids, mask = padded([table_ids("test")[row] for row in hidden_rows(rng)])
+    yield Case([ids, mask], {"init": {}, "batch": 200}, f"{len(ids)} hidden sentences")
+
+
+sentiment = hw.question(
+    "5.7a",
+    "Train a sentiment model",
+    minutes=20,
+    difficulty="medium",
+    topic="training and using a sentiment model",
+    entries=[
+        Checkpoint(
+            "SentimentModel",
+            cases=hidden_sentences,
+            examples=lambda rng: [Case([], {"init": {}}, f"the file {public.CHECKPOINT}")],
+            file=public.CHECKPOINT,
+            max_bytes=public.CHECKPOINT_BYTES,
+        )
+    ],
+)
+
+
+@sentiment.check(points=10)
+def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong | Right | None:
+    """Gives points that rise evenly with the accuracy."""
+    (trial,) = SentimentModel
+    if trouble := not_run("SentimentModel", trial):
+        return trouble
+    logits = trial.output
+    if not isinstance(logits, np.ndarray) or logits.shape != (HIDDEN_SENTENCES,):
+        return Wrong(
+            f"The model should give one logit a sentence, shape ({HIDDEN_SENTENCES},), but it gave"
+            f" {kit.describe(logits)}."
+        )
+    if not np.isfinite(logits).all():
+        return Wrong("Some logits are NaN or infinite.")
+    right = hidden_labels(trial.args[0], trial.args[1])
+    accuracy = float(((logits > 0) == right).mean())
+    share = float(np.clip((accuracy - NO_POINTS) / (FULL_POINTS - NO_POINTS), 0, 1))
+    table = np.zeros((2, 2), dtype=int)
+    np.add.at(table, (right.astype(int), (logits > 0).astype(int)), 1)
+    kinds = ("negative", "positive")
+    shown = matrix(
+        "Guesses of your checkpoint on the hidden sentences",
+        table,
+        x="guess",
+        y="true label",
+        rows=kinds,
+        columns=kinds,
+    )
+    told = (
+        f"Your checkpoint gets {accuracy:.1%} of {len(right)} hidden sentences right; points rise from"
+        f" {NO_POINTS:.0%} to {FULL_POINTS:.0%}."
+    )
+    if share == 1:
+        return Right(told, measured=accuracy)
+    if accuracy < 1 - NO_POINTS:
+        flipped = (
+            f"{told} It is wrong most of the time, so its labels are flipped: 1 is positive, a logit above 0."
+        )
+        return Wrong(flipped, measured=accuracy, evidence=shown)
+    if np.all((logits >= 0) & (logits <= 1)):
+        return Wrong(
+            f"{told} All outputs are between 0 and 1: return logits, not probabilities, which are all"
+            " above 0.",
+            share,
+            accuracy,
+            shown,
+        )
+    return Wrong(
+        f"{told} Were the word vectors trained too, and was the best epoch chosen on validation?",
+        share,
+        accuracy,
+        shown,
+    )
+
+
+@cache
+def test_labels() -> dict[bytes, int]:
+    """Labels of the test sentences by their token ids."""
+    return {
+        np.array(ids, dtype=np.int64).tobytes(): label
+        for ids, label in zip(table_ids("test"), movie_splits()["test"].labels, strict=True)
+    }
+
+
+def hidden_labels(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Labels of hidden sentences, found by what was asked; they never enter a kernel."""
+    return np.array(
+        [
+            test_labels()[np.asarray(row[keep], np.int64).tobytes()]
+            for row, keep in zip(ids, mask, strict=True)
+        ]
+    )
+
+
+def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Texts, logits of both signs, and the label map in either order."""
+    maps = (
+        [[0, "negative"], [1, "positive"]],
+        [[1, "positive"], [0, "negative"]],
+        [[1, "fresh"], [0, "rotten"]],
+    )
+    fixed = (
+        ("a warm and funny film", 0.2, -1.0, 0),
+        ("dull from start to end", -0.3, 1.0, 1),
+        ("fine", 0.5, -3.0, 2),
+        ("odd but fresh", 0.0, 0.3, 0),
+    )
+    for text, scale, shift, order in fixed:
+        yield predicted_case(text, scale, shift, maps[order])
+    for _ in range(4):
+        text = invented_text(rng, int(rng.integers(2, 9)))
+        yield predicted_case(
+            text, float(rng.normal(scale=0.1)), float(rng.normal()), maps[int(rng.integers(3))]
+        )
+
+
+def predicted_case(text: str, scale: float, shift: float, labels: list[list[Any]]) -> Case:
+    """One text with a model whose logit is known."""
+    note = f'"{text}" with the label map {{{", ".join(f"{number}: {name}" for number, name in labels)}}}'
+    return Case([text], {"scale": scale, "shift": shift, "labels": labels}, note, probe="predict")
+
+
+def predicted(text: str, scale: float, shift: float, labels: Any, variant: str = "") -> list[Any]:
+    """[label, probability of positive]."""
+    logit = (
+        shift + scale * sum(len(word) for word in text.split()) + (25.0 if variant == "train mode" else 0.0)
+    )
+    probability, positive = float(sigmoid(np.array(logit))), logit > 0
+    names = dict(map(tuple, labels))
+    if variant == "flipped":
+        positive = not positive
+    if variant == "order":
+        return [[name for _, name in labels][int(positive)], probability]
+    if variant == "own names":
+        names = {0: "negative", 1: "positive"}
+    if variant == "half":
+        positive = logit > 0.5
+    if variant == "of the label":
+        return [names[int(positive)], max(probability, 1 - probability)]
+    return [names[int(positive)], logit if variant == "logit" else probability]
+
+
+predicting = hw.question(
+    "5.7b",
+    "Ask the model",
+    minutes=12,
+    difficulty="easy",
+    entries=[
+        Challenge(
+            "predict_sentiment",
+            cases=sentiment_cases,
+            expected=predicted,
+            mistakes=variants(
+                predicted,
+                {
+                    "train mode": "The model was in train mode, so dropout was on: call model.eval() first.",
+                    "order": (
+                        "The name comes from the order of the map; use the number: labels[1] is positive in"
+                        " whatever order it was written."
+                    ),
+                    "own names": (
+                        "The name is not one of the map: a map may hold other names; labels[0] and labels[1]"
+                        " are what to return."
+                    ),
+                    "flipped": "The label is flipped: a logit above 0 means label 1.",
+                    "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
+                    "logit": (
+                        "The second value is the logit; asked is the probability of the positive class,"
+                        " sigmoid(logit)."
+                    ),
+                    "of the label": (
+                        "The second value is the probability of the label you return; asked is that of the"
+                        " positive class, always."
+                    ),
+                },
+            ),
+            rtol=1e-3,
+        ),
+        Choice(
+            "model_comparison",
+            options={
+                "A": (
+                    "The attention model is better: it leads by 2.4 points on validation and by 0.1 on test."
+                ),
+                "B": (
+                    "This test cannot tell the two apart; the lead on validation is within luck and choosing."
+                ),
+                "C": "The two are equally good: the test shows that there is no difference.",
+                "D": "Accuracy is the wrong measure here, so nothing can be said.",
+            },
+            correct="B",
+            why={
+                "A": (
+                    "validation chose the epoch and the settings, so its number is too good; on test 92"
+                    " against 91 sentences is what chance gives."
+                ),
+                "C": "a test too small to see a difference of two points does not show that there is none.",
+                "D": "the classes are balanced, so accuracy is a fair measure; what lacks is certainty.",
+            },
+            points=1,
+        ),
+    ],
+    written=Written(
+        points=3,
+        words=(40, 120),
+        rubric={
+            "Reports label and probability for the two given and two own sentences": 1,
+            (
+                "Explains one wrong or surprising answer with a property of model or data (no order,"
+                " rare words, few negated examples)"
+            ): 2,
+        },
+        examples={
+            "full": (
+                'Given: "A warm, funny and moving film" positive (1.00); "It is not good" positive (0.75),'
+                ' wrong. Own: "I want my two hours back" negative (0.17); "Hardly a masterpiece, but never'
+                ' boring" negative (0.01), wrong. Negation fails: without positions the model cannot know'
+                ' which word "never" turns, and phrases like "not good" are rare in the training sentences,'
+                ' so it mostly adds up the votes of "never" and "boring".'
+            ),
+            "half": (
+                "The model got three of my four sentences right (positive 0.99, positive 0.62, negative 0.31,"
+                " negative 0.08). It does not understand negation."
+            ),
+            "none": "The model works well on all sentences.",
+        },
+    ),
+)
+predicting.check_cases("predict_sentiment", "label and probability", points=2)
+flag_check(
+    predicting,
+    "predict_sentiment",
+    "the model is asked properly and left as it was",
+    1,
+    public.predict_problem,
+)

@@ -1,0 +1,263 @@
+"""5.8: what the attention of a given model looks at, and what negation does to its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Answer, Array, Case, Challenge, Choice, Written, Wrong, matrix
+from autograder.homeworks.hw5 import public
+from autograder.homeworks.hw5.common import sigmoid, variants
+from autograder.homeworks.hw5.homework import hw
+
+
+def score_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Scores and votes of several sizes, with places that may not be looked at; large scores."""
+    for n, forbidden, scale in (
+        (3, [], 1.0),
+        (4, [1], 1.0),
+        (6, [0, 5], 2.0),
+        (1, [], 1.0),
+        (5, [2], 2000.0),
+    ):
+        told = (
+            f"{n} tokens, {'place ' + ' and '.join(map(str, forbidden)) if forbidden else 'nothing'}"
+            " forbidden"
+        )
+        scores = scale * rng.normal(size=(n, n))
+        yield Case(
+            [scores, rng.normal(size=n), float(rng.normal()), forbidden],
+            note=told + (", large scores" if scale > 100 else ""),
+        )
+
+
+def logit_of(
+    scores: np.ndarray, votes: np.ndarray, bias: float, forbidden: Sequence[int] = (), variant: str = ""
+) -> np.ndarray:
+    """The bias plus the mean over queries of the attention-weighted votes."""
+    allowed = ~np.isin(np.arange(len(votes)), list(forbidden))
+    shown = np.where(allowed[:, None] if variant == "queries" else allowed, scores, -1e300)
+    if variant in ("not renormalised", "scores zeroed"):
+        shown = scores if variant == "not renormalised" else np.where(allowed, scores, 0)
+    axis = 0 if variant == "axis" else 1
+    a = np.exp(shown - shown.max(axis, keepdims=True))
+    a = a / a.sum(axis, keepdims=True)
+    if variant == "not renormalised":
+        a = a * allowed
+    mixed = a @ votes
+    return np.array(
+        (mixed.sum() if variant == "sum" else mixed.mean()) + (0 if variant == "no bias" else bias)
+    )
+
+
+looking = hw.question(
+    "5.8",
+    "What the attention looks at: negation",
+    minutes=25,
+    difficulty="hard",
+    topic="what attention shows, negation",
+    entries=[
+        Challenge(
+            "sentence_logit",
+            cases=score_cases,
+            expected=logit_of,
+            mistakes=variants(
+                logit_of,
+                {
+                    "axis": "The softmax runs over the queries; it must run over the keys, row by row.",
+                    "sum": "The queries' outputs are summed; the classifier takes their mean.",
+                    "no bias": "The bias is missing.",
+                    "not renormalised": (
+                        "The forbidden weights are struck out after the softmax, so rows no longer sum to 1."
+                        " Forbid before it, with −∞."
+                    ),
+                    "scores zeroed": "A score of 0 still gets weight e⁰: forbid with −∞.",
+                    "queries": (
+                        "You forbid queries (rows); forbidden are keys: nobody may look at these places"
+                        " (columns)."
+                    ),
+                },
+            ),
+        ),
+        Array("order_logits", (2,)),
+        Array("interaction", (10, 10)),
+        Array("received", (20, 2)),
+        Array("without_not", (10,)),
+        Choice(
+            "heatmap_claim",
+            options={
+                "A": 'The model has found the negation: attention goes to "not".',
+                "B": (
+                    'The adjective receives most attention; "not" receives about an even share, yet removing'
+                    " it changes the answer."
+                ),
+                "C": '"not" is unimportant to the model: it receives no more attention than other words.',
+                "D": 'Attention turns "not good" into the opposite of "good", so the model handles negation.',
+            },
+            correct="B",
+            why={
+                "A": 'in `received`, "not" has about 1, an even share; the adjective has about 3.2.',
+                "C": (
+                    '`without_not` shows that the logit rises by 1 to 2 when nobody may look at "not": a'
+                    " small weight can carry a large vote."
+                ),
+                "D": (
+                    'the interaction is below zero in most pairs, but "not good" itself is still called'
+                    " positive, and shuffled words give the same logit."
+                ),
+            },
+            points=2,
+        ),
+    ],
+    written=Written(
+        points=4,
+        words=(50, 120),
+        rubric={
+            "States what the heatmap shows with a number from `received`": 1,
+            "Says that attention weight is not importance, with the evidence of `without_not`": 2,
+            "Names the limit: without positions the pair has equal logits; most negations are not flipped": 1,
+        },
+        examples={
+            "full": (
+                'The bright column is the adjective: it receives 3.2 times an even share on average, "not"'
+                " only 1.0. From the picture alone one would say that the model ignores the negation. But"
+                ' forbidding everyone to look at "not" raises the logit in all ten sentences, by 1.2 to 2.3:'
+                " its vote is large, so little attention suffices. The interaction is negative in most pairs,"
+                " which averaging could never do. Still it is no understanding: both orders of the same words"
+                ' get one logit, and "not enjoyable" stays positive.'
+            ),
+            "half": (
+                'The heatmap shows that the adjective gets most attention and "not" does not. But "not"'
+                " matters, because the logit changes without it."
+            ),
+            "none": (
+                "The attention shows that the model understands negation, because it looks at the important"
+                " words."
+            ),
+        },
+    ),
+)
+looking.check_cases("sentence_logit", "logit from scores and votes", points=2)
+
+
+Slips = Mapping[str, Callable[[Mapping[str, np.ndarray]], np.ndarray]]
+
+
+def given_logit(sentence: str, forbidden: str = "") -> float:
+    """The given model's logit; every place of the forbidden word may not be looked at."""
+    tokens = sentence.split()
+    places = [place for place, token in enumerate(tokens) if token == forbidden]
+    return float(logit_of(public.given_scores(tokens), public.given_votes(tokens), public.GIVEN_BIAS, places))
+
+
+def given_received(sentence: str, word: str) -> float:
+    """Attention that a word receives: mean over the queries times the tokens (1 is an even share)."""
+    tokens = sentence.split()
+    scores = public.given_scores(tokens)
+    a = np.exp(scores - scores.max(1, keepdims=True))
+    return float((a / a.sum(1, keepdims=True)).mean(0)[tokens.index(word)] * len(tokens))
+
+
+FRAME = "the film is {} {} ."
+
+
+@cache
+def negation_facts() -> dict[str, np.ndarray]:
+    """What 5.8 asks for, from the given model's tables."""
+    shift = {
+        word: given_logit(FRAME.format("not", word)) - given_logit(FRAME.format("very", word))
+        for word in (*public.GOOD, *public.BAD)
+    }
+    everyone = [FRAME.format("not", word) for word in (*public.GOOD, *public.BAD)]
+    adjectives = [*public.GOOD, *public.BAD]
+    return {
+        "order_logits": np.array([given_logit("not good , bad"), given_logit("not bad , good")]),
+        "interaction": np.array([[shift[good] - shift[bad] for bad in public.BAD] for good in public.GOOD]),
+        "received": np.array(
+            [
+                [given_received(text, "not"), given_received(text, word)]
+                for text, word in zip(everyone, adjectives, strict=True)
+            ]
+        ),
+        "without_not": np.array([given_logit(text, "not") - given_logit(text) for text in everyone[:10]]),
+    }
+
+
+def fact_check(
+    name: str, label: str, points: float, slips: Slips, advice: str, labels: Mapping[str, Any] | None = None
+) -> None:
+    """Registers a comparison with what the given tables say; with ``labels``, shown as a matrix."""
+
+    @looking.check(label, points=points, needs=[name])
+    def the_given_model_says_so(answer: Answer) -> Wrong | None:
+        found, right = np.asarray(answer[name], float), negation_facts()[name]
+        if np.allclose(found, right, rtol=1e-3, atol=1e-3):
+            return None
+        shown = matrix(f"`{name}` as you recorded it", found, expected=right, **labels) if labels else None
+        for says, slip in slips.items():
+            if np.allclose(found, slip(negation_facts()), rtol=1e-3, atol=1e-3):
+                return Wrong(f"`{name}`: {says}", evidence=shown)
+        place = tuple(int(index) for index in np.argwhere(~np.isclose(found, right, rtol=1e-3, atol=1e-3))[0])
+        told = (
+            f"`{name}` at {list(place)} is {found[place]:.3f}, but the given model has {right[place]:.3f}"
+            f" there. {advice}"
+        )
+        return Wrong(told, evidence=shown)
+
+
+fact_check(
+    "order_logits",
+    "the pair's logits",
+    1,
+    {"those are probabilities; asked are logits.": lambda facts: sigmoid(facts["order_logits"])},
+    'The sentences are "not good , bad" and "not bad , good", tokens split at blanks.',
+)
+fact_check(
+    "interaction",
+    "the interaction of not and the adjective",
+    2,
+    {
+        "rows must be good words and columns bad words; yours is the other way round.": lambda facts: (
+            facts["interaction"].T
+        ),
+        "the sign is turned: it is the shift of the good word minus the shift of the bad word.": (
+            lambda facts: -facts["interaction"]
+        ),
+        'that is the effect of "very" against "not" and bad against good; see the definition.': (
+            lambda facts: -facts["interaction"].T
+        ),
+    },
+    '[f(not good) − f(very good)] − [f(not bad) − f(very bad)] in "the film is … … .".',
+    {"x": "bad word", "y": "good word", "rows": public.GOOD, "columns": public.BAD},
+)
+fact_check(
+    "received",
+    "attention received",
+    1,
+    {
+        "multiply by the number of tokens, so that 1 is an even share.": lambda facts: facts["received"] / 6,
+        'column 0 is for "not", column 1 for the adjective.': lambda facts: facts["received"][:, ::-1],
+    },
+    'Mean over the queries (rows) times 6, of "not" (column 0) and of the adjective (column 1), good words'
+    " first.",
+    {
+        "x": "attention received by",
+        "y": "adjective",
+        "rows": (*public.GOOD, *public.BAD),
+        "columns": ("not", "adjective"),
+    },
+)
+fact_check(
+    "without_not",
+    "the logit without not",
+    1,
+    {
+        "the sign is turned: it is the logit without minus the logit with.": lambda facts: (
+            -facts["without_not"]
+        )
+    },
+    'f with place 3 forbidden minus f, for "the film is not GOOD .".',
+)

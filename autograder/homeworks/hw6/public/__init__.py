@@ -1,0 +1,36 @@
+"""hw6 in public: what the notebook is given beside the kit, and the judges use too; no solution."""
+
+from __future__ import annotations
+
+from autograder.homeworks.hw6.public.costs import growth_problem, observe, size_problem
+from autograder.homeworks.hw6.public.denoising import interval_problem, shrinkage
+from autograder.homeworks.hw6.public.features import (
+    GAUSSIAN_COUNTS,
+    example_vectors,
+    features_problem,
+    gram_problem,
+)
+from autograder.homeworks.hw6.public.orders import exponents_problem, monomial
+from autograder.homeworks.hw6.public.power_laws import fitted_slope, show_power_laws
+from autograder.homeworks.hw6.public.similarities import dot_problem, square_problem
+from autograder.homeworks.hw6.public.words import listed, named_kind
+
+__all__ = [
+    "GAUSSIAN_COUNTS",
+    "dot_problem",
+    "example_vectors",
+    "exponents_problem",
+    "features_problem",
+    "fitted_slope",
+    "gram_problem",
+    "growth_problem",
+    "interval_problem",
+    "listed",
+    "monomial",
+    "named_kind",
+    "observe",
+    "show_power_laws",
+    "shrinkage",
+    "size_problem",
+    "square_problem",
+]

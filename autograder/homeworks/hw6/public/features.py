@@ -1,0 +1,152 @@
+"""Feature maps (6.4, 6.6): probes, and whether products of features are the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograder.homeworks.hw6.public.words import listed, named_kind
+from autograder.kit import Trial, decode, encode, probe, visible_check
+
+GAUSSIAN_COUNTS = (
+    16,
+    32,
+    64,
+    128,
+    256,
+    512,
+    1024,
+    2048,
+    4096,
+)  # 6.6: numbers of random features in the figure
+
+
+def features_problem(name: str, trial: Trial) -> str | None:
+    """Whether the features are a numeric array with one row for each row of the input; else words."""
+    found = trial.output
+    rows = len(trial.args[0])
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind not in "iuf":
+        return (
+            f"`{name}` should return a numeric array (n, C), but on {trial.note} it returned"
+            f" {named_kind(found)}."
+        )
+    if len(found) != rows:
+        return (
+            f"`{name}` has shape {found.shape} on {trial.note}; expected {rows} rows, one for each row of X."
+        )
+    return None if np.isfinite(found).all() else f"`{name}` has numbers that are not finite on {trial.note}."
+
+
+def gram_problem(left: Trial, right: Trial, kernel: np.ndarray) -> str | None:
+    """Whether φ(x)·φ(y) equals the kernel (n, m) for the rows of two separate calls; else words."""
+    if left.output.shape[1] != right.output.shape[1]:
+        return (
+            f"The number of features differs between two calls with the same D: {left.output.shape[1]} and"
+            f" {right.output.shape[1]}."
+        )
+    found = left.output.astype(float) @ right.output.astype(float).T
+    if np.allclose(found, kernel, rtol=1e-6, atol=1e-9):
+        return None
+    i, j = np.unravel_index(np.abs(found - kernel).argmax(), kernel.shape)
+    told = (
+        f"For x = {listed(left.args[0][i])} and y = {listed(right.args[0][j])} the product φ(x)·φ(y) is"
+        f" {found[i, j]:.6g}"
+    )
+    return f"{told}, expected {kernel[i, j]:.6g}."
+
+
+@visible_check("6.4")
+def polynomial_features_fit(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    trials = [trial for trial in answers.get("polynomial_features", []) if trial.status == "ok"]
+    lines: list[tuple[bool | None, str]] = []
+    for left, right in zip(trials[::2], trials[1::2], strict=False):
+        problem = features_problem("polynomial_features", left) or features_problem(
+            "polynomial_features", right
+        )
+        problem = problem or gram_problem(left, right, (left.args[0] @ right.args[0].T + 1) ** 2)
+        lines.append(
+            (
+                problem is None,
+                problem or f"φ(x)·φ(y) = (x·y + 1)² on {left.note}, with {left.output.shape[1]} features.",
+            )
+        )
+        if problem:
+            break
+    return lines
+
+
+@probe("frequencies")
+def frequencies_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """Calls ``function(rng, count, D)`` with a generator of the case's seed."""
+    seed, count, size = decode(case["args"])
+    return {"fields": {"result": encode(function(np.random.default_rng(seed), count, size))}}
+
+
+@probe("estimate")
+def estimate_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """Calls ``function(Q, K, count, rng)`` with a generator of the case's seed."""
+    Q, K, count, seed = decode(case["args"])
+    return {"fields": {"result": encode(function(Q, K, count, np.random.default_rng(seed)))}}
+
+
+def example_vectors() -> tuple[np.ndarray, np.ndarray]:
+    """The queries and keys (20, 4) of the figure in 6.6, at distances of the kernel's size."""
+    rng = np.random.default_rng(66)
+    return rng.normal(size=(20, 4)), rng.normal(size=(20, 4))
+
+
+@visible_check("6.6a")
+def random_features_fit(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    lines: list[tuple[bool | None, str]] = []
+    trials = [trial for trial in answers.get("random_features", []) if trial.status == "ok"]
+    for left, right in zip(trials[::2], trials[1::2], strict=False):
+        problem = features_problem("random_features", left) or features_problem("random_features", right)
+        if problem is None:
+            angles = (left.args[0][:, None] - right.args[0][None]) @ left.args[1].T
+            problem = gram_problem(left, right, np.cos(angles).mean(-1))
+        lines.append((problem is None, problem or f"φ(q)·φ(k) is the mean of cos(w·(q - k)) on {left.note}."))
+    return lines
+
+
+@visible_check("6.6b")
+def estimates_come_near(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    lines: list[tuple[bool | None, str]] = []
+    for trial in answers.get("draw_frequencies", []):
+        if trial.status == "ok" and isinstance(trial.output, np.ndarray) and trial.output.size:
+            W = trial.output
+            lines.append(
+                (
+                    None,
+                    (
+                        f"{trial.note}: your shape is {W.shape}, the mean {W.mean():+.3f}, the variance"
+                        f" {W.var():.3f}."
+                    ),
+                )
+            )
+    for trial in answers.get("estimate_similarity", []):
+        exact = np.exp(trial.args[0] @ trial.args[1].T / np.sqrt(trial.args[0].shape[1]))
+        if (
+            trial.status == "ok"
+            and isinstance(trial.output, np.ndarray)
+            and trial.output.shape == exact.shape
+        ):
+            error = np.abs(trial.output / exact - 1).mean()
+            count = trial.kwargs.get("count", trial.args[2] if len(trial.args) > 2 else 0)
+            far = error > 0.2 and count >= 10_000  # a right one is off by a few percent
+            more = (
+                " So many frequencies should do much better: look at their scale, at f and at the features."
+                if far
+                else ""
+            )
+            lines.append(
+                (
+                    False if far else None,
+                    (
+                        f"On {trial.note} the estimate is off by {error:.1%} of the exact similarity on"
+                        f" average.{more}"
+                    ),
+                )
+            )
+    return lines

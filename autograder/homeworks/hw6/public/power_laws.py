@@ -1,0 +1,91 @@
+"""Measured costs (6.8): slopes, their figure, and whether the numbers make sense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.kit import show_figure, visible_check
+
+
+def fitted_slope(x: Any, y: Any) -> float:
+    """The slope of log y against log x by least squares: p where y grows like x to the power of p."""
+    return float(np.polyfit(np.log(np.asarray(x, float)), np.log(np.asarray(y, float)), 1)[0])
+
+
+def show_power_laws(
+    panels: Mapping[str, Mapping[str, tuple[Any, Any]]],
+    xlabel: str,
+    ylabels: Sequence[str],
+    last: int = 0,
+    dots: Sequence[tuple[float, float]] = (),
+) -> None:
+    """Draws curves on logarithmic axes, one panel beside the other, each curve's slope in the legend.
+
+    Args:
+        panels: panel title → curve label → (x, y).
+        xlabel: of all panels.
+        ylabels: of each panel.
+        last: fit the slope to so many points at the end only; 0 fits all.
+        dots: points to mark in every panel.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(5.2 * len(panels) + 0.8, 3.7), squeeze=False, layout="constrained"
+    )
+    styles = (("#D55E00", "o-"), ("#0072B2", "s--"), ("#000000", "^:"), ("#009E73", "v-."))
+    for axis, (title, curves), ylabel in zip(axes[0], panels.items(), ylabels, strict=True):
+        for (colour, style), (label, (x, y)) in zip(styles, curves.items(), strict=False):
+            axis.loglog(
+                x,
+                y,
+                style,
+                color=colour,
+                ms=5,
+                label=f"{label}: slope {fitted_slope(x[-last:], y[-last:]):.2f}",
+            )
+        for point in dots:
+            axis.plot(*point, "o", ms=13, mfc="none", mec="black")
+        ticks = sorted({int(place) for x, _ in curves.values() for place in x})
+        axis.set_xticks(
+            ticks[:: 1 + len(ticks) // 6], [f"{place:,}" for place in ticks[:: 1 + len(ticks) // 6]]
+        )
+        axis.set_xticks([], minor=True)
+        axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+        axis.legend(fontsize=8)
+    show_figure(figure)
+
+
+@visible_check("6.8")
+def measurements_make_sense(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    lines: list[tuple[bool | None, str]] = []
+    for kind, unit in (("memory", "bytes"), ("time", "seconds")):
+        softmax, linear = answers[f"{kind}_slopes"]
+        lines.append(
+            (None, f"By your slopes {kind} grows like N^{softmax:.2f} (softmax) and N^{linear:.2f} (linear).")
+        )
+        curves = [answers[f"{name}_{unit}"].astype(float) for name in ("softmax", "linear")]
+        if min(curve.min() for curve in curves) <= 0:
+            lines.append((False, f"The recorded {unit} must be positive."))
+        elif kind == "time" and not (1.4 < softmax < 2.8 and 0.4 < linear < 1.6):
+            told = (
+                "Such slopes do not come from the algorithms: the machine was busy with something else. Run"
+                " the measuring cell again."
+            )
+            lines.append((False, told))
+        elif (
+            kind == "time" and (lengthened := [curve[-1] / curve[-2] for curve in curves])[0] < lengthened[1]
+        ):
+            lines.append(
+                (
+                    None,
+                    (
+                        "Doubling the longest length cost linear attention more than softmax: was the machine"
+                        " busy? Measure again."
+                    ),
+                )
+            )
+    return lines

@@ -1,0 +1,117 @@
+"""6.1: a recurrence with one number of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Case, Challenge, Choice
+from autograder.homeworks.hw6.homework import hw
+
+
+def sigmoid(z: Any) -> Any:
+    """The logistic function, written with tanh so that nothing overflows."""
+    return 0.5 * (1 + np.tanh(np.asarray(z, float) / 2))
+
+
+def alternating(
+    x: np.ndarray, sign: float = -1.0, scale: float = 1000.0, input_sign: float = 1.0
+) -> list[Any]:
+    """States and output from the closed form h_t = Σ_s sign^(t-s) x_s, without the recurrence."""
+    t = np.arange(len(x))
+    powers = np.where(t[:, None] >= t[None], sign ** np.abs(t[:, None] - t[None]), 0.0)
+    h = powers @ (input_sign * np.asarray(x, float))
+    return [h, np.asarray(sigmoid(scale * h[-1]))]
+
+
+def number_sequences(rng: np.random.Generator) -> Iterator[Case]:
+    """Sequences of even and odd length; sums at even and odd places that differ clearly, or not at all."""
+    yield Case([np.array([1.0, 3.0, 2.0, 1.0])], note="the sequence [1, 3, 2, 1]")
+    yield Case([np.full(6, 2.5)], note="a constant sequence of six numbers")
+    yield Case([np.array([0.25, -0.5])], note="the sequence [0.25, -0.5]")
+    for length in (1, 5, 8, 31, 64):
+        yield Case(
+            [np.round(rng.normal(size=length), 2)], note=f"{length} random number{'s' if length > 1 else ''}"
+        )
+    yield Case([np.array([500.0, -500.0, 300.0, 900.0])], note="large numbers")
+
+
+def few_lengths(rng: np.random.Generator) -> Iterator[Case]:
+    """Even and odd lengths."""
+    for T in (4, 5, 1, int(rng.integers(6, 10)) * 2, int(rng.integers(6, 10)) * 2 + 1):
+        yield Case([T], note=f"T = {T}")
+
+
+def signs(T: int) -> np.ndarray:
+    """By differences: h_T is linear in x, so its coefficients are the outputs for unit vectors."""
+    return np.array([round(alternating(unit)[0][-1]) for unit in np.eye(T)])
+
+
+recurrence = hw.question(
+    "6.1",
+    "A recurrence with one number of memory",
+    minutes=8,
+    difficulty="easy",
+    topic="a linear recurrence",
+    entries=[
+        Challenge(
+            "alternating_rnn",
+            cases=number_sequences,
+            expected=alternating,
+            atol=1e-9,
+            mistakes={
+                "You add the state before instead of subtracting it: h_t = x_t - h_(t-1).": lambda x: (
+                    alternating(x, sign=1.0)
+                ),
+                "Your sign is turned round: h_t is x_t minus the state, not the state minus x_t.": lambda x: [
+                    alternating(x, sign=1.0, input_sign=-1.0)[0],
+                    alternating(x, sign=1.0, input_sign=-1.0)[1],
+                ],
+                "The factor 1000 inside σ is missing.": lambda x: alternating(x, scale=1.0),
+            },
+        ),
+        Challenge(
+            "unrolled_weights",
+            cases=few_lengths,
+            expected=signs,
+            mistakes={
+                "That is right for even T only: x_T itself always has the weight +1.": lambda T: (
+                    (-1) ** np.arange(1, T + 1)
+                ),
+                "That is right for odd T only: x_T itself always has the weight +1.": lambda T: (
+                    (-1) ** np.arange(T)
+                ),
+                "All weights are 1: does the minus in front of h_(t-1) not show?": lambda T: np.ones(T, int),
+            },
+        ),
+        Choice(
+            "alternating_decides",
+            options={
+                "A": "whether the last number is larger than the first",
+                "B": (
+                    "whether the sum at the even places (x₂ + x₄ + …) is larger than the sum at the odd"
+                    " places"
+                ),
+                "C": (
+                    "whether the sum at the odd places (x₁ + x₃ + …) is larger than the sum at the even"
+                    " places"
+                ),
+                "D": "whether the sum of all numbers is positive",
+            },
+            correct="B",
+            why={
+                "A": "the numbers in between count too, each with weight +1 or -1.",
+                "C": (
+                    "for even T the last number stands at an even place and has the weight +1; so even places"
+                    " count positive."
+                ),
+                "D": "then all weights would be +1; the minus in the recurrence makes them alternate.",
+            },
+            points=2,
+        ),
+    ],
+)
+recurrence.check_cases("alternating_rnn", "states and output", points=3)
+recurrence.check_cases("unrolled_weights", "the unrolled weights", points=2)

@@ -1,0 +1,243 @@
+"""6.2: linear attention, its causal form, and what both cost while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Answer, Case, Challenge, Question, Written, Wrong, curve
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import first_problem
+from autograder.homeworks.hw6.homework import hw
+from autograder.kit import Trial
+
+
+def linear_oracle(
+    Q: Any,
+    K: Any,
+    V: Any,
+    lengths: Any = (),
+    *,
+    causal: bool = False,
+    scores: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Any:
+    """The quadratic form in float64: T×T weights, rows divided by their sums."""
+    Q, K, V = (np.asarray(item, np.float64) for item in (Q, K, V))
+    similar = Q @ K.T
+    similar = scores(similar) if scores else similar
+    if causal:
+        similar = np.tril(similar)
+    with np.errstate(all="ignore"):
+        return similar / similar.sum(axis=1, keepdims=True) @ V
+
+
+def half_causal(Q: Any, K: Any, V: Any, lengths: Any = ()) -> Any:
+    """Numerator of the past, denominator of everything."""
+    Q, K, V = (np.asarray(item, np.float64) for item in (Q, K, V))
+    return np.tril(Q @ K.T) @ V / (Q @ K.T).sum(axis=1, keepdims=True)
+
+
+def exclusive(Q: Any, K: Any, V: Any, lengths: Any = ()) -> Any:
+    """Only earlier places, the own one left out; the first row is 0/0."""
+    Q, K, V = (np.asarray(item, np.float64) for item in (Q, K, V))
+    with np.errstate(all="ignore"):
+        return np.tril(Q @ K.T, -1) @ V / np.tril(Q @ K.T, -1).sum(axis=1, keepdims=True)
+
+
+def positive(rng: np.random.Generator, T: int, D: int, M: int, dtype: str = "float64") -> list[np.ndarray]:
+    """Q, K (T, D) and V (T, M); queries and keys positive, so that every sum is."""
+    return [
+        (0.1 + rng.random((T, D))).astype(dtype),
+        (0.1 + rng.random((T, D))).astype(dtype),
+        rng.normal(size=(T, M)).astype(dtype),
+    ]
+
+
+def attention_inputs(rng: np.random.Generator) -> Iterator[Case]:
+    """Several sizes; the first is also observed at growing lengths."""
+    sizes = [
+        (6, 4, 3, [128, 256, 512]),
+        (1, 3, 2, []),
+        (17, 2, 5, []),
+        (40, 5, 5, [128, 256, 512]),
+        (300, 3, 2, []),
+    ]
+    for T, D, M, lengths in sizes:
+        note = f"T = {T}, D = {D}, M = {M}"
+        yield Case(positive(rng, T, D, M), {"lengths": lengths}, note=note, probe="observe", torch=True)
+    yield Case(
+        positive(rng, 9, 4, 2, "float32"),
+        {"lengths": []},
+        note="float32 tensors",
+        probe="observe",
+        torch=True,
+    )
+
+
+def attention_example(rng: np.random.Generator) -> Iterator[Case]:
+    """One small input for the notebook, observed at two lengths."""
+    yield Case(
+        positive(rng, 4, 3, 2),
+        {"lengths": [64, 128]},
+        note="T = 4, D = 3, M = 2",
+        probe="observe",
+        torch=True,
+    )
+
+
+def observed(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials that were observed at growing lengths."""
+    return [trial for trial in trials if len(trial.kwargs["lengths"])]
+
+
+def largest_tensors(trial: Trial, expected: Any, found: Any) -> dict[str, Any]:
+    """The largest tensor that was made at each observed length, beside T × T."""
+    grown = trial.result["grown"]
+    sizes = {"your largest tensor": [row[5] for row in grown], "T × T": [row[0] ** 2 for row in grown]}
+    return curve(
+        "Numbers in the largest tensor of your function",
+        sizes,
+        x="T",
+        y="numbers",
+        at=[row[0] for row in grown],
+        log=True,
+    )
+
+
+def growing_work(trial: Trial, expected: Any, found: Any) -> dict[str, Any]:
+    """The work at each observed length, beside work that grows like T."""
+    grown = trial.result["grown"]
+    work = {
+        "your function": [row[4] for row in grown],
+        "growing like T": [grown[0][4] * row[0] / grown[0][0] for row in grown],
+    }
+    return curve(
+        "Elementary operations of your function",
+        work,
+        x="T",
+        y="operations",
+        at=[row[0] for row in grown],
+        log=True,
+    )
+
+
+def check_costs(question: Question, name: str, points: tuple[float, float]) -> None:
+    """Adds the two checks of what was observed: sizes of intermediates, growth of the work."""
+
+    @question.check("no T×T tensor", points=points[0], needs=[name])
+    def no_large_tensor_is_made(answer: Answer) -> Wrong | None:
+        return first_problem(name, observed(answer[name]), public.size_problem, largest_tensors)
+
+    @question.check("work grows like T", points=points[1], needs=[name])
+    def work_grows_linearly(answer: Answer) -> Wrong | None:
+        return first_problem(name, observed(answer[name]), public.growth_problem, growing_work)
+
+
+linear = hw.question(
+    "6.2a",
+    "Linear attention",
+    minutes=12,
+    difficulty="medium",
+    topic="linear attention, causal form",
+    entries=[
+        Challenge(
+            "linear_attention",
+            cases=attention_inputs,
+            examples=attention_example,
+            expected=linear_oracle,
+            mistakes={
+                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(): (
+                    Q @ K.T @ V
+                ),
+                "You divide by the sum over the queries; each query must divide by the sum over its keys.": (
+                    lambda Q, K, V, lengths=(): Q @ K.T / (Q @ K.T).sum(axis=0, keepdims=True) @ V
+                ),
+                "That is softmax attention: here the exponential is dropped.": lambda Q, K, V, lengths=(): (
+                    linear_oracle(Q, K, V, scores=np.exp)
+                ),
+                "That is softmax attention with its scale: here the exponential is dropped.": (
+                    lambda Q, K, V, lengths=(): linear_oracle(
+                        Q, K, V, scores=lambda s: np.exp(s / np.sqrt(Q.shape[1]))
+                    )
+                ),
+                "You divide by the number of tokens, not by the sum of the similarities.": (
+                    lambda Q, K, V, lengths=(): Q @ K.T @ V / len(Q)
+                ),
+                "Queries and keys have changed places.": lambda Q, K, V, lengths=(): linear_oracle(K, Q, V),
+            },
+        ),
+    ],
+)
+linear.check_cases("linear_attention", "equals the quadratic form", points=4)
+check_costs(linear, "linear_attention", (2, 2))
+
+
+causal = hw.question(
+    "6.2b",
+    "Causal linear attention is a recurrence",
+    minutes=25,
+    difficulty="hard",
+    entries=[
+        Challenge(
+            "causal_linear_attention",
+            cases=attention_inputs,
+            examples=attention_example,
+            expected=lambda Q, K, V, lengths=(): linear_oracle(Q, K, V, causal=True),
+            mistakes={
+                "Every query sees all keys, later ones too: the sums must run up to the query's own place.": (
+                    linear_oracle
+                ),
+                "The numerator is causal, but the denominator sums over all keys.": half_causal,
+                "A place does not see itself: the sums must include s = t.": exclusive,
+                "The sums run from the end: each place sees itself and the later ones.": (
+                    lambda Q, K, V, lengths=(): linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[::-1]
+                ),
+                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(): (
+                    np.tril(Q @ K.T) @ V
+                ),
+            },
+        ),
+    ],
+    written=Written(
+        points=4,
+        words=(60, 160),
+        rubric={
+            "Names the order of the products (KᵀV before Q) and the saving that follows, T² against T": 1,
+            (
+                "Says why softmax forbids it: exp of a sum of products is no product of one function"
+                " of q and one of k (of finite length)"
+            ): 1,
+            (
+                "Names the state of the causal form (D×M sums and D for the normaliser) and that its"
+                " size does not depend on T"
+            ): 1,
+            (
+                "Names a price: all the past must fit into that state, so a single old token cannot"
+                " be looked up exactly"
+            ): 1,
+        },
+        examples={
+            "full": (
+                "(QKᵀ)V and Q(KᵀV) are equal, but KᵀV has only D×M numbers, so nothing of size T×T is formed"
+                " and the cost grows like T. The exponential stands between the products: exp(q·k) is not one"
+                " vector of q times one of k of finite length, so V cannot be pulled in. With a causal mask"
+                " the sums of k vᵀ (D×M) and of k (D) are updated once a token, like the state of an RNN;"
+                " generating needs the same memory at every step. The price: the whole past is squeezed into"
+                " that one matrix, so with more than about D tokens they blur into each other, while softmax"
+                " attention can pick a single one."
+            ),
+            "half": (
+                "Matrix products are associative, so we first compute KᵀV which is small and then multiply by"
+                " Q. This costs O(T) instead of O(T²). With the causal mask one keeps running sums, so it is"
+                " like an RNN with a fixed state."
+            ),
+            "none": (
+                "Linear attention is faster because it has fewer parameters and the softmax is slow on a CPU."
+            ),
+        },
+    ),
+)
+causal.check_cases("causal_linear_attention", "equals the masked quadratic form", points=4)
+check_costs(causal, "causal_linear_attention", (2, 3))

@@ -1,0 +1,220 @@
+"""6.6b: random frequencies, and the estimate that converges.
+
+Statistical checks state the probability with which they would fail a right answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from autograder.declare import Array, Case, Challenge, Wrong, curve
+from autograder.homeworks.hw6 import public
+from autograder.homeworks.hw6.common import first_problem
+from autograder.homeworks.hw6.homework import hw
+from autograder.kit import Trial
+
+# Each single comparison of a random quantity below fails for a right answer with a probability of at most
+# CHANCE. There are 2·9 of them for frequencies and 3·20 for estimates: together less than 1e-6 for a whole
+# submission.
+CHANCE = 1e-8
+
+
+def seeds(rng: np.random.Generator) -> int:
+    """A seed for the kernel's generator."""
+    return int(rng.integers(2**31))
+
+
+def frequency_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """How many frequencies, and of what size."""
+    for count, D in ((2048, 4), (2048, 16)):
+        yield Case([seeds(rng), count, D], note=f"{count:,} frequencies for D = {D}", probe="frequencies")
+
+
+def estimate_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Queries and keys whose distances are of the kernel's size, with few and with many frequencies."""
+    for count, D in ((100, 4), (40_000, 4), (40_000, 9)):
+        scale = np.sqrt(0.75 / np.sqrt(D))
+        Q, K = scale * rng.normal(size=(5, D)), scale * rng.normal(size=(4, D))
+        yield Case([Q, K, count, seeds(rng)], note=f"{count:,} frequencies and D = {D}", probe="estimate")
+
+
+def frequencies_problem(trial: Trial) -> str | None:
+    """Judges drawn frequencies by second moment and by the characteristic function in some directions."""
+    W, (_, count, D) = trial.output, trial.args
+    if not isinstance(W, np.ndarray) or W.shape != (count, D) or W.dtype.kind != "f":
+        return (
+            f"`draw_frequencies` should return floats of shape (count, D) = ({count}, {D}); it returned"
+            f" {public.named_kind(W)}."
+        )
+    if not np.isfinite(W).all():
+        return "`draw_frequencies` gave numbers that are not finite."
+    wanted, found, n = 1 / np.sqrt(D), float(np.square(W).mean()), count * D
+    x = np.log(2 / CHANCE)  # Laurent and Massart (2000): P(χ²_n - n ≥ 2√(n x) + 2x) ≤ e^-x, below likewise
+    if abs(found / wanted - 1) > 2 * np.sqrt(x / n) + 2 * x / n:
+        named = {
+            np.sqrt(D): (
+                "That is σ², the variance of the kernel itself. Frequencies go the other way: a wide kernel"
+                " has low ones, w ~ N(0, σ⁻² I)."
+            ),
+            1.0: "That is a standard normal: the frequencies must be scaled by 1/σ.",
+            1 / D: "That is σ⁻⁴: a generator takes the standard deviation, and that is 1/σ, not 1/σ².",
+            float(D): "That is σ⁴: a generator takes the standard deviation, and that is 1/σ; you gave σ².",
+            D**-0.25: "That is 1/σ: the standard deviation was meant to be 1/σ, not its square root.",
+        }
+        near = min(named, key=lambda value: abs(np.log(found / value)) if found > 0 else np.inf)
+        told = f"With D = {D} the frequencies have the variance {found:.4g}, expected σ⁻² = {wanted:.4g}."
+        return f"{told} {named[near]}" if found > 0 and abs(np.log(found / near)) < 0.2 else told
+    directions = (
+        2
+        / np.sqrt(wanted)
+        * np.vstack([np.eye(D)[:4], (np.eye(D)[:4] - np.roll(np.eye(D), 1, axis=0)[:4]) / np.sqrt(2)])
+    )
+    bound = np.sqrt(2 * np.log(2 / CHANCE) / count)  # Hoeffding, for cosines between -1 and 1
+    means = np.cos(W @ directions.T).mean(axis=0)
+    for direction, mean in zip(directions, means, strict=True):
+        if abs(mean - np.exp(-2)) > bound:
+            kind = (
+                "The numbers of one frequency depend on each other"
+                if np.count_nonzero(direction) > 1
+                else "Their distribution is not normal"
+            )
+            told = (
+                f"cos(w·z) has the mean {mean:.3f} along z = {public.listed(direction)}, expected"
+                f" {np.exp(-2):.3f}"
+            )
+            return f"The variance is right, but {told}. {kind}."
+    return None
+
+
+def estimate_problem(trial: Trial) -> str | None:
+    """Judges the estimate of exp(q·k/√D) against Hoeffding's bound for its number of frequencies."""
+    Q, K, count, _ = trial.args
+    D, found = Q.shape[1], trial.output
+    exact = np.exp(Q @ K.T / np.sqrt(D))
+    if not isinstance(found, np.ndarray) or found.shape != exact.shape or found.dtype.kind != "f":
+        return (
+            f"`estimate_similarity` should return floats of shape {exact.shape}; it returned"
+            f" {public.named_kind(found)}."
+        )
+    distance = np.square(Q[:, None] - K[None]).sum(-1)
+    kernel = np.exp(-distance / (2 * np.sqrt(D)))
+    factors = exact / kernel
+    bound = np.sqrt(
+        8 * np.log(2 / CHANCE) / count
+    )  # products of features lie between -2 and 2, whichever kind of features
+
+    def off(gaussian: np.ndarray, scale: np.ndarray) -> bool:
+        return not np.isfinite(found).all() or bool((np.abs(found / scale - gaussian) > bound).any())
+
+    if not off(kernel, factors):
+        if np.abs(found / exact - 1).max() < 1e-9:
+            return (
+                "That is the exact similarity. Asked is the estimate from random features, which never forms"
+                " exp(q·k)."
+            )
+        return None
+    worst = np.unravel_index(
+        np.nan_to_num(np.abs(found / factors - kernel), nan=np.inf).argmax(), exact.shape
+    )
+    told = (
+        f"With {count:,} frequencies and D = {D} one estimate is {found[worst]:.4g}, exact is"
+        f" {exact[worst]:.4g}: further off than chance allows."
+    )
+    slips = {
+        "That estimates the Gaussian kernel: the factors of the query and of the key are missing.": (
+            kernel,
+            np.ones_like(factors),
+        ),
+        "Your frequencies have the variance σ² instead of σ⁻²: a wide kernel has low frequencies.": (
+            np.exp(-distance * np.sqrt(D) / 2),
+            factors,
+        ),
+        "Your frequencies are standard normal: scale them by 1/σ.": (np.exp(-distance / 2), factors),
+        "Your frequencies have the variance σ⁻⁴: the standard deviation is 1/σ, not 1/σ².": (
+            np.exp(-distance / (2 * D)),
+            factors,
+        ),
+    }
+    named = (words for words, (kernel, scale) in slips.items() if count > 1000 and not off(kernel, scale))
+    return f"{told} {next(named, '')}".strip()
+
+
+fourier = hw.question(
+    "6.6b",
+    "Random Fourier features converge",
+    minutes=15,
+    difficulty="hard",
+    entries=[
+        Challenge("draw_frequencies", cases=frequency_cases),
+        Challenge("estimate_similarity", cases=estimate_cases),
+        Array("rff_errors", (len(public.GAUSSIAN_COUNTS),)),
+        Array("rff_slope"),
+    ],
+)
+
+
+@fourier.check(points=3, needs=["draw_frequencies"])
+def frequencies_have_the_right_distribution(draw_frequencies: Sequence[Trial]) -> Wrong | None:
+    """Judges moments and directions within what chance allows."""
+    return first_problem("draw_frequencies", draw_frequencies, frequencies_problem)
+
+
+@fourier.check(points=3, needs=["estimate_similarity"])
+def the_estimate_converges(estimate_similarity: Sequence[Trial]) -> Wrong | None:
+    """Judges estimates within what chance allows."""
+    return first_problem("estimate_similarity", estimate_similarity, estimate_problem)
+
+
+def expected_errors() -> np.ndarray:
+    """The root mean square error for each number of features, from the variance of cos(w·(q - k))."""
+    Q, K = public.example_vectors()
+    sigma2 = np.sqrt(Q.shape[1])
+    distance = np.square(Q[:, None] - K[None]).sum(-1)
+    kernel = np.exp(-distance / (2 * sigma2))
+    variance = (1 + np.exp(-4 * distance / (2 * sigma2))) / 2 - kernel**2
+    factors = np.exp(Q @ K.T / sigma2) / kernel
+    return np.asarray(np.sqrt((factors**2 * variance).mean() / np.array(public.GAUSSIAN_COUNTS)))
+
+
+@fourier.check(points=2, needs=["rff_errors", "rff_slope"])
+def error_against_number_of_features(rff_errors: np.ndarray, rff_slope: np.ndarray) -> Wrong | None:
+    """Holds recorded errors against theory, and the slope against the errors."""
+    errors, slope = rff_errors.astype(float), float(rff_slope)
+    series = {"your errors": errors, "theory": expected_errors()}
+    shown = curve(
+        "Your errors of the estimate",
+        series,
+        x="features",
+        y="root mean square error",
+        at=list(public.GAUSSIAN_COUNTS),
+        log=True,
+    )
+    if errors.min() <= 0:
+        return Wrong("`rff_errors` must be positive: a root mean square error for each number of features.")
+    fitted = public.fitted_slope(public.GAUSSIAN_COUNTS, errors)
+    ratio = errors / expected_errors()
+    # Over 60 simulated right answers the slope is -0.500 with a standard deviation of 0.006, the ratio to
+    # theory 1.0 with 0.035 (1.4 with random phases); the limits are more than 10 standard deviations away.
+    if not -0.6 < fitted < -0.4:
+        return Wrong(
+            f"Your errors fall like R^{fitted:.2f}; a mean of R independent terms has an error of R^-0.5. "
+            "Did each number of features get its own fresh frequencies, and the error its square root?",
+            evidence=shown,
+        )
+    if ratio.max() > 2 or ratio.min() < 1 / 2:
+        worst = int(np.abs(np.log(ratio)).argmax())
+        return Wrong(
+            f"With {public.GAUSSIAN_COUNTS[worst]} features your error is {errors[worst]:.3g}; theory gives"
+            f" about {expected_errors()[worst]:.3g}. Asked is the root mean square of estimate minus exact"
+            " similarity, over all pairs and repeats.",
+            evidence=shown,
+        )
+    if abs(slope - fitted) > 0.005:
+        told = (
+            f"`rff_slope` is {slope:.3f}, but the errors that you recorded have the slope {fitted:.3f} of log"
+            " error against log number."
+        )
+        return Wrong(told, evidence=shown)
+    return None
