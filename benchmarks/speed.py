@@ -33,7 +33,8 @@ from autograder.author.kit_text import kit_source
 from autograder.declare import Homework, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.names import source_path
-from autograder.run.execute import LAST_CELL, skip_reason
+from autograder.run.execute import LAST_CELL
+from autograder.run.runner import skip_reason
 from autograder.submissions.find import Submission, read_notebook
 from autograder.submissions.log import challenges_json
 from benchmarks.otter_tests import write_autograder

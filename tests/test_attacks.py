@@ -21,7 +21,10 @@ from autograder.declare import homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.names import source_path
-from autograder.run.execute import Execution, Kernels, Limits, PlainKernels, execute
+from autograder.run.execute import Execution, execute
+from autograder.run.limits import Limits
+from autograder.run.plain import PlainKernels
+from autograder.run.session import Kernels
 from autograder.submissions.find import Submission
 from tests.attacks import ATTACKS, Attack
 from tests.gallery import ROOT
@@ -29,7 +32,8 @@ from tests.gallery import ROOT
 if sys.platform != "linux":
     pytest.skip("the sandbox is Linux's", allow_module_level=True)
 
-from autograder.run.sandbox import Sandbox, SandboxError, SandboxKernels
+from autograder.run.bubblewrap import Sandbox, SandboxError
+from autograder.run.sandbox import SandboxKernels
 
 SECRET = "zebra-4711-quagga"
 HW3 = homeworks()["hw3"]

@@ -22,7 +22,7 @@ from autograder.declare import homeworks
 from autograder.grade import batch
 from autograder.grade.grade import Settings
 from autograder.names import source_path
-from autograder.run.execute import Limits
+from autograder.run.limits import Limits
 from autograder.submissions.find import Submission
 from tests.gallery import ROOT
 

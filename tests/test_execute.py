@@ -11,12 +11,12 @@ import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook
-from autograder.declare import homeworks
-from autograder.grade.batch import kernels
+from autograder.declare.homework import homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.names import source_path
-from autograder.run.execute import Limits
+from autograder.run.choose import kernels
+from autograder.run.limits import Limits
 from autograder.submissions.cells import question_seconds
 from autograder.submissions.find import Submission
 from tests.conftest import PLACE

@@ -16,7 +16,7 @@ from autograder.grade.batch import kernels
 from autograder.grade.grade import grade_submission
 from autograder.kit.handing_in import cell_digest
 from autograder.names import source_path
-from autograder.run.execute import skip_reason
+from autograder.run.runner import skip_reason
 from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
 from tests import bare
 from tests.conftest import PLACE, SETTINGS

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("otter")
 
 from autograder.run.execute import execute
-from autograder.run.user import USERS, UserKernels, _no_other_user
+from autograder.run.user import USERS, UserKernels, no_other_user
 from autograder.submissions.find import read_notebook
 from tests.conftest import graded_class
 from tests.gallery import ROOT
@@ -167,7 +167,7 @@ raise SystemExit(f"seen: {len(seen)}, user {os.getuid()}")
 
 
 def test_in_a_container_a_submission_can_neither_read_the_grader_nor_outlive_its_run(tmp_path: Path):
-    if why := _no_other_user():
+    if why := no_other_user():
         pytest.skip(why)
     base = unpack_base(tmp_path / "autograder", make_bundle(tmp_path / "hw3.zip"), {})
     setup(base)

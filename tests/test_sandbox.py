@@ -16,7 +16,10 @@ import pytest
 
 from autograder.grade.grade import grade_submission
 from autograder.grade.report import Report
-from autograder.run.execute import Kernels, Limits, PlainKernels, execute
+from autograder.run.execute import execute
+from autograder.run.limits import Limits
+from autograder.run.plain import PlainKernels
+from autograder.run.session import Kernels
 from autograder.submissions.find import Submission
 from tests.conftest import SETTINGS, graded_class
 from tests.gallery import ROOT
@@ -25,7 +28,8 @@ from tests.test_attacks import needs_sandbox
 if sys.platform != "linux":
     pytest.skip("the sandbox is Linux's", allow_module_level=True)
 
-from autograder.run.sandbox import SandboxKernels, bwrap_arguments, site_folders
+from autograder.run.bubblewrap import bwrap_arguments, site_folders
+from autograder.run.sandbox import SandboxKernels
 
 pytestmark = [pytest.mark.xdist_group("hw3"), needs_sandbox]
 
@@ -87,9 +91,13 @@ def test_python_may_lie_where_the_sandbox_has_a_folder_of_its_own():
 import nbformat
 from autograder.run.execute import execute
 from autograder.run.sandbox import SandboxKernels
-cell = "import os, sys; print(sys.prefix, os.environ['VIRTUAL_ENV'], os.listdir('/tmp'), os.path.exists({name!r}))"
+cell = (
+    "import os, sys; "
+    "print(sys.prefix, os.environ['VIRTUAL_ENV'], os.listdir('/tmp'), os.path.exists({name!r}))"
+)
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
-print(execute(notebook, kit_source="def _opened(): pass", kernels=SandboxKernels()).notebook.cells[0].outputs[0].text)
+done = execute(notebook, kit_source="def _opened(): pass", kernels=SandboxKernels())
+print(done.notebook.cells[0].outputs[0].text)
 """
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(ROOT), *site_folders()]),

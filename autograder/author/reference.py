@@ -13,7 +13,8 @@ from autograder.author.kit_text import kit_source
 from autograder.author.source import BuildError
 from autograder.declare import Homework
 from autograder.names import SKIPPED, source_path
-from autograder.run.execute import Limits, execute
+from autograder.run.execute import execute
+from autograder.run.limits import Limits
 
 
 def run_reference(

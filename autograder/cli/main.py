@@ -43,7 +43,8 @@ from autograder.grade.variants import with_students
 from autograder.names import notebook_path
 from autograder.report import feedback as pages
 from autograder.report import tables as report
-from autograder.run.execute import Limits
+from autograder.run.choose import Place
+from autograder.run.limits import Limits
 from autograder.submissions.find import find
 
 LIMITS = {
@@ -285,7 +286,7 @@ def grade_command(
     if not found.submissions:
         raise click.ClickException(f"no notebook, log or zip among {', '.join(map(str, submissions))}")
     hidden = tuple(str(path.resolve()) for path in (output, *submissions))
-    place = batch.Place(sandbox, cold, hidden)
+    place = Place(sandbox, cold, hidden)
     try:
         results = batch.Results(output)
         allowed = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
@@ -421,7 +422,8 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
             from autograder.desk.app import serve
         except ImportError as error:
             raise click.ClickException(
-                f"the desk needs {error.name}: pip install 'attention-homeworks[desk]'"
+                f"manual grading needs {error.name}, which is missing here; install this project again with"
+                " all of its requirements: pip install attention-homeworks"
             ) from None
         try:
             serve(output, port=port, graders=graders, tell=click.echo)

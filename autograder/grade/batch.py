@@ -33,7 +33,7 @@ from autograder.grade import processes
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.report import tables as report
-from autograder.run.execute import Kernels, PlainKernels
+from autograder.run.choose import NoSandboxError, Place, kernels
 from autograder.submissions.find import Submission
 
 # submissions handed to each worker ahead of time: enough that none waits, few enough that memory stays flat
@@ -43,21 +43,6 @@ DIED = "The grader died on this submission each time. It was not graded."
 
 class Stopped(Exception):  # noqa: N818  # not an error
     """The batch cannot begin; the message says why."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """How workers run submissions; nothing of it may change a result.
-
-    Attributes:
-        sandbox: ``auto``, ``required`` or ``off``.
-        cold: start a new interpreter for each submission.
-        hidden: files and folders that submissions must not see, wherever they lie.
-    """
-
-    sandbox: str = "auto"
-    cold: bool = False
-    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,43 +57,15 @@ class Graded:
 # --- in the worker ------------------------------------------------------------------------------------------
 
 
-@cache
-def kernels(place: Place) -> tuple[Kernels, str]:
-    """Gives this process's kernels, and a warning if they are not in a sandbox although that was wanted.
-
-    Raises:
-        Stopped: a sandbox is required and does not work here.
-    """
-    if place.sandbox == "off":
-        return PlainKernels(), ""
-    why = f"bubblewrap needs Linux, this is {sys.platform}"
-    if sys.platform == "linux":
-        from autograder.run.sandbox import SandboxError, SandboxKernels
-
-        sandboxed = SandboxKernels(warm=not place.cold, hidden=[Path(path) for path in place.hidden])
-        try:
-            sandboxed.idle.append(sandboxed.take())
-            return sandboxed, ""
-        except SandboxError as error:
-            why = str(error)
-    if place.sandbox == "required":
-        raise Stopped(f"No sandbox, but '--sandbox required' asks for one: {why}.")
-    return (
-        PlainKernels(),
-        (
-            f"No sandbox: {why}. Submissions run as ordinary processes of yours, with limits but with your"
-            " files and network in reach. Grade only what you trust, or install bubblewrap; '--sandbox"
-            " required' refuses instead."
-        ),
-    )
-
-
 def probe(place: Place) -> str:
     """Makes a worker ready and returns its warning, if any."""
     logging.getLogger("traitlets").setLevel(
         logging.CRITICAL
     )  # what nbclient would log of hostile kernels is in the reports
-    return kernels(place)[1]
+    try:
+        return kernels(place)[1]
+    except NoSandboxError as error:
+        raise Stopped(str(error)) from None
 
 
 def grade(submission: Submission, settings: Settings, place: Place) -> Graded:

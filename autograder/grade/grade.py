@@ -16,7 +16,10 @@ from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
 from autograder.kit import handing_in as handin
-from autograder.run.execute import Execution, Kernels, Limits, execute, skip_reason
+from autograder.run.execute import Execution, execute
+from autograder.run.limits import Limits
+from autograder.run.runner import skip_reason
+from autograder.run.session import Kernels
 from autograder.submissions.find import Submission, read_notebook, recognise, written_answers
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
 from autograder.submissions.log import Log, LogError, challenges_json, read_log

@@ -11,8 +11,8 @@ from autograder.declare import Homework, Question, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.hosts.bundle import Config, package_digest
-from autograder.run.execute import Limits
-from autograder.run.user import choose
+from autograder.run.choose import in_container
+from autograder.run.limits import Limits
 from autograder.submissions.find import Submission, find, read_notebook, recognise
 from autograder.submissions.log import LogError
 
@@ -89,7 +89,7 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
             if seconds is None
             else dataclasses.replace(Limits(), total_seconds=min(seconds, Limits.total_seconds))
         )
-        kernels, _ = choose()
+        kernels, _ = in_container()
         return grade_submission(submission, Settings(config.seed, config.homework, limits), kernels)[0]
     except Exception as error:  # a platform must always get results
         told = (
@@ -101,7 +101,7 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
 
 def warnings(config: Config) -> list[str]:
     """What an instructor should know of how this runs; never shown to students."""
-    told = [choose()[1]]
+    told = [in_container()[1]]
     if config.package and config.package != package_digest():
         told.append(
             "The autograder that is installed here is not the one that made this bundle. Make the bundle"

@@ -1,1 +1,1 @@
-"""Runs untrusted notebooks under limits, in a sandbox where there is one."""
+"""Runs untrusted notebooks: limits, sessions, three kinds of kernels, and the loop that drives them."""

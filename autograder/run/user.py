@@ -1,10 +1,8 @@
-"""Kernels inside a grading container: as a user who can neither read the grader's files nor touch its processes.
+"""Kernels as another user: for a container, where bubblewrap rarely works and the grader is root.
 
-A container (Gradescope, ``otter grade``) holds one submission and the grader, which is root there. bubblewrap
-rarely works
-inside one, so the kernel runs under an unused user id instead: files of mode 700 are closed to it, and when a
-kernel
-is to end, everything of that user is killed, however it had hidden itself.
+A container (Gradescope, ``otter grade``) holds one submission and the grader. The kernel runs under an unused
+user id, so it can neither read the grader's files, which have mode 700, nor touch its processes; and when a
+kernel is to end, everything of that user is killed, however it had hidden itself.
 """
 
 from __future__ import annotations
@@ -23,23 +21,18 @@ from pathlib import Path
 
 from jupyter_client.manager import AsyncKernelManager
 
-from autograder.grade import batch
-from autograder.run.execute import Kernels, Limits, PlainKernels, Session
+from autograder.run.limits import SET_RLIMITS, Limits, rlimits
+from autograder.run.session import Session
 
-IN_CONTAINER = "AUTOGRADER_CONTAINER"  # set by the bundle's run_autograder
-USERS = range(
-    61184, 65520
-)  # ids that no distribution gives to anybody, and that fit into a remapped container
-BECOME = """\
-import ctypes, json, os, resource, sys
-uid, limits = int(sys.argv[1]), json.loads(sys.argv[2])
+# ids that no distribution gives to anybody, and that fit into a remapped container
+USERS = range(61184, 65520)
+BECOME_USER = f"""\
+{SET_RLIMITS}
+import ctypes
+uid = int(sys.argv[1])
 os.chown(sys.argv[-1], uid, uid)
 os.environ.update(USER="student", LOGNAME="student")
-for name, value in limits.items():
-    what = getattr(resource, "RLIMIT_" + name)
-    hard = resource.getrlimit(what)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(what, (value, value))
+set_rlimits(json.loads(sys.argv[2]))
 os.umask(0o022)
 os.setgroups([])
 os.setresgid(uid, uid, uid)
@@ -50,23 +43,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
-def choose() -> tuple[Kernels, str]:
-    """The safest kernels that this process can have.
-
-    Returns:
-        The kernels, and a warning for the instructor if a submission could reach the grader's files.
-    """
-    if not os.environ.get(IN_CONTAINER):
-        return batch.kernels(batch.Place())
-    why = _no_other_user()
-    return (
-        (PlainKernels(), f"{why}, so the submission ran as the grader's own user.")
-        if why
-        else (UserKernels(), "")
-    )
-
-
-def _no_other_user() -> str:
+def no_other_user() -> str:
     """Why kernels cannot run as another user here; empty if they can."""
     if sys.platform != "linux" or os.getuid() != 0:
         return "The grader is not root in its container"
@@ -116,15 +93,8 @@ class UserSession(Session):
         manager = AsyncKernelManager(kernel_name="python3", connection_file=str(connection))
         spec = manager.kernel_spec
         assert spec is not None
-        wanted = {
-            "CPU": self.limits.cpu_seconds,
-            "DATA": self.limits.memory_bytes,
-            "NPROC": self.limits.processes,
-            "CORE": 0,
-        }
-        wanted |= {"NOFILE": self.limits.open_files, "FSIZE": self.limits.written_bytes}
-        limits = json.dumps({name: int(value) for name, value in wanted.items()})
-        spec.argv = [sys.executable, "-I", "-c", BECOME, str(uid), limits, sys.executable, *spec.argv[1:]]
+        become = [sys.executable, "-I", "-c", BECOME_USER, str(uid), json.dumps(rlimits(self.limits, "user"))]
+        spec.argv = [*become, sys.executable, *spec.argv[1:]]
         return manager
 
     def ended(self) -> str:
@@ -134,7 +104,7 @@ class UserSession(Session):
 
 
 def end_all(uid: int) -> None:
-    """Kills every process of a user, from a child that has become that user, so that nothing else can be hit."""
+    """Kills every process of a user, from a child that has become that user, so that nothing else is hit."""
     if uid not in USERS:
         raise ValueError(f"{uid} is not one of the user ids that kernels get")
     child = os.fork()

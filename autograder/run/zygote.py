@@ -1,13 +1,13 @@
 """Runs inside the sandbox: imports the heavy libraries once and forks a kernel for each submission.
 
-A script of its own, started by :mod:`autograder.run.sandbox`; it uses nothing of the package, which is not
-visible there.
-It knows no secret. Each kernel gets new PID, mount, IPC and host-name namespaces, so that it cannot even see
-this
-process, and a tmpfs of limited size that holds its ``/tmp``, ``/dev/shm`` and work folder; when the first
-process of
-its PID namespace is killed, the operating system kills all others of it. Requests and answers are JSON
-packets on a
+A script of its own, started by :mod:`autograder.run.bubblewrap`: it sees nothing of the package and knows no
+secret. Beside it lies :mod:`autograder.run.kernel_process`, which knows Jupyter; everything that keeps a
+submission in is here. What a kernel may use, and which system calls it may make, comes as data with each
+request.
+
+Each kernel gets new PID, mount, IPC and host-name namespaces, so that it cannot even see this process, and a
+tmpfs of limited size that holds its ``/tmp``, ``/dev/shm`` and work folder; when the first process of its PID
+namespace is killed, the operating system kills all others of it. Requests and answers are JSON packets on a
 socket; its end is the end of this process, and with it of everything in the sandbox.
 """
 
@@ -16,57 +16,30 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
-import errno
-import gc
 import importlib
 import json
 import os
-import platform
 import resource
 import select
 import signal
 import socket
 import struct
 import sys
-import tempfile
-from typing import Any
+from collections.abc import Iterator
+from types import ModuleType
 
 SESSION, WORK, IPC = "/session", "/submission", "/kernel"
-PRELOADED = ("numpy", "torch", "torch.nn.functional", "matplotlib.pyplot", "ipykernel.kernelapp")
-INLINE = (
-    "matplotlib_inline.backend_inline"  # sets IPython up when it is imported, so it is imported in the kernel
-)
-KERNEL_OPTIONS = ("--HistoryManager.enabled=False", "--InteractiveShellApp.exec_PYTHONSTARTUP=False")
-REHEARSAL = (
-    "import html, json, re, traceback, dataclasses, typing, math, matplotlib.pyplot as plt",
-    "figure, axes = plt.subplots(layout='constrained'); image = axes.imshow([[0, 1]]); figure.colorbar(image, ax=axes); plt.show()",
-    "1 / 0",
-    "def f(x):\n    return x\nf(1)",
-)
-WATCH_SECONDS = (
-    0.1  # a fork bomb makes some hundred processes in this time, a memory bomb some hundred megabytes
-)
+KERNEL_SCRIPT = "kernel_process"  # a module in this script's folder
+# a fork bomb makes some hundred processes in this time, a memory bomb some hundred megabytes
+WATCH_SECONDS = 0.1
 START_SECONDS = 60.0
 
-NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000
-NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 2, 4, 8, 32, 4096, 16384, 1 << 18
-RDONLY, DETACH = 1, 2
-SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, CAPBSET_DROP, SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
+NEWNS, NEWUTS, NEWIPC, NEWPID = 0x20000, 0x4000000, 0x8000000, 0x20000000
+NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE, DETACH = 2, 4, 8, 32, 4096, 16384, 1 << 18, 2
+SET_DUMPABLE, SET_SECCOMP, CAPBSET_DROP, SET_NO_NEW_PRIVS = 4, 22, 24, 38
+RULE_BYTES = 8  # of a filter of system calls
 LIBC = ctypes.CDLL(None, use_errno=True)
-
-# System calls that no homework needs and that reach beyond the limits or widen the attack surface:
-# (x86-64, 64-bit ARM). memfd and System V shared memory would hold memory that no limit counts.
-DENIED = {
-    "ptrace": (101, 117), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
-    "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
-    "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "memfd_create": (319, 279), "memfd_secret": (447, 447),
-    "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
-    "io_uring_setup": (425, 425), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
-    "open_by_handle_at": (304, 265), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
-    "pidfd_getfd": (438, 438), "mount_setattr": (442, 442),
-}  # fmt: skip
-CLONE3, CLONE, SOCKET = (435, 435), (56, 220), (41, 198)
-AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+Numbers = dict[str, float]
 
 
 def check(result: int, what: str) -> int:
@@ -88,37 +61,12 @@ def unshare(flags: int) -> None:
     check(LIBC.unshare(flags), "unshare")
 
 
-def seccomp() -> None:
-    """Refuses the system calls above from here on, for this process and all that it starts."""
-    machine = platform.machine()
-    if machine not in AUDIT_ARCH:
+def filter_calls(rules: bytes) -> None:
+    """Installs a filter of system calls, for this process and all that it starts; none if it has no rules."""
+    if not rules:
         return
-    column = list(AUDIT_ARCH).index(machine)
-    load, jump_equal, jump_greater, jump_bits, give = 0x20, 0x15, 0x25, 0x45, 0x06
-    refused, unknown, allowed = 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS, 0x7FFF0000
-    rules: list[tuple[int, int, int, int]] = [
-        (load, 0, 0, 4), (jump_equal, 1, 0, AUDIT_ARCH[machine]), (give, 0, 0, refused),
-        (load, 0, 0, 0), (jump_greater, 0, 1, 0x3FFFFFFF), (give, 0, 0, refused),
-        (jump_equal, 0, 1, CLONE3[column]), (give, 0, 0, unknown),  # the C library falls back to clone
-    ]  # fmt: skip
-    for numbers in DENIED.values():
-        rules += [(jump_equal, 0, 1, numbers[column]), (give, 0, 0, refused)]
-    rules += [
-        (jump_equal, 0, 3, CLONE[column]),
-        (load, 0, 0, 16),
-        (jump_bits, 0, 1, NEWUSER),
-        (give, 0, 0, refused),
-        (load, 0, 0, 0),
-    ]
-    rules += [
-        (jump_equal, 0, 3, SOCKET[column]),
-        (load, 0, 0, 16),
-        (jump_greater, 0, 1, 16),
-        (give, 0, 0, refused),
-    ]  # no AF_VSOCK
-    rules.append((give, 0, 0, allowed))
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *rule) for rule in rules))
-    program = struct.pack("HxxxxxxQ", len(rules), ctypes.addressof(code))
+    code = ctypes.create_string_buffer(rules)
+    program = struct.pack("HxxxxxxQ", len(rules) // RULE_BYTES, ctypes.addressof(code))
     check(LIBC.prctl(SET_SECCOMP, 2, ctypes.c_char_p(program)), "seccomp")
 
 
@@ -135,33 +83,33 @@ def drop_privileges(uid: int) -> None:
     check(LIBC.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
 
-def limit_resources(limits: dict[str, float]) -> None:
-    """Sets what the operating system enforces by itself, for each process."""
-    wanted = {
-        resource.RLIMIT_CPU: limits["cpu_seconds"] + 1,
-        resource.RLIMIT_DATA: limits["memory_bytes"],
-        resource.RLIMIT_NOFILE: limits["open_files"],
-        resource.RLIMIT_FSIZE: limits["written_bytes"],
-        resource.RLIMIT_NPROC: limits["processes"],
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_MEMLOCK: 0,
-        resource.RLIMIT_MSGQUEUE: 0,
-    }
-    for what, value in wanted.items():
+def limit_resources(wanted: dict[str, int]) -> None:
+    """Sets what the operating system enforces for each process: name without ``RLIMIT_`` → value."""
+    for name, value in wanted.items():
+        what = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(what)[1]
-        allowed = int(value) if hard == resource.RLIM_INFINITY else min(int(value), hard)
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(what, (allowed, allowed))
 
 
-def run_kernel(connection_file: str, ready: int) -> None:
-    """Runs a Jupyter kernel in this process and says when its sockets are bound."""
-    from ipykernel.kernelapp import IPKernelApp
+@contextlib.contextmanager
+def last_act(tell: int, status: int) -> Iterator[None]:
+    """Ends this process after the block, whatever happens in there; an error goes to ``tell`` in words."""
+    try:
+        yield
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.write(tell, f"{type(error).__name__}: {error}".encode())
+    finally:
+        os._exit(status)
 
-    app = IPKernelApp.instance()
-    app.initialize(["-f", connection_file, "--quiet", *KERNEL_OPTIONS])
-    os.write(ready, b"1")
-    os.close(ready)
-    app.start()
+
+def kilobytes(path: str, names: tuple[str, ...]) -> int:
+    """Adds up some lines of a file in ``/proc``."""
+    with open(path) as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith(names))
 
 
 class Zygote:
@@ -169,13 +117,16 @@ class Zygote:
 
     Args:
         control: the socket to the worker.
+        kernel: the module that turns a process into a kernel.
         uid: what kernels run as, if the sandbox was started by root; else 0.
         warm: fork kernels from this process; else start a new interpreter for each.
     """
 
-    def __init__(self, control: socket.socket, uid: int, warm: bool):
-        self.control, self.uid, self.warm = control, uid, warm
-        self.limits: dict[str, float] = {}
+    def __init__(self, control: socket.socket, kernel: ModuleType, uid: int, warm: bool):
+        self.control, self.kernel, self.uid, self.warm = control, kernel, uid, warm
+        self.limits: Numbers = {}
+        self.rlimits: dict[str, int] = {}
+        self.rules = b""
         self.init = 0
         self.ended = ""
         self.cpu = 0.0
@@ -202,22 +153,25 @@ class Zygote:
             for file in files:
                 os.close(file)
 
-    def do_open(self, files: list[int], limits: dict[str, float]) -> None:
-        """Makes fresh folders of limited size for one run and hands them to the worker."""
+    def do_open(self, files: list[int], limits: Numbers, rlimits: dict[str, int], seccomp: str) -> None:
+        """Makes fresh folders of limited size for one run and hands them to the worker.
+
+        Args:
+            files: gets the folders' descriptor.
+            limits: what all processes of a kernel may use together.
+            rlimits: what each of them may use.
+            seccomp: the filter of system calls, in hexadecimal.
+        """
         self.do_close(files)
-        self.limits, self.ended = limits, ""
+        self.limits, self.rlimits, self.rules, self.ended = limits, rlimits, bytes.fromhex(seccomp), ""
         uid, size = self.uid or os.getuid(), int(limits["disk_bytes"])
         mount("session", SESSION, "tmpfs", NOSUID | NODEV, f"size={size},nr_inodes=20000,mode=755")
-        for name, mode in (
-            ("work", 0o755),
-            ("tmp", 0o1777),
-            ("shm", 0o1777),
-            ("ipc", 0o700),
-            ("home", 0o700),
-        ):
-            os.mkdir(f"{SESSION}/{name}")
-            os.chmod(f"{SESSION}/{name}", mode)
-            os.chown(f"{SESSION}/{name}", uid, uid if self.uid else os.getgid())
+        modes = {"work": 0o755, "tmp": 0o1777, "shm": 0o1777, "ipc": 0o700, "home": 0o700}
+        for name, mode in modes.items():
+            folder = f"{SESSION}/{name}"
+            os.mkdir(folder)
+            os.chmod(folder, mode)
+            os.chown(folder, uid, uid if self.uid else os.getgid())
         files.append(os.open(SESSION, os.O_RDONLY | os.O_DIRECTORY))
 
     def do_close(self, files: list[int]) -> dict[str, object]:
@@ -239,13 +193,12 @@ class Zygote:
             os.kill(self.init, signal.SIGUSR1)
 
     def do_start(self, files: list[int], connection: dict[str, object]) -> dict[str, object]:
-        """Forks a kernel, waits until its sockets are bound, and hands over a descriptor that tells of its end."""
+        """Forks a kernel, waits until its sockets are bound, and hands over a descriptor of its process."""
         self.kill("")
         self.ended = ""
         for name in os.listdir(f"{SESSION}/ipc"):
             os.unlink(f"{SESSION}/ipc/{name}")
-        descriptor = os.open(f"{SESSION}/ipc/connection.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with os.fdopen(descriptor, "w") as file:
+        with open(f"{SESSION}/ipc/connection.json", "x") as file:
             json.dump(connection, file)
         ready, tell = os.pipe()
         self.init = self.fork_namespace(ready, tell)
@@ -257,18 +210,20 @@ class Zygote:
             os.close(ready)
         if said != b"1":
             self.kill("")
-            return {
-                "error": f"the kernel did not start: {said.decode(errors='replace') or 'it gave no reason'}"
-            }
+            reason = said.decode(errors="replace") or "it gave no reason"
+            return {"error": f"the kernel did not start: {reason}"}
         files.append(os.pidfd_open(self.init))
         return {}
 
     def fork_namespace(self, ready: int, tell: int) -> int:
-        """Forks the first process of a new PID namespace, through one that leaves it to this process to be collected."""
+        """Forks the first process of a new PID namespace.
+
+        The process between, which enters the namespace, ends at once, so that this one collects the first.
+        """
         number, tell_number = os.pipe()
         between = os.fork()
         if between == 0:
-            try:
+            with last_act(tell, 0):
                 unshare(NEWPID)
                 init = os.fork()
                 if init == 0:
@@ -276,10 +231,6 @@ class Zygote:
                     os.close(tell_number)
                     self.become_init(ready, tell)
                 os.write(tell_number, str(init).encode())
-            except OSError as error:
-                os.write(tell, str(error).encode())
-            finally:
-                os._exit(0)
         os.close(tell_number)
         with os.fdopen(number) as file:
             said = file.read()
@@ -287,9 +238,8 @@ class Zygote:
         return int(said or 0)
 
     def become_init(self, ready: int, tell: int) -> None:
-        """The first process of a new PID namespace: closes the door behind itself, starts the kernel and reaps."""
-        status = 70
-        try:
+        """The first process of a new PID namespace: shuts itself in, starts the kernel and reaps."""
+        with last_act(tell, 70):
             self.control.close()
             os.close(ready)
             os.setsid()
@@ -302,40 +252,27 @@ class Zygote:
                 mount("none", target, None, REMOUNT | BIND | NOSUID | NODEV)
             check(LIBC.umount2(SESSION.encode(), DETACH), "umount")
             with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
-                file.write(
-                    str(max(301, int(self.limits["processes"]) + 10))
-                )  # Linux 6.14: for this namespace alone
+                # since Linux 6.14 for this namespace alone
+                file.write(str(max(301, int(self.limits["processes"]) + 10)))
             LIBC.sethostname(b"sandbox", 7)
             os.chdir(WORK)
             drop_privileges(self.uid)
-            limit_resources(self.limits)
-            seccomp()
-            status = self.be_init(tell)
-        except BaseException as error:  # the only way to tell the worker
-            with contextlib.suppress(OSError):
-                os.write(tell, f"{type(error).__name__}: {error}".encode())
-        finally:
-            os._exit(status)
+            limit_resources(self.rlimits)
+            filter_calls(self.rules)
+            sys.exit(self.be_init(tell))
 
     def be_init(self, tell: int) -> int:
         """Starts the kernel and reaps what it leaves behind, until it ends."""
         kernel = os.fork()
         if kernel == 0:
-            try:
+            with last_act(tell, 1):
                 os.setsid()
                 LIBC.prctl(SET_DUMPABLE, 1, 0, 0, 0)
                 if not self.warm:
                     os.set_inheritable(tell, True)
-                    command = [sys.executable, "-s", __file__, "kernel", f"{IPC}/connection.json", str(tell)]
-                    os.execv(sys.executable, command)  # noqa: S606
-                run_kernel(f"{IPC}/connection.json", tell)
-            except SystemExit as error:
-                os._exit(error.code if isinstance(error.code, int) else 1)
-            except BaseException as error:
-                with contextlib.suppress(OSError):
-                    os.write(tell, f"{type(error).__name__}: {error}".encode())
-            finally:
-                os._exit(1)
+                    script = [sys.executable, "-s", str(self.kernel.__file__)]
+                    os.execv(sys.executable, [*script, f"{IPC}/connection.json", str(tell)])  # noqa: S606
+                self.kernel.run_kernel(f"{IPC}/connection.json", tell)
         os.close(tell)
         signal.signal(signal.SIGUSR1, lambda *_: os.kill(kernel, signal.SIGINT))
         while True:
@@ -363,17 +300,18 @@ class Zygote:
         return True
 
     def usage(self) -> tuple[list[str], int, int, float]:
-        """What all of the submission's processes use: their ids, the number of threads, bytes, seconds of processor time."""
+        """What all of the submission's processes use together.
+
+        Returns:
+            Their ids, the number of threads, bytes of memory, seconds of processor time.
+        """
         count, memory, ticks = 0, 0, 0
         pids = [name for name in os.listdir("/proc") if name.isdecimal() and int(name) != os.getpid()]
         for pid in pids:
             try:
                 with open(f"/proc/{pid}/stat", "rb") as file:
                     fields = file.read().rpartition(b")")[2].split()
-                with open(f"/proc/{pid}/status", "rb") as file:
-                    held = sum(
-                        int(line.split()[1]) for line in file if line.startswith((b"RssAnon:", b"RssShmem:"))
-                    )
+                held = kilobytes(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:"))
             except (OSError, ValueError):
                 continue  # it has just ended
             count += int(fields[17])
@@ -385,73 +323,21 @@ class Zygote:
         """Enforces the limits that concern all of a submission's processes together."""
         if self.reap(os.WNOHANG, ""):
             return
-        pids, count, memory, seconds = self.usage()
-        if count > self.limits["processes"]:
-            self.kill(f"started more than {self.limits['processes']:.0f} processes and threads")
-        elif memory > self.limits["memory_bytes"] and self.precise_memory(pids) > self.limits["memory_bytes"]:
-            self.kill(f"used more than {self.limits['memory_bytes'] / 1e6:.0f} MB of memory")
-        elif self.cpu + seconds > self.limits["cpu_seconds"]:
-            self.kill(f"used more than {self.limits['cpu_seconds']:.0f} s of processor time")
+        limits, (pids, count, memory, seconds) = self.limits, self.usage()
+        if count > limits["processes"]:
+            self.kill(f"started more than {limits['processes']:.0f} processes and threads")
+        elif memory > limits["memory_bytes"] and self.precise_memory(pids) > limits["memory_bytes"]:
+            self.kill(f"used more than {limits['memory_bytes'] / 1e6:.0f} MB of memory")
+        elif self.cpu + seconds > limits["cpu_seconds"]:
+            self.kill(f"used more than {limits['cpu_seconds']:.0f} s of processor time")
 
     def precise_memory(self, pids: list[str]) -> int:
         """What the processes hold, pages that they share counted once."""
         total = 0
         for pid in pids:
-            try:
-                with open(f"/proc/{pid}/smaps_rollup") as file:
-                    total += sum(
-                        int(line.split()[1]) * 1024
-                        for line in file
-                        if line.startswith(("Pss_Anon:", "Pss_Shmem:"))
-                    )
-            except OSError:
-                continue
-        return total
-
-
-def preload() -> None:
-    """Imports what nearly every notebook imports, and everything that a kernel imports by and by.
-
-    What the latter is depends on versions, so a forked kernel tries it out and reports the modules it has.
-    """
-    for name in PRELOADED:
-        importlib.import_module(name)
-    sys.modules["torch"].set_num_threads(1)
-    told, tell = os.pipe()
-    if os.fork() == 0:
-        rehearse(tell)
-    os.close(tell)
-    with os.fdopen(told) as file:
-        names = file.read().split()
-    os.wait()
-    for name in names:
-        if name != INLINE:
-            with contextlib.suppress(
-                Exception
-            ):  # a module that only a kernel can import is imported there, later
-                importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # the collector would touch, and so copy, every page in every kernel
-
-
-def rehearse(tell: int) -> None:
-    """Starts a kernel, runs a few cells without a client, and writes the names of all modules that this has imported."""
-    try:
-        from ipykernel.kernelapp import IPKernelApp
-
-        folder = tempfile.mkdtemp()
-        app = IPKernelApp.instance(
-            transport="ipc", ip=f"{folder}/k", connection_file=f"{folder}/connection.json"
-        )
-        app.initialize(["--quiet", *KERNEL_OPTIONS])
-        shell: Any = app.shell
-        for cell in REHEARSAL:
-            shell.run_cell(cell)
-    finally:
-        names = [name for name in list(sys.modules) if name != "__main__"]
-        with os.fdopen(tell, "w") as file:
-            file.write(" ".join(names))
-        os._exit(0)
+            with contextlib.suppress(OSError):  # it has just ended
+                total += kilobytes(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+        return total * 1024
 
 
 def leave_if_alone(control: socket.socket) -> None:
@@ -463,29 +349,27 @@ def leave_if_alone(control: socket.socket) -> None:
 
 
 def main() -> None:
-    """``zygote.py serve FD UID warm|cold PATH...`` or ``zygote.py kernel CONNECTION_FILE FD``."""
+    """``zygote.py FD SETTINGS``: serves the worker at a socket; the settings are JSON."""
+    control, settings = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
+    kernel = importlib.import_module(KERNEL_SCRIPT)
     sys.path.pop(0)  # this script's folder
-    if sys.argv[1] == "kernel":
-        run_kernel(sys.argv[2], int(sys.argv[3]))
-        return
-    control, uid, warm = socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3]), sys.argv[4] == "warm"
     os.set_inheritable(control.fileno(), False)
-    sys.path += [path for path in sys.argv[5:] if path not in sys.path]
+    sys.path += [path for path in settings["paths"] if path not in sys.path]
     check(LIBC.prctl(SET_DUMPABLE, 0, 0, 0, 0), "prctl")
     unshare(NEWNS)
     mount("none", "/", None, REC | PRIVATE)
     os.set_inheritable(0, False)
-    if warm:
+    if settings["warm"]:
         signal.signal(signal.SIGALRM, lambda *_: leave_if_alone(control))
         signal.setitimer(signal.ITIMER_REAL, 0.3, 0.3)
-        preload()
+        kernel.preload(**settings["warm"])
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
     silence = os.open("/dev/null", os.O_RDWR)
     os.dup2(silence, 1)
     os.dup2(silence, 2)  # the worker reads what went wrong up to here, and no kernel may write there
     os.close(silence)
-    zygote = Zygote(control, uid, warm)
+    zygote = Zygote(control, kernel, settings["uid"], warm=bool(settings["warm"]))
     sys.argv = ["ipykernel"]
     control.send(json.dumps({"ready": True}).encode())
     zygote.serve()

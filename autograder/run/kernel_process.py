@@ -1,0 +1,77 @@
+"""Runs inside the sandbox, too: turns a process into a Jupyter kernel, and imports ahead what kernels need.
+
+A script of its own beside the zygote, which imports it to fork warm kernels and starts it for cold ones; it
+uses nothing of the package, which is not visible there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import sys
+import tempfile
+from typing import Any
+
+KERNEL_OPTIONS = ("--HistoryManager.enabled=False", "--InteractiveShellApp.exec_PYTHONSTARTUP=False")
+
+
+def run_kernel(connection_file: str, ready: int) -> None:
+    """Runs a Jupyter kernel in this process and says when its sockets are bound."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance()
+    app.initialize(["-f", connection_file, "--quiet", *KERNEL_OPTIONS])
+    os.write(ready, b"1")
+    os.close(ready)
+    app.start()
+
+
+def preload(modules: list[str], cells: list[str], later: list[str]) -> None:
+    """Imports some modules, and everything that a kernel imports by and by when it runs some cells.
+
+    What the latter is depends on versions, so a forked kernel tries it out and reports the modules it has.
+    Those of ``later`` do something when they are imported, and are left to the kernel.
+    """
+    for name in modules:
+        importlib.import_module(name)
+    sys.modules["torch"].set_num_threads(1)
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        rehearse(cells, tell)
+    os.close(tell)
+    with os.fdopen(told) as file:
+        names = file.read().split()
+    os.wait()
+    for name in names:
+        if name not in later:
+            # a module that only a kernel can import is imported there, later
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # the collector would touch, and so copy, every page in every kernel
+
+
+def rehearse(cells: list[str], tell: int) -> None:
+    """Starts a kernel, runs cells without a client, and writes the names of all modules imported by then."""
+    try:
+        from ipykernel.kernelapp import IPKernelApp
+
+        folder = tempfile.mkdtemp()
+        connection = f"{folder}/connection.json"
+        app = IPKernelApp.instance(transport="ipc", ip=f"{folder}/k", connection_file=connection)
+        app.initialize(["--quiet", *KERNEL_OPTIONS])
+        shell: Any = app.shell
+        for cell in cells:
+            shell.run_cell(cell)
+    finally:
+        names = [name for name in list(sys.modules) if name != "__main__"]
+        with os.fdopen(tell, "w") as file:
+            file.write(" ".join(names))
+        os._exit(0)
+
+
+if __name__ == "__main__":  # kernel_process.py CONNECTION_FILE FD
+    sys.path.pop(0)  # this script's folder
+    run_kernel(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,165 @@
+"""One run of a notebook's cells: nbconvert's executor with a watchdog for each cell and a cap on its outputs.
+
+It overrides private methods of nbclient; ``tests/test_dependencies.py`` looks whether they still exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Container
+from typing import Any
+
+from jupyter_core.utils import run_sync
+from nbclient.exceptions import CellExecutionComplete, DeadKernelError
+from nbclient.util import ensure_async
+from nbconvert.preprocessors import ExecutePreprocessor
+from nbformat import NotebookNode
+
+from autograder.names import KIT_FILE, SKIPPED
+from autograder.run.limits import Limits
+from autograder.run.session import kernel_environment
+
+RUNAWAY = 50  # times output_bytes
+
+
+class OutOfTimeError(Exception):
+    """The submission's time is used up; the cells from here on were not run."""
+
+
+class Runner(ExecutePreprocessor):
+    """ExecutePreprocessor with a watchdog for every cell and a cap on outputs.
+
+    Args:
+        limits: what a cell may use.
+        deadline: of the whole submission, on the monotonic clock.
+        skipped: indices of cells that are not run.
+        events: gets a sentence for everything that went wrong.
+    """
+
+    def __init__(self, limits: Limits, deadline: float, skipped: Container[int], events: list[str]):
+        super().__init__(timeout=None, allow_errors=True, kernel_name="python3", record_timing=False)
+        self.limits, self.deadline, self.skipped, self.events = limits, deadline, skipped, events
+        self.current: int | None = None
+        self.output_size = 0
+        self.runaway = asyncio.Event()
+        self.seconds: dict[int, float] = {}
+
+    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+        """Runs one cell within its limits, or leaves it out and says so."""
+        if cell.cell_type != "code" or not cell.source.strip() or index in self.skipped or skip_reason(cell):
+            return cell, resources
+        if time.monotonic() >= self.deadline:
+            raise OutOfTimeError
+        self.current, self.output_size = index, 0
+        started = time.monotonic()
+        try:
+            return super().preprocess_cell(cell, resources, index)
+        finally:
+            self.seconds[index] = time.monotonic() - started
+            allowed = self.limits.output_bytes
+            if self.output_size > allowed:
+                name = cell_name(cell, index)
+                self.events.append(f"{name} printed more than {allowed:,} bytes; the rest was dropped.")
+
+    async def async_start_new_kernel(self, **options: Any) -> None:
+        """Starts a kernel that keeps its messages to itself and sees little of the grader's environment."""
+        assert self.km is not None
+        folder = self.resources["metadata"]["path"]
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        environment = kernel_environment(folder)
+        await ensure_async(self.km.start_kernel(cwd=folder, env=environment, **silent, **options))
+
+    start_new_kernel = run_sync(async_start_new_kernel)
+
+    async def async_execute_cell(
+        self, cell: NotebookNode, cell_index: int, *args: Any, **options: Any
+    ) -> NotebookNode:
+        """Runs one cell with a watchdog beside it."""
+        watchdog = asyncio.ensure_future(self._watch(cell, cell_index))
+        try:
+            return await super().async_execute_cell(cell, cell_index, *args, **options)
+        finally:
+            watchdog.cancel()
+
+    execute_cell = run_sync(async_execute_cell)
+
+    async def _watch(self, cell: NotebookNode, index: int) -> None:
+        allowed = min(self.limits.cell_seconds, max(self.deadline - time.monotonic(), 0.1))
+        self.runaway = asyncio.Event()
+        try:
+            await asyncio.wait_for(self.runaway.wait(), allowed)
+            self.events.append(f"{cell_name(cell, index)} printed without end and was stopped.")
+        except TimeoutError:
+            self.events.append(f"{cell_name(cell, index)} ran longer than {allowed:.3g} s and was stopped.")
+        assert self.km is not None
+        with contextlib.suppress(Exception):  # a dead kernel cannot be interrupted; the kill below settles it
+            await ensure_async(self.km.interrupt_kernel())
+        await asyncio.sleep(self.limits.grace_seconds)
+        self.events.append(f"{cell_name(cell, index)} did not stop when interrupted; its kernel was killed.")
+        if self.km.provisioner is not None:
+            await self.km.provisioner.kill()
+
+    async def _async_poll_kernel_alive(self) -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            try:
+                await self._async_check_alive()
+            except DeadKernelError:
+                if self.task_poll_for_reply is not None:
+                    self.task_poll_for_reply.cancel()
+                return
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
+        """Gives the watchdog a turn between messages: a kernel that never stops printing leaves no pause."""
+        assert self.kc is not None
+        while True:
+            message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
+            await asyncio.sleep(0)
+            if message["parent_header"].get("msg_id") == parent_msg_id:
+                try:
+                    self.process_message(message, cell, cell_index)
+                except CellExecutionComplete:
+                    return
+
+    def output(
+        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
+        """Keeps an output as long as the cell's outputs are within the limit."""
+        self.output_size += len(json.dumps(msg["content"], default=str))
+        if self.output_size > RUNAWAY * self.limits.output_bytes:
+            self.runaway.set()
+        if self.output_size > self.limits.output_bytes:
+            return None
+        kept: NotebookNode | None = super().output(outs, msg, display_id, cell_index)
+        return kept
+
+    def end_kernel(self) -> None:
+        """Ends the kernel for good; nbclient leaves a manager alone that it did not make."""
+        manager = self.km
+        if manager is None:
+            return
+        if self.kc is not None:
+            self.kc.stop_channels()
+        with contextlib.suppress(Exception):
+            # its own run_sync form is typed as if it did not wait
+            run_sync(manager._async_shutdown_kernel)(now=True)
+        manager.context.destroy(linger=0)
+
+
+def skip_reason(cell: NotebookNode) -> str | None:
+    """Why a grading run leaves this cell out: it writes the kit, or only trains or draws; None if it runs."""
+    if cell.source.lstrip().startswith(f"%%writefile {KIT_FILE}"):
+        return "the grader's own kit is used"
+    if SKIPPED.match(cell.source) or "skip-execution" in cell.metadata.get("tags", []):
+        return "skipped while grading"
+    return None
+
+
+def cell_name(cell: NotebookNode, index: int) -> str:
+    """How messages name a cell: its number among all cells and its first line of code."""
+    first = next((line.strip() for line in cell.source.split("\n") if line.strip()), "")
+    return f"cell {index + 1} ({first[:50]!r})"
