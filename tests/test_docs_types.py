@@ -43,7 +43,8 @@ def verdict(text):
     notebook.cells = imports + notebook.cells[start:]
     handed_in = Submission("x", nbformat.writes(notebook).encode())
     report, _ = grade_submission(handed_in, Settings("seed", "hw3"), kernels(Place())[0])
-    return [[check.state, check.feedback] for one in report.questions if one.id == "3.10" for check in one.checks]
+    found = next(one for one in report.questions if one.id == "3.10")
+    return [[check.state, check.feedback] for check in found.checks]
 
 blank = build.build_notebook(homework, source)
 print(json.dumps({
@@ -104,7 +105,16 @@ def lint(copy: Path) -> None:
     added = [str(copy / name) for name, _ in blocks() if name.startswith("autograder/")]
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", ROOT / "pyproject.toml", *added],
+            [
+                sys.executable,
+                "-m",
+                "ruff",
+                *command,
+                "--no-cache",
+                "--config",
+                ROOT / "pyproject.toml",
+                *added,
+            ],
             capture_output=True,
             text=True,
             check=False,
