@@ -1,4 +1,4 @@
-"""Files written whole, zips with equal bytes for equal content, secrets for their owner alone, safe CSV cells."""
+"""Writes files whole, zips with equal bytes for equal content, secrets for their owner alone, safe CSV."""
 
 from __future__ import annotations
 

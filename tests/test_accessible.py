@@ -12,7 +12,7 @@ import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook
-from autograder.author.kit_text import public_files
+from autograder.author.inlined import public_files
 from autograder.author.source import read_source
 from autograder.declare import homeworks
 from autograder.names import source_path

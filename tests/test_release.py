@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 
-from autograder.author import build, kit_text, release, source
+from autograder.author import build, inlined, release, source
 from autograder.cli.main import main
 from autograder.declare import Choice, homeworks
 from autograder.names import notebook_path, source_path
@@ -108,7 +108,7 @@ def test_no_line_of_any_solution_is_in_it_that_students_are_not_shown(files: dic
         cell for name, data in files.items() if name.endswith(".ipynb") for cell in json.loads(data)["cells"]
     ]
     handed_out = {line.strip() for cell in cells for line in "".join(cell["source"]).split("\n")}
-    kits = kit_text.public_files()
+    kits = inlined.public_files()
     given = {line.strip() for path in kits for line in path.read_text().split("\n")}
     solved: dict[str, str] = {}
     for homework in ALL:

@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from autograder.author import build, source
-from autograder.author.kit_text import PACKAGE, public_files
+from autograder.author.inlined import PACKAGE, public_files
 from autograder.declare import Homework
 from autograder.files import zip_bytes
 from autograder.names import source_path
