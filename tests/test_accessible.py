@@ -1,4 +1,4 @@
-"""For everyone: figures say what they show, tables have headers, images have words, colour is never the only signal."""
+"""For everyone: figures say what they show, tables have headers, images have words, not color alone."""
 
 from __future__ import annotations
 

@@ -40,9 +40,10 @@ HW3 = homeworks()["hw3"]
 LIMITS = Limits(cell_seconds=10, grace_seconds=1, total_seconds=60, restarts=2)
 INSPECTION = """
 import os, sys, socket, numpy, torch
-print(sorted(os.listdir("/tmp") + os.listdir("/dev/shm") + os.listdir("/home/student")),
-      sorted(os.listdir(".")), torch.get_default_dtype(), numpy.dot(2, 3),
-      len([n for n in os.listdir("/proc") if n.isdecimal()]), os.environ.get("X"), os.nice(0))
+left = os.listdir("/tmp") + os.listdir("/dev/shm") + os.listdir("/home/student")
+processes = len([n for n in os.listdir("/proc") if n.isdecimal()])
+print(sorted(left), sorted(os.listdir(".")), torch.get_default_dtype(), numpy.dot(2, 3), processes,
+      os.environ.get("X"), os.nice(0))
 """
 pytestmark = pytest.mark.xdist_group("sandbox")
 

@@ -1,4 +1,4 @@
-"""What hostile or unlucky cells cost: their own questions, never the rest; and nothing runs in the grading process."""
+"""What hostile or unlucky cells cost: their own questions; and nothing runs in the grading process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.names import source_path
 from autograder.run.choose import kernels
-from autograder.run.limits import Limits
+from autograder.run.limits import Kind, Limits, rlimits
 from autograder.submissions.cells import question_seconds
 from autograder.submissions.find import Submission
 from tests.conftest import PLACE
@@ -139,6 +139,19 @@ pathlib.Path("submission_log.json").write_text(json.dumps({forged!r}))
     blank.cells.insert(3, nbformat.v4.new_code_cell(code))
     report, _ = grade_submission(Submission("one", nbformat.writes(blank).encode()), SETTINGS)
     assert report.points == 0
+
+
+SHARED = {"CPU": 240, "DATA": 2_000_000_000, "NOFILE": 512, "FSIZE": 100_000_000, "CORE": 0}
+RLIMITS = {
+    "plain": SHARED,  # whose processes count with the grader's own
+    "user": SHARED | {"NPROC": 128},
+    "sandbox": SHARED | {"NPROC": 128, "CPU": 241, "MEMLOCK": 0, "MSGQUEUE": 0},  # the zygote comes first
+}
+
+
+@pytest.mark.parametrize("kind", RLIMITS)
+def test_each_kind_of_kernels_gets_its_limits_from_the_one_table(kind: Kind):
+    assert rlimits(Limits(), kind) == RLIMITS[kind]
 
 
 def test_nothing_of_a_submission_is_executed_or_unpickled_by_the_grading_process(

@@ -1,4 +1,4 @@
-"""Notebooks as Colab, VS Code, nbclassic and JupyterLab save them grade like the original; forms fold what is not to be read."""
+"""Notebooks as Colab, VS Code, nbclassic and JupyterLab save them grade like the original."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def lines(text: str) -> list[str]:
 
 
 def by_colab(document: dict[str, Any]) -> dict[str, Any]:
-    """Format 4.0: ids in the metadata, tags and our own mark gone, forms marked, sources without the last line's end."""
+    """Format 4.0: ids in the metadata, tags and our mark gone, forms marked, no last newline."""
     for number, cell in enumerate(document["cells"]):
         form = {"cellView": "form"} if "@title" in cell["source"] else {}
         cell["metadata"] = {"id": f"aBc{number:09d}", **form}

@@ -1,4 +1,4 @@
-"""Handing in: the last cell's zip, what it says of stale, missing and unsaved answers, and that the grader takes it as it is."""
+"""Handing in: the last cell's zip, what is said of it, and that the grader takes it as it is."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ CLAIMS = {
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which answers of the reference were handed in by the last cell's own means, with a claim to trained weights."""
+    """A folder in which the last cell packed the reference's answers and a claim to trained weights."""
     folder = tmp_path_factory.mktemp("finished")
     notebook = build_notebook(HW3, source_path(ROOT, HW3.stem), blank=False)
     (folder / "hw3_hand_designed.ipynb").write_text(dumps(notebook), encoding="utf-8")

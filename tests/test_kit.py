@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from autograder import kit
 from autograder.declare import homeworks
+from autograder.kit import kinds
 from autograder.submissions.log import read_log
 
 ARRAYS = hnp.arrays(
@@ -207,3 +208,41 @@ def test_finish_lists_what_is_missing(log: kit.Log, capsys: pytest.CaptureFixtur
 def test_an_unknown_question_is_an_error_that_lists_the_known_ones(log: kit.Log):
     with pytest.raises(KeyError, match=r"no question '3\.9'"):
         log.record("3.9")
+
+
+def test_another_kind_of_entry_can_be_registered(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(kinds, "KINDS", dict(kinds.KINDS))
+
+    @kit.entry_kind("ranking")
+    class Ranking(kit.Kind):
+        def collect(self, spec, value, entry, cases):
+            entry.update(status="ok", value=[str(item) for item in value])
+
+        def recorded(self, spec, entry):
+            return True, f"`{spec['name']}`: {' > '.join(entry['value'])}."
+
+        def checked(self, spec, entry, examples):
+            return [(len(entry["value"]) == spec["count"], f"{spec['count']} places are asked for.")]
+
+    asked = {"id": "9.1", "title": "Rank", "points": 1, "extra": False}
+    asked["entries"] = [{"name": "order", "kind": "ranking", "count": 3}]
+    log = kit.Log({"id": "hw9", "stem": "hw9", "questions": [asked]}, tmp_path, {"order": ("a", "b")})
+    log.record("9.1")
+    assert "`order`: a > b." in capsys.readouterr().out
+    assert entries(log)["order"] == {
+        "question": "9.1",
+        "kind": "ranking",
+        "status": "ok",
+        "value": ["a", "b"],
+    }
+    log.check("9.1")
+    assert "✗ 3 places are asked for." in capsys.readouterr().out
+    log.namespace["order"] = ("b", "a")
+    assert log.changed("9.1")
+
+
+def test_a_kind_that_nobody_registered_is_named_with_those_that_there_are():
+    with pytest.raises(KeyError, match="'ranking', which the kit does not have; it has array, choice"):
+        kinds.kind_of({"name": "order", "kind": "ranking"})

@@ -1,4 +1,4 @@
-"""The archive for students: what is in it, that it is the same every time, and that nothing of an answer is."""
+"""The archive for students: what is in it, that it is the same each time, and that no answer is."""
 
 from __future__ import annotations
 

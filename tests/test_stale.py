@@ -1,4 +1,4 @@
-"""The log tells the truth: answers that changed after they were recorded, restarts, two homeworks in one folder."""
+"""The log tells the truth: answers changed after recording, restarts, two homeworks in one folder."""
 
 from __future__ import annotations
 
