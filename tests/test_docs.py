@@ -244,20 +244,13 @@ def test_no_solution_gets_out(followed: dict[str, dict]):
     assert followed["hw3"]["leaks"] == followed["hw7"]["leaks"] == []
 
 
+PYTEST = ("pytest", "-q", "-p", "no:cacheprovider")
 LINT_AND_TESTS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "--exclude", "tests/gallery", "--exclude", "docs", "."],
     "mypy": ["mypy", "autograder/homeworks/hw3", "autograder/homeworks/hw7"],
-    "tests": ["pytest", "-q", "-p", "no:cacheprovider", "tests/test_project.py", "tests/test_rooms.py"],
-    "gallery": [
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "tests/test_gallery.py",
-        "-k",
-        "complete or hw3-3.9",
-    ],
+    "tests": [*PYTEST, "tests/test_project.py", "tests/test_rooms.py"],
+    "gallery": [*PYTEST, "tests/test_gallery.py", "-k", "complete or hw3-3.9"],
 }
 
 

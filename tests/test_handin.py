@@ -103,7 +103,7 @@ def test_the_points_are_told_apart(desk: Desk):
     desk.cells["3.7"] = ""
     desk.save()
     out = desk.finish()
-    assert "questions worth 10 of 90 points that are graded automatically" in out
+    assert f"questions worth 10 of {homeworks()['hw3'].points:g} points that are graded automatically" in out
     assert "written answers worth 0 of 10 points, graded by people" in out
     assert "0 of 10 points of extra credit" in out
     assert "No words yet in the written answers 3.7" in out

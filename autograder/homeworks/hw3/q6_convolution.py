@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from autograder.declare import Case, Challenge, Wrong, attention, not_run
 from autograder.homeworks.hw3 import public
 from autograder.homeworks.hw3.homework import hw
 from autograder.kit import Trial
+
+Heads = dict[str, np.ndarray]  # pos, Q, K and V of the three heads
+HeadsJudge = Callable[[np.ndarray, Heads, np.ndarray], Wrong | None]  # of kernel, heads and a sequence
 
 
 def kernels(rng: np.random.Generator) -> Iterator[Case]:
@@ -38,6 +41,15 @@ convolution = hw.question(
 )
 
 
+def conv1d(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """The oracle, torch's convolution: x (n, d), kernel (3, d, out) → (n - 2, out), ends not padded again."""
+    import torch
+
+    signal = torch.from_numpy(np.ascontiguousarray(x.T))[None]
+    weight = torch.from_numpy(np.ascontiguousarray(kernel.transpose(2, 1, 0)))
+    return np.asarray(torch.nn.functional.conv1d(signal, weight)[0].numpy().T)
+
+
 def padded_inputs(identity: str, d: int) -> Iterator[np.ndarray]:
     """Sequences (n, d) for each n from 3 to 8 places, a zero token at each end."""
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8], "big"))
@@ -49,44 +61,46 @@ def padded_inputs(identity: str, d: int) -> Iterator[np.ndarray]:
 
 @convolution.check("heads look left, here and right", points=8)
 def heads_look_left_here_and_right(conv_heads: list[Trial]) -> Wrong | None:
-    for trial in conv_heads:
-        if trouble := not_run("conv_heads", trial):
-            return trouble
-        made, problem = public.conv_arrays(trial)
-        for x in padded_inputs(trial.id, trial.args[0].shape[1]) if not problem else ():
-            if problem := public.conv_places_problem(made, x):
-                return Wrong(f"On {trial.note}: {problem}", evidence=three_maps(made, x))
-        if problem:
-            return Wrong(f"On {trial.note}: {problem}")
-    return None
-
-
-def three_maps(made: dict[str, np.ndarray], x: np.ndarray) -> dict[str, Any]:
-    """The attention maps of the three heads on one sequence."""
-    _, maps = public.conv_heads_output(x, made)
-    return attention(
-        f"Attention of your three heads over {len(x)} places",
-        [str(place) for place in range(len(x))],
-        {f"head {number}": head for number, head in enumerate(maps)},
-    )
+    return judge_heads(conv_heads, judge_places)
 
 
 @convolution.check(points=10)
 def equals_the_convolution_with_the_hidden_kernel(conv_heads: list[Trial]) -> Wrong | None:
-    for trial in conv_heads:
+    return judge_heads(conv_heads, judge_sum)
+
+
+def judge_heads(trials: Sequence[Trial], judge: HeadsJudge) -> Wrong | None:
+    """The first thing that is wrong with the heads for a hidden kernel, on sequences of every length."""
+    for trial in trials:
         if trouble := not_run("conv_heads", trial):
             return trouble
-        made, problem = public.conv_arrays(trial)
-        for x in padded_inputs(trial.id, trial.args[0].shape[1]) if not problem else ():
-            problem = problem or _convolution_problem(trial.args[0], made, x)
+        heads, problem = public.conv_arrays(trial)
         if problem:
             return Wrong(f"On {trial.note}: {problem}")
+        kernel = trial.args[0]
+        for x in padded_inputs(trial.id, kernel.shape[1]):
+            if wrong := judge(kernel, heads, x):
+                return replace(wrong, feedback=f"On {trial.note}: {wrong.feedback}")
     return None
 
 
-def _convolution_problem(kernel: np.ndarray, made: dict[str, np.ndarray], x: np.ndarray) -> str | None:
-    """What is wrong with the sum of the heads on one sequence, or None."""
-    found, expected = public.conv_heads_output(x, made)[0][1:-1], conv1d(x, kernel)
+def judge_places(kernel: np.ndarray, heads: Heads, x: np.ndarray) -> Wrong | None:
+    """Whether each head looks at its place, whatever the kernel; else words with the three maps."""
+    problem = public.conv_places_problem(heads, x)
+    if not problem:
+        return None
+    _, maps = public.conv_heads_output(x, heads)
+    drawn = attention(
+        f"Attention of your three heads over {len(x)} places",
+        [str(place) for place in range(len(x))],
+        {f"head {number}": head for number, head in enumerate(maps)},
+    )
+    return Wrong(problem, evidence=drawn)
+
+
+def judge_sum(kernel: np.ndarray, heads: Heads, x: np.ndarray) -> Wrong | None:
+    """Whether the sum of the heads is the convolution with the kernel; else the likely mistake in words."""
+    found, expected = public.conv_heads_output(x, heads)[0][1:-1], conv1d(x, kernel)
     if np.allclose(found, expected, rtol=1e-3, atol=1e-3):  # soft attention with gaps of 20 leaks 1e-8
         return None
     told = (
@@ -94,20 +108,11 @@ def _convolution_problem(kernel: np.ndarray, made: dict[str, np.ndarray], x: np.
         f" {np.abs(found - expected).max():.3g}."
     )
     if np.allclose(found, conv1d(x, kernel[::-1]), atol=1e-3):
-        return (
+        return Wrong(
             f"{told} Your kernel is flipped: kernel[0] belongs to the left neighbour (deep learning's"
             " convolution does not flip)."
         )
     swapped = kernel.transpose(0, 2, 1)
     if swapped.shape == kernel.shape and np.allclose(found, conv1d(x, swapped), atol=1e-3):
-        return f"{told} Input and output channels are swapped: kernel[k] has shape (d, out)."
-    return told
-
-
-def conv1d(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """The oracle, torch's convolution: x (n, d), kernel (3, d, out) → (n - 2, out), ends not padded again."""
-    import torch
-
-    signal = torch.from_numpy(np.ascontiguousarray(x.T))[None]
-    weight = torch.from_numpy(np.ascontiguousarray(kernel.transpose(2, 1, 0)))
-    return np.asarray(torch.nn.functional.conv1d(signal, weight)[0].numpy().T)
+        return Wrong(f"{told} Input and output channels are swapped: kernel[k] has shape (d, out).")
+    return Wrong(told)
