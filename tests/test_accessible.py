@@ -25,7 +25,7 @@ DRAWN_HERE = [
 ]  # the others train for minutes
 PAGES = [
     ROOT / "README.md",
-    ROOT / "autograder" / "bundled" / "README.students.md",
+    ROOT / "autograder" / "hosts" / "bundled" / "README.students.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 STYLE = re.compile(r"([^;:]+?) \(([a-z ]+)\) (?:goes from|is at) ")
