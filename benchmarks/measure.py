@@ -34,7 +34,7 @@ HOMEWORK = homeworks()["hw3"]
 
 
 def write_class(folder: Path, homework: Homework, size: int) -> list[Path]:
-    """Writes a class: the reference, a blank one, unfinished ones and the gallery's right and wrong answers, in turn."""
+    """Writes a class: the reference, a blank one, unfinished ones and the gallery's answers, in turn."""
     source = source_path(ROOT, homework)
     texts = [
         dumps(build_notebook(homework, source, blank=False)),
@@ -59,7 +59,7 @@ def write_class(folder: Path, homework: Homework, size: int) -> list[Path]:
     return paths
 
 
-# --- what is compared -------------------------------------------------------------------------------------------------
+# --- what is compared ---
 
 
 def ours(folder: Path, output: Path, *options: str) -> None:
@@ -100,7 +100,7 @@ def otter(job: tuple[Path, Path, Path]) -> None:
 
 
 def one_thread() -> dict[str, str]:
-    """The environment, with one thread for each process, as this grader has it: two processes on two cores are faster so."""
+    """The environment with one thread for each process, as this grader has it."""
     return {
         **os.environ,
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -124,7 +124,7 @@ def bare(path: Path) -> None:
 
 
 def own_cells(path: Path, challenges: bytes) -> float:
-    """Seconds of processor time of a notebook's graded cells alone: plain Python, libraries imported before, no Jupyter."""
+    """Processor seconds of a notebook's graded cells alone, in plain Python with libraries imported."""
     cells = [
         cell
         for cell in read_notebook(path.read_bytes()).cells
@@ -153,14 +153,15 @@ def own_cells(path: Path, challenges: bytes) -> float:
     return float(done.stdout.split()[-1])
 
 
-# --- measuring --------------------------------------------------------------------------------------------------------
+# --- measuring ---
 
 
 @contextlib.contextmanager
 def memory() -> Iterator[dict[str, float]]:
-    """Watches the largest share of memory (PSS) of one worker with its sandbox, in MB, early and over the whole run.
+    """Watches the largest share of memory (PSS) of one worker with its sandbox, in MB.
 
-    Only while all workers live: pages that they share are counted by halves, and the last one alone would get the whole.
+    Only while all workers live: pages that they share are counted by halves, and the last
+    one alone would get the whole.
     """
     found = {"worker": 0.0, "early": 0.0}
     most = 0

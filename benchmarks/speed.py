@@ -1,4 +1,4 @@
-"""Grades the same class with this grader, warm and cold, with otter and with bare nbclient, side by side in one run.
+"""Grades the same class with this grader, with otter and with bare nbclient, side by side in one run.
 
 ``python -m benchmarks`` prints a table in Markdown; ``--help`` lists what else can be measured.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.measure import HOMEWORK, SEED, memory, otter, ours, overhead, timed, write_class
+from benchmarks.measure import HOMEWORK, bare, SEED, memory, otter, ours, overhead, timed, write_class
 from benchmarks.otter_tests import write_autograder
 
 

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import matplotlib
 
+import pytest
+
 from autograder import kit
 from autograder.declare import homeworks
 from autograder.names import notebook_path
 from tests import bare
 from tests.gallery import ROOT
 
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 PATIENCE = 240_000  # ms; CI is slow
 TOKEN = "the-tests"
 SHORTER = {
