@@ -1,4 +1,4 @@
-"""Turns a homework into otter tests that run the same checks on the same inputs, inside the student's kernel."""
+"""Turns a homework into otter tests: the same checks on the same inputs, inside the student's kernel."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.measure import HOMEWORK, bare, SEED, memory, otter, ours, overhead, timed, write_class
+from benchmarks.measure import HOMEWORK, SEED, bare, memory, otter, ours, overhead, timed, write_class
 from benchmarks.otter_tests import write_autograder
 
 

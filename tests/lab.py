@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import matplotlib
-
 import pytest
 
 from autograder import kit
