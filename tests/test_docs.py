@@ -191,7 +191,7 @@ def run(folder: Path, *command: str) -> str:
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     folder = tmp_path_factory.mktemp("copy")
-    leave = shutil.ignore_patterns("__pycache__", "*.pt", "fashion_mnist_5000*", "glove*")
+    leave = shutil.ignore_patterns("__pycache__", "fashion_mnist_5000*", "glove*")
     for name in ("autograder", "solutions", "notebooks", "docs", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     for path in ROOT.glob("*"):
