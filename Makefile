@@ -17,7 +17,7 @@ help: ## List the targets
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) -c constraints.txt -e '.[$(EXTRAS)]'
-	$(BIN)/python -m autograder.homeworks.hw5.fetch  # hw5's sentences: other people's prose, never part of the repository
+	$(BIN)/python -m autograder.author.fetch  # data that homeworks declare and the repository does not hold
 	@touch $@
 
 demo: $(BIN)/.installed ## Grade the bundled example class and write the report to build/demo

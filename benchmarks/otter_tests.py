@@ -18,16 +18,16 @@ points = {points}
 
 @test_case()
 def test_{identifier}(env):
-    import importlib
     import numpy as np
     from autograder import kit
+    from autograder.declare import homeworks
 
-    hw = importlib.import_module("autograder.homeworks.{stem}").hw
+    hw = homeworks()[{homework!r}]
     question = hw.questions[{question!r}]
     answer = {{}}
     for entry in question.entries:
         value = env.get(entry.name)
-        if isinstance(entry, Challenge):
+        if entry.hidden_inputs:
             trials = []
             for identity, case in hw.draw({seed!r})[entry.name].items():
                 try:
@@ -36,7 +36,7 @@ def test_{identifier}(env):
                     status, result, error = "error", None, str(problem)
                 trials.append(kit.Trial(identity, case.note, case.group, tuple(case.args), case.kwargs, status, result, error))
             value = trials
-        elif not isinstance(entry, Choice) and value is not None:
+        elif entry.dimensions is not None and value is not None:
             value = np.asarray(value)
         answer[entry.name] = value
     for check in question.checks:
@@ -61,7 +61,7 @@ def write_autograder(homework: Homework, folder: Path, seed: str) -> Path:
                 question=question.id,
                 points=question.points,
                 identifier=identifier,
-                stem=homework.stem,
+                homework=homework.id,
                 seed=seed,
             )
             (tests / f"q{identifier}.py").write_text(text)

@@ -151,7 +151,7 @@ def test_build_check_fails_on_a_stale_notebook_and_names_it(tmp_path: Path):
     (tmp_path / "pyproject.toml").symlink_to(ROOT / "pyproject.toml")
     (tmp_path / "notebooks").mkdir()
     name = "hw3"
-    path = notebook_path(tmp_path, homeworks()[name])
+    path = notebook_path(tmp_path, homeworks()[name].stem)
     assert CliRunner().invoke(main, ["build", name, "--root", str(tmp_path)]).exit_code == 0
     assert CliRunner().invoke(main, ["build", name, "--check", "--root", str(tmp_path)]).exit_code == 0
     path.write_text(path.read_text().replace("## 3.1", "## 3.One"))
@@ -173,7 +173,7 @@ def test_the_badge_points_to_the_configured_repository():
 
 @pytest.mark.parametrize("name", list(homeworks()))
 def test_the_notebook_is_valid_and_its_cells_are_of_sensible_size(name: str):
-    notebook = nbformat.read(notebook_path(ROOT, homeworks()[name]), as_version=4)
+    notebook = nbformat.read(notebook_path(ROOT, homeworks()[name].stem), as_version=4)
     nbformat.validate(notebook)
     for cell in notebook.cells[2:]:
         if cell.cell_type == "markdown":

@@ -121,7 +121,7 @@ def test_a_compressed_archive_is_measured_unpacked(tmp_path: Path):
 
 
 def homework_with_checkpoint() -> Homework:
-    homework = Homework("hw9", title="t", stem="t", minutes=1)
+    homework = Homework("hw9", title="t", stem="t")
     homework.question("9.1", "t", minutes=1, difficulty="easy", entries=[entry(max_bytes=10)])
     return homework
 
@@ -155,7 +155,7 @@ def test_a_student_hears_whether_the_file_fits(
     log = kit.Log(homework_with_checkpoint().describe(), ".", {"Model": Model})
     log.record("9.1")
     assert "there is no file m.pt" in capsys.readouterr().out
-    homework = Homework("hw9", title="t", stem="t", minutes=1)
+    homework = Homework("hw9", title="t", stem="t")
     homework.question("9.1", "t", minutes=1, difficulty="easy", entries=[entry()])
     Path("m.pt").write_bytes(saved(Model().state_dict()))
     log = kit.Log(homework.describe(), ".", {"Model": Model})

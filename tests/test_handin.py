@@ -26,71 +26,12 @@ from autograder.submissions.find import find
 from autograder.submissions.log import read_log
 from tests.conftest import PLACE, SETTINGS
 from tests.gallery import ROOT
-
-HW3 = homeworks()["hw3"]
-BLANK = notebook_path(ROOT, HW3.stem).read_bytes()
-ZIP = "hw3_hand_designed_submission.zip"
-CELL_31 = (
-    "attention_by_content_Q = 6.0 * np.eye(3)\nattention_by_content_K = big()\nattention_by_content_V ="
-    " np.eye(3)"
-)
-HELPER = "def big():\n    return 6.0 * np.eye(3)"
-CELL_36 = "def conv_heads(kernel):\n    return helper_36(kernel)"
-HELPER_36 = "def helper_36(kernel):\n    return None"
-
-
-class Desk:
-    """A student's folder and kernel: cells run, the notebook is saved, the kernel starts anew."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-        self.folder, self.capsys, self.ran, self.cells = folder, capsys, [], {}
-        monkeypatch.setattr(kit, "cells_that_ran", lambda: self.ran)
-        monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-        self.start()
-
-    def start(self, homework: str = "hw3") -> None:
-        self.ran.clear()
-        self.log = kit.Log(homeworks()[homework].describe(), self.folder, {"np": np})
-
-    def run(self, name: str, text: str) -> None:
-        self.cells[name] = text
-        self.ran.append(text)
-        exec(text, self.log.namespace)
-
-    def save(self, name: str = "hw3_hand_designed.ipynb", seconds: float = 100.0) -> None:
-        """Writes the notebook as if so many seconds after everything that was recorded."""
-        document = json.loads(BLANK)
-        document["cells"] += [
-            {"cell_type": "code", "source": text, "metadata": {}, "outputs": []}
-            for text in self.cells.values()
-        ]
-        path = self.folder / name
-        path.write_text(json.dumps(document))
-        after = path.stat().st_mtime + seconds
-        os.utime(path, (after, after))
-
-    def finish(self) -> str:
-        self.capsys.readouterr()
-        self.log.finish()
-        return self.capsys.readouterr().out
-
-    def told(self) -> dict:
-        return json.loads((self.folder / kit.LOG_NAME).read_text())["answers"]
-
-    def zipped(self) -> dict[str, bytes]:
-        with zipfile.ZipFile(self.folder / ZIP) as archive:
-            return {info.filename: archive.read(info) for info in archive.infolist()}
+from tests.student import BLANK, CELL_31, HW3, ZIP, Desk, answer_31
 
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Desk:
     return Desk(tmp_path, monkeypatch, capsys)
-
-
-def answer_31(desk: Desk) -> None:
-    desk.run("helper", HELPER)
-    desk.run("3.1", CELL_31)
-    desk.log.record("3.1")
 
 
 # which cells gave an answer ---------------------------------------------------------------------------------
@@ -171,7 +112,7 @@ def test_the_points_are_told_apart(desk: Desk):
 def test_a_renamed_notebook_is_found_and_gets_its_own_name_back(desk: Desk):
     answer_31(desk)
     desk.save("my homework (1).ipynb")
-    (desk.folder / "hw1.ipynb").write_bytes(notebook_path(ROOT, homeworks()["hw1"]).read_bytes())
+    (desk.folder / "hw1.ipynb").write_bytes(notebook_path(ROOT, homeworks()["hw1"].stem).read_bytes())
     (desk.folder / "broken.ipynb").write_bytes(b"{")
     out = desk.finish()
     assert "where it is called `my homework (1).ipynb`" in out
@@ -238,128 +179,6 @@ def test_a_checkpoint_is_packed_and_a_wrong_name_is_noticed(tmp_path: Path, caps
     log.finish()
     with zipfile.ZipFile(tmp_path / "hw4_vision_transformer_submission.zip") as archive:
         assert archive.read("hw4_vision_transformer.pt") == b"weights"
-
-
-# the log tells the truth ------------------------------------------------------------------------------------
-
-
-def test_an_answer_that_was_changed_and_not_recorded_again_is_stale_until_it_is(desk: Desk):
-    answer_31(desk)
-    assert "stale" not in desk.told()["3.1"]
-    desk.run("3.1", CELL_31.replace("6.0", "7.0"))
-    desk.save()
-    assert "Changed after recording: 3.1" in desk.finish()
-    assert desk.told()["3.1"]["stale"] == "changed"
-    found = read_log(desk.zipped()[kit.LOG_NAME], HW3)
-    assert found.notes == ()
-    assert "changed after it was recorded" in found.stale("3.1", None)
-    desk.log.record("3.1")
-    assert "Changed after" not in desk.finish()
-    assert "stale" not in desk.told()["3.1"]
-
-
-def test_a_helper_that_was_changed_makes_a_function_stale(desk: Desk):
-    desk.run("helper", HELPER_36)
-    desk.run("3.6", CELL_36)
-    desk.log.record("3.6")
-    desk.save()
-    assert "after recording" not in desk.finish()
-    desk.run("helper", HELPER_36.replace("None", "kernel"))
-    desk.save()
-    assert "Changed after recording: 3.6" in desk.finish()
-
-
-def test_an_edit_that_never_ran_is_seen_in_the_saved_notebook(desk: Desk):
-    answer_31(desk)
-    desk.cells["3.1"] += "\nattention_by_content_V = 2 * np.eye(3)"
-    desk.save()
-    out = desk.finish()
-    assert "Edited in the notebook after recording: 3.1" in out
-    assert "This is not ready to hand in" in out
-    assert desk.told()["3.1"]["stale"] == "edited"
-
-
-def test_a_notebook_saved_before_the_answer_is_told_apart_from_an_edited_one(desk: Desk):
-    desk.save(seconds=-100)
-    answer_31(desk)
-    out = desk.finish()
-    assert "Not saved yet: the file `hw3_hand_designed.ipynb`" in out
-    assert "lacks cells that ran for 3.1" in out
-    assert "stale" not in desk.told()["3.1"]
-
-
-def test_a_new_run_with_the_same_values_is_no_change(desk: Desk):
-    answer_31(desk)
-    desk.run("3.1", CELL_31.replace("6.0 * np.eye(3)", "np.eye(3) * 6.0"))
-    desk.save()
-    assert "after recording" not in desk.finish()
-
-
-def test_after_a_restart_the_log_keeps_what_was_recorded(desk: Desk):
-    answer_31(desk)
-    desk.save()
-    desk.start()
-    out = desk.finish()
-    assert "1 of 9 questions recorded" in out
-    assert "before this kernel started" in out
-    assert "after recording" not in out
-    desk.log.record("3.1")  # its cells did not run in this kernel
-    assert desk.log.entries["attention_by_content_Q"]["status"] == "ok"
-    assert "stays in the log" in desk.capsys.readouterr().out
-    desk.run("helper", HELPER)
-    desk.run("3.1", "\n".join(f"attention_by_content_{name} = None" for name in "QKV"))
-    assert "Changed after recording: 3.1" in desk.finish()
-    desk.log.record("3.1")
-    assert desk.log.entries["attention_by_content_Q"]["status"] == "unanswered"
-
-
-def test_two_homeworks_in_one_folder_do_not_lose_each_other(desk: Desk):
-    answer_31(desk)
-    desk.start("hw1")
-    assert desk.log.entries == {}
-    desk.log.finish()
-    assert read_log((desk.folder / kit.LOG_NAME).read_bytes()).homework == "hw1"
-    desk.start("hw3")
-    assert desk.log.entries["attention_by_content_Q"]["status"] == "ok"
-    desk.log.finish()
-    desk.save()
-    (found,) = find([desk.folder]).submissions  # hw1's record is no submission
-    assert read_log(found.log or b"").homework == "hw3"
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        b"",
-        b"[]",
-        b'{"homework": "hw3"}',
-        b'{"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": 5}',
-    ],
-)
-def test_a_damaged_log_of_an_earlier_kernel_is_left_behind(desk: Desk, damage: bytes):
-    (desk.folder / kit.LOG_NAME).write_bytes(damage)
-    desk.start()
-    assert desk.log.entries == {}
-    answer_31(desk)
-    assert "1 of 9 questions recorded" in desk.finish()
-
-
-def test_a_checkpoint_that_was_written_again_is_stale(tmp_path: Path):
-    log = kit.Log(homeworks()["hw4"].describe(), tmp_path, {})
-    (checkpoint,) = [
-        spec for question in log.questions.values() for spec in question["entries"] if "file" in spec
-    ]
-    (question,) = [one["id"] for one in log.questions.values() if checkpoint in one["entries"]]
-    (tmp_path / checkpoint["file"]).write_bytes(b"first")
-    for spec in log.questions[question]["entries"]:
-        log.entries[spec["name"]] = {"status": "ok"}
-    log.answers[question] = {
-        "recorded": "2026-01-01T00:00:00Z",
-        "files": {checkpoint["file"]: handin.file_digest(tmp_path / checkpoint["file"])},
-    }
-    assert not log.changed(question)
-    (tmp_path / checkpoint["file"]).write_bytes(b"second")
-    assert log.changed(question)
 
 
 # the grader's side ------------------------------------------------------------------------------------------

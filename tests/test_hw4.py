@@ -1,4 +1,4 @@
-"""hw4's own machinery: where the images come from, what reaches the kernel, and a training that is interrupted."""
+"""hw4's own machinery: where the images come from, what reaches the kernel, oracles, points by accuracy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.declare import homeworks
-from autograder.homeworks.hw4 import cases, oracle, public
-from autograder.homeworks.hw4 import homework as hw4
+from autograder.declare import Case, Right, Wrong, homeworks
+from autograder.homeworks.hw4 import cases, public, transformer
+from autograder.homeworks.hw4.public import images as fashion
+from autograder.homeworks.hw4.q1_patches import glue
+from autograder.kit import Trial
 from autograder.submissions.log import challenges_json
 from tests.gallery import ROOT
 
@@ -25,9 +27,9 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, and no FashionMNIST elsewhere."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FASHION_MNIST", raising=False)
-    monkeypatch.setattr(public, "FASHION_FOLDERS", ("fashion-mnist",))
+    monkeypatch.setattr(fashion, "FASHION_FOLDERS", ("fashion-mnist",))
     monkeypatch.setattr(
-        public,
+        fashion,
         "_download_with_torchvision",
         lambda: (_ for _ in ()).throw(ImportError("No module named 'torchvision'")),
     )
@@ -89,7 +91,7 @@ def test_a_file_with_another_pixel_is_refused(alone: Path):
 
 
 def test_no_hidden_image_is_in_the_notebooks_data_and_all_classes_occur_equally():
-    images, labels = hw4.hidden_images()
+    images, labels = cases.hidden_images()
     with np.load(DATA) as held:
         known = {image.tobytes() for name in ("x_train", "x_test") for image in held[name]}
     assert not any(image.tobytes() in known for image in images)
@@ -126,13 +128,13 @@ def test_the_oracles_agree_with_torch_in_float64():
         layer.get_parameter(name).data.copy_(torch.from_numpy(value))
     with torch.no_grad():
         expected, maps = (part.numpy() for part in layer(torch.from_numpy(x).double(), return_weights=True))
-    found, found_maps = oracle.encoder(x, weights, 2)
+    found, found_maps = transformer.encoder(x, weights, 2)
     np.testing.assert_allclose(found, expected, atol=1e-12)
     np.testing.assert_allclose(found_maps, maps, atol=1e-12)
     images = torch.arange(2 * 8 * 12).reshape(2, 1, 8, 12).double()
     unfolded = torch.nn.functional.unfold(images, 4, stride=4).mT.numpy()
-    np.testing.assert_array_equal(oracle.cut(images.numpy(), 4), unfolded)
-    np.testing.assert_array_equal(oracle.glue(unfolded, 4, 8, 12), images.numpy())
+    np.testing.assert_array_equal(transformer.cut(images.numpy(), 4), unfolded)
+    np.testing.assert_array_equal(glue(unfolded, 4, 8, 12), images.numpy())
 
 
 def test_progress_says_how_long_the_rest_will_take(capsys: pytest.CaptureFixture[str]):
@@ -146,14 +148,14 @@ def test_progress_says_how_long_the_rest_will_take(capsys: pytest.CaptureFixture
 
 
 def test_points_rise_with_accuracy_and_a_bonus_follows():
-    images, labels = hw4.hidden_images()
+    images, labels = cases.hidden_images()
     question = homeworks()["hw4"].questions["4.7"]
     judge = question.checks[0].judge
-    case = hw4.Case([images[:, None].astype(np.float32) / np.float32(255)])
+    case = Case([images[:, None].astype(np.float32) / np.float32(255)])
 
-    def verdict(right: int) -> hw4.Right | hw4.Wrong | None:
+    def verdict(right: int) -> Right | Wrong | None:
         logits = np.eye(10, dtype=np.float32)[np.where(np.arange(400) < right, labels, (labels + 1) % 10)]
-        trial = public.Trial(
+        trial = Trial(
             "Classifier/0", "hidden images", "values", tuple(case.args), {}, "ok", {"result": logits}
         )
         return judge({"Classifier": [trial]})

@@ -1,13 +1,9 @@
-"""Makes notebooks from the percent sources in ``solutions/``: the student version and, on demand, the reference.
+"""Makes notebooks from the percent sources in ``solutions/``: the student version and the reference.
 
-A source marks what students replace with ``# BEGIN SOLUTION 3.2`` … ``# END SOLUTION`` (``<!-- … -->`` in
-Markdown).
-Inside a function the stub raises ``NotImplementedError("3.2")``; at top level each name that the region
-assigns
-becomes ``None`` (recorded names only); lines ``# STUB: code`` in the region replace that. ``{{header 3.2}}``,
-``{{options NAME}}`` and ``{{badge}}`` in Markdown are filled in from the declaration, so that points and
-options stand
-in one place.
+A solution region (see :mod:`autograder.author.source`) becomes a stub: inside a function it raises
+``NotImplementedError("3.2")``; at top level each name that it assigns becomes ``None``, recorded names only;
+lines ``# STUB: code`` in the region replace that. ``{{header 3.2}}``, ``{{options NAME}}`` and ``{{badge}}``
+in Markdown are filled in from the declaration, so that points and options stand in one place.
 """
 
 from __future__ import annotations
@@ -201,7 +197,7 @@ def _own_numbers(homework: Homework, word: str) -> list[NotebookNode]:
 
 
 def _number(homework: Homework, name: str, variants: str, in_math: bool) -> str | None:
-    """A number of a question's text (``1.13c tokens``), or its name where everyone has another; None if there is none."""
+    """A number of a question's text (``1.13c tokens``) or, where everyone has another, its name."""
     question, _, wanted = name.partition(" ")
     for number in homework.questions[question].numbers if question in homework.questions else ():
         if number.name == wanted and variants:
@@ -291,7 +287,7 @@ def repository_address(root: Path) -> str:
 
 
 def student_notebook(root: Path, homework: Homework, variants: str = "") -> str:
-    """The text of the student notebook that belongs into ``notebooks/``; with ``variants``, of one for such a course."""
+    """The text of the student notebook in ``notebooks/``, or with ``variants`` of one for such a course."""
     built = build_notebook(
         homework, source_path(root, homework.stem), repository=repository_address(root), variants=variants
     )

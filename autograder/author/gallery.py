@@ -1,4 +1,4 @@
-"""Answers whose verdict is known: other right ones and plausible wrong ones, spliced into a homework's source.
+"""Answers whose verdict is known, other right ones and plausible wrong ones, spliced into a source.
 
 A gallery (``tests/gallery/hwN.py``) is data. Entries of different questions share a notebook: one notebook
 holds the
@@ -81,7 +81,7 @@ def _by_label(question: str, solution: str | Mapping[str, str] | None) -> Mappin
 
 @dataclass(frozen=True)
 class Student:
-    """A made-up submission: a notebook's text, the log and files handed in with it, and the answers it holds."""
+    """A made-up submission: a notebook's text, log and files handed in with it, and the answers it holds."""
 
     name: str
     notebook: str

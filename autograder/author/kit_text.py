@@ -1,8 +1,8 @@
-"""Assembles ``homework_kit.py``, the one file that a notebook carries: the kit, the homework's public part, its description.
+"""Assembles ``homework_kit.py``, the one file that a notebook carries.
 
-The files stand one behind the other in the order of their imports, ties by name. In one file they share their
-names, so imports between them are dropped, other imports are gathered at the top, and a name that two files
-define is an error.
+It holds the kit, the homework's public part and its description. The files stand one behind the other in the
+order of their imports, ties by name. As they share their names there, imports between them are dropped, other
+imports are gathered at the top, and a name that two files define is an error.
 """
 
 from __future__ import annotations
@@ -20,11 +20,8 @@ from autograder.author.source import BuildError
 from autograder.declare.homework import Homework
 
 PACKAGE = Path(__file__).parents[1]
-PUBLIC = (
-    "kit/**/*.py",
-    "homeworks/*/public.py",
-    "homeworks/*/public/**/*.py",
-)  # all that students may read
+# all that students may read
+PUBLIC = ("kit/**/*.py", "homeworks/*/public.py", "homeworks/*/public/**/*.py")
 KIT = "autograder.kit"
 RULED = 103  # columns of the line between two files, without its ends
 
@@ -132,7 +129,7 @@ class _Module:
 
     @cached_property
     def defined(self) -> dict[str, int]:
-        """The names that it binds at its top level, imports at the top left out, with the line of the first binding."""
+        """The names that it binds at its top level, with the line; gathered imports left out."""
         gathered = {id(node) for node in (*self.package_imports, *self.other_imports)}
         found: dict[str, int] = {}
         for node in self.tree.body:

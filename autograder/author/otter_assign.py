@@ -1,4 +1,4 @@
-"""Exports a homework as a master notebook of ``otter assign``, for courses that want otter's own student build."""
+"""Exports a homework as a master notebook of ``otter assign``, for courses that build with otter."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _solution_ahead(homework: Homework, pairs: list[tuple[NotebookNode, Notebook
 
 
 def _both(student: str, reference: str, where: str) -> str:
-    """One code cell out of two: otter's student build leaves the first, its autograder build in effect the second."""
+    """One code cell out of two: otter's student build leaves the first, its autograder build the second."""
     mine, theirs = student.split("\n"), reference.split("\n")
     start = next(
         (place for place, (one, two) in enumerate(zip(mine, theirs, strict=False)) if one != two),

@@ -68,7 +68,7 @@ def run_reference(
 
 
 def kept_files(root: Path, homework: Homework) -> dict[str, bytes]:
-    """What a reference run finds beside its notebook: the notebooks' data, what set-up fetched, results of an earlier training."""
+    """What a reference run finds beside its notebook: data, what was fetched, results of earlier training."""
     trained = [root / "solutions" / f"{homework.stem}.{ending}" for ending in ("pt", "history.json")]
     paths = [*sorted((root / "notebooks" / "data").glob("*.npz")), *trained]
     fetched = dict(homework.data.fetched()) if homework.data else {}

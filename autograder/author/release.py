@@ -136,7 +136,7 @@ def _strange(name: str) -> bool:
 
 
 def readable(name: str, data: bytes) -> str:
-    """A file's text as people could read it: of a notebook the cells' sources and outputs, and what its kit carries as JSON."""
+    """A file's text as people could read it: of a notebook its cells, outputs and the JSON in its kit."""
     text = data.decode("utf-8", errors="replace")
     if not name.endswith(".ipynb"):
         return text
@@ -228,7 +228,7 @@ def _phrases(homework: Homework, number: str) -> Iterator[tuple[str, str]]:
 
 
 def _pieces(data: bytes) -> list[bytes]:
-    """Pieces out of all of a file's numbers: those with many different bytes, which nothing else has; not its ends, a zip's own."""
+    """Pieces of a file with many different bytes, which nothing else has; its ends, a zip's own, left out."""
     step = max(PIECE, len(data) // 200)
     pieces = [data[start : start + PIECE] for start in range(1_000, len(data) - 1_000, step)]
     return [piece for piece in pieces if len(set(piece)) > PIECE // 2]

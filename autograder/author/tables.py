@@ -1,4 +1,4 @@
-"""Tables in the documentation that follow from the declarations; ``autograder build`` writes them, ``--check`` compares."""
+"""Tables in the documentation that follow from the declarations; ``autograder build`` writes them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def how_graded(question: Question) -> str:
     return " ".join(letter for letter in "CVMTW" if letter in letters)
 
 
-def _row(question: Question) -> str:
+def row(question: Question) -> str:
     """The row of the course plan: ``3.7`` of question 3.7a."""
     return question.id.rstrip("abcdefghijklmnopqrstuvwxyz")
 
 
-def _topics(homework: Homework) -> dict[str, str]:
+def topics(homework: Homework) -> dict[str, str]:
     """Row of the course plan → its topic, which one of its questions says."""
-    topics: dict[str, str] = {}
+    found: dict[str, str] = {}
     for question in homework.questions.values():
         if question.topic:
-            topics.setdefault(_row(question), question.topic)
-    return topics
+            found.setdefault(row(question), question.topic)
+    return found
 
 
 def coverage(homeworks: Mapping[str, Homework]) -> str:
@@ -71,7 +71,7 @@ def coverage(homeworks: Mapping[str, Homework]) -> str:
             "| question | title | topic | points | written | minutes | difficulty | graded |",
             "|---|---|---|---:|---:|---:|---|---|",
         ]
-        topics = _topics(homework)
+        told = topics(homework)
         for question in homework.questions.values():
             points = f"{question.points:g}" + (" extra" if question.extra else "")
             written = f"{question.written.points:g}" if question.written else ""
@@ -79,7 +79,7 @@ def coverage(homeworks: Mapping[str, Homework]) -> str:
             cells = (
                 question.id,
                 question.title,
-                topics.get(_row(question), "–"),
+                told.get(row(question), "–"),
                 points,
                 written,
                 question.minutes,

@@ -21,7 +21,7 @@ class Case:
         note: what is special about it, in words that finish "on …"; students see it.
         group: which check judges it.
         probe: how the kit drives the student's object; ``call`` or one registered in
-            ``autograder/kits/hwN.py``.
+            ``autograder/homeworks/hwN/public``.
         torch: arrays arrive as torch tensors.
     """
 

@@ -144,7 +144,7 @@ def _as_result(question: Question, check: Check, verdict: Verdict, answer: Answe
         TypeError: it is no verdict, or its evidence is not plain JSON.
     """
     if verdict is None:
-        return CheckResult(check.name, "passed", round(check.points, 4), check.points)
+        return CheckResult(check.name, "passed", round(float(check.points), 4), check.points)
     if isinstance(verdict, Right):
         points = round(check.points + verdict.bonus, 4)
         return CheckResult(

@@ -1,9 +1,9 @@
 """The one module that homework notebooks use: record answers, check them, draw attention.
 
-The build writes the kit's files into the first cell of every notebook as ``homework_kit.py``, followed by the
-homework's own public part (``autograder/homeworks/hwN/public``) and a JSON description of its questions. Under
-grading the grader's own copy is used instead. Nothing here knows an answer: the kit *produces values*, the
-grader judges them elsewhere.
+The build writes the kit's files into the first cell of every notebook as ``homework_kit.py``, followed by
+the homework's own public part (``autograder/homeworks/hwN/public``) and a JSON description of its questions.
+Under grading the grader's own copy is used instead. Nothing here knows an answer: the kit *produces values*,
+the grader judges them elsewhere.
 
 Needs numpy; matplotlib for figures; torch only where a question uses it. Everything it writes is plain JSON:
 see ``docs/formats.md``.

@@ -11,7 +11,7 @@ _log: Log | None = None
 
 
 def open_homework(homework: Mapping[str, Any]) -> Log:
-    """Makes ``check``, ``record`` and ``finish`` speak of one homework; the build calls this at the kit's end."""
+    """Makes ``check``, ``record`` and ``finish`` speak of one homework; the kit's last line calls it."""
     global _log
     _log = Log(homework)
     return _log

@@ -8,10 +8,12 @@ from typing import Any
 
 
 def now() -> str:
+    """The present moment, as the log keeps it."""
     return stamp(time.time())
 
 
 def stamp(seconds: float) -> str:
+    """A moment in seconds since 1970, as the log keeps it: UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 

@@ -20,38 +20,41 @@ def compare(
     Returns:
         None if equal, else a sentence that says what differs and where.
     """
-    if isinstance(found, bool | int | float):
-        found = np.asarray(found)
-    if isinstance(found, list):
+    if isinstance(found, bool | int | float | list):
         with contextlib.suppress(ValueError, TypeError):
             found = np.asarray(found)
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
         return f"{what} should be an array of shape {expected.shape}, but it is {describe(found)}."
     if found.shape != expected.shape:
         return f"{what} has shape {found.shape}; expected {expected.shape}."
-    whole = (
-        found.ndim == 0 and found.dtype.kind in "iu"
-    )  # one whole number is judged by its value: 4 is as good as 4.0
+    return _kind_problem(expected, found, what) or _number_problem(expected, found, rtol, atol, what)
+
+
+def _kind_problem(expected: np.ndarray, found: np.ndarray, what: str) -> str | None:
+    # one whole number is judged by its value: 4 is as good as 4.0
+    whole = found.ndim == 0 and found.dtype.kind in "iu"
     if expected.dtype.kind == "f" and found.dtype.kind != "f" and not whole:
-        return (
-            f"{what} has dtype {found.dtype}; expected floating point. Was something rounded or cast to int?"
-        )
+        told = f"{what} has dtype {found.dtype}; expected floating point."
+        return f"{told} Was something rounded or cast to int?"
     if expected.dtype.kind == "b" and found.dtype.kind != "b":
         return f"{what} has dtype {found.dtype}; expected bool."
+    return None
+
+
+def _number_problem(
+    expected: np.ndarray, found: np.ndarray, rtol: float, atol: float, what: str
+) -> str | None:
     wide, right = found.astype(np.float64), expected.astype(np.float64)
     if (bad := ~np.isfinite(wide) & np.isfinite(right)).any():
         where = _first_place(bad)
-        return (
-            f"{what} is {wide[where] if where else float(wide)} at {_index_words(where)}; expected"
-            f" {_short_number(right[where])}."
-        )
+        number = wide[where] if where else float(wide)
+        return f"{what} is {number} at {_index_words(where)}; expected {_short_number(right[where])}."
     off = ~np.isclose(wide, right, rtol=rtol, atol=atol, equal_nan=True)
     if off.any():
         where = _first_place(off)
-        return (
-            f"{what} differs in {int(off.sum())} of {off.size} numbers; "
-            f"at {_index_words(where)} it is {_short_number(wide[where])}, expected {_short_number(right[where])}."
-        )
+        told = f"at {_index_words(where)} it is {_short_number(wide[where])}"
+        told += f", expected {_short_number(right[where])}"
+        return f"{what} differs in {int(off.sum())} of {off.size} numbers; {told}."
     return None
 
 
@@ -68,7 +71,7 @@ def _short_number(number: Any) -> str:
 
 
 def compare_text(expected: str, found: Any, what: str) -> str | None:
-    """Compares two texts exactly; None if equal, else a sentence that shows both."""
+    """Compares two texts; None if equal, else a sentence that shows both."""
     if isinstance(found, str) and found == expected:
         return None
     return (
@@ -78,12 +81,13 @@ def compare_text(expected: str, found: Any, what: str) -> str | None:
 
 
 def clipped(value: Any) -> str:
+    """A value as Python writes it, at most 160 characters."""
     text = repr(value)
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def same(left: Any, right: Any, *, rtol: float = 1e-4, atol: float = 1e-6) -> bool:
-    """Whether two decoded values (arrays, or lists of arrays) are equal within tolerance, without broadcasting."""
+    """Whether two decoded values (arrays or lists of them) are equal within tolerance; never broadcasts."""
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(
             same(a, b, rtol=rtol, atol=atol) for a, b in zip(left, right, strict=True)

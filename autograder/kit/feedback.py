@@ -15,7 +15,7 @@ class Feedback:
     """What a check cell shows: a title and lines that are fine (True), wrong (False) or notes (None)."""
 
     title: str
-    lines: list[tuple[bool | None, str]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -49,6 +49,7 @@ def _inline(text: str) -> str:
 
 
 def show_both(text: str, rich: str) -> None:
+    """Shows text, or its HTML where there is a notebook to show it."""
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
         from IPython.display import display

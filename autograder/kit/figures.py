@@ -40,7 +40,7 @@ def show_figure(figure: Any = None, alt: str = "") -> None:
 
 
 def describe_figure(figure: Any) -> str:
-    """A figure in words, panel by panel: titles, axes, what each labelled line and each map goes from and to."""
+    """A figure in words, panel by panel: titles, axes, from where to where labelled lines and maps go."""
     title = figure.get_suptitle() if hasattr(figure, "get_suptitle") else ""
     bars = {bar.ax for axis in figure.axes for image in axis.images if (bar := image.colorbar) is not None}
     panels = [words for axis in figure.axes if axis not in bars and (words := _describe_axis(axis))]

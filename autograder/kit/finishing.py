@@ -5,239 +5,180 @@ from __future__ import annotations
 import html
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from autograder.kit.clock import clock, stamp
-from autograder.kit.feedback import Feedback, show_both
-from autograder.kit.handing_in import (
-    SavedNotebook,
-    cells_that_ran,
-    find_notebook,
-    in_colab,
-    write_whole,
-    written_answers,
-    zip_bytes,
-)
-from autograder.kit.state import LOG_NAME, STALE, Recorded
+from autograder.kit.feedback import Feedback, Line, show_both
+from autograder.kit.handing_in import SavedNotebook, find_notebook, written_answers
+from autograder.kit.packing import pack
+from autograder.kit.state import STALE, Recorded
+
+COLUMNS = ("number", "question", "points", "written", "state")
 
 
 def show_summary(log: Recorded) -> None:
-    """Writes the log, puts what is to be handed in into one zip, and says what is recorded, missing or out of date."""
+    """Writes the log, zips what is to be handed in, and says what is recorded, missing or out of date."""
+    summary = _summarize(log)
+    lines = [*_stale_lines(summary), *_missing_lines(summary), *_file_lines(log)]
+    if not any(state is False for state, _ in lines) and not _missing(log):
+        told = "Nothing is missing among the questions that count. Recorded does not mean right"
+        lines.insert(0, (True, f"{told}: the checks tell more."))
+    lines.append((None, _points_line(summary)))
+    if log.challenged == "public":
+        lines += pack(log, summary.notebook, ready=all(state is not False for state, _ in lines))
+    recorded = sum(log.state(question) == "recorded" for question in log.questions)
+    asked = sum(bool(question["entries"]) for question in log.questions.values())
+    title = f"{log.homework['id']}: {recorded} of {asked} questions recorded in {log.path.name}"
+    Feedback(title, lines).show()
+    rows = [_question_row(summary, question) for question in log.questions.values()]
+    show_both("\n".join("  ".join(cell for cell in row if cell) for row in rows), _table(rows))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the last cell knows.
+
+    Attributes:
+        log: what is recorded; written.
+        notebook: the notebook as saved, if it was found.
+        stale: question → ``changed``, ``edited``, ``unsaved`` or empty.
+        words: question → how many words its written answer has; None without a notebook.
+    """
+
+    log: Recorded
+    notebook: SavedNotebook | None
+    stale: Mapping[str, str]
+    words: Mapping[str, int] | None
+
+    def listed(self, kind: str) -> str:
+        """The questions that are stale in one way, as a list in words."""
+        return ", ".join(question for question in self.log.questions if self.stale.get(question) == kind)
+
+
+def _summarize(log: Recorded) -> Summary:
+    """Writes the log and compares it with the notebook as saved."""
     # before the notebook is compared: what ran again with the same values gets its new cells
     log.write()
     notebook = None
     if log.challenged == "public":
         given = (os.environ.get("JPY_SESSION_NAME"), log.namespace.get("__vsc_ipynb_file__"))
-        notebook = find_notebook(log.path.parent, log.homework, cells_that_ran(), given)
-    digests = notebook.digests() if notebook else set()
-    stale = (
-        {question: log.edited(question, notebook, digests) for question in log.questions} if notebook else {}
-    )
+        notebook = find_notebook(log.path.parent, log.homework, log.ran(), given)
+    stale: dict[str, str] = {}
+    words = None
+    if notebook:
+        digests = notebook.digests()
+        stale = {question: log.edited(question, notebook, digests) for question in log.questions}
+        answers = written_answers(notebook.cells)
+        words = {question: len(text.split()) for question, text in answers.items()}
     log.write(stale)
     stale |= {question: told["stale"] for question, told in log.answers.items() if "stale" in told}
-    words = (
-        {question: len(text.split()) for question, text in written_answers(notebook.cells).items()}
-        if notebook
-        else None
-    )
-    rows = [
-        _question_row(log, question, stale.get(question["id"], ""), words)
-        for question in log.questions.values()
-    ]
-    recorded = sum(log.state(question) == "recorded" for question in log.questions)
-    asked = sum(bool(question["entries"]) for question in log.questions.values())
-    lines = _to_do_lines(log, stale, words, notebook)
-    lines.append((None, _points_line(log, words)))
-    if log.challenged == "public":
-        lines += _make_zip(log, notebook, ready=all(state is not False for state, _ in lines))
-    Feedback(
-        f"{log.homework['id']}: {recorded} of {asked} questions recorded in {log.path.name}", lines
-    ).show()
-    body = "".join(
-        "<tr>" + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in row) + "</tr>"
-        for row in rows
-    )
-    heads = "".join(
-        f'<th scope="col" style="text-align:left">{name}</th>'
-        for name in ("number", "question", "points", "written", "state")
-    )
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    show_both("\n".join("  ".join(cell for cell in row if cell) for row in rows), table)
+    return Summary(log, notebook, stale, words)
 
 
-def _question_row(
-    log: Recorded, question: Mapping[str, Any], stale: str, words: Mapping[str, int] | None
-) -> tuple[str, ...]:
-    points = (
-        (f"{question['points']:g}" + (" extra" if question.get("extra") else ""))
-        if question["entries"]
-        else ""
-    )
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    left = 'style="text-align:left"'
+    cells = ("".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row) for row in rows)
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    heads = "".join(f'<th scope="col" {left}>{name}</th>' for name in COLUMNS)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _question_row(summary: Summary, question: Mapping[str, Any]) -> tuple[str, ...]:
+    points = f"{question['points']:g}{' extra' if question.get('extra') else ''}"
     written = f"{question['written']:g}" if question.get("written") else ""
-    state = log.state(question["id"])
-    told = [] if state == "written" else [{"recorded": "✓ "}.get(state, "· ") + state]
-    if stale in STALE:
-        told = [f"✗ {STALE[stale]}"]
-    elif told and log.answers.get(question["id"], {}).get("earlier"):
-        told.append(f"at {clock(log.answers[question['id']].get('recorded'))}, before this kernel started")
+    told = _state_words(summary, question["id"])
     if written:
-        count = words.get(question["id"], 0) if words is not None else None
-        told.append(
-            "in the notebook"
-            if count is None
-            else f"{count} words written"
-            if count
-            else "· nothing written yet"
-        )
-    return question["id"], question["title"], points, written, ", ".join(told)
+        told.append(_written_words(summary, question["id"]))
+    shown = points if question["entries"] else ""
+    return question["id"], question["title"], shown, written, ", ".join(told)
 
 
-def _to_do_lines(
-    log: Recorded, stale: Mapping[str, str], words: Mapping[str, int] | None, notebook: SavedNotebook | None
-) -> list[tuple[bool | None, str]]:
-    """What is missing, out of date or not saved, a line for each kind."""
-    lines: list[tuple[bool | None, str]] = []
+def _state_words(summary: Summary, question: str) -> list[str]:
+    log, stale = summary.log, summary.stale.get(question, "")
+    if stale in STALE:
+        return [f"✗ {STALE[stale]}"]
+    state = log.state(question)
+    if state == "written":
+        return []
+    told = [{"recorded": "✓ "}.get(state, "· ") + state]
+    if log.answers.get(question, {}).get("earlier"):
+        told.append(f"at {clock(log.answers[question].get('recorded'))}, before this kernel started")
+    return told
 
-    def listed(kind: str) -> str:
-        return ", ".join(question for question in log.questions if stale.get(question) == kind)
 
-    if changed := listed("changed"):
-        lines.append(
-            (
-                False,
-                (
-                    f"Changed after recording: {changed}. The log holds the old answer. Run the record"
-                    " cell again, then this cell."
-                ),
-            )
-        )
-    if edited := listed("edited"):
-        told = "Run the cells of the answer and its record cell, then this cell."
-        lines.append(
-            (
-                False,
-                f"Edited in the notebook after recording: {edited}. The log holds the old answer. {told}",
-            )
-        )
-    if (unsaved := listed("unsaved")) and notebook and notebook.saved:
-        told = (
-            f"Not saved yet: the file `{notebook.name}` of {clock(stamp(notebook.saved))} lacks cells"
-            f" that ran for {unsaved}."
-        )
+def _written_words(summary: Summary, question: str) -> str:
+    if summary.words is None:
+        return "in the notebook"
+    count = summary.words.get(question, 0)
+    return f"{count} words written" if count else "· nothing written yet"
+
+
+def _stale_lines(summary: Summary) -> list[Line]:
+    """What is out of date or not saved, a line for each kind."""
+    lines: list[Line] = []
+    if changed := summary.listed("changed"):
+        told = f"Changed after recording: {changed}. The log holds the old answer."
+        lines.append((False, f"{told} Run the record cell again, then this cell."))
+    if edited := summary.listed("edited"):
+        told = f"Edited in the notebook after recording: {edited}. The log holds the old answer."
+        lines.append((False, f"{told} Run the cells of the answer and its record cell, then this cell."))
+    notebook = summary.notebook
+    if (unsaved := summary.listed("unsaved")) and notebook and notebook.saved:
+        told = f"Not saved yet: the file `{notebook.name}` of {clock(stamp(notebook.saved))}"
+        told += f" lacks cells that ran for {unsaved}."
         lines.append((False, f"{told} Save the notebook (Ctrl+S, on a Mac ⌘S), then run this cell again."))
-    counts = [
-        question for question in log.questions.values() if question["entries"] and not question.get("extra")
-    ]
-    if missing := [question["id"] for question in counts if log.state(question["id"]) != "recorded"]:
-        lines.append(
-            (
-                None,
-                (
-                    f"Missing or incomplete: {', '.join(missing)}. Answer them, run their record cells,"
-                    " then this cell."
-                ),
-            )
-        )
-    elif not lines:
-        lines.append(
-            (
-                True,
-                (
-                    "Nothing is missing among the questions that count. Recorded does not mean right: the"
-                    " checks tell more."
-                ),
-            )
-        )
-    if words is not None and (
-        blank := [name for name, one in log.questions.items() if one.get("written") and not words.get(name)]
-    ):
-        lines.append((None, f"No words yet in the written answers {', '.join(blank)} of the saved notebook."))
+    return lines
+
+
+def _missing(log: Recorded) -> list[str]:
+    """The questions that count and are not recorded."""
+    counts = [one["id"] for one in log.questions.values() if one["entries"] and not one.get("extra")]
+    return [question for question in counts if log.state(question) != "recorded"]
+
+
+def _missing_lines(summary: Summary) -> list[Line]:
+    lines: list[Line] = []
+    if missing := _missing(summary.log):
+        told = f"Missing or incomplete: {', '.join(missing)}."
+        lines.append((None, f"{told} Answer them, run their record cells, then this cell."))
+    if summary.words is not None:
+        asked = [name for name, one in summary.log.questions.items() if one.get("written")]
+        if blank := [name for name in asked if not summary.words.get(name)]:
+            told = f"No words yet in the written answers {', '.join(blank)} of the saved notebook."
+            lines.append((None, told))
+    return lines
+
+
+def _file_lines(log: Recorded) -> list[Line]:
+    lines: list[Line] = []
     for spec in log.files():
         file = log.path.with_name(spec["file"])
         if not file.is_file():
-            others = sorted(path.name for path in log.path.parent.glob(f"*{file.suffix}") if path.is_file())
-            hint = (
-                f" There is {', '.join(f'`{name}`' for name in others[:3])}; if it is that one, rename it."
-                if others
-                else ""
-            )
+            others = sorted(path.name for path in file.parent.glob(f"*{file.suffix}") if path.is_file())
+            names = ", ".join(f"`{name}`" for name in others[:3])
+            hint = f" There is {names}; if it is that one, rename it." if others else ""
             lines.append((None, f"`{file.name}` is not there yet.{hint}"))
     return lines
 
 
-def _points_line(log: Recorded, words: Mapping[str, int] | None) -> str:
-    """One sentence on points: graded automatically, by people, extra; and how much of each is there to be graded."""
+def _points_line(summary: Summary) -> str:
+    """One sentence on points, by who gives them, and how much of each is there to be graded."""
+    log, words = summary.log, summary.words
     auto = [one for one in log.questions.values() if one["entries"] and not one.get("extra")]
     extra = [one for one in log.questions.values() if one.get("extra")]
     people = [one for one in log.questions.values() if one.get("written")]
 
     def there(some: Sequence[Mapping[str, Any]]) -> str:
-        return (
-            f"{sum(one['points'] for one in some if log.state(one['id']) == 'recorded'):g} of"
-            f" {sum(one['points'] for one in some):g}"
-        )
+        recorded = sum(one["points"] for one in some if log.state(one["id"]) == "recorded")
+        return f"{recorded:g} of {sum(one['points'] for one in some):g}"
 
-    parts = [f"recorded so far: questions worth {there(auto)} points that are graded automatically"]
+    parts = [f"Recorded so far: questions worth {there(auto)} points that are graded automatically"]
     if people:
         total = f"{sum(one['written'] for one in people):g}"
-        begun = (
-            f"{sum(one['written'] for one in people if words.get(one['id'])):g} of "
-            if words is not None
-            else ""
-        )
-        parts.append(f"written answers worth {begun}{total} points, graded by people")
+        if words is not None:
+            total = f"{sum(one['written'] for one in people if words.get(one['id'])):g} of {total}"
+        parts.append(f"written answers worth {total} points, graded by people")
     if extra:
         parts.append(f"{there(extra)} points of extra credit")
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _make_zip(log: Recorded, notebook: SavedNotebook | None, ready: bool) -> list[tuple[bool | None, str]]:
-    """Makes the zip to hand in and says what it holds, and what has to be added by hand."""
-    stem = log.homework["stem"]
-    target = log.path.with_name(f"{stem}_submission.zip")
-    files = {f"{stem}.ipynb": notebook.data} if notebook else {}
-    files[LOG_NAME] = log.path.read_bytes()
-    files |= {
-        path.name: path.read_bytes()
-        for spec in log.files()
-        if (path := log.path.with_name(spec["file"])).is_file()
-    }
-    try:
-        write_whole(target, zip_bytes(files))
-    except OSError as error:
-        return [
-            (
-                False,
-                (
-                    f"`{target.name}` could not be written ({error}). Hand in these files one by one:"
-                    f" {', '.join(files)}."
-                ),
-            )
-        ]
-    holds = (
-        f"`{target.name}` ({target.stat().st_size / 1000:,.0f} kB) holds"
-        f" {', '.join(f'`{name}`' for name in files)}"
-    )
-    where = "Download it from the Files pane at the left." if in_colab() else f"It is in {log.path.parent}."
-    if notebook is None:
-        how = "choose File → Download → Download .ipynb" if in_colab() else "save it"
-        why = (
-            "Colab keeps the notebook in Drive"
-            if in_colab()
-            else f"No notebook of {log.homework['id']} was found in {log.path.parent}"
-        )
-        return [(False, f"{holds}, but not the notebook. {why}: {how}, and hand in both files. {where}")]
-    advice = (
-        "Hand in this one file,"
-        if ready
-        else "This is not ready to hand in: first do what the lines marked ✗ say. The file will be"
-    )
-    told = (
-        "as it is on the page now"
-        if notebook.saved is None
-        else f"as saved at {clock(stamp(notebook.saved))}"
-    )
-    if notebook.name not in ("", f"{stem}.ipynb"):
-        told += f", where it is called `{notebook.name}`"
-    return [(None, f"{holds}; the notebook {told}."), (None, f"{advice} `{target.name}`. {where}")]
+    return f"{'; '.join(parts)}."

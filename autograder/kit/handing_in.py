@@ -1,8 +1,6 @@
-"""What a student hands in, as the kernel can see it: the notebook as saved, the cells behind an answer, one zip.
+"""What a student hands in, as the kernel sees it: the notebook as saved, the cells behind an answer, one zip.
 
-The build puts this file behind ``kit.py`` in every notebook, so it needs nothing but Python's standard
-library. Cells
-are known by a digest of their text: ids, tags and file names do not survive every front end, text does.
+Cells are known by a digest of their text: ids, tags and file names do not survive every front end, text does.
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from typing import Any
 ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
 COLAB_SECONDS = 10  # how long Colab's page may take to send the notebook
+ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every file in a zip
 MAX_SOURCES = 60  # cells behind one answer that the log names
 
 Cell = tuple[str, str]  # kind (code, markdown, raw) and text
@@ -33,7 +32,10 @@ Cell = tuple[str, str]  # kind (code, markdown, raw) and text
 
 
 def cell_digest(text: str) -> str:
-    """16 hexadecimal digits that stand for a cell's code; blank lines, lines of comment and white space at line ends do not count."""
+    """16 hexadecimal digits that stand for a cell's code.
+
+    Blank lines, lines of comment and white space at line ends do not count.
+    """
     lines = [
         line.rstrip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")
     ]
@@ -42,7 +44,7 @@ def cell_digest(text: str) -> str:
 
 @lru_cache(maxsize=2000)
 def cell_names(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that a code cell binds at its top level (imports left out), and the names that it needs from elsewhere."""
+    """The names that a code cell binds at its top level, imports left out, and those it lacks."""
     if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
         return frozenset(), frozenset()  # another language, or text for a file
     python = re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
@@ -211,14 +213,24 @@ def file_digest(path: Path) -> str:
         return ""
 
 
-def zip_bytes(files: Mapping[str, bytes]) -> bytes:
-    """A zip of these files; equal files give equal bytes, whenever and wherever it is made with the same zlib."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+def zip_bytes(
+    files: Mapping[str, str | bytes], executable: Iterable[str] = (), method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
+    """A zip that depends on nothing but its files: equal content gives equal bytes, at any time and place.
+
+    Args:
+        files: name → content; text is written as UTF-8.
+        executable: the names of those that can be run.
+        method: how it is compressed; compressors differ between versions of zlib, ``ZIP_STORED`` does not.
+    """
+    buffer, marked = io.BytesIO(), set(executable)
+    with zipfile.ZipFile(buffer, "w", method, compresslevel=6) as archive:
         for name, data in files.items():
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
-            archive.writestr(info, data)
+            info = zipfile.ZipInfo(name, ZIP_DATE)
+            info.compress_type = method
+            info.create_system = 3  # Unix, wherever it is made, so that the modes count
+            info.external_attr = (0o100755 if name in marked else 0o100644) << 16
+            archive.writestr(info, data.encode() if isinstance(data, str) else data)
     return buffer.getvalue()
 
 

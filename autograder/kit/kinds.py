@@ -21,10 +21,10 @@ Cases = Sequence[Mapping[str, Any]]
 
 
 class Kind:
-    """How entries of one kind are recorded and checked in the notebook; this class itself records a plain value.
+    """How entries of one kind are recorded and checked in the notebook; this one for plain values.
 
-    A new kind is a subclass that overrides what differs, registered under the name that the entry's class in
-    the declaration has as its ``kind``. It stands in a file of the kit or in a homework's public part::
+    A new kind is a subclass that overrides what differs, registered under the name that the entry's class
+    in the declaration has as its ``kind``. It stands in a file of the kit or in a homework's public part::
 
         @entry_kind("ranking")
         class Ranking(Kind):
@@ -40,14 +40,14 @@ class Kind:
     before.
 
     Attributes:
-        runs: whether the value is run on inputs. Such a value is not compared with a later one; the cells behind
-            it are.
+        runs: whether the value is run on inputs. Whether such an answer changed after it was recorded is told
+            by the cells behind it; of others the ``value`` is compared.
     """
 
     runs = False
 
     def collect(self, spec: Spec, value: Any, entry: dict[str, Any], cases: Cases) -> None:
-        """Puts the student's value into the log's entry: its ``status`` and its ``value``, or ``responses``."""
+        """Puts the student's value into the log's entry: ``status`` and ``value``, or ``responses``."""
         entry.update(status="ok", value=encode(value))
 
     def recorded(self, spec: Spec, entry: Mapping[str, Any]) -> Line:
@@ -60,7 +60,7 @@ class Kind:
         return True, f"`{spec['name']}` = {json.dumps(value)[:60]}."
 
     def checked(self, spec: Spec, entry: Mapping[str, Any], examples: Cases) -> list[Line]:
-        """The lines that a check cell shows of this entry by itself; none where there is nothing to try out."""
+        """The lines that a check cell shows of this entry by itself, if there is anything to try out."""
         return []
 
     def answer(self, spec: Spec, entry: Mapping[str, Any], examples: Cases) -> Any:
@@ -77,7 +77,7 @@ AnyKind = TypeVar("AnyKind", bound=type[Kind])
 
 
 def entry_kind(name: str) -> Callable[[AnyKind], AnyKind]:
-    """Registers a subclass of :class:`Kind` under the name that the declaration's entries of this kind have."""
+    """Registers a subclass of :class:`Kind` under the ``kind`` of the declaration's entries."""
 
     def register(kind: AnyKind) -> AnyKind:
         KINDS[name] = kind()

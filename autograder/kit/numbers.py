@@ -8,12 +8,9 @@ from typing import Any
 
 
 def student_key(student: Any) -> str:
-    """A student id as it is compared: text without white space at its ends, in lower case; empty if there is none."""
-    return (
-        str(student).strip().casefold()[:100]
-        if isinstance(student, str | int) and not isinstance(student, bool)
-        else ""
-    )
+    """A student id as it is compared: stripped text in lower case; empty if there is none."""
+    known = isinstance(student, str | int) and not isinstance(student, bool)
+    return str(student).strip().casefold()[:100] if known else ""
 
 
 def draw_numbers(

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from autograder.kit.feedback import Line
 from autograder.kit.values import decode, encode, without_marks
 
 Probe = Callable[[Any, Mapping[str, Any]], Any]
-VisibleCheck = Callable[[Mapping[str, Any]], Iterable[tuple[bool | None, str]]]
+VisibleCheck = Callable[[Mapping[str, Any]], Iterable[Line]]
 PROBES: dict[str, Probe] = {}
 VISIBLE_CHECKS: dict[str, VisibleCheck] = {}
 
@@ -57,7 +58,7 @@ def probe(name: str) -> Callable[[Probe], Probe]:
 
 
 def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
-    """Registers what ``check(question)`` says beyond shapes and public examples, from the answers by entry name."""
+    """Registers what ``check(question)`` says beyond shapes and examples, from the answers by entry name."""
     return lambda function: VISIBLE_CHECKS.setdefault(question, function)
 
 
@@ -73,7 +74,7 @@ def call(function: Any, case: Mapping[str, Any]) -> Any:
 
 
 def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, Any]]) -> None:
-    """Runs the student's object on each case by the case's probe and puts the responses into the log's entry."""
+    """Runs the student's object on each case by its probe and puts the responses into the log's entry."""
     responses: dict[str, Any] = {}
     entry.update(status="ok", responses=responses)
     for case in cases:
@@ -95,6 +96,7 @@ def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, An
 
 
 def trial_of(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:
+    """The run on one case that a log's entry holds."""
     response = entry.get("responses", {}).get(case["id"], {"status": "missing"})
     error = response.get("error", {})
     return Trial(
@@ -110,6 +112,7 @@ def trial_of(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:
 
 
 def raised(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was raised in the runs that a log's entry holds: type, message and where, each."""
     return [
         response["error"] for response in entry.get("responses", {}).values() if response["status"] == "error"
     ]

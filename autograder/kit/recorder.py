@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autograder.kit.clock import clock, now
-from autograder.kit.feedback import Feedback
+from autograder.kit.feedback import Feedback, Line
 from autograder.kit.finishing import show_summary
 from autograder.kit.handing_in import file_digest
 from autograder.kit.kinds import kind_of
@@ -15,89 +15,85 @@ from autograder.kit.probes import VISIBLE_CHECKS
 from autograder.kit.shapes import check_shapes
 from autograder.kit.state import Recorded
 
+OPEN = {"missing", "unanswered"}  # statuses of entries that are still to be answered
+
 
 class Log(Recorded):
     """Collects answers into ``submission_log.json``, which is rewritten whole after every record."""
 
     def record(self, question: str) -> None:
         """Puts the present answers to one question into the log and says what was recorded."""
-        lines: list[tuple[bool | None, str]] = []
         specs = self.specs(question)
-        if self.answers.get(question, {}).get("earlier") and not any(
-            spec["name"] in self.namespace for spec in specs
-        ):
-            lines.append(
-                (
-                    None,
-                    (
-                        f"What was recorded at {clock(self.answers[question].get('recorded'))} stays in the"
-                        " log."
-                    ),
-                )
-            )
-            lines += _open_lines((spec["name"], "missing") for spec in specs)
-            Feedback(f"{question} is not recorded anew", lines).show()
+        here = any(spec["name"] in self.namespace for spec in specs)
+        if self.answers.get(question, {}).get("earlier") and not here:
+            told = f"What was recorded at {clock(self.answers[question].get('recorded'))} stays in the log."
+            open_lines = _open_lines((spec["name"], "missing") for spec in specs)
+            Feedback(f"{question} is not recorded anew", [(None, told), *open_lines]).show()
             return
-        files = {
-            spec["file"]: file_digest(self.path.with_name(spec["file"])) for spec in specs if "file" in spec
-        }
-        sources = (
-            self.sources(question) if self.challenged == "public" else []
-        )  # under grading nobody edits, and looking takes time
-        self.answers[question] = {"recorded": now(), "sources": sources} | ({"files": files} if files else {})
+        # under grading nobody edits, and looking takes time
+        sources = self.sources(question) if self.challenged == "public" else []
+        self.answers[question] = {"recorded": now(), "sources": sources}
+        if files := [spec["file"] for spec in specs if "file" in spec]:
+            self.answers[question]["files"] = {name: file_digest(self.path.with_name(name)) for name in files}
+        lines: list[Line] = []
         for spec in specs:
-            entry = {"question": question, "kind": spec["kind"]}
-            self.entries[spec["name"]] = entry
-            try:
-                self.collect(spec, entry)
-            except KeyboardInterrupt:
-                entry["status"] = "stopped"
-            finally:
-                self.write()
-            if entry["status"] not in ("missing", "unanswered"):
+            entry = self._record_entry(question, spec)
+            if entry["status"] not in OPEN:
                 lines.append(_recorded_line(spec, entry))
         lines += _open_lines((spec["name"], self.entries[spec["name"]]["status"]) for spec in specs)
-        Feedback(
-            f"{question} recorded" if any(state for state, _ in lines) else f"{question} is not recorded yet",
-            lines,
-        ).show()
+        recorded = any(state for state, _ in lines)
+        Feedback(f"{question} recorded" if recorded else f"{question} is not recorded yet", lines).show()
+
+    def _record_entry(self, question: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Collects one entry; the log is written even if that is interrupted."""
+        entry = self.entries[spec["name"]] = {"question": question, "kind": spec["kind"]}
+        try:
+            self.collect(spec, entry)
+        except KeyboardInterrupt:
+            entry["status"] = "stopped"
+        finally:
+            self.write()
+        return entry
 
     def record_missing(self) -> None:
         """Records every question that was not recorded so far; the grader runs this last."""
         for question in self.questions.values():
             names = [spec["name"] for spec in question["entries"]]
             states = {self.entries.get(name, {}).get("status", "missing") for name in names}
-            if names and states <= {"missing", "unanswered"}:
+            if names and states <= OPEN:
                 self.record(question["id"])
 
     def check(self, question: str) -> None:
         """Tries the answer on public examples and shows what is fine and what to look at."""
         answers: dict[str, Any] = {}
         open_entries: list[tuple[str, str]] = []
-        lines: list[tuple[bool | None, str]] = []
+        lines: list[Line] = []
         for spec in self.specs(question):
             entry: dict[str, Any] = {}
             examples = self.homework.get("examples", {}).get(spec["name"], [])
             self.collect(spec, entry, examples)
-            if entry["status"] in ("missing", "unanswered"):
+            if entry["status"] in OPEN:
                 open_entries.append((spec["name"], entry["status"]))
             else:
                 lines += kind_of(spec).checked(spec, entry, examples)
                 answers[spec["name"]] = kind_of(spec).answer(spec, entry, examples)
-        arrays = {spec["name"]: spec["shape"] for spec in self.specs(question) if "shape" in spec}
         if open_entries and not lines and not answers:
             Feedback(f"{question} is not answered yet", _open_lines(open_entries)).show()
             return
-        if set(arrays) <= set(answers):
-            problems = check_shapes(arrays, answers)
-            lines += [(False, problem) for problem in problems]
-            if question in VISIBLE_CHECKS and not any(state is False for state, _ in lines):
-                lines += VISIBLE_CHECKS[question](answers)
+        lines += self._whole(question, answers, right=all(state is not False for state, _ in lines))
         lines += _open_lines(open_entries)
-        Feedback(
-            f"Check {question}",
-            lines or [(None, "Nothing can be tried out here without giving the answer away. Record it.")],
-        ).show()
+        nothing = "Nothing can be tried out here without giving the answer away. Record it."
+        Feedback(f"Check {question}", lines or [(None, nothing)]).show()
+
+    def _whole(self, question: str, answers: Mapping[str, Any], right: bool) -> list[Line]:
+        """What shapes and the question's visible check say, once all its arrays are there."""
+        shapes = {spec["name"]: spec["shape"] for spec in self.specs(question) if "shape" in spec}
+        if not set(shapes) <= set(answers):
+            return []
+        lines: list[Line] = [(False, problem) for problem in check_shapes(shapes, answers)]
+        if question in VISIBLE_CHECKS and right and not lines:
+            lines += VISIBLE_CHECKS[question](answers)
+        return lines
 
     def finish(self) -> None:
         """Writes the log, makes the zip to hand in, and says what is recorded, missing or out of date."""
@@ -108,50 +104,33 @@ class Log(Recorded):
         self.student = {"id": student_key(student), "word": word}
         self.write()
         if not self.student["id"]:
-            told = (
-                "Replace None by your student id, in quotes, as your course writes it; then run this cell"
-                " again."
-            )
-            Feedback("Your numbers are not drawn yet", [(None, told)]).show()
+            told = "Replace None by your student id, in quotes, as your course writes it"
+            Feedback("Your numbers are not drawn yet", [(None, f"{told}; then run this cell again.")]).show()
             return
-        lines: list[tuple[bool | None, str]] = []
+        lines: list[Line] = []
         for question in self.questions.values():
             if choices := question.get("numbers"):
                 drawn = draw_numbers(word, question["id"], student, choices)
-                lines.append(
-                    (
-                        None,
-                        f"{question['id']}: "
-                        + ", ".join(f"`{name}` = {number:,}" for name, number in drawn.items()),
-                    )
-                )
+                told = ", ".join(f"`{name}` = {number:,}" for name, number in drawn.items())
+                lines.append((None, f"{question['id']}: {told}"))
         Feedback(f"The numbers of student {self.student['id']}", lines).show()
 
 
-def _open_lines(statuses: Iterable[tuple[str, str]]) -> list[tuple[bool | None, str]]:
+def _open_lines(statuses: Iterable[tuple[str, str]]) -> list[Line]:
     """What to say of entries that are not answered, all in one line, and of names that do not exist."""
     found = list(statuses)
-    lines: list[tuple[bool | None, str]] = []
+    lines: list[Line] = []
     if unanswered := [f"`{name}`" for name, status in found if status == "unanswered"]:
-        lines.append(
-            (
-                None,
-                (
-                    f"Not answered yet: {', '.join(unanswered)}. Replace the TODO above, run that cell, then"
-                    " this one."
-                ),
-            )
-        )
+        told = f"Not answered yet: {', '.join(unanswered)}."
+        lines.append((None, f"{told} Replace the TODO above, run that cell, then this one."))
     if missing := [f"`{name}`" for name, status in found if status == "missing"]:
-        verb = "does not exist here" if len(missing) == 1 else "do not exist here"
-        lines.append(
-            (None, f"{', '.join(missing)} {verb}. Run the cell that defines it (or all cells from the top).")
-        )
+        told = f"{', '.join(missing)} {'does' if len(missing) == 1 else 'do'} not exist here."
+        lines.append((None, f"{told} Run the cell that defines it (or all cells from the top)."))
     return lines
 
 
-def _recorded_line(spec: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[bool | None, str]:
-    name, status = spec["name"], entry["status"]
-    if status == "stopped":
-        return False, f"`{name}` was stopped while it ran. Does it contain a loop that never ends?"
+def _recorded_line(spec: Mapping[str, Any], entry: Mapping[str, Any]) -> Line:
+    if entry["status"] == "stopped":
+        told = f"`{spec['name']}` was stopped while it ran."
+        return False, f"{told} Does it contain a loop that never ends?"
     return kind_of(spec).recorded(spec, entry)

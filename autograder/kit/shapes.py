@@ -25,44 +25,42 @@ def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any])
     sizes: dict[str, int] = {}
     for name, shape in shapes.items():
         array = arrays[name]
-        wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
-            problems.append(
-                f"{name} should be a numeric array of shape {wanted}, but it is {describe(array)}."
-            )
-            continue
-        problem = None
-        if array.ndim != len(shape):
-            problem = f"{name} has shape {array.shape}; expected {wanted}."
-            if array.ndim == 1 and len(shape) == 2:
-                problem += (
-                    " A single row or column has two axes too: [[1., 0.]] or [[1.], [0.]], not [1., 0.]."
-                )
-        elif 0 in array.shape:
-            problem = f"{name} has shape {array.shape}: an axis of size 0."
-        else:
-            for axis, dim in enumerate(shape):
-                problem = problem or _check_dim(name, array, axis, dim, wanted, sizes)
-        if problem is None and not np.isfinite(array).all():
-            bad = np.argwhere(~np.isfinite(array))[0].tolist()
-            problem = f"{name} holds {array[tuple(bad)]} at {bad}; every number must be finite."
-        if problem:
+            told = f"{name} should be a numeric array of shape {wanted}, but it is {describe(array)}."
+            problems.append(told)
+        elif problem := _shape_problem(name, array, shape, wanted, sizes):
             problems.append(problem)
+        elif not np.isfinite(array).all():
+            bad = np.argwhere(~np.isfinite(array))[0].tolist()
+            problems.append(f"{name} holds {array[tuple(bad)]} at {bad}; every number must be finite.")
     return problems
+
+
+def _shape_problem(
+    name: str, array: np.ndarray, shape: Sequence[Dim], wanted: str, sizes: dict[str, int]
+) -> str | None:
+    if array.ndim != len(shape):
+        problem = f"{name} has shape {array.shape}; expected {wanted}."
+        if array.ndim == 1 and len(shape) == 2:
+            problem += " A single row or column has two axes too: [[1., 0.]] or [[1.], [0.]], not [1., 0.]."
+        return problem
+    if 0 in array.shape:
+        return f"{name} has shape {array.shape}: an axis of size 0."
+    problems = (_check_dim(name, array, axis, dim, wanted, sizes) for axis, dim in enumerate(shape))
+    return next((problem for problem in problems if problem), None)
 
 
 def _check_dim(
     name: str, array: np.ndarray, axis: int, dim: Dim, wanted: str, sizes: dict[str, int]
 ) -> str | None:
-    found, terms, total = array.shape[axis], str(dim).split("+"), 0
+    found, terms = array.shape[axis], str(dim).split("+")
     unbound = [term for term in terms if not term.isdigit() and term not in sizes]
     total = sum(int(term) if term.isdigit() else sizes.get(term, 0) for term in terms)
     if unbound:
         if found - total < 1:
-            return (
-                f"{name} has shape {array.shape}; expected {wanted}, so axis {axis} must be larger than"
-                f" {total}."
-            )
+            told = f"{name} has shape {array.shape}; expected {wanted}"
+            return f"{told}, so axis {axis} must be larger than {total}."
         sizes[unbound[0]] = found - total
         return None
     if found != total:

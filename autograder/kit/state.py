@@ -27,7 +27,7 @@ STALE = {
 
 
 class Recorded:
-    """What a notebook's answers are in ``submission_log.json``, and whether they are still those of the notebook.
+    """The answers recorded in ``submission_log.json``, and whether they are still those of the notebook.
 
     Args:
         homework: the description that the build put behind the kit (questions, entries, public examples).
@@ -47,9 +47,8 @@ class Recorded:
         self.namespace = namespace if namespace is not None else sys.modules["__main__"].__dict__
         self.entries: dict[str, dict[str, Any]] = {}
         self.student: dict[str, str] = {}  # id and word, where students have numbers of their own
-        self.answers: dict[
-            str, dict[str, Any]
-        ] = {}  # question → when it was recorded, from which cells and files, whether it is stale
+        # question → when it was recorded, from which cells and files, whether it is stale
+        self.answers: dict[str, dict[str, Any]] = {}
         self.cases: dict[str, list[dict[str, Any]]] = homework.get("examples", {})
         self.challenged = "public"
         challenges = self.path.with_name("challenges.json")
@@ -62,35 +61,28 @@ class Recorded:
                 self._take_over()
 
     def _take_over(self) -> None:
-        """Keeps what an earlier kernel recorded; another homework's log in this folder gets a name of its own."""
+        """Keeps what an earlier kernel recorded; another homework's log in this folder gets its own name."""
         own = self.path.with_name(f"{self.homework['id']}_recorded.json")
         for path in (self.path, own):
-            try:
-                document = json.loads(path.read_text(encoding="utf-8"))
-                of, entries, answers = document["homework"], document["entries"], document.get("answers", {})
-                if (
-                    document["schema"] != LOG_SCHEMA
-                    or not isinstance(entries, dict)
-                    or not isinstance(answers, dict)
-                ):
-                    continue
-            except (OSError, ValueError, TypeError, KeyError):
-                continue
+            document = _earlier_log(path)
+            of = document.get("homework")
             if of == self.homework["id"]:
-                if isinstance(who := document.get("student"), dict):
-                    self.student = {"id": student_key(who.get("id")), "word": str(who.get("word", ""))[:40]}
-                for question in self.questions.values():
-                    mine = {
-                        spec["name"]: entries[spec["name"]]
-                        for spec in question["entries"]
-                        if isinstance(entries.get(spec["name"]), dict)
-                    }
-                    if mine and isinstance(answers.get(question["id"]), dict):
-                        self.entries |= mine
-                        self.answers[question["id"]] = answers[question["id"]] | {"earlier": True}
+                self._keep(document)
                 return
             if path == self.path and re.fullmatch(r"hw\d{1,2}", str(of)):
                 os.replace(path, path.with_name(f"{of}_recorded.json"))
+
+    def _keep(self, document: Mapping[str, Any]) -> None:
+        """Takes student and answers from an earlier log of this homework."""
+        entries, answers = document["entries"], document.get("answers", {})
+        if isinstance(who := document.get("student"), dict):
+            self.student = {"id": student_key(who.get("id")), "word": str(who.get("word", ""))[:40]}
+        for question, asked in self.questions.items():
+            names = [spec["name"] for spec in asked["entries"]]
+            mine = {name: entries[name] for name in names if isinstance(entries.get(name), dict)}
+            if mine and isinstance(answers.get(question), dict):
+                self.entries |= mine
+                self.answers[question] = answers[question] | {"earlier": True}
 
     def specs(self, question: str) -> list[dict[str, Any]]:
         """The entries of a question, as the description gives them."""
@@ -116,7 +108,11 @@ class Recorded:
 
     def sources(self, question: str) -> list[str]:
         """Digests of the cells behind the present answer."""
-        return sources_behind([spec["name"] for spec in self.specs(question)], cells_that_ran())
+        return sources_behind([spec["name"] for spec in self.specs(question)], self.ran())
+
+    def ran(self) -> list[str]:
+        """The cells that this kernel ran, oldest first."""
+        return cells_that_ran()
 
     def state(self, question: str) -> str:
         """How far a question is recorded.
@@ -126,55 +122,51 @@ class Recorded:
         """
         states = []
         for spec in self.specs(question):
-            entry = self.entries.get(spec["name"], {})
-            status = entry.get("status", "missing")
+            status, entry = self._status(spec), self.entries.get(spec["name"], {})
             states.append("missing" if status == "ok" and not kind_of(spec).complete(entry) else status)
         if not states:
             return "written"
-        return (
-            "recorded" if set(states) == {"ok"} else "partly recorded" if "ok" in states else "not recorded"
-        )
+        if set(states) == {"ok"}:
+            return "recorded"
+        return "partly recorded" if "ok" in states else "not recorded"
 
     def changed(self, question: str) -> bool:
-        """Whether the answer in this kernel is another one than what was recorded; what is not there cannot differ."""
+        """Whether the answer in this kernel is not the recorded one; what is not there cannot differ."""
         told = self.answers.get(question, {})
-        ran, everything = False, True
-        for spec in self.specs(question):
-            entry = self.entries.get(spec["name"], {})
-            if entry.get("status") != "ok":
-                continue
-            if "file" in spec and told.get("files", {}).get(spec["file"]) != file_digest(
-                self.path.with_name(spec["file"])
-            ):
-                return True
-            if spec["name"] not in self.namespace:
-                everything = False
-            elif kind_of(spec).runs:
-                ran = True
-            else:
-                present: dict[str, Any] = {}
-                self.collect(spec, present)
-                if present.get("value") != entry.get("value"):
-                    return True
-        sources = self.sources(question)
+        specs = [spec for spec in self.specs(question) if self._status(spec) == "ok"]
+        files = told.get("files", {})
+        if any("file" in spec and files.get(spec["file"]) != self._digest(spec) for spec in specs):
+            return True
+        here = [spec for spec in specs if spec["name"] in self.namespace]
+        if any(self._other_value(spec) for spec in here if not kind_of(spec).runs):
+            return True
+        ran, sources = any(kind_of(spec).runs for spec in here), self.sources(question)
         if ran and sources and set(sources) != set(told.get("sources", [])):
             return True
-        if sources and not ran and everything:
-            told["sources"] = (
-                sources  # the same values from cells that ran again, such as after a change of a comment
-            )
+        if sources and not ran and len(here) == len(specs):
+            # the same values from cells that ran again, such as after a change of a comment
+            told["sources"] = sources
         return False
 
+    def _status(self, spec: Mapping[str, Any]) -> str:
+        return str(self.entries.get(spec["name"], {}).get("status", "missing"))
+
+    def _digest(self, spec: Mapping[str, Any]) -> str:
+        return file_digest(self.path.with_name(spec["file"]))
+
+    def _other_value(self, spec: Mapping[str, Any]) -> bool:
+        present: dict[str, Any] = {}
+        self.collect(spec, present)
+        return present.get("value") != self.entries[spec["name"]].get("value")
+
     def edited(self, question: str, notebook: SavedNotebook, digests: set[str]) -> str:
-        """Whether cells that gave the recorded answer are not in the notebook: ``edited``, ``unsaved`` or empty."""
+        """Whether the notebook lacks cells behind the recorded answer: ``edited``, ``unsaved`` or empty."""
         told = self.answers.get(question, {})
-        if (
-            self.state(question) not in ("recorded", "partly recorded")
-            or set(told.get("sources", [])) <= digests
-        ):
+        recorded = self.state(question) in ("recorded", "partly recorded")
+        if not recorded or set(told.get("sources", [])) <= digests:
             return ""
-        recorded = told.get("recorded", "")
-        return "edited" if notebook.saved is None or stamp(notebook.saved) > recorded else "unsaved"
+        saved_since = notebook.saved is None or stamp(notebook.saved) > told.get("recorded", "")
+        return "edited" if saved_since else "unsaved"
 
     def files(self) -> list[dict[str, Any]]:
         """The entries that come with a file beside the notebook."""
@@ -183,23 +175,38 @@ class Recorded:
         ]
 
     def write(self, stale: Mapping[str, str] | None = None) -> None:
-        """Writes the log beside the notebook, whole or not at all. ``stale`` adds to what this kernel knows of changed answers."""
+        """Writes the log beside the notebook, whole or not at all.
+
+        Args:
+            stale: question → a key of :data:`STALE`, beyond what this kernel knows of changed answers.
+        """
         for question, told in self.answers.items():
             told.pop("stale", None)
             if self.challenged == "public" and self.changed(question):
                 told["stale"] = "changed"
             elif (stale or {}).get(question) in STALE:
                 told["stale"] = (stale or {})[question]
+        recorded = max((told.get("recorded", "") for told in self.answers.values()), default="")
         document = {
             "schema": LOG_SCHEMA,
             "kit": KIT_VERSION,
             "homework": self.homework["id"],
             "challenges": self.challenged,
-            "written": (
-                max((told.get("recorded", "") for told in self.answers.values()), default="") or now()
-            ),
+            "written": recorded or now(),
             **({"student": self.student} if self.student else {}),
             "entries": self.entries,
             "answers": self.answers,
         }
         write_whole(self.path, json.dumps(document, allow_nan=False).encode())
+
+
+def _earlier_log(path: Path) -> dict[str, Any]:
+    """The log in a file; empty if there is none, or it does not have the form of one."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        parts = document["entries"], document.get("answers", {})
+        if document["schema"] == LOG_SCHEMA and all(isinstance(part, dict) for part in parts):
+            return dict(document)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        pass
+    return {}

@@ -33,21 +33,31 @@ def encode(value: Any, depth: int = 0) -> Any:
         value = np.asarray(value)
     if isinstance(value, np.ndarray):
         return _encode_array(value)
-    if value is None or isinstance(value, bool | str):
-        return value if not isinstance(value, str) else value[:10_000]
+    if isinstance(value, list | tuple | Mapping):
+        return _encode_structure(value, depth)
+    return _encode_single(value)
+
+
+def _encode_single(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value[:10_000]
     if isinstance(value, int):
         return value if abs(value) < 2**63 else {"other": "a whole number of more than 63 bits"}
     if isinstance(value, float):
         return value if math.isfinite(value) else {"number": _name_of_number(value)}
+    return {"other": type(value).__name__}
+
+
+def _encode_structure(value: list[Any] | tuple[Any, ...] | Mapping[Any, Any], depth: int) -> Any:
     if isinstance(value, list | tuple):
         if len(value) > 10_000:
             return {"other": f"a {type(value).__name__} of {len(value)} items"}
         return [encode(item, depth + 1) for item in value]
-    if isinstance(value, Mapping):
-        if len(value) > 1_000:
-            return {"other": f"a dict of {len(value)} items"}
-        return {"fields": {str(key)[:200]: encode(item, depth + 1) for key, item in value.items()}}
-    return {"other": type(value).__name__}
+    if len(value) > 1_000:
+        return {"other": f"a dict of {len(value)} items"}
+    return {"fields": {str(key)[:200]: encode(item, depth + 1) for key, item in value.items()}}
 
 
 def _encode_array(array: np.ndarray) -> Any:
@@ -70,7 +80,7 @@ class Other(str):
 
 
 def decode(value: Any) -> Any:
-    """The inverse of :func:`encode`; arrays become NumPy arrays (torch tensors where marked ``"torch": true``).
+    """The inverse of :func:`encode`; arrays are NumPy's, or torch's where marked ``"torch": true``.
 
     Raises:
         ValueError: the JSON does not follow the format, with words that say where.
@@ -132,7 +142,7 @@ def without_marks(value: Any) -> Any:
 
 
 def describe(value: Any) -> str:
-    """A few words that say what a value is, for messages: ``an array of shape (3, 2)``, ``text``, ``None``."""
+    """A few words that say what a value is, for messages: ``a number``, ``text``, ``None``."""
     if isinstance(value, Other):
         return f"something else ({value})"
     if value is None:

@@ -1,14 +1,16 @@
-"""hw4's hidden inputs: small random images, tokens, weights, toy models and made-up trainings, drawn from the seed."""
+"""hw4's hidden inputs, drawn from the seed: small images, tokens, weights, toy models, made-up trainings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
 
-from autograder.declare.homework import Case
-from autograder.homeworks.hw4.oracle import cut, softmax
+from autograder.declare import Case
+from autograder.homeworks.hw4.transformer import cut, softmax
 
 
 def short(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
@@ -133,7 +135,7 @@ def block_weights(rng: np.random.Generator, dim: int, mlp_dim: int) -> dict[str,
 def block_inputs(
     rng: np.random.Generator, sizes: Any = ((2, 5, 8, 2, 12), (1, 3, 6, 3, 4))
 ) -> Iterator[Case]:
-    """Token sequences with all weights of a block; torch's attention stands in, so that 4.4a does not matter here."""
+    """Token sequences with all weights of a block; torch's attention stands in for that of 4.4a."""
     for batch, n, dim, heads, mlp_dim in sizes:
         init = {"dim": dim, "heads": heads, "mlp_dim": mlp_dim, "attention": "ready_attention"}
         kwargs = {"init": init, "weights": block_weights(rng, dim, mlp_dim)}
@@ -212,7 +214,7 @@ def model_example(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def step_inputs(rng: np.random.Generator, sizes: Any = ((6, 3), (1, 2), (9, 4))) -> Iterator[Case]:
-    """Toy batches for a linear classifier; gradients are shorter than 1, so that clipping them to 1 changes nothing."""
+    """Toy batches for a linear classifier; gradients shorter than 1, so that clipping changes nothing."""
     for n, classes in sizes:
         kwargs = {
             "weight": short(rng, classes, 9, scale=0.2),
@@ -254,7 +256,7 @@ def label_lists(rng: np.random.Generator, sizes: Any = ((3, 60, 12), (10, 200, 5
 
 
 def trainings(rng: np.random.Generator, random: int = 3) -> Iterator[Case]:
-    """Made-up trainings in which the best epochs by validation, by test and by loss are three different ones, and none is the last."""
+    """Made-up trainings: the best epochs by validation, by test and by loss differ, and none is the last."""
     for number in range(random):
         epochs = 6 + number
         best, tested, lowest = rng.permutation(epochs - 1)[:3]
@@ -292,6 +294,30 @@ def trainings_shown(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         (), {**curves, "interrupt": 3}, "a training that is interrupted in epoch 3", "interrupt", "fit"
     )
+
+
+BATCH = 100
+
+
+@cache
+def hidden_images() -> tuple[np.ndarray, np.ndarray]:
+    """400 official test images that the notebook's data does not contain, 40 of each class.
+
+    Returns:
+        The images (400, 28, 28), uint8, and their labels.
+    """
+    with (
+        resources.files("autograder").joinpath("data/fashion_mnist_hidden.npz").open("rb") as file,
+        np.load(file) as held,
+    ):
+        return held["images"], held["labels"]
+
+
+def image_batches(rng: np.random.Generator) -> Iterator[Case]:
+    """The hidden images in an order drawn from the seed, prepared as in the notebook: float32 from 0 to 1."""
+    images = hidden_images()[0]
+    for rows in rng.permutation(len(images)).reshape(-1, BATCH):
+        yield Case([images[rows][:, None].astype(np.float32) / np.float32(255)], note="hidden images")
 
 
 def labels_to_show(rng: np.random.Generator, sizes: Any = ((3, 30, 2), (10, 300, 5))) -> Iterator[Case]:

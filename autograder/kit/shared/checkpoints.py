@@ -1,8 +1,8 @@
-"""The probe for checkpoint questions: trained weights that a student hands in as a file, loaded into the student's own class.
+"""The probe for checkpoint questions: trained weights in a file, loaded into the student's own class.
 
 All of it happens in the kernel, which under grading is sandboxed: the grader never opens the file. A
-homework's public
-part says ``from autograder.kit.shared.checkpoints import …`` and the build puts this file before it.
+homework's public part says ``from autograder.kit.shared.checkpoints import …`` and the build puts this file
+before it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autograder.kit import decode, encode, probe
 
 
 class CheckpointError(Exception):
-    """The file is missing, cannot be read safely, or does not fit the class; the message is for the student."""
+    """The file is missing, cannot be read safely, or does not fit the class; in words for the student."""
 
 
 def read_checkpoint(path: Path, max_bytes: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A BERT-shaped encoder in plain torch: to count BERT-base's parameters without its weights, and to stand in for it.
+"""A BERT-shaped encoder in plain torch: it counts BERT-base's parameters or stands in for it.
 
 The interface is that of transformers' ``BertModel`` as far as homework 5 uses it:
 ``encoder.config.hidden_size`` and
@@ -37,14 +37,14 @@ STAND_IN = EncoderConfig(64, 16, 1, 2, 32, 64, 2, 0.1)
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder returns: last_hidden_state (batch, n, hidden_size), pooler_output (batch, hidden_size)."""
+    """last_hidden_state (batch, n, hidden_size) and pooler_output (batch, hidden_size)."""
 
     last_hidden_state: Any
     pooler_output: Any
 
 
 def make_encoder(config: EncoderConfig = BERT_BASE) -> Any:
-    """A new encoder: word, place and segment embeddings, post-norm Transformer layers, a pooler over the first token.
+    """A new encoder: word, place and segment embeddings, post-norm layers, a pooler over the first token.
 
     Under ``with torch.device("meta"):`` it has shapes but no numbers, so that even BERT-base takes no memory.
     """
@@ -78,7 +78,7 @@ def make_encoder(config: EncoderConfig = BERT_BASE) -> Any:
 
 
 def stand_in_encoder(seed: int = 0) -> Any:
-    """A small encoder with random weights that depend on the seed alone, in eval mode: not a pretrained model."""
+    """A small encoder in eval mode, not pretrained: random weights that depend on the seed alone."""
     import torch
 
     with torch.random.fork_rng(devices=[]):

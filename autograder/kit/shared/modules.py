@@ -1,4 +1,4 @@
-"""Probes for answers that are ``torch.nn.Module`` classes: weights injected by name, gradients, operation counts.
+"""Probes for answers that are ``torch.nn.Module`` classes: injected weights, gradients, operation counts.
 
 A homework's public part says ``from autograder.kit.shared.modules import …`` and the build puts this file
 before it.
@@ -13,11 +13,11 @@ from autograder.kit import decode, encode, probe
 
 
 class MismatchError(Exception):
-    """The student's class cannot take the weights that a challenge injects; the message says which and why."""
+    """The student's class cannot take the weights that a challenge injects; says which and why."""
 
 
 def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] | None) -> Any:
-    """Makes the student's module and injects weights by parameter name, so that neither order nor initialisation matters.
+    """Makes the student's module and injects weights by parameter name: their order does not matter.
 
     Args:
         cls: the student's class.

@@ -1,0 +1,78 @@
+"""hw3 in public: the hand-designed model in float64 and what can be said of a set of weights.
+
+The notebook's visible checks call these on three sequences, the grader on all of them. They judge by
+property, from the definition of the task; no solution stands here.
+"""
+
+from __future__ import annotations
+
+from autograder.homeworks.hw3.public.content import content_attention_problem, content_copy_problem
+from autograder.homeworks.hw3.public.convolution import (
+    HEAD_SHAPES,
+    conv_arrays,
+    conv_heads_output,
+    conv_places_problem,
+)
+from autograder.homeworks.hw3.public.induction import (
+    induction_output,
+    induction_problem,
+    previous_problem,
+    repeated_patterns,
+)
+from autograder.homeworks.hw3.public.model import (
+    CONTENT_ATOL,
+    CONTENT_RTOL,
+    PERMUTATION,
+    PLACES,
+    RUNNING_MAP,
+    attend,
+    is_uniform,
+    listed,
+    sequences,
+    spell,
+    with_places,
+)
+from autograder.homeworks.hw3.public.moves import move_problem, moves_problem
+from autograder.homeworks.hw3.public.position import first_copy_problem, first_place_problem
+from autograder.homeworks.hw3.public.trained import (
+    content_error,
+    first_place_weight,
+    first_token_error,
+    unique_accuracy,
+)
+from autograder.homeworks.hw3.public.uniqueness import unique_margin, unique_problem, unique_signs
+
+__all__ = [
+    "CONTENT_ATOL",
+    "CONTENT_RTOL",
+    "HEAD_SHAPES",
+    "PERMUTATION",
+    "PLACES",
+    "RUNNING_MAP",
+    "attend",
+    "content_attention_problem",
+    "content_copy_problem",
+    "content_error",
+    "conv_arrays",
+    "conv_heads_output",
+    "conv_places_problem",
+    "first_copy_problem",
+    "first_place_problem",
+    "first_place_weight",
+    "first_token_error",
+    "induction_output",
+    "induction_problem",
+    "is_uniform",
+    "listed",
+    "move_problem",
+    "moves_problem",
+    "previous_problem",
+    "repeated_patterns",
+    "sequences",
+    "spell",
+    "unique_accuracy",
+    "unique_margin",
+    "unique_problem",
+    "unique_signs",
+    "with_places",
+]

@@ -1,0 +1,99 @@
+"""3.8: whether a head looks one place back, and two layers continue a pattern."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.homeworks.hw3.public.model import (
+    CONTENT_ATOL,
+    CONTENT_RTOL,
+    attend,
+    listed,
+    spell,
+    with_places,
+)
+from autograder.kit import visible_check
+
+
+def previous_problem(
+    Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
+) -> str | None:
+    """Whether every place but the first gives the token before it, under a causal mask; else words."""
+    for group in groups:
+        x = np.eye(4)[group]
+        output, weights = attend(with_places(x, pos), Q, K, V, causal=True)
+        bad = (np.abs(output[:, 1:] - x[:, :-1]) > CONTENT_ATOL + CONTENT_RTOL * x[:, :-1]).any(-1)
+        if bad.any():
+            index, place = np.argwhere(bad)[0] + [0, 1]
+            row = weights[index, place]
+            told = f"In `{spell(group[index])}` the query at place {place} has the attention {listed(row)}"
+            if row.argmax() == place:
+                return f"{told}: it looks at its own place, not at the one before."
+            if row[place - 1] > 1 - CONTENT_ATOL:
+                return f"{told}: that is right, so look at V."
+            return f"{told}: the place before it must get nearly all of it."
+    return None
+
+
+def induction_output(group: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Two causal layers; the second sees token, place and the first layer's output: (sequence, n, 4)."""
+    x = with_places(np.eye(4)[group], weights["pos"])
+    first, _ = attend(x, weights["Q1"], weights["K1"], weights["V1"], causal=True)
+    second, _ = attend(
+        np.concatenate([x, first], -1), weights["Q2"], weights["K2"], weights["V2"], causal=True
+    )
+    return second
+
+
+def repeated_patterns() -> list[np.ndarray]:
+    """Every pattern of 2, 3 or 4 different tokens out of A–D, said twice: one array (count, 2 L) a length."""
+    return [np.array([pattern * 2 for pattern in itertools.permutations(range(4), n)]) for n in (2, 3, 4)]
+
+
+def induction_problem(weights: Mapping[str, np.ndarray], groups: Sequence[np.ndarray]) -> str | None:
+    """Whether the second saying predicts each next token; else the first failing place in words."""
+    for group in groups:
+        half = group.shape[1] // 2
+        output = induction_output(group, weights)[:, half:]
+        wanted = np.eye(4)[np.roll(group[:, :half], -1, axis=1)]
+        bad = (np.abs(output - wanted) > CONTENT_ATOL + CONTENT_RTOL * wanted).any(-1)
+        if bad.any():
+            index, place = np.argwhere(bad)[0]
+            found, right = output[index, place], wanted[index, place]
+            told = (
+                f"In `{spell(group[index])}` the output at place {place + half} is {listed(found)}, expected"
+                f" {listed(right)}"
+            )
+            told += " (the token that came next before)."
+            if np.allclose(found, np.eye(4)[group[index, place]], atol=0.05):
+                return (
+                    f"{told} It copies the present token: keys must be the token *before* each place, which"
+                    " layer 1 provides."
+                )
+            if place == 0 and found[right.argmax()] > 0.3:
+                return (
+                    f"{told} Two places share the attention. What does layer 1 give at place 0, which has no"
+                    " place before it?"
+                )
+            return told
+    return None
+
+
+@visible_check("3.8a")
+def check_previous_token(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    Q, K, V, pos = (answers[f"previous_token_{name}"] for name in ("Q", "K", "V", "pos"))
+    problem = previous_problem(Q, K, V, pos, [np.array([[0, 1, 2, 3]]), np.array([[3, 3, 1, 0, 2, 1]])])
+    return [
+        (problem is None, problem or "Each place gives the token before it in `A B C D` and `D D B A C B`.")
+    ]
+
+
+@visible_check("3.8b")
+def check_induction(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    weights = {name: answers[f"induction_{name}"] for name in ("pos", "Q1", "K1", "V1", "Q2", "K2", "V2")}
+    problem = induction_problem(weights, [np.array([[0, 1, 0, 1]]), np.array([[2, 0, 3, 2, 0, 3]])])
+    return [(problem is None, problem or "The second saying is predicted in `A B A B` and `C A D C A D`.")]

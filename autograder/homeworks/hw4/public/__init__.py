@@ -1,0 +1,61 @@
+"""hw4 in public: FashionMNIST, ready parts, progress of a training, and how the kit drives the answers.
+
+No answer stands here: the ready parts wrap torch's own layers, the probes only build, inject, run and report.
+"""
+
+from __future__ import annotations
+
+from autograder.homeworks.hw4.public.diagnosis import (
+    data_problem,
+    evaluation_problem,
+    history_problem,
+    interrupt_problem,
+    results,
+    selection_problem,
+    split_problem,
+    step_problem,
+)
+from autograder.homeworks.hw4.public.images import (
+    FASHION_CLASSES,
+    FASHION_DIGESTS,
+    FASHION_FILE,
+    FASHION_FOLDERS,
+    IDX_STEMS,
+    Images,
+    load_fashion_mnist,
+)
+from autograder.homeworks.hw4.public.injection import fit_names, inject, vit_probe
+from autograder.homeworks.hw4.public.probes import evaluate_probe, fit_probe, split_probe, train_step_probe
+from autograder.homeworks.hw4.public.progress import save_safely, when_answered, with_progress
+from autograder.homeworks.hw4.public.ready import READY, ready_attention, ready_block
+
+__all__ = [
+    "FASHION_CLASSES",
+    "FASHION_DIGESTS",
+    "FASHION_FILE",
+    "FASHION_FOLDERS",
+    "IDX_STEMS",
+    "READY",
+    "Images",
+    "data_problem",
+    "evaluate_probe",
+    "evaluation_problem",
+    "fit_names",
+    "fit_probe",
+    "history_problem",
+    "inject",
+    "interrupt_problem",
+    "load_fashion_mnist",
+    "ready_attention",
+    "ready_block",
+    "results",
+    "save_safely",
+    "selection_problem",
+    "split_probe",
+    "split_problem",
+    "step_problem",
+    "train_step_probe",
+    "vit_probe",
+    "when_answered",
+    "with_progress",
+]

@@ -1,0 +1,223 @@
+"""What can be said of an answer to 4.6 without knowing the right one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograder.kit import Trial, visible_check
+
+
+def results(trials: Any, *keys: str) -> Iterator[tuple[Trial, Mapping[str, Any]]]:
+    """The trials that gave a result of the expected form."""
+    for trial in trials:
+        if trial.status == "ok" and isinstance(trial.result, dict) and set(keys) <= set(trial.result):
+            yield trial, trial.result
+
+
+def step_problem(result: Mapping[str, Any]) -> str | None:
+    """Whether a training step ran in training mode, once; else words."""
+    if not result["calls"]:
+        return "`train_step` never called the model."
+    if not result["trained"]:
+        return (
+            "`train_step` ran the model in evaluation mode. An evaluation may have come just before: say"
+            " `model.train()` first."
+        )
+    return None
+
+
+def evaluation_problem(result: Mapping[str, Any], batch_size: int) -> str | None:
+    """Whether an evaluation left the model as it was; else the first thing that it changed, in words."""
+    if result["in_training_mode"]:
+        return (
+            "`evaluate` ran the model in training mode, where dropout is active. Say `model.eval()` before."
+        )
+    if not result["mode_restored"]:
+        return (
+            "`evaluate` did not restore the mode: remember `model.training` at the start and give it back"
+            " with `model.train(...)`."
+        )
+    if result["with_gradients"]:
+        return "`evaluate` recorded gradients, which costs time and memory: wrap it in `torch.no_grad()`."
+    if not result["unchanged"]:
+        return "`evaluate` changed the model's weights."
+    if not result["gradients_kept"]:
+        return "`evaluate` changed the gradients that were there. It should only look."
+    if result["largest_batch"] > batch_size:
+        return (
+            f"`evaluate` ran {result['largest_batch']} images at once, but batch_size is {batch_size}: a"
+            " large set would not fit into memory."
+        )
+    return None
+
+
+def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]) -> str | None:
+    """Whether rows are split in two as asked, and by the seed alone; else words.
+
+    Args:
+        labels: the class of each row.
+        validation: how many rows to hold out.
+        result: two runs of seed 1, one of seed 2.
+    """
+    runs = [result[str(number)] for number in range(3)]
+    for run in runs:
+        if not isinstance(run, list) or len(run) != 2:
+            return "`split_rows` should return two arrays: rows to train on, rows to validate on."
+    pairs = [[np.asarray(part) for part in run] for run in runs]
+    for train, held in pairs:
+        for rows in (train, held):
+            if rows.ndim != 1 or rows.dtype.kind not in "iu":
+                return (
+                    f"`split_rows` should return whole row numbers, not an array of dtype {rows.dtype}, shape"
+                    f" {rows.shape}."
+                )
+        if len(held) != validation:
+            return f"`split_rows` was asked for {validation} validation rows and gave {len(held)}."
+        if both := len(np.intersect1d(train, held)):
+            return f"{both} rows are in both parts: the model would be validated on images it was trained on."
+        together = np.concatenate([train, held])
+        if not np.array_equal(np.sort(together), np.arange(len(labels))):
+            return (
+                f"The two parts together should hold each of the {len(labels)} rows once; they hold"
+                f" {len(np.unique(together))} of them."
+            )
+        counts = np.bincount(labels[held], minlength=int(labels.max()) + 1)
+        if np.ptp(counts) > 0:
+            return (
+                f"The classes occur {', '.join(map(str, counts))} times among the validation rows; each"
+                " should occur equally often."
+            )
+    if not np.array_equal(np.sort(pairs[0][1]), np.sort(pairs[1][1])):
+        return "The same seed gave two different splits: draw everything from `np.random.default_rng(seed)`."
+    if np.array_equal(np.sort(pairs[0][1]), np.sort(pairs[2][1])):
+        return "Two different seeds gave the same split: the rows should be drawn at random."
+    return None
+
+
+def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
+    """Whether the best epoch by validation accuracy is kept, in the file and in the model; else words."""
+    reached = kwargs["interrupt"] - 1 if kwargs["interrupt"] else len(kwargs["validation"])
+    validation, test = list(kwargs["validation"])[:reached], list(kwargs["test"])[:reached]
+    best = int(np.argmax(validation)) + 1
+    if result["saved"] is None:
+        return (
+            "There is no checkpoint: `torch.save(model.state_dict(), path)` whenever an epoch is the best so"
+            " far."
+        )
+    listed = ", ".join(f"{accuracy:.2f}" for accuracy in validation)
+    told = (
+        f"With validation accuracies {listed} epoch {best} is the best, but the checkpoint holds epoch"
+        f" {result['saved']}"
+    )
+    if result["saved"] != best:
+        why = ""
+        if result["saved"] == int(np.argmax(test)) + 1 and "test" in result["evaluated"]:
+            why = (
+                ", the best on the *test* set. Choosing by the test set makes its accuracy too good to be"
+                " true"
+            )
+        elif result["saved"] == reached:
+            why = ", the last one. Save only when the validation accuracy is higher than ever before"
+        elif result["saved"] == int(np.argmin(list(kwargs["losses"])[:reached])) + 1:
+            why = ", the one with the lowest loss. Asked is the highest validation accuracy"
+        return f"{told}{why}."
+    if result["left"] != best:
+        return (
+            f"The file holds epoch {best}, the best, but the model is left with the weights of epoch"
+            f" {result['left']}: load the file at the end."
+        )
+    return None
+
+
+def data_problem(result: Mapping[str, Any]) -> str | None:
+    """Whether only training and validation data were looked at; else words."""
+    if "test" in result["evaluated"]:
+        return "`fit` evaluates on the *test* set. Whatever is looked at during training is no longer a test."
+    if "test" in result["read"]:
+        return "`fit` reads `data['test']`. The test set is for one look, after all choices are made."
+    if "validation" not in result["evaluated"]:
+        return "`fit` never evaluates on `data['validation']`."
+    return None
+
+
+def history_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
+    """Whether the history has a row for each finished epoch, with the three numbers; else words."""
+    reached = kwargs["interrupt"] - 1 if kwargs["interrupt"] else len(kwargs["validation"])
+    history = result["history"]
+    if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+        return "`fit` should return its history, a list with one dict for each epoch."
+    if len(history) != reached:
+        return f"{reached} epochs were finished, but the history has {len(history)} rows."
+    losses = list(kwargs["losses"])
+    columns = {
+        "train_loss": losses,
+        "validation_loss": [loss + 0.5 for loss in losses],
+        "validation_accuracy": list(kwargs["validation"]),
+    }
+    for epoch, row in enumerate(history):
+        for key, wanted in columns.items():
+            if key not in row or not isinstance(row[key], float | int):
+                return f"Row {epoch} of the history has no number `{key}`; it has {', '.join(map(str, row))}."
+            if abs(row[key] - wanted[epoch]) > 1e-6:
+                return (
+                    f"Row {epoch} of the history says {key} = {row[key]:.3g}; in that epoch it was"
+                    f" {wanted[epoch]:.3g}."
+                )
+    return None
+
+
+def interrupt_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
+    """Whether an interrupt ends the training quietly, with the best so far in file and model; else words."""
+    if result["interrupt_reached_us"]:
+        return (
+            "Stopping the kernel in the middle raised KeyboardInterrupt out of `fit`: catch it around the"
+            " loop and go on with what there is."
+        )
+    if kwargs["interrupt"] == 1:
+        return history_problem(kwargs, result)  # nothing was finished, so there is nothing to keep
+    return selection_problem(kwargs, result) or history_problem(kwargs, result)
+
+
+def _shown(problem: str | None, fine: str) -> tuple[bool | None, str]:
+    return (problem is None, problem or fine)
+
+
+@visible_check("4.6a")
+def check_loops(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    lines: list[tuple[bool | None, str]] = []
+    for _, result in results(answers.get("train_step", ()), "trained"):
+        lines.append(_shown(step_problem(result), "`train_step` trains in training mode."))
+    for trial, result in results(answers.get("evaluate", ()), "mode_restored"):
+        lines.append(
+            _shown(
+                evaluation_problem(result, trial.kwargs["batch_size"]),
+                f"`evaluate` leaves the model as it was on {trial.note}.",
+            )
+        )
+    return lines
+
+
+@visible_check("4.6b")
+def check_selection(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    lines: list[tuple[bool | None, str]] = []
+    for trial, result in results(answers.get("split_rows", ()), "0", "1", "2"):
+        lines.append(
+            _shown(
+                split_problem(trial.args[0], trial.args[1], result),
+                "`split_rows` splits one small set as asked.",
+            )
+        )
+    for trial, result in results(answers.get("fit", ()), "saved"):
+        if trial.kwargs["interrupt"]:
+            lines.append(_shown(interrupt_problem(trial.kwargs, result), "An interrupt loses nothing."))
+        else:
+            problem = (
+                selection_problem(trial.kwargs, result)
+                or data_problem(result)
+                or history_problem(trial.kwargs, result)
+            )
+            lines.append(_shown(problem, f"`fit` keeps the best epoch on {trial.note}."))
+    return lines

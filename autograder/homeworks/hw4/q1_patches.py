@@ -1,0 +1,64 @@
+"""4.1: images cut into patches, and put back."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from autograder.declare import Challenge
+from autograder.homeworks.hw4.cases import SMALL_SIZES, images_to_cut, patches_to_glue
+from autograder.homeworks.hw4.common import COLUMNS_FIRST, PIXELS_TRANSPOSED
+from autograder.homeworks.hw4.homework import hw
+from autograder.homeworks.hw4.transformer import cut
+
+
+def glue(
+    patches: np.ndarray, patch_size: int, height: int, width: int, order: str = "rows", pixels: str = "rows"
+) -> np.ndarray:
+    """The inverse of :func:`cut`: cuts the pixels' numbers, then puts each pixel where its number says."""
+    numbers = cut(np.arange(height * width).reshape(1, 1, height, width), patch_size, order, pixels).ravel()
+    images = np.empty((len(patches), height * width), patches.dtype)
+    images[:, numbers] = patches.reshape(len(patches), -1)
+    return images.reshape(-1, 1, height, width)
+
+
+PLAIN_RESHAPE = (
+    "A plain reshape cuts each image into strips: the first 16 numbers in memory are no square. Split both"
+    " axes, then permute."
+)
+
+patches = hw.question(
+    "4.1",
+    "Patches",
+    topic="images as patches",
+    minutes=10,
+    difficulty="easy",
+    entries=[
+        Challenge(
+            "patchify",
+            cases=images_to_cut,
+            examples=partial(images_to_cut, sizes=SMALL_SIZES),
+            expected=cut,
+            mistakes={
+                PLAIN_RESHAPE.replace("16", "p·p"): lambda images, p: images.reshape(len(images), -1, p * p),
+                COLUMNS_FIRST: partial(cut, order="columns"),
+                PIXELS_TRANSPOSED: partial(cut, pixels="columns"),
+            },
+        ),
+        Challenge(
+            "unpatchify",
+            cases=patches_to_glue,
+            examples=partial(patches_to_glue, sizes=SMALL_SIZES),
+            expected=glue,
+            mistakes={
+                "A plain reshape puts the pixels of a patch beside each other in one row. Reshape to six"
+                " axes, then permute.": lambda cut_up, p, height, width: cut_up.reshape(-1, 1, height, width),
+                "You took the patches as if they ran down the columns first.": partial(glue, order="columns"),
+                PIXELS_TRANSPOSED: partial(glue, pixels="columns"),
+            },
+        ),
+    ],
+)
+patches.check_cases("patchify", "images are cut into patches", points=4)
+patches.check_cases("unpatchify", "patches are put back without loss", points=2)

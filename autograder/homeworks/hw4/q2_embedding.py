@@ -1,0 +1,83 @@
+"""4.2: patches times weights, by unfolding and by a convolution."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from autograder.declare import Challenge, Choice, Oracle
+from autograder.homeworks.hw4.cases import embedding_inputs
+from autograder.homeworks.hw4.common import COLUMNS_FIRST, FLOAT32_ATOL
+from autograder.homeworks.hw4.homework import hw
+from autograder.homeworks.hw4.transformer import cut
+
+
+def embed(
+    images: np.ndarray, weight: np.ndarray, bias: np.ndarray, order: str = "rows", flipped: str = ""
+) -> np.ndarray:
+    """Patches times weights (dim, p·p), plus bias: (b, patches, dim) in float64."""
+    p = math.isqrt(weight.shape[1])
+    kernels = weight.astype(np.float64).reshape(-1, p, p)
+    kernels = (
+        kernels.swapaxes(1, 2)
+        if flipped == "transposed"
+        else kernels[:, ::-1, ::-1]
+        if flipped == "mirrored"
+        else kernels
+    )
+    return np.asarray(cut(images.astype(np.float64), p, order) @ kernels.reshape(len(kernels), -1).T + bias)
+
+
+EMBEDDING_MISTAKES: dict[str, Oracle] = {
+    "The bias is missing.": lambda images, weight, bias: embed(images, weight, 0 * bias),
+    COLUMNS_FIRST: partial(embed, order="columns"),
+    "Rows and columns of each kernel are swapped: `weight.reshape(dim, 1, p, p)` needs no transpose.": (
+        partial(embed, flipped="transposed")
+    ),
+    "Your kernels are mirrored; torch's convolution does not flip.": partial(embed, flipped="mirrored"),
+    "There the bias is added twice.": lambda images, weight, bias: embed(images, weight, 2 * bias),
+}
+
+embedding = hw.question(
+    "4.2",
+    "Patch embedding, two ways",
+    topic="patch embedding as a convolution",
+    minutes=15,
+    difficulty="medium",
+    entries=[
+        *(
+            Challenge(
+                name,
+                cases=embedding_inputs,
+                examples=partial(embedding_inputs, sizes=((1, 4, 6, 2, 3), (2, 6, 6, 3, 2))),
+                expected=embed,
+                mistakes=EMBEDDING_MISTAKES,
+                atol=FLOAT32_ATOL,
+            )
+            for name in ("embed_by_unfold", "embed_by_convolution")
+        ),
+        Choice(
+            "patch_convolution",
+            options={
+                "A": "kernel 4×4, stride 1, 64 output channels",
+                "B": "kernel 16×16, stride 16, one output channel",
+                "C": "kernel 4×4, stride 4, 64 output channels",
+                "D": "kernel 1×1, stride 4, 64 output channels",
+            },
+            correct="C",
+            why={
+                "A": "with stride 1 the windows overlap: 25×25 tokens instead of 7×7.",
+                "B": (
+                    "16 is the number of pixels in a patch, not its side; and one channel gives one number a"
+                    " token, not 64."
+                ),
+                "D": "a 1×1 kernel sees one pixel of each patch; the others are thrown away.",
+            },
+            points=1,
+        ),
+    ],
+)
+embedding.check_cases("embed_by_unfold", "unfold and a linear map", points=3)
+embedding.check_cases("embed_by_convolution", "a strided convolution", points=3)

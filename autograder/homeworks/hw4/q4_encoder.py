@@ -1,0 +1,144 @@
+"""4.4: multi-head self-attention, and the pre-norm block around it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograder.declare import Challenge, drawn_as_heads
+from autograder.homeworks.hw4.cases import attention_example, attention_inputs, block_inputs
+from autograder.homeworks.hw4.common import BLOCK_CALLS, FLOAT32_ATOL, named_mistakes
+from autograder.homeworks.hw4.homework import hw
+from autograder.homeworks.hw4.transformer import attend, encoder
+
+
+def attention_output(
+    x: np.ndarray, init: Any = None, weights: Any = None, call: Any = None, mistake: str = "", **_: Any
+) -> Any:
+    """What the module of 4.4a returns."""
+    output, maps = attend(x, weights, init["heads"], mistake)
+    return [output, maps] if call and call.get("return_weights") else output
+
+
+def block_output(
+    x: np.ndarray, init: Any = None, weights: Any = None, call: Any = None, mistake: str = "", **_: Any
+) -> Any:
+    """What the module of 4.4b returns."""
+    output, maps = encoder(x, weights, init["heads"], mistake)
+    return [output, maps] if call and call.get("return_weights") else output
+
+
+def first_sequence(result: Any) -> Any:
+    """The maps (head, query, key) of the first sequence out of ``[output, weights]``."""
+    if not isinstance(result, list):
+        raise TypeError("no attention weights")
+    return result[1][0]
+
+
+ATTENTION_CALLS = (
+    "scaled_dot_product_attention",
+    "MultiheadAttention",
+    "multi_head_attention_forward",
+    "TransformerEncoderLayer",
+)
+RESHAPED = (
+    "Reshape (b, n, dim) to (b, n, heads, d) first, then move the heads: reshaping to (b, heads, n, d) at"
+    " once mixes tokens."
+)
+
+self_attention = hw.question(
+    "4.4a",
+    "Multi-head self-attention",
+    topic="self-attention and pre-norm block in PyTorch",
+    minutes=20,
+    difficulty="medium",
+    forbids=ATTENTION_CALLS,
+    entries=[
+        Challenge(
+            "MultiHeadSelfAttention",
+            cases=attention_inputs,
+            examples=attention_example,
+            expected=attention_output,
+            mistakes=named_mistakes(
+                attention_output,
+                {
+                    "no scale": "The scores are not scaled: divide by √(dim / heads).",
+                    "scale of dim": (
+                        "You divided by √dim. Each head works with dim / heads features, so divide by √(dim /"
+                        " heads)."
+                    ),
+                    "scale without root": "You divided by dim / heads; take its square root.",
+                    "queries": "The softmax is over the queries: rows of keys must sum to 1, so take dim=-1.",
+                    "interleaved": (
+                        "The features are dealt out to the heads one by one; head 0 must get the first dim /"
+                        " heads features."
+                    ),
+                    "reshaped": RESHAPED,
+                    "reshaped twice": f"{RESHAPED} The way back has the same fault.",
+                    "over heads": (
+                        "The softmax is over the heads: rows of keys must sum to 1, so take dim=-1."
+                    ),
+                    "heads not merged": (
+                        "The heads are not put together again: transpose back to (batch, n, heads, d) before"
+                        " you reshape."
+                    ),
+                    "no output map": "The output map `out` is missing.",
+                    "one head": "All features are in one head: split them into `heads` groups first.",
+                    "one head, scaled": (
+                        "All features are in one head: split them into `heads` groups before you multiply."
+                    ),
+                },
+            ),
+            atol=FLOAT32_ATOL,
+            picture=drawn_as_heads("Your attention weights of the first sequence", first_sequence),
+        )
+    ],
+)
+self_attention.check_cases(
+    "MultiHeadSelfAttention", "equals multi-head attention with injected weights", points=5
+)
+self_attention.check_cases(
+    "MultiHeadSelfAttention", "returns the attention weights on demand", points=2, group="weights"
+)
+
+block = hw.question(
+    "4.4b",
+    "The encoder block",
+    minutes=15,
+    difficulty="medium",
+    forbids=BLOCK_CALLS,
+    entries=[
+        Challenge(
+            "EncoderBlock",
+            cases=block_inputs,
+            examples=partial(block_inputs, sizes=((2, 3, 4, 2, 6),)),
+            expected=block_output,
+            mistakes=named_mistakes(
+                block_output,
+                {
+                    "post-norm": (
+                        "That is post-norm, as in the original Transformer. Here each half reads a normalised"
+                        " copy of x, and x is kept."
+                    ),
+                    "no norm1": "`norm1` is missing: attention must read norm1(x).",
+                    "no norm2": "`norm2` is missing: the MLP must read norm2(x).",
+                    "norm1 twice": "The second half uses `norm1` again; it has its own norm, `norm2`.",
+                    "no residual 1": "The first residual is missing: x = x + attention(norm1(x)).",
+                    "no residual 2": "The second residual is missing: x = x + mlp(norm2(x)).",
+                    "residual of the norm": (
+                        "The residual carries the normalised x. Add to x itself; only the branch reads the"
+                        " norm."
+                    ),
+                    "relu": "The MLP's activation is ReLU; asked is GELU.",
+                    "no activation": "The MLP has no activation between its two linear maps.",
+                },
+            ),
+            atol=FLOAT32_ATOL,
+            picture=drawn_as_heads("Attention weights of your block for the first sequence", first_sequence),
+        )
+    ],
+)
+block.check_cases("EncoderBlock", "equals a pre-norm block with injected weights", points=5)
+block.check_cases("EncoderBlock", "hands the attention weights on", points=1, group="weights")

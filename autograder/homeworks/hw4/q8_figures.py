@@ -1,0 +1,157 @@
+"""4.8a: the numbers behind four figures."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from operator import itemgetter
+
+import numpy as np
+
+from autograder.declare import Challenge, drawn_as_matrix
+from autograder.homeworks.hw4.cases import guesses_to_count, labels_to_show, maps_to_draw, tables_to_compare
+from autograder.homeworks.hw4.common import FLOAT32_ATOL, named_mistakes
+from autograder.homeworks.hw4.homework import hw
+
+
+def first_rows(labels: np.ndarray, count: int) -> np.ndarray:
+    """Rows of the first ``count`` images of each class: (classes, count)."""
+    found: dict[int, list[int]] = {}
+    for row, label in enumerate(labels.tolist()):
+        found.setdefault(label, []).append(row)
+    return np.array([found[label][:count] for label in sorted(found)])
+
+
+def confused(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
+    """How often each true class (row) was given each class (column)."""
+    pairs = list(zip(labels.tolist(), predictions.tolist(), strict=True))
+    return np.array([[pairs.count((row, column)) for column in range(classes)] for row in range(classes)])
+
+
+def class_attention(maps: np.ndarray, mistake: str = "") -> np.ndarray:
+    """What the class token looks at, block by block: maps (depth, heads, 1+n, 1+n) → (depth, side, side)."""
+    maps = np.asarray(maps, dtype=np.float64)
+    rows = (
+        maps[:, :, 1:, 0]
+        if mistake == "column"
+        else maps[:, :, 0, :-1]
+        if mistake == "not dropped"
+        else maps[:, :, 0, 1:]
+    )
+    picture = {"sum": rows.sum(1), "first head": rows[:, 0], "largest": rows.max(1)}.get(
+        mistake, rows.mean(1)
+    )
+    side = math.isqrt(picture.shape[-1])
+    picture = picture.reshape(len(maps), side, side)
+    return np.asarray(picture.swapaxes(1, 2) if mistake == "transposed" else picture)
+
+
+def similarity(positions: np.ndarray, mistake: str = "") -> np.ndarray:
+    """Cosine similarity of the patches' positions: (1, 1+n, dim) → (n, n)."""
+    table = np.asarray(positions, dtype=np.float64)[0]
+    table = table[:-1] if mistake == "last dropped" else table[1:]
+    if mistake == "centred":
+        table = table - table.mean(1, keepdims=True)
+    lengths = np.sqrt((table**2).sum(1))
+    return np.asarray(table @ table.T / (1 if mistake == "products" else np.outer(lengths, lengths)))
+
+
+drawn = hw.question(
+    "4.8a",
+    "The numbers behind four figures",
+    topic="confusion, attention over an image, similarity of positions",
+    minutes=20,
+    difficulty="medium",
+    entries=[
+        Challenge(
+            "first_of_each_class",
+            cases=labels_to_show,
+            examples=partial(labels_to_show, sizes=((3, 4, 2),)),
+            expected=first_rows,
+            mistakes={
+                "Those are the last images of each class; asked are the first.": lambda labels, count: (
+                    np.array([np.flatnonzero(labels == label)[-count:] for label in np.unique(labels)])
+                ),
+                "Classes run down the columns; each row should belong to one class.": lambda labels, count: (
+                    first_rows(labels, count).T
+                ),
+                "Those are labels; asked are row numbers, where those images stand.": lambda labels, count: (
+                    labels[first_rows(labels, count)]
+                ),
+            },
+        ),
+        Challenge(
+            "confusion_matrix",
+            cases=guesses_to_count,
+            examples=partial(guesses_to_count, sizes=((3, 8),)),
+            expected=confused,
+            picture=drawn_as_matrix("Your confusion matrix", x="guess", y="true class"),
+            mistakes={
+                "It is transposed: rows are the true classes, columns the guesses.": (
+                    lambda labels, predictions, classes: confused(predictions, labels, classes)
+                ),
+                "Those are shares; asked are counts.": lambda labels, predictions, classes: (
+                    confused(labels, predictions, classes)
+                    / np.maximum(confused(labels, predictions, classes).sum(1, keepdims=True), 1)
+                ),
+                "Each pair is counted once at most: `matrix[labels, predictions] += 1` adds only once where a"
+                " pair repeats. See np.add.at.": lambda labels, predictions, classes: np.minimum(
+                    confused(labels, predictions, classes), 1
+                ),
+            },
+        ),
+        Challenge(
+            "class_token_attention",
+            cases=maps_to_draw,
+            examples=partial(maps_to_draw, sizes=((1, 2, 4),)),
+            expected=class_attention,
+            picture=drawn_as_matrix(
+                "What your class token looks at, first block",
+                x="column of patches",
+                y="row of patches",
+                pick=itemgetter(0),
+            ),
+            mistakes=named_mistakes(
+                class_attention,
+                {
+                    "column": (
+                        "That is how much the patches look at the class token (a column). Asked is what the"
+                        " class token looks at: its row."
+                    ),
+                    "not dropped": (
+                        "The class token's weight on itself is still there and shifts the picture; drop the"
+                        " first key."
+                    ),
+                    "sum": "The heads are added; take their mean.",
+                    "first head": "That is the first head alone; take the mean over heads.",
+                    "largest": "That is the largest over heads; take their mean.",
+                    "transposed": "The picture is transposed: patches run row by row.",
+                },
+            ),
+            atol=FLOAT32_ATOL,
+        ),
+        Challenge(
+            "position_similarity",
+            cases=tables_to_compare,
+            examples=partial(tables_to_compare, sizes=((4, 3),)),
+            expected=similarity,
+            picture=drawn_as_matrix("Similarity of positions, as your function has it", x="patch", y="patch"),
+            mistakes=named_mistakes(
+                similarity,
+                {
+                    "products": (
+                        "Those are scalar products; divide by both lengths, so that every row has 1 for"
+                        " itself."
+                    ),
+                    "centred": "You subtracted each vector's mean: that is a correlation, not the cosine.",
+                    "last dropped": "The class token's position is the first one; you dropped the last.",
+                },
+            ),
+            atol=FLOAT32_ATOL,
+        ),
+    ],
+)
+drawn.check_cases("first_of_each_class", "images by class", points=1)
+drawn.check_cases("confusion_matrix", "confusion matrix", points=2)
+drawn.check_cases("class_token_attention", "attention from the class token", points=3)
+drawn.check_cases("position_similarity", "similarity of positions", points=2)

@@ -1,0 +1,145 @@
+"""What the oracles of several questions share: a Vision Transformer's parts in float64 NumPy.
+
+Independent of the reference solution and of torch. ``mistake``, ``order``, ``pixels`` say what goes wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Weights = Mapping[str, np.ndarray]
+
+
+def cut(images: np.ndarray, patch_size: int, order: str = "rows", pixels: str = "rows") -> np.ndarray:
+    """Patches of (b, 1, H, W) as (b, patches, p·p), one by one; ``order`` and ``pixels`` make mistakes."""
+    p = patch_size
+    _, _, height, width = images.shape
+    corners = [(top, left) for top in range(0, height, p) for left in range(0, width, p)]
+    if order == "columns":
+        corners = [(top, left) for left in range(0, width, p) for top in range(0, height, p)]
+    patches = [images[:, 0, top : top + p, left : left + p] for top, left in corners]
+    if pixels == "columns":
+        patches = [patch.swapaxes(1, 2) for patch in patches]
+    return np.stack([patch.reshape(len(images), p * p) for patch in patches], axis=1)
+
+
+def token_sequence(
+    x: np.ndarray, init: Any = None, weights: Any = None, mistake: str = "", **_: Any
+) -> np.ndarray:
+    """Class token before the patches (b, n, dim), positions added to all of them: (b, 1 + n, dim)."""
+    token, positions = (
+        np.asarray(weights[name], dtype=np.float64).reshape(-1, x.shape[2])
+        for name in ("class_token", "positions")
+    )
+    first = np.broadcast_to(token, (len(x), 1, x.shape[2]))
+    if mistake == "no positions":
+        return np.concatenate([first, x], axis=1)
+    if mistake == "before":
+        return np.concatenate([first, x + positions[1:]], axis=1)
+    if mistake == "before, shifted":
+        return np.concatenate([first, x + positions[:-1]], axis=1)
+    if mistake == "last":
+        return np.concatenate([x, first], axis=1) + positions
+    if mistake == "no token":
+        return np.concatenate([0 * first, x], axis=1) + positions
+    return np.concatenate([first, x], axis=1) + positions
+
+
+def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Stable softmax."""
+    weights = np.exp(scores - scores.max(axis, keepdims=True))
+    return np.asarray(weights / weights.sum(axis, keepdims=True))
+
+
+def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Multi-head self-attention, head by head, in float64: outputs (b, n, dim), weights (b, heads, n, n)."""
+    x = np.asarray(x, dtype=np.float64)
+    dim = x.shape[-1]
+    q, k, v = (
+        x @ np.asarray(maps[f"{name}.weight"], np.float64).T + maps[f"{name}.bias"]
+        for name in ("query", "key", "value")
+    )
+    split = 1 if mistake.startswith("one head") else heads
+    size = dim // split
+    scale = {
+        "no scale": 1.0,
+        "scale of dim": math.sqrt(dim),
+        "scale without root": size,
+        "one head": math.sqrt(dim),
+    }.get(mistake, math.sqrt(dim // heads))
+    if mistake.startswith("reshaped") or mistake == "over heads":
+        order = (0, 1, 2, 3) if mistake.startswith("reshaped") else (0, 2, 1, 3)
+        shape = (len(x), heads, -1, size) if mistake.startswith("reshaped") else (len(x), -1, heads, size)
+        q, k, v = (part.reshape(shape).transpose(order) for part in (q, k, v))
+        maps_ = softmax(q @ k.swapaxes(-1, -2) / scale, axis=1 if mistake == "over heads" else -1)
+        mixed = (maps_ @ v if mistake == "reshaped twice" else (maps_ @ v).swapaxes(1, 2)).reshape(x.shape)
+        return mixed @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"], maps_
+    outputs, weights = [], []
+    for head in range(split):
+        features = (
+            np.arange(dim)[head::split]
+            if mistake == "interleaved"
+            else np.arange(dim)[head * size : (head + 1) * size]
+        )
+        scores = q[..., features] @ k[..., features].swapaxes(-1, -2) / scale
+        weights.append(softmax(scores, axis=-2 if mistake == "queries" else -1))
+        outputs.append(weights[-1] @ v[..., features])
+    mixed = np.concatenate(outputs, axis=-1)
+    if mistake == "heads not merged":
+        mixed = np.stack(outputs, axis=1).reshape(x.shape)
+    if mistake != "no output map":
+        mixed = mixed @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"]
+    return mixed, np.stack(weights, axis=1)
+
+
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Layer norm over the last axis, with torch's epsilon."""
+    centred = x - x.mean(-1, keepdims=True)
+    return np.asarray(centred / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * weight + bias)
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """The input times the normal distribution function of it."""
+    return np.asarray(x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))))
+
+
+def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """One pre-norm encoder block in float64, weights named as in 4.4b: outputs and attention weights."""
+    x, dim = np.asarray(x, dtype=np.float64), x.shape[-1]
+    thirds = {"query": slice(0, dim), "key": slice(dim, 2 * dim), "value": slice(2 * dim, None)}
+    maps = {
+        f"{name}.{part}": w[f"attention.in_proj_{part}"][rows]
+        for name, rows in thirds.items()
+        for part in ("weight", "bias")
+    }
+    maps |= {f"out.{part}": w[f"attention.out_proj.{part}"] for part in ("weight", "bias")}
+
+    def norm(which: str, values: np.ndarray) -> np.ndarray:
+        return layer_norm(values, w[f"{which}.weight"], w[f"{which}.bias"])
+
+    def mlp(values: np.ndarray) -> np.ndarray:
+        hidden = values @ w["mlp.0.weight"].T.astype(np.float64) + w["mlp.0.bias"]
+        hidden = (
+            np.maximum(hidden, 0)
+            if mistake == "relu"
+            else hidden
+            if mistake == "no activation"
+            else gelu(hidden)
+        )
+        return np.asarray(hidden @ w["mlp.2.weight"].T.astype(np.float64) + w["mlp.2.bias"])
+
+    if mistake == "post-norm":
+        attended, weights = attend(x, maps, heads)
+        x = norm("norm1", x + attended)
+        return norm("norm2", x + mlp(x)), weights
+    normed = x if mistake == "no norm1" else norm("norm1", x)
+    attended, weights = attend(normed, maps, heads)
+    kept = {"no residual 1": 0 * x, "residual of the norm": normed}.get(mistake, x)
+    x = kept + attended
+    normed = x if mistake == "no norm2" else norm("norm1" if mistake == "norm1 twice" else "norm2", x)
+    kept = {"no residual 2": 0 * x, "residual of the norm": normed}.get(mistake, x)
+    return kept + mlp(normed), weights
