@@ -1,8 +1,8 @@
 """Data that hw5 needs and no repository holds.
 
 Grading itself has no network. Set-up (``make test``, ``make demo``, a Gradescope image) runs
-``python -m autograder.author.fetch`` once; afterwards the trusted process reads the cache. Kernels never see the
-files, only the inputs that a seed draws.
+``python -m autograder.author.fetch`` once; afterwards the trusted process reads the cache. Kernels never see
+the files, only the inputs that a seed draws.
 """
 
 from __future__ import annotations
