@@ -1,6 +1,6 @@
 """Hostile cells as data: what each tries, and what its report must say. Each prints LEAK where it gets what it wants."""
 
-# ruff: noqa: E501  # hostile code is data; wrapping it would change it
+# hostile code is data; wrapping it would change it
 
 from __future__ import annotations
 
