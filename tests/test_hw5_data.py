@@ -1,10 +1,4 @@
-<<<<<<< HEAD
 """Homework 5's data and models: fetched, verified, never committed."""
-||||||| merged common ancestors
-"""Homework 5's data and models: fetched, verified, never committed; numbers come from the committed checkpoint."""
-=======
-"""Homework 5's data and models: fetched and verified, never committed; numbers come from the checkpoint."""
->>>>>>> houseF
 
 from __future__ import annotations
 
@@ -16,7 +10,7 @@ import pytest
 import torch
 
 from autograder.author.build import repository_address
-from autograder.declare import DataUnavailableError, homeworks
+from autograder.declare import homeworks
 from autograder.homeworks.hw5 import fetch as data
 from autograder.homeworks.hw5 import public, q5_frozen_encoder, q7_sentiment, q8_negation
 from autograder.homeworks.hw5.public import sentences
@@ -47,8 +41,7 @@ def test_without_network_the_message_tells_the_manual_step(nowhere: Path, monkey
     assert "pip download --no-deps --no-binary :all: vaderSentiment==3.3.2" in told
     assert str(nowhere / "cache") in told
     monkeypatch.setattr(data, "movie_splits", data.movie_splits.__wrapped__)  # without its cache
-    with pytest.raises(DataUnavailableError, match="no matching distribution"):
-        data.verify()
+    assert data.main() == 1
 
 
 def test_a_damaged_file_is_told_and_never_used(

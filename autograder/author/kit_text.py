@@ -16,50 +16,7 @@ from pathlib import Path
 
 from autograder.author.inlined import KIT, PACKAGE, Module, Name, is_all, module_path, public_files
 from autograder.author.source import BuildError
-<<<<<<< HEAD
 from autograder.declare import Homework
-||||||| merged common ancestors
-from autograder.declare.homework import Homework
-
-PACKAGE = Path(__file__).parents[1]
-<<<<<<<<< Temporary merge branch 1
-PUBLIC = (
-    "kit/**/*.py",
-    "homeworks/*/public.py",
-    "homeworks/*/public/**/*.py",
-)  # all that students may read
-||||||||| merged common ancestors
-PUBLIC = (
-    "kit/**/*.py",
-    "homeworks/*/public.py",
-    "homeworks/*/public/**/*.py",
-    "homeworks/hw5/sentences.py",
-)  # all that students may read
-=========
-# all that students may read
-PUBLIC = ("kit/**/*.py", "homeworks/*/public.py", "homeworks/*/public/**/*.py", "homeworks/hw5/sentences.py")
->>>>>>>>> Temporary merge branch 2
-KIT = "autograder.kit"
-RULED = 103  # columns of the line between two files, without its ends
-
-
-def public_files(package: Path = PACKAGE) -> list[Path]:
-    """The files of the package that may be inlined into a notebook: the one rule of what is public."""
-    return sorted({path for pattern in PUBLIC for path in package.glob(pattern)})
-=======
-from autograder.declare.homework import Homework
-
-PACKAGE = Path(__file__).parents[1]
-# all that students may read
-PUBLIC = ("kit/**/*.py", "homeworks/*/public.py", "homeworks/*/public/**/*.py")
-KIT = "autograder.kit"
-RULED = 103  # columns of the line between two files, without its ends
-
-
-def public_files(package: Path = PACKAGE) -> list[Path]:
-    """The files of the package that may be inlined into a notebook: the one rule of what is public."""
-    return sorted({path for pattern in PUBLIC for path in package.glob(pattern)})
->>>>>>> houseF
 
 
 def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
