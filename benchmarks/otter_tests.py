@@ -1,4 +1,4 @@
-"""Turns a homework into otter tests that run the same checks on the same hidden inputs, inside the student's kernel."""
+"""Turns a homework into otter tests: the same checks on the same inputs, inside the student's kernel."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ def test_{identifier}(env):
             trials = []
             for identity, case in hw.draw({seed!r})[entry.name].items():
                 try:
-                    status, result, error = "ok", kit.decode(kit.PROBES[case.probe](value, case.as_json(identity))), ""
+                    said = kit.PROBES[case.probe](value, case.as_json(identity))
+                    status, result, error = "ok", kit.decode(said), ""
                 except Exception as problem:
                     status, result, error = "error", None, str(problem)
-                trials.append(kit.Trial(identity, case.note, case.group, tuple(case.args), case.kwargs, status, result, error))
+                what = (identity, case.note, case.group, tuple(case.args), case.kwargs)
+                trials.append(kit.Trial(*what, status, result, error))
             value = trials
         elif entry.dimensions is not None and value is not None:
             value = np.asarray(value)

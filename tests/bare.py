@@ -1,4 +1,4 @@
-"""An environment with nothing but what Colab preinstalls of the notebooks' needs, made of links into this one.
+"""An environment with nothing but what Colab preinstalls of the notebooks' needs, made of links.
 
 What it has: this interpreter's standard library, numpy, torch, matplotlib, ipykernel and whatever those
 require, in the

@@ -70,14 +70,14 @@ def partly(homework: Homework, share: float) -> str:
 
 
 def as_handed_in(homework: Homework) -> str:
-    """The gallery's answers that a student once handed in for the original of this homework, and nothing else."""
+    """The gallery's answers that a student once handed in for the original of this homework."""
     real = [example for example in examples(homework.id) if example.name.startswith("as a student handed in")]
     answers = {label: text for example in real for label, text in example.solution.items()}
     return dumps(build_notebook(homework, source_path(ROOT, homework.stem), answers=answers))
 
 
 def with_words(notebook: str, homework: Homework, words: str) -> str:
-    """The notebook with other written answers: the rubric's examples (full, half, none), or one of ``EXTRA_WORDS``."""
+    """The notebook with other written answers: the rubric's examples, or one of ``EXTRA_WORDS``."""
     document = json.loads(notebook)
     for cell in document["cells"]:
         source = "".join(cell["source"])
@@ -150,7 +150,10 @@ def write_homework(folder: Path, name: str) -> None:
 
 
 def answers_of_one(homework: Homework, dice: random.Random) -> list[Example]:
-    """What a made-up student answers: the better the student, the more is right; the gallery's first mistakes are the common ones."""
+    """What a made-up student answers: the better the student, the more is right.
+
+    The gallery's first mistakes are the common ones.
+    """
     skill, chosen = dice.betavariate(3, 2), []
     for question in homework.questions:
         known = [example for example in examples(homework.id) if example.question == question]

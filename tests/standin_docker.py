@@ -1,4 +1,4 @@
-"""Stands in for ``docker`` on PATH: an image is a folder, a container is a copy of it and a process. For tests only.
+"""Stands in for ``docker`` on PATH, for tests: an image is a folder, a container a copy of it and a process.
 
 It follows otter's own Dockerfile: ADD copies, RUN runs, except for what needs a real container.
 ``/autograder`` in paths

@@ -26,8 +26,8 @@ from autograder.run.limits import Limits
 from autograder.run.plain import PlainKernels
 from autograder.run.session import Kernels
 from autograder.submissions.find import Submission
-from tests.attacks import ATTACKS, Attack
 from tests.gallery import ROOT
+from tests.gallery.attacks import ATTACKS, Attack
 
 if sys.platform != "linux":
     pytest.skip("the sandbox is Linux's", allow_module_level=True)

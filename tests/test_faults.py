@@ -1,4 +1,4 @@
-"""A judge that raises is the grader's fault: points stay open, the instructor is told, and nobody is blamed."""
+"""A judge that raises is the grader's fault: points stay open, the instructor is told, nobody is blamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Homework 5's data and models: fetched, verified, never committed; numbers come from the committed checkpoint."""
+"""Homework 5's data and models: fetched, verified, never committed."""
 
 from __future__ import annotations
 

@@ -1,31 +1,25 @@
-"""The student notebooks in a real JupyterLab, driven by keyboard and menus in headless Chromium, as a student does."""
+"""The student notebooks in a real JupyterLab, driven by keyboard and menus in headless Chromium."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import matplotlib
 import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.declare import homeworks
 from autograder.grade.grade import grade_submission
-from autograder.names import notebook_path, source_path
+from autograder.names import source_path
 from autograder.run.choose import kernels
 from autograder.submissions.find import find
 from autograder.submissions.log import read_log
 from tests import bare
 from tests.conftest import PLACE, SETTINGS
 from tests.gallery import ROOT
+from tests.lab import NOT_ANSWERED, PATIENCE, TOKEN, Lab, Notebook
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
@@ -37,218 +31,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.xdist_group("jupyter"),
 ]
-PATIENCE = 240_000  # ms; CI is slow
-TOKEN = "the-tests"
-SHORTER = {
-    "steps=10_001": "steps=101"
-}  # hw3's given training takes a quarter of a minute; here it only has to run
-NOT_ANSWERED = re.compile(
-    r"is not answered yet|is not recorded yet|Not answered yet|does not exist here|do not exist here|is there"
-    r" and fits|Run the cell"
-)
-PENDING = (  # until JupyterLab writes there
-    "elements => elements.forEach(element => { element.textContent = 'to run *'; })"
-)
-PROMPTS = (
-    "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map(element =>"
-    " element.textContent)"
-)
-
-
-class Lab:
-    """One JupyterLab server, and a folder for each test."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder / "home"
-        settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab"
-        for name, value in (
-            ("notebook-extension/tracker", {"windowingMode": "none"}),
-            ("apputils-extension/notification", {"fetchNews": "false"}),
-        ):
-            path = (
-                settings / f"{name}.jupyterlab-settings"
-            )  # all cells are on the page, and nothing asks for news
-            path.parent.mkdir(parents=True)
-            path.write_text(json.dumps(value), encoding="utf-8")
-        self.folder.mkdir()
-        self.python = bare.make(
-            folder / "bare"
-        )  # kernels have what Colab has of the notebooks' needs, and no autograder
-        spec = folder / "kernels" / "python3" / "kernel.json"
-        spec.parent.mkdir(parents=True)
-        argv = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec.write_text(
-            json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}), encoding="utf-8"
-        )
-        own = {
-            "HOME": str(folder),
-            "JUPYTER_CONFIG_DIR": str(folder / "config"),
-            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        }
-        own["JUPYTER_PATH"] = str(folder)
-        own |= {
-            "IPYTHONDIR": str(folder / "ipython"),
-            "MPLCONFIGDIR": matplotlib.get_cachedir(),
-            "OMP_NUM_THREADS": "1",
-            "PYTHONHASHSEED": "0",
-        }
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "VIRTUAL_ENV") if name in os.environ}
-        options = [
-            "--no-browser",
-            "--ServerApp.ip=127.0.0.1",
-            "--ServerApp.port=0",
-            f"--IdentityProvider.token={TOKEN}",
-        ]
-        options += [f"--ServerApp.root_dir={self.folder}", "--LabApp.extension_manager=readonly"]
-        options += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        self.output = (folder / "server.txt").open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            cwd=folder,
-            env=kept | own,
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
-        )
-        self.url = self._url(folder / "runtime")
-
-    def _url(self, runtime: Path) -> str:
-        deadline = time.monotonic() + PATIENCE / 1000
-        while time.monotonic() < deadline and self.process.poll() is None:
-            for path in runtime.glob("jpserver-*.json"):
-                try:
-                    return str(json.loads(path.read_text())["url"])
-                except ValueError:
-                    continue  # it is being written
-            time.sleep(0.1)
-        raise AssertionError(f"JupyterLab did not start: {Path(self.output.name).read_text()[-2000:]}")
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=60)
-        self.output.close()
-
-
-class Notebook:
-    """One notebook in JupyterLab, and a student's hands."""
-
-    def __init__(self, lab: Lab, page, name: str, folder: str):
-        self.homework = homeworks()[name]
-        self.folder = lab.folder / folder
-        self.folder.mkdir()  # the notebook alone, as when it was opened from a link: no data beside it
-        self.path = self.folder / f"{self.homework.stem}.ipynb"
-        text = notebook_path(ROOT, self.homework).read_text(encoding="utf-8")
-        for old, new in SHORTER.items():
-            text = text.replace(old, new)
-        self.path.write_text(text, encoding="utf-8")
-        self.sources = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
-        self.kinds = [cell["cell_type"] for cell in json.loads(text)["cells"]]
-        self.page, self.url = page, lab.url
-        page.goto(f"{lab.url}lab/tree/{folder}/{self.path.name}?token={TOKEN}&reset")
-        playwright.expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(
-            len(self.sources), timeout=PATIENCE
-        )
-        playwright.expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=PATIENCE)
-        page.wait_for_function(f"{PROMPTS}.length == {self.kinds.count('code')}", timeout=PATIENCE)
-        self.idle()  # the kernel is there
-
-    def place(self, text: str) -> int:
-        """The number of the code cell that is, or begins with, this text."""
-        (found,) = [
-            n for n, source in enumerate(self.sources) if self.kinds[n] == "code" and source.startswith(text)
-        ]
-        return found
-
-    def cell(self, number: int):
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
-
-    def output(self, text: str) -> str:
-        return "\n".join(self.cell(self.place(text)).locator(".jp-OutputArea-output").all_inner_texts())
-
-    def menu(self, name: str, item: str) -> None:
-        self.page.get_by_role("menuitem", name=name, exact=True).click()
-        self.page.locator(
-            ".lm-Menu-item:not(.lm-mod-disabled)", has_text=re.compile(f"^{re.escape(item)}")
-        ).first.click()
-
-    def idle(self) -> None:
-        """Waits until nothing runs or waits to run."""
-        try:
-            self.page.wait_for_function(f"{PROMPTS}.every(text => !text.includes('*'))", timeout=PATIENCE)
-        except playwright.TimeoutError:
-            raise AssertionError(f"the notebook did not run to its end: {self.errors()}") from None
-        playwright.expect(self.page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
-            "data-status", "idle", timeout=PATIENCE
-        )
-
-    def run_all(self) -> None:
-        self.page.locator(".jp-Notebook .jp-InputArea-prompt").evaluate_all(PENDING)
-        self.menu("Run", "Run All Cells")
-        self.idle()
-
-    def run(self, text: str) -> str:
-        """Runs one cell by keyboard; returns what it shows."""
-        cell = self.cell(self.place(text))
-        cell.locator(".jp-InputPrompt").click()  # also there where the input is folded
-        cell.locator(".jp-InputArea-prompt").evaluate_all(PENDING)
-        self.page.keyboard.press("Control+Enter")
-        self.idle()
-        return self.output(text)
-
-    def write(self, number: int, text: str, *, by_key: bool = False) -> None:
-        """Replaces a cell's text: key by key, or as pasted."""
-        if self.kinds[number] == "markdown":
-            self.cell(number).locator(".jp-RenderedMarkdown").dblclick()
-        editor = self.cell(number).locator(".cm-content")
-        editor.click()
-        self.page.keyboard.press("Control+a")
-        if by_key:
-            self.page.keyboard.type(text)
-        else:
-            self.page.keyboard.insert_text(text)
-        playwright.expect(editor).to_contain_text(
-            text.strip().split("\n")[-1].strip()[-30:], timeout=PATIENCE
-        )
-        self.sources[number] = text
-        if self.kinds[number] == "markdown":
-            self.page.keyboard.press("Control+Enter")
-
-    def save(self) -> None:
-        before = self.path.stat().st_mtime_ns
-        self.page.keyboard.press("Escape")
-        self.page.keyboard.press("Control+s")
-        deadline = time.monotonic() + PATIENCE / 1000
-        while self.path.stat().st_mtime_ns == before and time.monotonic() < deadline:
-            self.page.wait_for_timeout(50)
-        assert self.path.stat().st_mtime_ns != before
-
-    def restart(self) -> None:
-        self.menu("Kernel", "Restart Kernel…")
-        self.page.locator(".jp-Dialog button.jp-mod-accept").click()
-        playwright.expect(self.page.locator(".jp-Dialog")).to_have_count(0)
-        self.idle()
-
-    def errors(self) -> list[str]:
-        shown = self.page.locator(".jp-Notebook .jp-OutputArea-output").all_inner_texts()
-        marked = self.page.locator(
-            ".jp-Notebook [data-mime-type*='error'], .jp-Notebook [data-mime-type*='stderr']"
-        ).all_inner_texts()
-        return [text for text in shown if "Traceback" in text] + marked
-
-    def log(self) -> dict:
-        return json.loads((self.folder / kit.LOG_NAME).read_text(encoding="utf-8"))
-
-    def figures(self) -> int:
-        return self.page.locator(".jp-Notebook .jp-OutputArea-output img[src^='data:image/png']").count()
-
-    def missing(self) -> list[str]:
-        found = re.search(r"Missing or incomplete: ([^A-Z]*)\.", self.output("finish()"))
-        return found[1].split(", ") if found else []
-
-    def close(self) -> None:
-        """Ends the kernel, so that the next notebook has the memory."""
-        headers = {"Authorization": f"token {TOKEN}"}
-        for one in self.page.request.get(f"{self.url}api/sessions", headers=headers).json():
-            self.page.request.delete(f"{self.url}api/sessions/{one['id']}", headers=headers)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""``otter grade`` against a stand-in for docker, and the bundle's set-up and start scripts as they run in a container."""
+"""``otter grade`` against a stand-in for docker, and the bundle's scripts as they run in a container."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ import subprocess
 import sys
 
 seen = []
-for path in ("@BASE@/source/otter_config.json", "@BASE@/package/autograder/declare/homework.py", "@BASE@/interpreter", f"/proc/{os.getppid()}/environ"):
+for path in ("@BASE@/source/otter_config.json",
+             "@BASE@/package/autograder/declare/homework.py", "@BASE@/interpreter",
+             f"/proc/{os.getppid()}/environ"):
     try:
         seen.append(open(path).read(10))
     except OSError:

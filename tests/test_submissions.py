@@ -1,4 +1,4 @@
-"""What students really hand in: odd names, old formats, damaged files. Each gets a report in words; the batch goes on."""
+"""What students really hand in: odd names, old formats, damaged files. Each gets a report in words."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from autograder.author.inlined import KIT, PACKAGE, Module, Name, is_all, module_path, public_files
 from autograder.author.source import BuildError
-from autograder.declare.homework import Homework
+from autograder.declare import Homework
 
 
 def kit_source(homework: Homework, package: Path = PACKAGE) -> str:

@@ -17,38 +17,10 @@ from typing import Any
 from autograder import kit
 from autograder.declare.cases import Case, generator
 from autograder.declare.data import Data
-from autograder.declare.entries import Array, Challenge, Checkpoint, Choice, Entry, Oracle
-from autograder.declare.judging import judge_cases, not_run, wrong_on
-from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
-from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wrong
-
-# Until every homework imports from ``autograder.declare``.
-__all__ = [
-    "DIFFICULTIES",
-    "Answer",
-    "Array",
-    "Case",
-    "Challenge",
-    "Check",
-    "Checkpoint",
-    "Choice",
-    "Entry",
-    "Homework",
-    "Judge",
-    "Number",
-    "Numbers",
-    "NumbersMissingError",
-    "Oracle",
-    "Question",
-    "Right",
-    "Verdict",
-    "Written",
-    "Wrong",
-    "homeworks",
-    "judge_cases",
-    "not_run",
-    "wrong_on",
-]
+from autograder.declare.entries import Challenge, Checkpoint, Entry
+from autograder.declare.judging import judge_cases
+from autograder.declare.text import Number, Numbers, Written
+from autograder.declare.verdicts import Answer, Check, Judge, Verdict
 
 DIFFICULTIES = ("easy", "medium", "hard", "challenge")
 
@@ -240,6 +212,16 @@ class Homework:
         self.questions[id] = question
         return question
 
+    def sort_questions(self) -> None:
+        """Puts the questions into the order of their numbers: 3.9 before 3.10, 3.7a before 3.7b."""
+
+        def number(id: str) -> tuple[tuple[int, ...], str]:
+            digits = re.match(r"[\d.]*", id)
+            parts = digits[0] if digits else ""
+            return tuple(int(part) for part in parts.split(".") if part), id[len(parts) :]
+
+        self.questions = dict(sorted(self.questions.items(), key=lambda item: number(item[0])))
+
     @property
     def minutes(self) -> int:
         """How long a student needs, about, extra credit not counted."""
@@ -307,16 +289,17 @@ class Homework:
 def homeworks() -> dict[str, Homework]:
     """Every homework of the package ``autograder.homeworks``, by id.
 
-    A homework is a folder: ``homework.py`` makes it, and the modules ``qN_….py`` add questions, in the order
-    of N.
+    A homework is a folder: ``homework.py`` makes it, and the modules ``qN_….py`` add questions. They are in
+    the order of their numbers, whichever module was imported first.
     """
     package = importlib.import_module("autograder.homeworks")
     found = {}
     for folder in pkgutil.iter_modules(package.__path__, "autograder.homeworks."):
         module = importlib.import_module(f"{folder.name}.homework")
         parts = [part.name for part in pkgutil.iter_modules(importlib.import_module(folder.name).__path__)]
-        numbered = sorted((int(match[1]), name) for name in parts if (match := re.match(r"q(\d+)", name)))
-        for _, name in numbered:
-            importlib.import_module(f"{folder.name}.{name}")
+        for name in parts:
+            if re.match(r"q\d", name):
+                importlib.import_module(f"{folder.name}.{name}")
+        module.hw.sort_questions()
         found[module.hw.id] = module.hw
     return dict(sorted(found.items()))

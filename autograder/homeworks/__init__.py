@@ -1,1 +1,1 @@
-"""One module a homework: questions, points, hidden inputs, checks and feedback. Never visible to a submission."""
+"""One folder a homework: questions, hidden inputs, checks, feedback. Never visible to a submission."""

@@ -1,4 +1,4 @@
-"""Which cells of a notebook belong to which question: the cells up to its record cell, and its answer cell."""
+"""Which cells of a notebook belong to which question: those up to its record cell, and its answer cell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_kit(source: str) -> bool:
 
 
 def record_cells(notebook: NotebookNode, homework: Homework) -> dict[int, str]:
-    """Cell index → the question whose result belongs below it: where it is recorded last, else where its answer stands."""
+    """Cell index → the question whose result belongs below it: where it is recorded last, else answered."""
     last: dict[str, int] = {}
     answers: dict[str, int] = {}
     for index, cell in enumerate(notebook.cells):
@@ -45,7 +45,10 @@ def record_cells(notebook: NotebookNode, homework: Homework) -> dict[int, str]:
 
 
 def owners(notebook: NotebookNode, homework: Homework) -> dict[int, str]:
-    """Cell index → the question that it works for: the next one that is checked or recorded. Kit and last cells have none."""
+    """Cell index → the question that it works for, which is the next one that is checked or recorded.
+
+    The kit's cell and the last cells have none.
+    """
     found: dict[int, str] = {}
     waiting: list[int] = []
     for index, cell in enumerate(notebook.cells):
@@ -64,7 +67,7 @@ def owners(notebook: NotebookNode, homework: Homework) -> dict[int, str]:
 
 
 def cell_seconds(cell: NotebookNode) -> float:
-    """Wall time of an executed cell, as :func:`autograder.run.execute.execute` measured it; 0 if it was not run."""
+    """Wall time of an executed cell as :mod:`autograder.run.execute` measured it; 0 if it was not run."""
     seconds = cell.metadata.get("autograder", {}).get("seconds", 0.0)
     return float(seconds) if isinstance(seconds, int | float) else 0.0
 

@@ -1,4 +1,4 @@
-"""Finds library calls that would do a question's whole job, by parsing a submission's source; nothing is executed.
+"""Finds library calls that would do a question's whole job, by parsing the source; nothing is executed.
 
 Only what a question's own names reach counts: a class, the helpers that it uses, the imports behind them.
 Comparing

@@ -1,4 +1,4 @@
-"""Submissions whose own code is nearly the same as another's: normalised lines, shared ones removed, then rapidfuzz.
+"""Submissions whose own code is nearly the same: normalised lines, shared ones removed, then rapidfuzz.
 
 What students are given, and what much of the class writes alike, says nothing; so do names, comments and
 layout.
@@ -137,7 +137,7 @@ def own_lines(notebook: NotebookNode, kept: frozenset[str]) -> list[Line]:
 
 @lru_cache(maxsize=4_000)
 def _cell_lines(source: str, kept: frozenset[str]) -> tuple[Line, ...]:
-    """The lines of a cell; most cells are the same in many notebooks, so this saves time and, the lines being shared, memory."""
+    """The lines of a cell; kept, as most cells are the same in many notebooks."""
     return tuple(
         line
         for line in logical_lines(source, kept)

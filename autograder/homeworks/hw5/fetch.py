@@ -1,14 +1,13 @@
 """Data that hw5 needs and no repository holds.
 
 Grading itself has no network. Set-up (``make test``, ``make demo``, a Gradescope image) runs
-``python -m autograder.homeworks.hw5.fetch`` once; afterwards the trusted process reads the cache. Kernels
-never see the files, only the inputs that a seed draws.
+``python -m autograder.author.fetch`` once; afterwards the trusted process reads the cache. Kernels never see
+the files, only the inputs that a seed draws.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -63,17 +62,3 @@ def verify() -> str:
     counts = ", ".join(f"{len(part):,} {name}" for name, part in movie_splits().items())
     words = len(movie_vectors().index)
     return f"Homework 5: movie sentences ({counts}) and {words:,} word vectors are there and verified."
-
-
-def main() -> int:
-    """Prints what is there, or what to do by hand."""
-    try:
-        print(verify())
-    except DataUnavailableError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

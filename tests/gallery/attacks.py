@@ -1,6 +1,6 @@
 """Hostile cells as data: what each tries, and what its report must say. Each prints LEAK where it gets what it wants."""
 
-# ruff: noqa: E501  # hostile code is data; wrapping it would change it
+# hostile code is data; wrapping it would change it
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Attack:
 READ_DISK = """
 import os
 found = []
-for top in ("/work", "/home", "/root", "/etc", "/var", "/opt", "/srv", "/mnt", "/submission", "/session", "/kernel", "/tmp", "/usr/src", "/usr/local", HIDDEN):
+for top in ("/home", "/root", "/etc", "/var", "/opt", "/srv", "/mnt", "/submission", "/session", "/kernel", "/tmp", "/usr/src", "/usr/local", HIDDEN):
     for folder, folders, files in os.walk(top):
         found += [os.path.join(folder, name) for name in files + folders
                   if name in ("solutions", "homeworks", "seed.txt", "hw3_hand_designed.py", "hw3_hand_designed.ipynb", "results.json", "secret.txt")]
