@@ -1,4 +1,4 @@
-"""Warm kernels find imported what they need: an import in a kernel would cost each submission its seconds anew."""
+"""Warm kernels find imported what they need: each submission would pay for an import anew."""
 
 from __future__ import annotations
 
