@@ -63,7 +63,7 @@ def recorded(name: str, student: Student) -> dict[str, dict[str, Any]]:
         for output in cell.get("outputs", [])
         if output.output_type == "error"
     ]
-    assert not errors and not execution.events, (errors, execution.events)
+    assert (errors, execution.events) == ([], ())
     return dict(json.loads(execution.files[representations.RECORDED]))
 
 
@@ -99,7 +99,8 @@ def test_a_right_answer_is_right_in_any_usual_representation(name: str):
 def test_a_representation_holds_the_same_numbers(name: str):
     array = np.array([[1.0, 2.0], [0.5, -4.0]])
     found = kit.decode(kit.encode(representations.represent(name, [array, 0.25, "word", True, None])))
-    assert kit.same(array, found[0]) and kit.same(np.asarray(0.25), found[1])
+    assert kit.same(array, found[0])
+    assert kit.same(np.asarray(0.25), found[1])
     assert found[2:] == ["word", True, None]
 
 
@@ -134,4 +135,4 @@ def test_a_float32_answer_is_right_where_a_float64_one_would_have_to_be_closer()
 def test_numbers_in_words_differ_where_the_numbers_do():
     told = kit.compare(np.asarray(4.0670812), np.asarray(4.0670899), rtol=1e-9)
     assert told == "the result is 4.06709; expected 4.067081."
-    assert "1 of 1" not in str(told) and "only number" not in str(told)
+    assert "1 of 1" not in str(told)

@@ -1,6 +1,6 @@
-"""The same answer in other usual representations; a test judges the right answers of the galleries in each.
+"""The same answer in other usual representations; a test judges the galleries' right answers in each.
 
-The text of this file runs in the notebook's kernel behind the last cell. So it imports nothing of the package.
+Its text runs in the notebook's kernel behind the last cell, so it imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -108,12 +108,18 @@ def in_representation(name: str, value: Any) -> Any:
 
     Classes stay as they are: what a module gives back is a tensor.
     """
+    within: list[bool] = []  # what a function gets that calls itself stays as it is
     if isinstance(value, type) or not callable(value):
         return value if isinstance(value, type) else represent(name, value)
 
     @functools.wraps(value)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return represent(name, value(*args, **kwargs))
+        within.append(True)
+        try:
+            result = value(*args, **kwargs)
+        finally:
+            within.pop()
+        return result if within else represent(name, result)
 
     return wrapped
 
@@ -125,19 +131,28 @@ def record_representations(log: Any) -> None:
         log: the kit's, opened in this kernel.
     """
     feedback = type(log).check.__globals__["Feedback"]
-    answers, shown, namespace = {}, [], dict(log.namespace)
+    shown: list[Any] = []
     feedback.show = lambda self: shown.append([self.title, [line for line in self.lines if line[0] is False]])
+    collect, answers = log.collect, {}
     for name in CHANGES:
+
+        def collect_changed(spec: Any, entry: Any, cases: Any = None, name: str = name) -> None:
+            kept = log.namespace.get(spec["name"])
+            if kept is None:
+                return collect(spec, entry, cases)
+            log.namespace[spec["name"]] = in_representation(name, kept)
+            try:
+                return collect(spec, entry, cases)
+            finally:
+                log.namespace[spec["name"]] = kept
+
+        log.collect = collect_changed
         entries: dict[str, Any] = {}
+        shown.clear()
         for question in log.questions.values():
             for spec in question["entries"]:
-                if spec["name"] in namespace and namespace[spec["name"]] is not None:
-                    log.namespace[spec["name"]] = in_representation(name, namespace[spec["name"]])
                 entry = entries[spec["name"]] = {"question": question["id"], "kind": spec["kind"]}
                 log.collect(spec, entry)
-        shown.clear()
-        for question in log.questions:
-            log.check(question)
+            log.check(question["id"])
         answers[name] = {"entries": entries, "refused": [one for one in shown if one[1]]}
-        log.namespace.update(namespace)
     Path(RECORDED).write_text(json.dumps(answers), encoding="utf-8")
