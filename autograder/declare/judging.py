@@ -57,7 +57,7 @@ def _explains(challenge: Challenge, says: str, failing: Sequence[kit.Trial]) -> 
     for trial in failing:
         try:
             result = _result_of(challenge.mistakes[says], trial)
-        except ValueError:  # shapes that do not fit
+        except Exception:  # shapes that do not fit; a mistake's formula only names, it never judges
             result = np.zeros(0)
         cannot_run = isinstance(result, np.ndarray) and result.size == 0
         if cannot_run != (trial.status == "error"):

@@ -266,9 +266,19 @@ def number(value: Any) -> float:
     return float(np.asarray(value).reshape(-1)[0])
 
 
+def too_few_decimals(name: str, value: Any) -> Lines:
+    """A line if numbers of which three decimals are asked have two; whole numbers may be exact."""
+    numbers = np.asarray(value, dtype=float)
+    if np.array_equal(numbers, numbers.round(2)) and not np.array_equal(numbers, numbers.round()):
+        return [(False, f"`{name}` has two decimals; right to three decimals are asked.")]
+    return []
+
+
 @visible_check("1.2")
 def cat_weight_is_possible(answers: Mapping[str, Any]) -> Lines:
     weight = number(answers["cat_weight"])
+    if few := too_few_decimals("cat_weight", weight):
+        return [*letters("cat_word", "A B C D E F")(answers), *few]
     inside = 1 / 6 <= weight < 1
     told = f"`cat_weight` = {weight:.3f} can be the largest of six weights."
     wrong = (
@@ -390,6 +400,7 @@ def rows_sum_to_one(answers: Mapping[str, Any]) -> Lines:
             " and sum to 1."
         )
         told += " Your columns do: the softmax is over the wrong axis." if columns else ""
+    lines += [*too_few_decimals("norms_17", norms), *too_few_decimals("weights_17", weights)]
     return [*lines, (rows, told)]
 
 
@@ -406,7 +417,7 @@ def cosines_are_possible(answers: Mapping[str, Any]) -> Lines:
     for name in ("bank_static", "bank_contextual"):
         inside = abs(number(answers[name])) <= 1 + 1e-6
         message = "is a possible cosine." if inside else "is outside [-1, 1]: divide by both norms."
-        lines.append((inside, f"`{name}` {message}"))
+        lines += too_few_decimals(name, answers[name]) or [(inside, f"`{name}` {message}")]
     return lines
 
 

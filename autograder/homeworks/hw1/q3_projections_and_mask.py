@@ -80,8 +80,9 @@ def _steep_masked(rng: np.random.Generator, n: int) -> Case:
         scores = _scores(args)
         seen = np.where(allowed, scores, -np.inf)
         best, hidden = seen.max(axis=1), np.where(allowed, -np.inf, scores).max(axis=1)
-        low, outweighed = bool((best < -200).any()), bool((hidden - best > 200).any())
-        return low and outweighed and clear_winners(seen, LEAD)
+        low, outweighed = best < -200, hidden - best > 200
+        sure = (low | (best > 0)) & (outweighed | (hidden < best))  # the same for each finite number
+        return bool(low.any() and outweighed.any() and sure.all()) and clear_winners(seen, LEAD)
 
     args = drawn_until(lambda: _steep(rng, n, 20), fits)
     return Case(args, {"mask": allowed}, f"a mask for n = {n} and scores in the hundreds", "masked")
@@ -143,6 +144,15 @@ def _inverted(mask: Mask) -> Mask:
 
 def _transposed(mask: Mask) -> Mask:
     return None if mask is None else mask.T
+
+
+EXACTLY_0 = "Its weight must be exactly 0: take −∞."
+FINITE_SCORES = {
+    (-20.0, False): "A masked score is set to a finite number, but other scores may be lower still.",
+    (-10.0, False): "A masked score of −10 is not low enough.",
+    (-20.0, True): "A finite number is taken off a masked score, but it may be larger by more than that.",
+    (-10.0, True): "Taking 10 off a masked score is not enough.",
+}
 
 
 def _finite(number: float, *, added: bool) -> Callable[..., np.ndarray]:
@@ -221,14 +231,8 @@ ATTENTION = Challenge(
             lambda Q, K, V, mask: variant(Q, K, V, before=_added(mask))[0]
         ),
         **{
-            f"A masked score of −{number} is not low enough: other scores may be lower, and the weight must"
-            " be exactly 0. Take −∞.": _finite(-number, added=False)
-            for number in (10, 20, 50, 100)
-        },
-        **{
-            f"Taking {number} off a masked score is not enough: it may be {number} larger than the others,"
-            " and the weight must be exactly 0. Take −∞.": _finite(-number, added=True)
-            for number in (10, 20, 50, 100)
+            f"{told} {EXACTLY_0}": _finite(number, added=added)
+            for (number, added), told in FINITE_SCORES.items()
         },
         "The mask is transposed.": _sequence(
             lambda Q, K, V, mask: variant(Q, K, V, before=_masked(_transposed(mask)))[0]
