@@ -30,8 +30,11 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return frozen
 
 
-def _nested_tuples(value: Any) -> Any:
-    return tuple(map(_nested_tuples, value)) if isinstance(value, list) else value
+def _nested_tuples(array: np.ndarray) -> Any:
+    """Tuples of tuples, made without Python steps of our own for each row, which a question may count."""
+    if array.ndim < 3:
+        return tuple(map(tuple, array.tolist()) if array.ndim == 2 else array.tolist())
+    return tuple(_nested_tuples(part) for part in array)
 
 
 def _in_dtype(dtype: Any, *, exact: bool) -> Change:
@@ -65,7 +68,7 @@ def _matrix(array: np.ndarray) -> Any:
 # name → what becomes of each array of numbers in an answer; numbers are arrays of no dimension
 CHANGES: dict[str, Change] = {
     "list": lambda array: array.tolist(),
-    "tuple": lambda array: _nested_tuples(array.tolist()),
+    "tuple": lambda array: _nested_tuples(array) if array.ndim else array.item(),
     "named tuple": lambda array: array,
     "matrix": _matrix,
     "masked array": np.ma.array,

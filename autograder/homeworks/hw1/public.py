@@ -417,7 +417,7 @@ def cosines_are_possible(answers: Mapping[str, Any]) -> Lines:
     for name in ("bank_static", "bank_contextual"):
         inside = abs(number(answers[name])) <= 1 + 1e-6
         message = "is a possible cosine." if inside else "is outside [-1, 1]: divide by both norms."
-        lines += too_few_decimals(name, answers[name]) or [(inside, f"`{name}` {message}")]
+        lines.append((inside, f"`{name}` {message}"))
     return lines
 
 
