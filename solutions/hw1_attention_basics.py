@@ -188,8 +188,8 @@ record("1.2")
 # <details><summary>Hint 1</summary>Over which axis must the weights sum to 1? keepdims=True keeps a row's sum beside its row.</details>
 
 # %% [markdown]
-# A boolean `mask` says who may look at whom: `mask[i, j]` is True where query $i$ may see key $j$; the other weights are exactly 0 and
-# each row still sums to 1. Each query may see at least one key. With the *causal* mask a token sees itself and earlier tokens.
+# A boolean `mask` says who may look at whom: `mask[i, j]` is True where query $i$ may see key $j$; the other weights are exactly 0,
+# however large the scores, and each row still sums to 1. Each query may see at least one key. With the *causal* mask a token sees itself and earlier tokens.
 #
 # Any $n$, $d$, $d_k$, $d_v$ must work (the grader also takes $d = 100$ and $d_k = 37$). **No loops over tokens**: two points are
 # given for an answer whose number of Python steps does not grow with $n$.

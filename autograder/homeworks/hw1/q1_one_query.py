@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge
+from autograder.declare import NOT_JUDGED, Case, Challenge
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import LEAD, LIBRARY, clear_winners, draw, drawn_until, hw
 from autograder.homeworks.hw1.mistakes import BY_VALUES, NO_SCALE, NO_SOFTMAX, OVERFLOW, TWICE, variant
@@ -109,6 +109,12 @@ single = hw.question(
     topic="scaled dot-product attention",
     minutes=8,
     difficulty="easy",
+    asks={
+        "output and weights by the formula, for any sizes": "output and weights",
+        "scores of 1000 or more do not overflow": "large scores do not overflow",
+        "any number of keys, one among them": "a single key",
+        "in NumPy": NOT_JUDGED,
+    },
     forbids=LIBRARY,
     entries=[SCALED_DOT_PRODUCT_ATTENTION],
 )

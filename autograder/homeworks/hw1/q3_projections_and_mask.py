@@ -247,6 +247,12 @@ matrix = hw.question(
     topic="self-attention with projections and masks",
     minutes=14,
     difficulty="medium",
+    asks={
+        "self-attention for any n, d, d_k, d_v": "self-attention of any size",
+        "masked weights are exactly 0, rows sum to 1, also where scores are large": "the mask",
+        "`causal_mask`, bool (n, n)": "the causal mask",
+        "no loop: the number of Python steps does not grow with n": "no loop over tokens",
+    },
     forbids=LIBRARY,
     entries=[CAUSAL_MASK, ATTENTION],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Case, Challenge, Question, Written, Wrong, judge_cases
+from autograder.declare import NOT_JUDGED, Answer, Case, Challenge, Question, Written, Wrong, judge_cases
 from autograder.homeworks.hw1.homework import draw, drawn_until, hw
 from autograder.kit import as_kind, describe
 
@@ -137,6 +137,13 @@ why_scaled = hw.question(
     topic="variance of scores, the scale",
     minutes=13,
     difficulty="medium",
+    asks={
+        "the mean of q·k": "the mean",
+        "the variance of q·k": "the variance",
+        "the factor s": "the scale",
+        "mean and variance of samples": "mean and variance of samples",
+        "derived on paper": NOT_JUDGED,
+    },
     entries=[
         THEORY,
         SAMPLED_STATISTICS,

@@ -84,6 +84,10 @@ hard = hw.question(
     topic="hard attention, why it is not trained",
     minutes=8,
     difficulty="easy",
+    asks={
+        "`hard_output` for the table": "by hand",
+        "`hard_attention` for any query, keys and values": "hard attention",
+    },
     entries=[
         Array("hard_output", (3,)),
         Choice(

@@ -67,6 +67,11 @@ copying = hw.question(
     topic="orthogonal keys, copying",
     minutes=10,
     difficulty="medium",
+    asks={
+        "`norms_17` for β = 2, right to three decimals": "the norms",
+        "`weights_17` for β = 1, right to three decimals": "the weights for β = 1",
+        "`copy_outputs` for any orthogonal vectors of one norm": "the outputs for any β",
+    },
     entries=[
         Array("norms_17", (3,)),
         Array("weights_17", (3, 3)),

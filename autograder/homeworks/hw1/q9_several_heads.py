@@ -138,6 +138,10 @@ several = hw.question(
     topic="multi-head attention, column convention",
     minutes=15,
     difficulty="hard",
+    asks={
+        "`multi_head_attention`, tokens as rows": "several heads, tokens as rows",
+        "`multi_head_columns`, tokens as columns": "several heads, tokens as columns",
+    },
     forbids=LIBRARY,
     entries=[
         MULTI_HEAD_ATTENTION,
