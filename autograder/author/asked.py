@@ -10,8 +10,8 @@ PAGE = "docs/asked.md"
 HEAD = f"""# Asked and checked
 
 What each question asks, and the check behind it or the words "{NOT_JUDGED}". Written by `autograder build`
-from the declarations (`asks=` of a question); do not edit. A test compares it with the checks: each stands behind
-something that is asked.
+from the declarations (`asks=` of a question); do not edit. A test compares it with the checks: each stands
+behind something that is asked.
 """
 
 
