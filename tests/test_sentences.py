@@ -16,7 +16,7 @@ from tests.conftest import GradedClass, by_homework
 
 SEEDS = ("a first seed", "a second seed", "a third seed")
 NONSENSE = re.compile(
-    r"1 of 1 numbers|the only number|at \[\]|holds (?:nan|inf) at|expected \(\)(?!: a single number)"
+    r"1 of 1 numbers|the only number|at \[\]|expected \(\)(?!: a single number)"
     r"|numeric array of shape \(\)|raised (?:Mismatch|Checkpoint|Instrument)Error"
 )
 
@@ -95,6 +95,7 @@ def test_no_sentence_is_repeated_under_the_checks_of_one_question(graded: Graded
     for _, report in graded.students.values():
         for question in report.questions:
             told = [check.feedback for check in question.checks if check.cause == "wrong"]
+            told = [feedback for feedback in told if not feedback.startswith("As above")]
             repeated += [f"{question.id}: {one}" for one in set(told) if told.count(one) > 1]
     assert repeated == []
 
@@ -118,13 +119,14 @@ def trials(challenge: Challenge, answer) -> list[kit.Trial]:
     ]
 
 
-def test_a_mistake_is_named_only_if_it_explains_every_failing_case():
+def test_a_mistake_is_named_only_if_it_explains_every_case():
     challenge = doubled({"You squared it.": lambda x: x * x, "You took half.": lambda x: x / 2})
     squared = judge_cases(challenge, trials(challenge, lambda x: x * x))
     assert squared.feedback.endswith("You squared it.")
-    other = judge_cases(challenge, trials(challenge, lambda x: 1.0 if x == 1 else 7.0))
-    assert "You squared it." not in other.feedback
-    assert "is 1; expected 2" in other.feedback
+    for answer in (lambda x: 1.0 if x == 1 else 7.0, lambda x: 1.0 if x == 1 else 2 * x):
+        other = judge_cases(challenge, trials(challenge, answer))
+        assert "You squared it." not in other.feedback
+        assert "is 1; expected 2" in other.feedback
 
 
 def test_an_oracle_is_asked_once_for_a_drawn_case_and_mistakes_only_where_an_answer_differs():
