@@ -30,7 +30,7 @@ class Trial:
         args, kwargs: the inputs (NumPy arrays, numbers, text).
         status: ``ok``, ``error``, ``stopped`` or ``missing`` (never run).
         result: what the probe returned, decoded, if ok.
-        error: what was raised and where, in words, if not.
+        error: what was raised and where, in words, if not; after a colon, what the kit itself found wrong.
     """
 
     id: str
@@ -107,11 +107,27 @@ def trial_of(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:
         kwargs=decode({"fields": without_marks(case.get("kwargs", {}))}),
         status=response["status"],
         result=decode(response["result"]) if response["status"] == "ok" else None,
-        error=f"{error['type']}: {error['message']}{error['where']}" if error else "",
+        error=error_words(error) if error else "",
     )
 
 
-def raised(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def error_words(error: Mapping[str, str]) -> str:
+    """An error of a log's entry in words; one of the kit's own is told without its class, after a colon."""
+    return (
+        f"{error['type']}: {error['message']}{error['where']}" if error["type"] else f": {error['message']}"
+    )
+
+
+def trouble_words(name: str, note: str, error: str) -> str:
+    """A sentence about a run that ended with an error, from :func:`error_words`."""
+    where = f" on {note}" if note else ""
+    told = (
+        f"`{name}` raised {error}{where}" if error[:1] != ":" else f"`{name}` cannot be tried{where}{error}"
+    )
+    return told if told.endswith(".") else f"{told}."
+
+
+def raised(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was raised in the runs that a log's entry holds: type, message and where, each."""
     return [
         response["error"] for response in entry.get("responses", {}).values() if response["status"] == "error"
@@ -147,7 +163,11 @@ def _explain(error: BaseException) -> dict[str, str]:
         frame for frame in frames if "ipykernel" in frame.filename
     ] or frames  # IPython's name for notebook cells
     where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
-    return {"type": type(error).__name__, "message": str(error)[:500], "where": where[:200]}
+    ours = type(error).__module__ in ("homework_kit", "autograder") or type(error).__module__.startswith(
+        "autograder."
+    )
+    name = "" if ours else type(error).__name__
+    return {"type": name, "message": str(error)[:500], "where": "" if ours else where[:200]}
 
 
 def _seed_libraries() -> None:
