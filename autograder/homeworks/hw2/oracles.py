@@ -42,6 +42,8 @@ def head(x: Floats, Wq: Floats, Wk: Floats, Wv: Floats, variant: str = "") -> Fl
     if variant == "scaled afterwards":
         weights = softmax(queries @ keys.T) / np.sqrt(keys.shape[1])
     output = weights @ (x if variant == "raw values" and x.shape[1] == values.shape[1] else values)
+    if variant == "squeezed":
+        return np.asarray(output.squeeze())
     if variant == "mean of outputs":
         return np.asarray(output.mean(0))
     if variant == "transposed output":

@@ -83,15 +83,15 @@ def first_copy_problem(
 @visible_check("3.2")
 def check_position(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     Q, K, V, pos = (answers[f"attention_by_position_{name}"] for name in ("Q", "K", "V", "pos"))
-    shown = [np.array([[1]]), np.array([[2, 0, 2]]), np.array([[0, 1, 2, 2]])]
+    shown = [np.array([tokens]) for tokens in ([1], [1, 0], [2, 0, 2], [0, 1, 2, 2])]
     attention, copy = first_place_problem(Q, K, pos, shown), first_copy_problem(Q, K, V, pos, shown)
     return [
         (
             attention is None,
-            attention or "Every place looks at the first place in `B`, `C A C` and `A B C C`.",
+            attention or "Every place looks at the first place in `B`, `B A`, `C A C` and `A B C C`.",
         ),
         (
             copy is None,
-            copy or "Every output row equals the first token in these three. The grader tries all 120.",
+            copy or "Every output row equals the first token in these four. The grader tries all 120.",
         ),
     ]
