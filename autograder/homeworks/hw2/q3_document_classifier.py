@@ -129,7 +129,7 @@ document = hw.question(
                     "The values are the raw inputs: the value map is not used.": "raw values",
                     "The softmax is missing.": "no softmax",
                     "The output is transposed: rows must be tokens, (n, d_model).": "transposed output",
-                    # Before the next: with one token the two are the same, and elsewhere only the next is wrong.
+                    # before the next: with one token the two give the same, elsewhere only the next is wrong
                     "A document of one token loses an axis: keep both, without squeeze().": "squeezed",
                     "The layer already averages over tokens;"
                     " it must return one row a token, (n, d_model).": "mean of outputs",

@@ -31,6 +31,8 @@ def first_place_problem(
             rows, row = weights[index], weights[index, place]
             told = f"In `{spell(group[index])}` the query at place {place} has the attention {listed(row)}"
             n = len(row)
+            if not pos.shape[1]:
+                return f"{told}: `pos` has no columns, so nothing tells the head which place is the first."
             if is_uniform(rows):
                 return (
                     f"{told}: every position gets the same score, so the output is the average of the tokens."
