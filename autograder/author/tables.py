@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from autograder.author.asked import PAGE, asked
 from autograder.declare import Homework, Question
 
 COVERAGE = "docs/coverage.md"
@@ -121,6 +122,7 @@ def pages(root: Path, homeworks: Mapping[str, Homework]) -> dict[Path, str]:
     table = re.compile(r"(<!-- homeworks -->\n).*?\n?(<!-- /homeworks -->)", flags=re.DOTALL)
     return {
         root / COVERAGE: coverage(homeworks),
+        root / PAGE: asked(homeworks),
         root / README: table.sub(lambda match: match[1] + overview(homeworks) + "\n" + match[2], readme),
         root / TIMETABLE: re.sub(
             r"(<!-- time ([\w ]+) -->).*?(<!-- / -->)",

@@ -17,6 +17,7 @@ COMMANDS = {
     "collect": "collect",
     "desk": "desk",
     "export": "otter_assign",
+    "gallery": "gallery",
     "grade": "grade",
     "handback": "handback",
     "release": "release",

@@ -18,7 +18,7 @@ from autograder.declare.evidence import (
     plain,
     recorded_evidence,
 )
-from autograder.declare.homework import DIFFICULTIES, Homework, Question, homeworks
+from autograder.declare.homework import DIFFICULTIES, NOT_JUDGED, Homework, Question, homeworks
 from autograder.declare.judging import judge_cases, not_run, wrong_on
 from autograder.declare.recorded import LogEntry, read_value
 from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
@@ -26,6 +26,7 @@ from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wr
 
 __all__ = [
     "DIFFICULTIES",
+    "NOT_JUDGED",
     "Answer",
     "Array",
     "Case",

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from autograder.declare.judging import judge_cases
 from autograder.declare.text import Number, Numbers, Written
 from autograder.declare.verdicts import Answer, Check, Judge, Verdict
 
+NOT_JUDGED = "not judged"  # behind a requirement that no check looks at
 DIFFICULTIES = ("easy", "medium", "hard", "challenge")
 
 
@@ -40,6 +41,8 @@ class Question:
         forbids: library calls that would do the whole job; see :mod:`autograder.submissions.library_calls`.
         numbers: those of its text that a course may draw for each student.
         topic: what a lecture has to have covered; said once for the questions of a row.
+        asks: each requirement of its text → the check behind it, several of them, or :data:`NOT_JUDGED`. What
+            follows from the declaration (letters, written answers, forbidden calls) is left out.
         homework: the id of its homework, for messages.
     """
 
@@ -57,13 +60,14 @@ class Question:
         forbids: Sequence[str] = (),
         numbers: Sequence[Number] = (),
         topic: str = "",
+        asks: Mapping[str, str | Sequence[str]] | None = None,
         homework: str = "",
     ):
         self.where = f"{homework}, {id}" if homework else id
         if difficulty not in DIFFICULTIES:
             raise ValueError(f"{self.where}: difficulty {difficulty!r} is none of {', '.join(DIFFICULTIES)}")
         self.id, self.title, self.minutes, self.difficulty = id, title, minutes, difficulty
-        self.topic = topic
+        self.topic, self.asks = topic, dict(asks or {})
         self.entries, self.written, self.extra, self.claimed = tuple(entries), written, extra, claimed
         self.forbids, self.numbers = tuple(forbids), tuple(numbers)
         self.checks: list[Check] = []
@@ -76,6 +80,19 @@ class Question:
     def points(self) -> float:
         """The points that the autograder can give; written points come on top."""
         return sum(check.points for check in self.checks)
+
+    def asked(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Each requirement of the text with the checks behind it; none where it is not judged.
+
+        Choices judge themselves and come last.
+        """
+        stated = [
+            (requirement, (checks,) if isinstance(checks, str) else tuple(checks))
+            for requirement, checks in self.asks.items()
+        ]
+        stated = [(text, () if checks == (NOT_JUDGED,) else checks) for text, checks in stated]
+        own = [entry.name for entry in self.entries if entry.check() is not None]
+        return [*stated, *((f"`{name}` is the right letter", (name,)) for name in own)]
 
     def usual_numbers(self) -> Numbers:
         """The numbers in its text, as they are for everybody."""

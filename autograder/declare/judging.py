@@ -17,19 +17,18 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
     """Compares every trial of one group with the challenge's oracle.
 
     The words show the first difference. They name one of the challenge's mistakes if it explains every trial
-    of the group that fails.
+    of the group, those that are right included.
     """
     if challenge.expected is None:
         raise ValueError(f"{challenge.name} has no oracle")
     chosen = [trial for trial in trials if trial.group == group]
     if not chosen:
         raise ValueError(f"{challenge.name} has no cases in group {group!r}")
-    wrong = [(trial, problem) for trial in chosen if (problem := _problem(challenge, trial))]
-    if not wrong:
+    told = ((trial, _problem(challenge, trial)) for trial in chosen)
+    first, problem = next(((trial, words) for trial, words in told if words), (None, ""))
+    if first is None:
         return None
-    first, problem = wrong[0]
-    failing = [trial for trial, _ in wrong]
-    says = next((says for says in challenge.mistakes if _explains(challenge, says, failing)), "")
+    says = next((says for says in challenge.mistakes if _explains(challenge, says, chosen)), "")
     shown: dict[str, Any] = {"found": None}
     if first.status == "ok":
         expected = _result_of(challenge.expected, first)
@@ -51,13 +50,12 @@ def _problem(challenge: Challenge, trial: kit.Trial) -> str | None:
     return kit.judge_example(challenge.name, example, _response(trial))
 
 
-def _explains(challenge: Challenge, says: str, failing: Sequence[kit.Trial]) -> bool:
+def _explains(challenge: Challenge, says: str, trials: Sequence[kit.Trial]) -> bool:
     """Whether a mistake gives what came out in each of these trials; where it cannot run, nothing did."""
-    ran = [trial for trial in failing if trial.status == "ok"]
-    for trial in failing:
+    for trial in trials:
         try:
             result = _result_of(challenge.mistakes[says], trial)
-        except ValueError:  # shapes that do not fit
+        except Exception:  # shapes that do not fit; a mistake's formula only names, it never judges
             result = np.zeros(0)
         cannot_run = isinstance(result, np.ndarray) and result.size == 0
         if cannot_run != (trial.status == "error"):
@@ -66,7 +64,7 @@ def _explains(challenge: Challenge, says: str, failing: Sequence[kit.Trial]) -> 
         mistaken = kit.decode(kit.encode(result))
         if not cannot_run and not kit.same(mistaken, found, rtol=challenge.rtol, atol=challenge.atol):
             return False
-    return bool(ran)
+    return any(trial.status == "ok" for trial in trials)
 
 
 def _result_of(function: Callable[..., Any], trial: kit.Trial) -> Any:

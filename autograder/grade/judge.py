@@ -24,6 +24,7 @@ from autograder.declare import (
     plain,
     recorded_evidence,
 )
+from autograder.grade.repeats import without_repeats
 from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult
 from autograder.submissions.log import Log
 
@@ -56,7 +57,7 @@ def judge_question(
     }
     if question.numbers:
         answer["numbers"] = numbers if numbers is not None else question.usual_numbers()
-    checks = tuple(_judge(question, check, found, answer) for check in question.checks)
+    checks = without_repeats(_judge(question, check, found, answer) for check in question.checks)
     sources = {origin for origin, logged in found.values() if logged.status == "ok"}
     return QuestionResult(
         question.id,

@@ -21,6 +21,7 @@ from autograder.kit.numbers import draw_numbers, student_key
 from autograder.kit.probes import (
     PROBES,
     VISIBLE_CHECKS,
+    InstrumentError,
     Trial,
     call,
     error_words,
@@ -32,7 +33,16 @@ from autograder.kit.probes import (
 from autograder.kit.recorder import Log
 from autograder.kit.shapes import Dim, check_shapes
 from autograder.kit.state import CHALLENGES_SCHEMA, KIT_VERSION, LOG_NAME, LOG_SCHEMA, STALE
-from autograder.kit.values import MAX_ELEMENTS, Other, as_kind, decode, describe, encode, without_marks
+from autograder.kit.values import (
+    MAX_ELEMENTS,
+    Other,
+    as_array,
+    as_kind,
+    decode,
+    describe,
+    encode,
+    without_marks,
+)
 
 __all__ = [
     "CHALLENGES_SCHEMA",
@@ -46,11 +56,13 @@ __all__ = [
     "VISIBLE_CHECKS",
     "Dim",
     "Feedback",
+    "InstrumentError",
     "Kind",
     "Line",
     "Log",
     "Other",
     "Trial",
+    "as_array",
     "as_kind",
     "call",
     "check",

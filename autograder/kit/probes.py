@@ -17,6 +17,8 @@ from autograder.kit.values import decode, encode, without_marks
 Probe = Callable[[Any, Mapping[str, Any]], Any]
 VisibleCheck = Callable[[Mapping[str, Any]], Iterable[Line]]
 PROBES: dict[str, Probe] = {}
+MEASURING: set[str] = set()  # probes whose result rests on functions of the kit that count or watch
+INTACT: dict[str, Any] = {}  # the kit's functions as they were when the homework was opened
 VISIBLE_CHECKS: dict[str, VisibleCheck] = {}
 
 
@@ -52,9 +54,42 @@ class Trial:
         )
 
 
-def probe(name: str) -> Callable[[Probe], Probe]:
-    """Registers a function ``(student's object, case) -> result`` that a challenge may name."""
+class InstrumentError(Exception):
+    """What counts or watches was replaced or switched off; the message names it."""
+
+
+def probe(name: str, *, measures: bool = False) -> Callable[[Probe], Probe]:
+    """Registers a function ``(student's object, case) -> result`` that a challenge may name.
+
+    Args:
+        name: as cases give it.
+        measures: whether it rests on functions of the kit that count or watch; where one of those was
+            replaced, its result does not count.
+    """
+    MEASURING.update({name} if measures else ())
     return lambda function: PROBES.setdefault(name, function)
+
+
+def keep_intact() -> None:
+    """Notes the kit's functions as they are, so that a replaced one is noticed."""
+    INTACT.update(_functions())
+
+
+def _functions() -> dict[str, Any]:
+    """The functions and classes of the kit, which is a single module in a notebook, and its probes."""
+    named = {name: value for name, value in globals().items() if callable(value)}
+    return named | {f"PROBES[{name!r}]": value for name, value in PROBES.items()}
+
+
+def _refuse_replaced() -> None:
+    """Raises an :class:`InstrumentError` if a function of the kit is another one than in the beginning."""
+    now = _functions()
+    replaced = [name for name, value in INTACT.items() if now.get(name) is not value]
+    if replaced:
+        raise InstrumentError(
+            f"`{replaced[0]}` of the homework kit was replaced in this notebook, so what is measured does not"
+            " count. Remove that line, restart the kernel and run all cells"
+        )
 
 
 def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
@@ -81,7 +116,10 @@ def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, An
         _seed_libraries()
         responses[case["id"]] = {"status": "stopped"}
         try:
-            responses[case["id"]] = {"status": "ok", "result": PROBES[case["probe"]](value, case)}
+            result = PROBES[case["probe"]](value, case)
+            if case["probe"] in MEASURING:
+                _refuse_replaced()
+            responses[case["id"]] = {"status": "ok", "result": result}
         except NotImplementedError as error:
             if _raised_by_stub(error):
                 entry.pop("responses")

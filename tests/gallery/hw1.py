@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from autograder.author.gallery import right, wrong
 
+GIVES_AWAY = "a check of this one number would give the answer away"
+
 # 1.1
 VALUES, LARGE, ONE = "output and weights", "large scores do not overflow", "a single key"
 
@@ -40,11 +42,11 @@ def cat(weight: str, word: str = "C") -> dict[str, str]:
 ROW = "(lambda s: np.exp(s) / np.exp(s).sum())"
 EXAMPLES += [
     right("1.2", "rounded by hand, a lower-case letter with a stray space", cat("0.501", " c ")),
-    wrong("1.2", "itself", cat(f"{ROW}(embeddings @ embeddings[1] / 3**0.5)[1]", "B"), loses=["cat_word", WEIGHT], says="looks at itself"),
-    wrong("1.2", "mat, and no scale", cat(f"{ROW}(embeddings @ embeddings[1])[2]", "F"), loses=["cat_word", WEIGHT], says="the scale 1/√3 is missing"),
+    wrong("1.2", "itself", cat(f"{ROW}(embeddings @ embeddings[1] / 3**0.5)[1]", "B"), loses=["cat_word", WEIGHT], says="looks at itself", visible=GIVES_AWAY),
+    wrong("1.2", "mat, and no scale", cat(f"{ROW}(embeddings @ embeddings[1])[2]", "F"), loses=["cat_word", WEIGHT], says="the scale 1/√3 is missing", visible=GIVES_AWAY),
     wrong("1.2", "column instead of row", cat(f"{ROW}(embeddings @ embeddings[2] / 3**0.5)[1]"), loses=[WEIGHT], says="the row belongs to the query"),
-    wrong("1.2", "divided by 3", cat(f"{ROW}(embeddings @ embeddings[1] / 3)[2]"), loses=[WEIGHT], says="it is √3"),
-    wrong("1.2", "share of the score", cat("6 / 16"), loses=[WEIGHT], says="without the exponential"),
+    wrong("1.2", "divided by 3", cat(f"{ROW}(embeddings @ embeddings[1] / 3)[2]"), loses=[WEIGHT], says="it is √3", visible=GIVES_AWAY),
+    wrong("1.2", "share of the score", cat("6 / 16"), loses=[WEIGHT], says="without the exponential", visible=GIVES_AWAY),
     wrong("1.2", "a word for a letter, a guess for the weight", cat("0.3", "sat"), loses=["cat_word", WEIGHT], says="should be one of the letters"),
     wrong("1.2", "two decimals", cat("0.50"), loses=[WEIGHT], says="three right decimals"),
     wrong("1.2", "a list of weights", cat("[0.1, 0.5, 0.4]"), loses=[WEIGHT], says="expected ()"),
@@ -78,6 +80,14 @@ if mask is not None:
 w = np.apply_along_axis(lambda row: np.exp(row - row.max()) / np.exp(row - row.max()).sum(), 1, s)
 return w @ V
 """
+TORCH = """
+import torch
+Q, K, V = (torch.from_numpy(X @ W) for W in (W_Q, W_K, W_V))
+s = Q @ K.T / K.shape[1] ** 0.5
+if mask is not None:
+    s = s.masked_fill(~torch.as_tensor(mask), -torch.inf)
+return s.softmax(dim=1) @ V
+"""
 ALL_13 = [SIZES, MASK]
 EXAMPLES += [
     right("1.3", "einsum, a finite large number for the mask, np.tri", {"1.3 mask": "return np.tri(n) > 0", **attention(
@@ -110,8 +120,16 @@ EXAMPLES += [
     wrong("1.3", "mask ignored, and without the diagonal", {**attention(mask="pass"), "1.3 mask": "return np.tri(n, k=-1, dtype=bool)"}, loses=[MASK, CAUSAL], says="The mask is not used"),
     wrong("1.3", "masked scores set to 0, the mask transposed", {**attention(mask="s = s * mask"), "1.3 mask": "return np.tri(n, dtype=bool).T"}, loses=[MASK, CAUSAL], shows="matrix", says="e^0 = 1 still gets attention"),
     wrong("1.3", "mask added as numbers, and numbers as mask", {**attention(mask="s = s + mask"), "1.3 mask": "return np.tri(n)"}, loses=[MASK, CAUSAL], says="added as numbers"),
-    wrong("1.3", "no max subtracted", attention(weights="e = np.exp(s)\nw = e / e.sum(axis=1, keepdims=True)"), loses=[SIZES], says="overflowed"),
+    wrong("1.3", "no max subtracted", attention(weights="e = np.exp(s)\nw = e / e.sum(axis=1, keepdims=True)"), loses=ALL_13, says="overflowed"),
     wrong("1.3", "fixed to d_k = 37", attention("Q @ K.T / np.sqrt(37)"), loses=ALL_13, says="differs in"),
+    right("1.3", "a torch tensor", {"1.3 mask": "import torch\nreturn torch.tril(torch.ones(n, n)).bool()", "1.3 attention": TORCH}),
+    right("1.3", "a list of rows", attention(back="(w @ V).tolist()")),
+    right("1.3", "matrices", {"1.3 attention": "Q, K, V = (np.asmatrix(X) @ W for W in (W_Q, W_K, W_V))\ns = np.asarray(Q @ K.T) / np.sqrt(K.shape[1])\nif mask is not None:\n    s = np.where(mask, s, -np.inf)\nw = np.exp(s - s.max(axis=1, keepdims=True))\nreturn np.asmatrix(w / w.sum(axis=1, keepdims=True)) @ V"}),
+    right("1.3", "a print left over", attention(weights="e = np.exp(s - s.max(axis=1, keepdims=True))\nw = e / e.sum(axis=1, keepdims=True)\nprint('weights', w)")),
+    wrong("1.3", "a loop, and the counter replaced", {"1.3 attention": f"import homework_kit\nhomework_kit.python_steps = lambda function: (function(), 50)\n{LOOP}"}, loses=[STEPS], says="was replaced in this notebook"),
+    wrong("1.3", "a loop, and tracing switched off", {"1.3 attention": f"import sys\nsys.settrace(None)\n{LOOP}"}, loses=[STEPS], says="sys.settrace was called"),
+    wrong("1.3", "masked scores of −20", attention(mask="s = np.where(mask, s, -20)"), loses=[MASK], says="other scores may be lower still"),
+    wrong("1.3", "20 taken off masked scores", attention(mask="s = s - 20.0 * ~mask"), loses=[MASK], says="it may be larger by more"),
     wrong("1.3", "values alone, no attention", {"1.3 attention": "return X @ W_V"}, loses=[*ALL_13, STEPS], says="so it does not attend"),
 ]
 
@@ -129,6 +147,7 @@ def sampled(text: str) -> dict[str, str]:
 
 EXAMPLES += [
     right("1.4", "second moments, einsum", theory(variance="d * ((sigma**2 + mu**2) ** 2 - mu**4)") | sampled("z = np.einsum('nd,nd->n', queries, keys)\nreturn [float(np.mean(z)), float(np.mean(z**2) - np.mean(z) ** 2)]")),
+    right("1.4", "arrays", {"1.4 theory": "v = d * (sigma**4 + 2 * sigma**2 * mu**2)\nreturn np.array([d * mu**2, v, v ** -0.5])"} | sampled("z = (queries * keys).sum(1)\nreturn np.array([z.mean(), z.var()])")),
     wrong("1.4", "the standard case only", theory("0.0", "float(d)", "d ** -0.5"), loses=[MEAN, VARIANCE, SCALE], says="right for μ = 0, σ = 1 only"),
     wrong("1.4", "the mean's part left out", theory(variance="d * sigma**4"), loses=[VARIANCE, SCALE], says="The mean's part is missing"),
     wrong("1.4", "the mean's part once", theory(variance="d * (sigma**4 + sigma**2 * mu**2)"), loses=[VARIANCE, SCALE], says="must stand twice"),
@@ -157,6 +176,7 @@ EXAMPLES += [
     wrong("1.5", "nearest key", hard("values[np.linalg.norm(keys - query, axis=1).argmin()]"), loses=[HARD], says="nearest key"),
     wrong("1.5", "cosine", hard("values[(keys @ query / np.linalg.norm(keys, axis=1)).argmax()]"), loses=[HARD], says="largest cosine"),
     wrong("1.5", "smallest", hard("values[(keys @ query).argmin()]"), loses=[HARD], says="smallest score"),
+    wrong("1.5", "a search that starts from 0", {"1.5 hard": "best, place = 0, 0\nfor i, key in enumerate(keys):\n    if key @ query > best:\n        best, place = key @ query, i\nreturn values[place]"}, loses=[HARD], says="starts from 0"),
     wrong("1.5", "soft attention", hard("library_attention(query[None], keys, values)[0][0]", "[0.97, 3.7, 3.1]"), loses=[HAND, HARD], says="That is soft attention"),
 ]
 
@@ -206,9 +226,10 @@ def outputs(body: str, sequence: str = "d + b, a, c + b") -> dict[str, str]:
 
 EXAMPLES += [
     right("1.7", "rounded values, the library for the output", copying("[2.828, 2, 2.828]", "[[0.665, 0.090, 0.245], [0.212, 0.576, 0.212], [0.245, 0.090, 0.665]]") | outputs("return library_attention(x, x, x, scale=1)[0]")),
+    wrong("1.7", "two decimals", copying("[2.83, 2, 2.83]", "[[0.67, 0.09, 0.24], [0.21, 0.58, 0.21], [0.24, 0.09, 0.67]]"), loses=[NORMS, WEIGHTS], says="right to three decimals are asked"),
     wrong("1.7", "squared norms; wrong axis", copying("[8, 4, 8]", "library_attention(x_unit, x_unit, x_unit, scale=1.0)[1].T") | outputs("w = library_attention(x, x, x, scale=1)[1]\nreturn w.T @ x"), loses=[NORMS, WEIGHTS, OUTPUTS], says="squares of the norms"),
     wrong("1.7", "norms added; scaled by √4", copying("[4, 2, 4]", "library_attention(x_unit, x_unit, x_unit)[1]") | outputs("return library_attention(x, x, x)[0]"), loses=[NORMS, WEIGHTS, OUTPUTS], shows="attention", says="don't add; their squares do"),
-    wrong("1.7", "β = 1 and β = 2 confused; naive softmax", copying("[2**0.5, 1, 2**0.5]", "library_attention(2 * x_unit, 2 * x_unit, x_unit, scale=1.0)[1]") | outputs("e = np.exp(x @ x.T)\nreturn e @ x / e.sum(axis=1, keepdims=True)"), loses=[NORMS, WEIGHTS, OUTPUTS], says="the scores grow like β²"),
+    wrong("1.7", "β = 1 and β = 2 confused; naive softmax", copying("[2**0.5, 1, 2**0.5]", "library_attention(2 * x_unit, 2 * x_unit, x_unit, scale=1.0)[1]") | outputs("e = np.exp(x @ x.T)\nreturn e @ x / e.sum(axis=1, keepdims=True)"), loses=[NORMS, WEIGHTS, OUTPUTS], says="the scores grow like β²", visible=GIVES_AWAY),
     wrong("1.7", "x1·x3 taken as 0; the input", copying(weights="library_attention(x_unit, np.sqrt(2) * np.eye(3), x_unit) if False else np.exp(np.diag([2, 1, 2])) / np.exp(np.diag([2, 1, 2])).sum(1, keepdims=True)") | outputs("return x"), loses=[WEIGHTS, OUTPUTS], says="they share b"),
     wrong("1.7", "scores for weights; another order", copying(weights="x_unit @ x_unit.T") | outputs("return library_attention(x, x, x, scale=1)[0]", "a, d + b, c + b"), loses=[WEIGHTS, OUTPUTS], says="in another order"),
     wrong("1.7", "transposed output", outputs("return library_attention(x, x, x, scale=1)[0].T"), loses=[OUTPUTS], says="outputs are transposed"),
@@ -227,6 +248,7 @@ def nudge(back: str, signs: str = "ABC") -> dict[str, str]:
 
 EXAMPLES += [
     right("1.8", "the whole softmax Jacobian", nudge("((np.diag(w) - np.outer(w, w)) @ (s * np.eye(len(w))[j])) @ values", "abc")),
+    right("1.8", "a central difference", nudge("(lambda f, h=1e-4: (f(h) - f(-h)) / (2 * h))(lambda h: library_attention(query[None], keys + h * np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0])")),
     wrong("1.8", "an exact difference; signs swapped", nudge("library_attention(query[None], keys + np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0] - y", "BAC"), loses=[CHANGE, *SIGNS[:2]], says="linear in ε"),
     wrong("1.8", "only w_j's own value; always rises", nudge("w[j] * values[j] * s", "AAA"), loses=[CHANGE, *SIGNS[1:]], says="the other weights shrink"),
     wrong("1.8", "the sign; always the same", nudge("w[j] * (y - values[j]) * s", "CCC"), loses=[CHANGE, *SIGNS[:2]], says="sign is turned round"),
@@ -268,6 +290,7 @@ EXAMPLES += [
     }),
     wrong("1.9", "no output projection; choices swapped", several(heads(back="mixed"), "AC"), loses=[*BOTH, "heads_like", "projection_like"], says="output projection W_O is missing"),
     wrong("1.9", "scaled by √d; pooling", several(heads(head="lambda q, k, v: library_attention(q, k, v, Q.shape[1] ** -0.5)[0]"), "BB"), loses=[*BOTH, "heads_like", "projection_like"], says="so the scale is 1/√(d/h)"),
+    wrong("1.9", "divided by d/h", several(heads(head="lambda q, k, v: library_attention(q, k, v, 1 / q.shape[1])[0]")), loses=BOTH, says="You divided by d/h; it is √(d/h)"),
     wrong("1.9", "split on the wrong axis", several(heads("X.reshape(heads, len(X), -1)")), loses=BOTH, says="split on the wrong axis"),
     wrong("1.9", "every h-th feature", several(heads("[X[:, i::heads] for i in range(heads)]")), loses=BOTH, says="consecutive features"),
     wrong("1.9", "softmax over the wrong axis", several(heads(head=OTHER_AXIS)), loses=BOTH, says="over the wrong axis"),
@@ -369,12 +392,12 @@ def bill(full: str, window: str, memory: str) -> dict[str, str]:
 EXAMPLES += [
     right("1.13a", "rounded", banks("1", "round(cosine(after(river_sentence)[2], after(money_sentence)[1]), 3)")),
     wrong("1.13a", "dot products", banks("3.0", "after(river_sentence)[2] @ after(money_sentence)[1]"), loses=[BEFORE, AFTER], says="divide by both norms"),
-    wrong("1.13a", "no scale", banks("1.0", "cosine(after(river_sentence, scale=1.0)[2], after(money_sentence, scale=1.0)[1])"), loses=[AFTER], says="scale 1/√4 is missing"),
-    wrong("1.13a", "the row of river", banks("cosine(river_sentence[1], money_sentence[1])", "cosine(after(river_sentence)[1], after(money_sentence)[1])"), loses=[BEFORE, AFTER], says="stands at place 2 of the first sentence"),
-    wrong("1.13a", "no attention at all", banks("0.0", "1.0"), loses=[BEFORE, AFTER], says="that is the cosine before attention"),
+    wrong("1.13a", "no scale", banks("1.0", "cosine(after(river_sentence, scale=1.0)[2], after(money_sentence, scale=1.0)[1])"), loses=[AFTER], says="scale 1/√4 is missing", visible=GIVES_AWAY),
+    wrong("1.13a", "the row of river", banks("cosine(river_sentence[1], money_sentence[1])", "cosine(after(river_sentence)[1], after(money_sentence)[1])"), loses=[BEFORE, AFTER], says="stands at place 2 of the first sentence", visible=GIVES_AWAY),
+    wrong("1.13a", "no attention at all", banks("0.0", "1.0"), loses=[BEFORE, AFTER], says="that is the cosine before attention", visible=GIVES_AWAY),
     right("1.13c", "by formula, floats", bill("4096.0**2", "4096 * 129 - 128 * 129 // 2", "480")),
-    wrong("1.13c", "causal; first tokens forgotten; one head", bill("4096 * 4097 // 2", "4096 * 129", "40"), loses=[FULL, WINDOW, MEMORY], says="that is one head"),
-    wrong("1.13c", "without itself; window of 128; GiB", bill("4096 * 4095", "4096 * 128", "480e9 / 2**30"), loses=[FULL, WINDOW, MEMORY], says="gibibytes"),
+    wrong("1.13c", "causal; first tokens forgotten; one head", bill("4096 * 4097 // 2", "4096 * 129", "40"), loses=[FULL, WINDOW, MEMORY], says="that is one head", visible=GIVES_AWAY),
+    wrong("1.13c", "without itself; window of 128; GiB", bill("4096 * 4095", "4096 * 128", "480e9 / 2**30"), loses=[FULL, WINDOW, MEMORY], says="gibibytes", visible=GIVES_AWAY),
     wrong("1.13c", "n; both sides; bytes", bill("4096", "sum(min(i + 128, 4095) - max(i - 128, 0) + 1 for i in range(4096))", "480e9"), loses=[FULL, WINDOW, MEMORY], says="looks to both sides"),
 ]
 

@@ -86,6 +86,9 @@ crossing = hw.question(
     topic="encoder–decoder, cross-attention",
     minutes=7,
     difficulty="medium",
+    asks={
+        "`cross_attention` of a decoder on an encoder": "cross-attention",
+    },
     forbids=LIBRARY,
     entries=[
         *choices(

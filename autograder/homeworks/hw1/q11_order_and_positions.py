@@ -117,6 +117,10 @@ order_blind = hw.question(
     topic="permutation equivariance, positional encoding",
     minutes=16,
     difficulty="medium",
+    asks={
+        "`equivariance_error`, the largest absolute difference, for any layer": "the equivariance error",
+        "the table of sinusoids, any number of places, any even width": "the sinusoids",
+    },
     entries=[
         EQUIVARIANCE_ERROR,
         POSITIONAL_ENCODING,

@@ -26,6 +26,10 @@ banks = hw.question(
     topic="contextual embeddings, windows, cost, scaling",
     minutes=9,
     difficulty="medium",
+    asks={
+        "`bank_static`, right to three decimals": "before attention",
+        "`bank_contextual`, right to three decimals": "after attention",
+    },
     entries=[Array("bank_static"), Array("bank_contextual")],
     written=Written(
         points=2,

@@ -14,6 +14,11 @@ bill = hw.question(
     "The quadratic bill",
     minutes=9,
     difficulty="medium",
+    asks={
+        "`full_scores` of one head, without a mask": "full attention",
+        "`window_scores`, each token and those before it": "the window",
+        "`score_gigabytes` of all heads, in 10⁹ bytes": "the memory",
+    },
     entries=[Array("full_scores"), Array("window_scores"), Array("score_gigabytes")],
     numbers=[
         Number("tokens", 4096, range(2048, 8193, 512)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Array, Choice, Written, Wrong
+from autograder.declare import NOT_JUDGED, Array, Choice, Written, Wrong
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import THREE_DECIMALS, hw, reading_of
 from autograder.homeworks.hw1.mistakes import variant
@@ -21,6 +21,10 @@ sentence = hw.question(
     topic="reading an attention map",
     minutes=8,
     difficulty="easy",
+    asks={
+        "`cat_weight`, right to three decimals": "the weight",
+        "predict before computing": NOT_JUDGED,
+    },
     entries=[
         Choice(
             "cat_word",

@@ -48,6 +48,10 @@ mixing = hw.question(
     topic="inverse temperature, kinds of attention",
     minutes=13,
     difficulty="medium",
+    asks={
+        "preserve: the value of key 1 within 1e-3, β ≥ 0": "preserve",
+        "diffuse: the mean of the values within 1e-3, |q| β ≥ 0.1": "diffuse",
+    },
     entries=[
         Array("preserve_query", (3,)),
         Array("preserve_beta"),

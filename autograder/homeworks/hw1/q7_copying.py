@@ -67,6 +67,11 @@ copying = hw.question(
     topic="orthogonal keys, copying",
     minutes=10,
     difficulty="medium",
+    asks={
+        "`norms_17` for β = 2, right to three decimals": "the norms",
+        "`weights_17` for β = 1, right to three decimals": "the weights for β = 1",
+        "`copy_outputs` for any orthogonal vectors of one norm": "the outputs for any β",
+    },
     entries=[
         Array("norms_17", (3,)),
         Array("weights_17", (3, 3)),
@@ -101,6 +106,8 @@ def the_norms(norms_17: np.ndarray) -> Wrong | None:
     if np.allclose(norms_17, right, atol=THREE_DECIMALS):
         return None
     message = f"`norms_17` is {np.round(norms_17, 3).tolist()}."
+    if np.allclose(norms_17, right, atol=0.01):
+        return Wrong(f"{message} That is close; right to three decimals are asked.")
     if np.allclose(norms_17, right**2, atol=THREE_DECIMALS):
         return Wrong(f"{message} Those are the squares of the norms.")
     if np.allclose(norms_17, right / beta, atol=THREE_DECIMALS):
@@ -131,6 +138,8 @@ def the_weights(weights_17: np.ndarray) -> Wrong | None:
         "You took x1·x3 = 0, but they share b, so it is β².": _mistaken_weights(before=_diagonal),
         "Those are the scores; the softmax is missing.": X @ X.T,
     }
+    if np.allclose(found, right, atol=0.01):
+        return Wrong("The weights are close; right to three decimals are asked.", evidence=shown)
     for says, value in readings.items():
         if np.allclose(found, value, atol=THREE_DECIMALS):
             return Wrong(says, evidence=shown)

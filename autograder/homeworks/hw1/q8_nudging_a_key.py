@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Choice
+from autograder.declare import NOT_JUDGED, Case, Challenge, Choice
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import draw, hw
 
@@ -99,6 +99,10 @@ nudging = hw.question(
     topic="first-order change, Jacobian–vector product",
     minutes=12,
     difficulty="hard",
+    asks={
+        "the change of the output to first order in ε": "the first-order change",
+        "the formula found by hand": NOT_JUDGED,
+    },
     entries=[
         FIRST_ORDER_CHANGE,
         Choice(

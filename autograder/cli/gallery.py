@@ -1,0 +1,85 @@
+"""``autograder gallery``: whether known answers are judged alike under every seed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from autograder.author.gallery import Example, Student, students
+from autograder.author.reference import reference_submission
+from autograder.cli.progress import show_progress
+from autograder.cli.shared import chosen, root_option
+from autograder.declare import Homework
+from autograder.grade.batch import local_executor
+from autograder.grade.seeds import grade_seeds
+from autograder.run.choose import Place
+
+
+def gallery(root: Path, homework: Homework) -> Sequence[Example]:
+    """The known answers of a homework, from ``tests/gallery/`` of a checkout.
+
+    Raises:
+        click.ClickException: there is no such file.
+    """
+    path = root / "tests" / "gallery" / f"{homework.id}.py"
+    if not path.is_file():
+        raise click.ClickException(f"{path} does not exist. Run this in a checkout, or say --root CHECKOUT.")
+    sys.path.insert(0, str(root.resolve()))
+    try:
+        examples: list[Example] = importlib.import_module(f"tests.gallery.{homework.id}").EXAMPLES
+    finally:
+        sys.path.pop(0)
+    return examples
+
+
+def _made(root: Path, homework: Homework, question: str) -> list[Student]:
+    """The gallery's notebooks, those of one question if it is given."""
+    examples = [one for one in gallery(root, homework) if question in ("", one.question)]
+    _, log, files = reference_submission(root, homework)
+    return students(root, homework, examples, log, files)
+
+
+@click.command("gallery")
+@click.argument("names", metavar="[HOMEWORK]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="The galleries of all homeworks.")
+@click.option(
+    "--seeds", type=click.IntRange(2), default=20, show_default=True, help="Under how many seeds to grade."
+)
+@click.option("--question", default="", help="Only the answers to this question, such as 1.3.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    help="Notebooks graded at the same time. [default: the number of cores]",
+)
+@root_option
+def gallery_command(
+    names: tuple[str, ...], every: bool, seeds: int, question: str, workers: int, root: Path
+) -> None:
+    """Grades the known answers in tests/gallery/ under many seeds.
+
+    Prints those whose verdict or sentence changes with the hidden inputs; the drawn numbers themselves do not
+    count as a change. Ends with exit code 1 if there are any.
+    """
+    if bool(names) == every:
+        raise click.UsageError("Name the homeworks, such as hw1, or say --all.")
+    console, drawn = Console(stderr=True), [f"seed {number}" for number in range(1, seeds + 1)]
+    changes = 0
+    with local_executor(workers) as executor:
+        for homework in chosen(names):
+            made = _made(root, homework, question)
+            answers = sum(len(student.examples) for student in made)
+            with show_progress(console, len(made) * seeds) as done:
+                for change in grade_seeds(made, drawn, Place(), executor, done):
+                    changes += 1
+                    click.echo(f"{homework.id}, {change}")
+            click.echo(f"{homework.id}: {answers} answers under {seeds} seeds")
+    if changes:
+        raise click.ClickException(f"{changes} answers are judged in several ways.")
+    click.echo("Each is judged in one way.")

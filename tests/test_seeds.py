@@ -1,0 +1,79 @@
+"""No verdict is a matter of luck: galleries under several seeds, and the command that does it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from click.testing import CliRunner
+
+from autograder.author.gallery import right, students
+from autograder.cli.main import main
+from autograder.declare import homeworks
+from autograder.grade.batch import local_executor
+from autograder.grade.report import CheckResult, QuestionResult
+from autograder.grade.seeds import Change, grade_seeds, outcome, sentence_kind
+from tests.conftest import PLACE, by_homework, reference
+from tests.gallery import ROOT, examples
+
+SEEDS = ("a first seed", "a second seed", "a third seed")
+
+
+@cache
+def changes(name: str) -> list[str]:
+    _, log, files = reference(name)
+    made = students(ROOT, homeworks()[name], examples(name), log, files)
+    with local_executor(2) as executor:
+        return [str(change) for change in grade_seeds(made, SEEDS, PLACE, executor, lambda: None)]
+
+
+@pytest.mark.parametrize("name", by_homework())
+def test_no_answer_of_the_gallery_is_judged_by_the_luck_of_the_draw(name: str):
+    assert not changes(name), "\n".join(changes(name))
+
+
+def test_sentences_are_the_same_if_only_drawn_numbers_differ():
+    one = "`f` on n = 4 differs in 3 of 8 numbers; at [0, 1] it is -1.5e-03, expected 0.25. No scale."
+    other = (
+        one.replace("4", "17").replace("[0, 1]", "[2]").replace("-1.5e-03", "nan").replace("0.25", "1,024")
+    )
+    assert sentence_kind(one) == sentence_kind(other)
+    assert sentence_kind(one) != sentence_kind(one.replace("scale", "mask"))
+
+
+def test_a_change_is_told_with_the_checks_that_differ_and_a_seed_that_gives_it():
+    def result(state: str, points: float) -> QuestionResult:
+        checks = (
+            CheckResult("the mask", state, points, 3.0, "" if points else "It is not used."),
+            CheckResult("the size", "passed", 1.0, 1.0),
+        )
+        return QuestionResult("1.3", "All queries at once", checks)
+
+    lucky, unlucky = outcome(result("passed", 3.0)), outcome(result("failed", 0.0))
+    change = Change(right("1.3", "a mask of −20"), {unlucky: ["seed 1", "seed 3"], lucky: ["seed 2"]})
+    assert str(change).split("\n") == [
+        "1.3: a mask of −20",
+        "  the mask, 2 × (seed 1): failed, 0 points. It is not used.",
+        "  the mask, 1 × (seed 2): passed, 3 points.",
+    ]
+
+
+def test_the_command_wants_homeworks_or_all_of_them():
+    for arguments in (["gallery"], ["gallery", "hw1", "--all"]):
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 2
+        assert "or say --all" in result.output
+
+
+def test_the_command_tells_where_no_gallery_is(tmp_path):
+    result = CliRunner().invoke(main, ["gallery", "hw1", "--root", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "Run this in a checkout" in result.output
+
+
+def test_the_command_grades_the_answers_to_one_question_under_seeds():
+    result = CliRunner().invoke(
+        main, ["gallery", "hw1", "--seeds", "2", "--question", "1.12", "--root", str(ROOT), "--workers", "2"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "5 answers under 2 seeds" in result.output
