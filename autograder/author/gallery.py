@@ -42,6 +42,8 @@ class Example:
             reference.
         noted: a phrase in the question's note for the instructor (a library call that does the whole job);
             empty where there is none.
+        visible: whether the notebook's own check already refuses it, or the words why it may not. A choice
+            needs no words: its check sees the form alone.
     """
 
     question: str
@@ -53,6 +55,7 @@ class Example:
     claims: Mapping[str, Any] = field(default_factory=dict)
     attachments: Mapping[str, bytes | None] = field(default_factory=dict)
     noted: str = ""
+    visible: bool | str = False
 
 
 def right(question: str, name: str, solution: str | Mapping[str, str] | None = None, **more: Any) -> Example:
@@ -67,10 +70,16 @@ def wrong(
     *,
     loses: Sequence[str],
     says: str,
+    visible: bool | str = True,
     **more: Any,
 ) -> Example:
-    """An answer that loses exactly the named checks, with feedback that contains a phrase."""
-    return Example(question, name, _by_label(question, solution), tuple(loses), says, **more)
+    """An answer that loses exactly the named checks, with feedback that contains a phrase.
+
+    The notebook's own check refuses it too, unless ``visible`` says why it may not: ``visible="the point of
+    the hidden cases"``.
+    """
+    answer = _by_label(question, solution)
+    return Example(question, name, answer, tuple(loses), says, visible=visible, **more)
 
 
 def _by_label(question: str, solution: str | Mapping[str, str] | None) -> Mapping[str, str]:
