@@ -555,8 +555,8 @@ record("1.6")
 #
 # and queries, keys and values are the vectors themselves: **no weight matrices and no scale**, $w_{ij} \propto e^{x_i \cdot x_j}$.
 #
-# 1. `norms_17`: the norms of $x_1, x_2, x_3$ for $\beta = 2$.
-# 2. `weights_17`: the 3 × 3 attention weights for $\beta = 1$, row $i$ for query $i$ (as numbers or computed).
+# 1. `norms_17`: the norms of $x_1, x_2, x_3$ for $\beta = 2$, right to three decimals.
+# 2. `weights_17`: the 3 × 3 attention weights for $\beta = 1$, row $i$ for query $i$, right to three decimals (as numbers or computed).
 # 3. `copy_outputs(a, b, c, d)`: the outputs $y_1, y_2, y_3$ for any such vectors.
 #
 # <details><summary>Hint</summary>Expand (d + b)·(c + b) and drop what is orthogonal.</details>
@@ -658,8 +658,8 @@ record("1.7")
 # {{header 1.8}}
 #
 # One query $q$, keys $k_j$, values $v_j$, weights $w = \mathrm{softmax}(Kq/\sqrt{d_k})$, output $y$. Key $j$ moves a little: $k_j \to k_j + \varepsilon$.
-# Write `first_order_change`: the change of the output **to first order in ε**, which is the Jacobian times ε. Find the formula by hand; don't
-# subtract two outputs.
+# Write `first_order_change`: the change of the output **to first order in ε**, which is the Jacobian times ε. Find the formula by
+# hand. The difference of the two outputs is something else: ε is not small here.
 #
 # Then let $k_j \to \alpha k_j$ with $\alpha > 1$. What happens to the weight $w_j$ if $q \cdot k_j$ is positive, negative, zero? Set `scaled_positive`,
 # `scaled_negative`, `scaled_zero`:

@@ -8,6 +8,7 @@ from functools import cache
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 
 from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import Student, students
@@ -28,11 +29,15 @@ PLACE = Place(
 
 @dataclass(frozen=True)
 class GradedClass:
-    """The reference, the blank notebook and the gallery's students of one homework, with their reports."""
+    """The reference, the blank notebook and the gallery's students of one homework, with their reports.
+
+    Of the students also what their notebooks showed, by the student's name.
+    """
 
     reference: Report
     blank: Report
     students: dict[str, tuple[Student, Report]]
+    executed: dict[str, NotebookNode]
 
 
 def by_homework(names: Iterable[str] = tuple(homeworks())) -> list:
@@ -53,15 +58,21 @@ def graded_class(name: str) -> GradedClass:
     blank = dumps(build_notebook(homework, source_path(ROOT, homework.stem)))
     made = students(ROOT, homework, examples(name), log, files)
 
+    executed: dict[str, NotebookNode] = {}
+
     def grade(who: str, text: str, handed_in: bytes | None, attachments: dict[str, bytes]) -> Report:
-        return grade_submission(
+        report, execution = grade_submission(
             Submission(who, text.encode(), handed_in, attachments), SETTINGS, kernels(PLACE)[0]
-        )[0]
+        )
+        assert execution is not None
+        executed[who] = execution.notebook
+        return report
 
     return GradedClass(
         grade("reference", notebook, log, files),
         grade("blank", blank, None, {}),
         {one.name: (one, grade(one.name, one.notebook, one.log, dict(one.attachments))) for one in made},
+        executed,
     )
 
 

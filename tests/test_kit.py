@@ -46,7 +46,7 @@ def test_torch_tensors_are_recorded_as_arrays_and_given_as_tensors():
 
 
 @pytest.mark.parametrize(
-    "value", [object(), 1j, np.array(["a"]), np.zeros(300_000), 2**70, np.datetime64("2020-01-01")]
+    "value", [object(), 1j, np.array([1j]), np.zeros(300_000), 2**70, np.datetime64("2020-01-01")]
 )
 def test_what_cannot_be_recorded_says_what_it_was(value: object):
     assert isinstance(kit.decode(kit.encode(value)), kit.Other)
@@ -78,14 +78,14 @@ def test_json_that_does_not_follow_the_format_is_refused(broken: dict):
     [
         (np.zeros((2, 2)), "shape (2, 2); expected (2, 3)"),
         (np.float64(0), "shape (); expected (2, 3)"),
-        (np.zeros((2, 3), dtype=int), "Was something rounded"),
+        (np.ones((2, 3), dtype=int), "was something rounded"),
         (np.full((2, 3), np.nan), "is nan at [0, 0]"),
         (np.eye(2, 3), "differs in 2 of 6 numbers; at [0, 0] it is 1, expected 0"),
         (None, "but it is None"),
         ("zeros", "but it is text"),
     ],
 )
-def test_compare_says_shape_then_dtype_then_finiteness_then_values(found: object, says: str):
+def test_compare_says_shape_then_finiteness_then_values(found: object, says: str):
     assert says in str(kit.compare(np.zeros((2, 3)), found))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,15 @@ class Case:
     group: str = "values"
     probe: str = "call"
     torch: bool = False
+    _results: dict[Callable[..., Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def result_of(self, function: Callable[..., Any]) -> Any:
+        """What an oracle gives on this case; computed once, for all submissions that share the draw."""
+        if function not in self._results:
+            self._results[function] = function(*self.args, **self.kwargs)
+        return self._results[function]
 
     def as_json(self, identity: str) -> dict[str, Any]:
         """The case as it stands in ``challenges.json``."""

@@ -20,6 +20,13 @@ from autograder.declare.verdicts import Answer, Check, Wrong
 Oracle = Callable[..., Any]
 
 
+@dataclass(frozen=True)
+class CaseTrial(kit.Trial):
+    """A trial that knows its drawn case, which keeps what oracles give on it."""
+
+    case: Case | None = None
+
+
 class Entry:
     """One thing that a question records under a name.
 
@@ -201,13 +208,12 @@ class Challenge(Entry):
 
     def value(self, logged: LogEntry, cases: Mapping[str, Case]) -> list[kit.Trial]:
         """Every hidden input with what came out."""
-        trials = []
+        trials: list[kit.Trial] = []
         for identity, case in cases.items():
             status, result, error = logged.responses.get(identity, ("missing", None, ""))
+            inputs = tuple(case.args), case.kwargs
             trials.append(
-                kit.Trial(
-                    identity, case.note, case.group, tuple(case.args), case.kwargs, status, result, error
-                )
+                CaseTrial(identity, case.note, case.group, *inputs, status, result, error, case=case)
             )
         return trials
 

@@ -2,48 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from autograder import kit
-from autograder.declare.entries import Challenge
+from autograder.declare.entries import CaseTrial, Challenge
 from autograder.declare.evidence import Picture, case_evidence
 from autograder.declare.verdicts import Wrong
 
 
 def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = "values") -> Wrong | None:
-    """Compares every trial of one group with the challenge's oracle; stops at the first difference."""
+    """Compares every trial of one group with the challenge's oracle.
+
+    The words show the first difference. They name one of the challenge's mistakes if it explains every trial
+    of the group that fails.
+    """
     if challenge.expected is None:
         raise ValueError(f"{challenge.name} has no oracle")
     chosen = [trial for trial in trials if trial.group == group]
     if not chosen:
         raise ValueError(f"{challenge.name} has no cases in group {group!r}")
-    for trial in chosen:
-        if trouble := not_run(challenge.name, trial):
-            return trouble
-        expected = challenge.expected(*trial.args, **trial.kwargs)
-        example = {
-            "expected": kit.encode(expected),
-            "note": trial.note,
-            "rtol": challenge.rtol,
-            "atol": challenge.atol,
-            "mistakes": [
-                {"says": says, "result": kit.encode(wrong(*trial.args, **trial.kwargs))}
-                for says, wrong in challenge.mistakes.items()
-            ],
-        }
-        response = (
-            trial.result
-            if isinstance(trial.result, dict) and "result" in trial.result
-            else {"result": trial.result}
-        )
-        if problem := kit.judge_example(challenge.name, example, response):
-            return Wrong(
-                problem,
-                evidence=case_evidence(
-                    trial, expected=expected, found=response["result"], picture=challenge.picture
-                ),
-            )
-    return None
+    wrong = [(trial, problem) for trial in chosen if (problem := _problem(challenge, trial))]
+    if not wrong:
+        return None
+    first, problem = wrong[0]
+    failing = [trial for trial, _ in wrong]
+    says = next((says for says in challenge.mistakes if _explains(challenge, says, failing)), "")
+    shown: dict[str, Any] = {"found": None}
+    if first.status == "ok":
+        expected = _result_of(challenge.expected, first)
+        shown = {"expected": expected, "found": _response(first)["result"], "picture": challenge.picture}
+    return Wrong(f"{problem} {says}".rstrip(), evidence=case_evidence(first, **shown))
+
+
+def _problem(challenge: Challenge, trial: kit.Trial) -> str | None:
+    """What is wrong with one trial, without a name for it; None if it is right."""
+    if trouble := not_run(challenge.name, trial):
+        return trouble.feedback
+    assert challenge.expected is not None
+    example = {
+        "expected": kit.encode(_result_of(challenge.expected, trial)),
+        "note": trial.note,
+        "rtol": challenge.rtol,
+        "atol": challenge.atol,
+    }
+    return kit.judge_example(challenge.name, example, _response(trial))
+
+
+def _explains(challenge: Challenge, says: str, failing: Sequence[kit.Trial]) -> bool:
+    """Whether a mistake gives what came out in each of these trials; where it cannot run, nothing did."""
+    ran = [trial for trial in failing if trial.status == "ok"]
+    for trial in failing:
+        try:
+            result = _result_of(challenge.mistakes[says], trial)
+        except ValueError:  # shapes that do not fit
+            result = np.zeros(0)
+        cannot_run = isinstance(result, np.ndarray) and result.size == 0
+        if cannot_run != (trial.status == "error"):
+            return False
+        found = _response(trial)["result"]
+        mistaken = kit.decode(kit.encode(result))
+        if not cannot_run and not kit.same(mistaken, found, rtol=challenge.rtol, atol=challenge.atol):
+            return False
+    return bool(ran)
+
+
+def _result_of(function: Callable[..., Any], trial: kit.Trial) -> Any:
+    """What an oracle gives on a trial's inputs, taken from its drawn case where it has one."""
+    if isinstance(trial, CaseTrial) and trial.case is not None:
+        return trial.case.result_of(function)
+    return function(*trial.args, **trial.kwargs)
+
+
+def _response(trial: kit.Trial) -> Mapping[str, Any]:
+    """What the probe said: the result, and whether inputs were changed."""
+    if isinstance(trial.result, dict) and "result" in trial.result:
+        return trial.result
+    return {"result": trial.result}
 
 
 def not_run(name: str, trial: kit.Trial) -> Wrong | None:
@@ -51,7 +88,7 @@ def not_run(name: str, trial: kit.Trial) -> Wrong | None:
     if trial.status == "ok":
         return None
     told = {
-        "error": f"`{name}` raised {trial.error} on {trial.note}.",
+        "error": kit.trouble_words(name, trial.note, trial.error),
         "stopped": (
             f"`{name}` was stopped on {trial.note}: it did not return in time, or it ended the kernel."
         ),

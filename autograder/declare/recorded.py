@@ -39,8 +39,7 @@ def read_value(encoded: Any) -> Any:
 def read_response(raw: Mapping[str, Any]) -> tuple[str, Any, str]:
     """Decodes the response to one hidden input: status, result, error in words."""
     error = raw.get("error")
-    words = f"{error['type']}: {error['message']}{error['where']}" if error else ""
-    return raw["status"], read_value(raw.get("result")), words
+    return raw["status"], read_value(raw.get("result")), kit.error_words(error) if error else ""
 
 
 def _without_torch(value: Any) -> Any:

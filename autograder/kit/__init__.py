@@ -18,11 +18,31 @@ from autograder.kit.feedback import Feedback, Line
 from autograder.kit.figures import describe_figure, show_attention, show_figure, show_matrices
 from autograder.kit.kinds import KINDS, Kind, entry_kind
 from autograder.kit.numbers import draw_numbers, student_key
-from autograder.kit.probes import PROBES, VISIBLE_CHECKS, Trial, call, name_to_come, probe, visible_check
+from autograder.kit.probes import (
+    PROBES,
+    VISIBLE_CHECKS,
+    InstrumentError,
+    Trial,
+    call,
+    error_words,
+    name_to_come,
+    probe,
+    trouble_words,
+    visible_check,
+)
 from autograder.kit.recorder import Log
 from autograder.kit.shapes import Dim, check_shapes
 from autograder.kit.state import CHALLENGES_SCHEMA, KIT_VERSION, LOG_NAME, LOG_SCHEMA, STALE
-from autograder.kit.values import MAX_ELEMENTS, Other, decode, describe, encode, without_marks
+from autograder.kit.values import (
+    MAX_ELEMENTS,
+    Other,
+    as_array,
+    as_kind,
+    decode,
+    describe,
+    encode,
+    without_marks,
+)
 
 __all__ = [
     "CHALLENGES_SCHEMA",
@@ -36,11 +56,14 @@ __all__ = [
     "VISIBLE_CHECKS",
     "Dim",
     "Feedback",
+    "InstrumentError",
     "Kind",
     "Line",
     "Log",
     "Other",
     "Trial",
+    "as_array",
+    "as_kind",
     "call",
     "check",
     "check_shapes",
@@ -52,6 +75,7 @@ __all__ = [
     "draw_numbers",
     "encode",
     "entry_kind",
+    "error_words",
     "finish",
     "judge_example",
     "my_numbers",
@@ -64,6 +88,7 @@ __all__ = [
     "show_figure",
     "show_matrices",
     "student_key",
+    "trouble_words",
     "visible_check",
     "without_marks",
 ]

@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import numpy as np
 
-from autograder.kit.values import describe
+from autograder.kit.values import as_kind, describe
 
 
 def compare(
     expected: np.ndarray, found: Any, *, rtol: float = 1e-4, atol: float = 1e-6, what: str = "the result"
 ) -> str | None:
-    """Compares shape, then dtype, then finiteness, then values; never broadcasts.
+    """Compares shape, then kind of numbers, then finiteness, then values; never broadcasts.
 
     The default tolerances suit float32 answers against a float64 reference (COVERAGE: rtol 1e-4, atol 1e-6).
+    They are widened where the dtype of what was found cannot hold more, see :func:`tolerances`.
 
     Returns:
         None if equal, else a sentence that says what differs and where.
     """
-    if isinstance(found, bool | int | float | list):
-        with contextlib.suppress(ValueError, TypeError):
-            found = np.asarray(found)
+    found = as_kind(expected, found)
+    if isinstance(found, bool | int | float):
+        found = np.asarray(found)
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
-        return f"{what} should be an array of shape {expected.shape}, but it is {describe(found)}."
+        form = f"an array of shape {expected.shape}" if expected.ndim else "a number"
+        return f"{what} should be {form}, but it is {describe(found)}."
     if found.shape != expected.shape:
-        return f"{what} has shape {found.shape}; expected {expected.shape}."
-    return _kind_problem(expected, found, what) or _number_problem(expected, found, rtol, atol, what)
+        form = str(expected.shape) if expected.ndim else "(): a single number"
+        return f"{what} has shape {found.shape}; expected {form}."
+    kinds = expected.dtype.kind + found.dtype.kind
+    if "b" in kinds and kinds not in ("bb", "ib", "ub"):
+        return f"{what} has dtype {found.dtype}; expected {'bool' if kinds[0] == 'b' else 'numbers'}."
+    problem = _number_problem(expected, found, *tolerances(expected, found, rtol, atol), what)
+    if problem and expected.dtype.kind == "f" and found.dtype.kind in "iu" and found.ndim:
+        problem += f" It has dtype {found.dtype}: was something rounded or cast to int?"
+    return problem
 
 
-def _kind_problem(expected: np.ndarray, found: np.ndarray, what: str) -> str | None:
-    # one whole number is judged by its value: 4 is as good as 4.0
-    whole = found.ndim == 0 and found.dtype.kind in "iu"
-    if expected.dtype.kind == "f" and found.dtype.kind != "f" and not whole:
-        told = f"{what} has dtype {found.dtype}; expected floating point."
-        return f"{told} Was something rounded or cast to int?"
-    if expected.dtype.kind == "b" and found.dtype.kind != "b":
-        return f"{what} has dtype {found.dtype}; expected bool."
-    return None
+def tolerances(expected: np.ndarray, found: np.ndarray, rtol: float, atol: float) -> tuple[float, float]:
+    """Tolerances that numbers of the found dtype can keep.
+
+    A float32 has 24 bits. An answer of some steps in it keeps 64 units in the last place, and where large
+    numbers cancel, 16 units of the largest. A float16 is only ever the last step: 2 units.
+    """
+    if found.dtype.kind != "f" or found.dtype.itemsize >= 8 or not expected.size:
+        return rtol, atol
+    unit = float(np.finfo(found.dtype).eps)
+    steps, cancelled = (64, 16) if found.dtype.itemsize == 4 else (2, 1)
+    finite = np.abs(expected[np.isfinite(expected)]) if expected.dtype.kind == "f" else np.abs(expected)
+    largest = float(finite.max()) if finite.size else 0.0
+    return max(rtol, steps * unit), max(atol, cancelled * unit * largest)
 
 
 def _number_problem(
@@ -47,27 +59,33 @@ def _number_problem(
     wide, right = found.astype(np.float64), expected.astype(np.float64)
     if (bad := ~np.isfinite(wide) & np.isfinite(right)).any():
         where = _first_place(bad)
-        number = wide[where] if where else float(wide)
-        return f"{what} is {number} at {_index_words(where)}; expected {_short_number(right[where])}."
+        return f"{what} is {wide[where]}{_at(where)}; expected {short_numbers(right[where])[0]}."
     off = ~np.isclose(wide, right, rtol=rtol, atol=atol, equal_nan=True)
-    if off.any():
-        where = _first_place(off)
-        told = f"at {_index_words(where)} it is {_short_number(wide[where])}"
-        told += f", expected {_short_number(right[where])}"
-        return f"{what} differs in {int(off.sum())} of {off.size} numbers; {told}."
-    return None
+    if not off.any():
+        return None
+    where = _first_place(off)
+    got, wanted = short_numbers(wide[where], right[where])
+    if off.size == 1:
+        return f"{what} is {got}; expected {wanted}."
+    differing = f"{what} differs in {int(off.sum())} of {off.size} numbers"
+    return f"{differing};{_at(where)} it is {got}, expected {wanted}."
 
 
 def _first_place(mask: np.ndarray) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(mask)[0])
 
 
-def _index_words(where: tuple[int, ...]) -> str:
-    return "[" + ", ".join(map(str, where)) + "]" if where else "the only number"
+def _at(where: tuple[int, ...]) -> str:
+    return f" at [{', '.join(map(str, where))}]" if where else ""
 
 
-def _short_number(number: Any) -> str:
-    return f"{float(number):.5g}"
+def short_numbers(*numbers: Any) -> tuple[str, ...]:
+    """Numbers with five digits, or with as many more as it takes to tell them apart."""
+    for digits in (5, 7, 9, 12, 17):
+        texts = tuple(f"{float(number):.{digits}g}" for number in numbers)
+        if len(set(texts)) == len(set(map(float, numbers))):
+            return texts
+    return texts
 
 
 def compare_text(expected: str, found: Any, what: str) -> str | None:
@@ -88,6 +106,7 @@ def clipped(value: Any) -> str:
 
 def same(left: Any, right: Any, *, rtol: float = 1e-4, atol: float = 1e-6) -> bool:
     """Whether two decoded values (arrays or lists of them) are equal within tolerance; never broadcasts."""
+    right = as_kind(left, right)
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(
             same(a, b, rtol=rtol, atol=atol) for a, b in zip(left, right, strict=True)

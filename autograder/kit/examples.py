@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from autograder.kit.comparison import clipped, compare, compare_text, same
 from autograder.kit.feedback import Line
-from autograder.kit.values import decode, describe
+from autograder.kit.probes import error_words, trouble_words
+from autograder.kit.values import as_kind, decode, describe
 
 
 def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> list[Line]:
@@ -22,19 +22,46 @@ def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapp
         entry: the entry of the log, with the responses.
     """
     lines: list[Line] = []
-    for example in examples:
-        response = entry.get("responses", {}).get(example["id"], {"status": "stopped"})
-        lines.append(_example_line(name, example, response))
-        if lines[-1][0] is False:
-            break
+    told = [
+        _example_line(name, example, entry.get("responses", {}).get(example["id"], {"status": "stopped"}))
+        for example in examples
+    ]
+    for (fine, words), example in zip(told, examples, strict=True):
+        if fine is False:
+            group = [
+                other
+                for (state, _), other in zip(told, examples, strict=True)
+                if state is False and other.get("group") == example.get("group")
+            ]
+            return [*lines, (False, f"{words} {_named(group, entry)}".rstrip())]
+        lines.append((fine, words))
     return lines
+
+
+def _named(failing: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> str:
+    """The first known mistake that explains every failing example; empty if none does."""
+    for mistake in failing[0].get("mistakes", []):
+        if all(_explained(mistake["says"], example, entry) for example in failing):
+            return str(mistake["says"])
+    return ""
+
+
+def _explained(says: str, example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether a mistake gives what came out on one example."""
+    response = entry.get("responses", {}).get(example["id"], {"status": "stopped"})
+    results = [one["result"] for one in example.get("mistakes", []) if one["says"] == says]
+    if response["status"] != "ok" or not results:
+        return False
+    tolerance = {"rtol": example.get("rtol", 1e-4), "atol": example.get("atol", 1e-6)}
+    decoded = decode(response["result"])
+    found = decoded["result"] if isinstance(decoded, dict) and "result" in decoded else decoded
+    return same(decode(results[0]), found, **tolerance)
 
 
 def _example_line(name: str, example: Mapping[str, Any], response: Mapping[str, Any]) -> Line:
     note = example.get("note", "an example")
     if response["status"] == "error":
-        error = response["error"]
-        return False, f"`{name}` raised {error['type']} on {note}: {error['message']}{error['where']}"
+        return False, trouble_words(name, note, error_words(response["error"]))
     if response["status"] == "stopped":
         return False, f"`{name}` was stopped on {note}."
     if "expected" not in example:
@@ -44,8 +71,9 @@ def _example_line(name: str, example: Mapping[str, Any], response: Mapping[str, 
 
 
 def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, Any]) -> str | None:
-    """Compares one response of the ``call`` probe with a public example; names a known mistake."""
-    expected, found = decode(example["expected"]), response["result"]
+    """Compares one response of the ``call`` probe with an example; None if it is right, else words."""
+    expected = decode(example["expected"])
+    found = as_kind(expected, response["result"])
     if isinstance(expected, list) and not (isinstance(found, list) and len(found) == len(expected)):
         return _count_problem(name, example, expected, found)
     several = isinstance(expected, list) and isinstance(found, list)
@@ -59,9 +87,7 @@ def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, 
         else:
             problem = compare(np.asarray(right), got, what=what, **tolerance)
         if problem is not None:
-            mistakes = example.get("mistakes", [])
-            says = (one["says"] for one in mistakes if same(decode(one["result"]), found, **tolerance))
-            return " ".join([problem, *islice(says, 1)])
+            return problem
     if response.get("changed_inputs"):
         return f"`{name}` changed its input arrays in place. Work on a copy."
     return None
@@ -72,6 +98,4 @@ def _count_problem(name: str, example: Mapping[str, Any], expected: list[Any], f
     if not (expected and all(isinstance(item, str) for item in expected) and isinstance(found, list)):
         return f"`{name}` should return {len(expected)} things, but it returned {describe(found)}."
     note = example.get("note", "an example")
-    told = f"`{name}` on {note} gives {clipped(found)}; expected {clipped(expected)}."
-    says = [one["says"] for one in example.get("mistakes", []) if decode(one["result"]) == found]
-    return " ".join([told, *says[:1]])
+    return f"`{name}` on {note} gives {clipped(found)}; expected {clipped(expected)}."

@@ -11,8 +11,8 @@ import numpy as np
 
 from autograder.kit.examples import check_examples
 from autograder.kit.feedback import Line
-from autograder.kit.probes import raised, run_cases, trial_of
-from autograder.kit.values import decode, encode
+from autograder.kit.probes import error_words, raised, run_cases, trial_of
+from autograder.kit.values import as_kind, decode, encode
 
 Spec = Mapping[
     str, Any
@@ -106,9 +106,11 @@ class ArrayKind(Kind):
 
     def collect(self, spec: Spec, value: Any, entry: dict[str, Any], cases: Cases) -> None:
         """Records the array."""
-        if isinstance(value, list | tuple | int | float):
+        if isinstance(value, list | tuple):  # of numbers, or of arrays and tensors
             with contextlib.suppress(ValueError, TypeError):
-                value = np.asarray(value)
+                value = as_kind(np.zeros(()), decode(encode(value)))
+        elif isinstance(value, int | float):
+            value = np.asarray(value)
         super().collect(spec, value, entry, cases)
 
 
@@ -132,8 +134,10 @@ class ChallengeKind(Kind):
         count = len(entry["responses"])
         inputs = f"{count} input" + "s" * (count != 1)
         if errors := raised(entry):
-            error = errors[0]
-            return False, f"`{spec['name']}` ran on {inputs} and raised {error['type']}: {error['message']}"
+            error = errors[0] | {"where": ""}
+            told = error_words(error)
+            words = f" and raised {told}" if error["type"] else told
+            return False, f"`{spec['name']}` ran on {inputs}{words}"
         return True, self.succeeded(spec, inputs)
 
     def succeeded(self, spec: Spec, inputs: str) -> str:

@@ -17,6 +17,8 @@ from autograder.kit.values import decode, encode, without_marks
 Probe = Callable[[Any, Mapping[str, Any]], Any]
 VisibleCheck = Callable[[Mapping[str, Any]], Iterable[Line]]
 PROBES: dict[str, Probe] = {}
+MEASURING: set[str] = set()  # probes whose result rests on functions of the kit that count or watch
+INTACT: dict[str, Any] = {}  # the kit's functions as they were when the homework was opened
 VISIBLE_CHECKS: dict[str, VisibleCheck] = {}
 
 
@@ -30,7 +32,7 @@ class Trial:
         args, kwargs: the inputs (NumPy arrays, numbers, text).
         status: ``ok``, ``error``, ``stopped`` or ``missing`` (never run).
         result: what the probe returned, decoded, if ok.
-        error: what was raised and where, in words, if not.
+        error: what was raised and where, in words, if not; after a colon, what the kit itself found wrong.
     """
 
     id: str
@@ -52,9 +54,42 @@ class Trial:
         )
 
 
-def probe(name: str) -> Callable[[Probe], Probe]:
-    """Registers a function ``(student's object, case) -> result`` that a challenge may name."""
+class InstrumentError(Exception):
+    """What counts or watches was replaced or switched off; the message names it."""
+
+
+def probe(name: str, *, measures: bool = False) -> Callable[[Probe], Probe]:
+    """Registers a function ``(student's object, case) -> result`` that a challenge may name.
+
+    Args:
+        name: as cases give it.
+        measures: whether it rests on functions of the kit that count or watch; where one of those was
+            replaced, its result does not count.
+    """
+    MEASURING.update({name} if measures else ())
     return lambda function: PROBES.setdefault(name, function)
+
+
+def keep_intact() -> None:
+    """Notes the kit's functions as they are, so that a replaced one is noticed."""
+    INTACT.update(_functions())
+
+
+def _functions() -> dict[str, Any]:
+    """The functions and classes of the kit, which is a single module in a notebook, and its probes."""
+    named = {name: value for name, value in globals().items() if callable(value)}
+    return named | {f"PROBES[{name!r}]": value for name, value in PROBES.items()}
+
+
+def _refuse_replaced() -> None:
+    """Raises an :class:`InstrumentError` if a function of the kit is another one than in the beginning."""
+    now = _functions()
+    replaced = [name for name, value in INTACT.items() if now.get(name) is not value]
+    if replaced:
+        raise InstrumentError(
+            f"`{replaced[0]}` of the homework kit was replaced in this notebook, so what is measured does not"
+            " count. Remove that line, restart the kernel and run all cells"
+        )
 
 
 def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
@@ -81,7 +116,10 @@ def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, An
         _seed_libraries()
         responses[case["id"]] = {"status": "stopped"}
         try:
-            responses[case["id"]] = {"status": "ok", "result": PROBES[case["probe"]](value, case)}
+            result = PROBES[case["probe"]](value, case)
+            if case["probe"] in MEASURING:
+                _refuse_replaced()
+            responses[case["id"]] = {"status": "ok", "result": result}
         except NotImplementedError as error:
             if _raised_by_stub(error):
                 entry.pop("responses")
@@ -107,11 +145,27 @@ def trial_of(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:
         kwargs=decode({"fields": without_marks(case.get("kwargs", {}))}),
         status=response["status"],
         result=decode(response["result"]) if response["status"] == "ok" else None,
-        error=f"{error['type']}: {error['message']}{error['where']}" if error else "",
+        error=error_words(error) if error else "",
     )
 
 
-def raised(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def error_words(error: Mapping[str, str]) -> str:
+    """An error of a log's entry in words; one of the kit's own is told without its class, after a colon."""
+    return (
+        f"{error['type']}: {error['message']}{error['where']}" if error["type"] else f": {error['message']}"
+    )
+
+
+def trouble_words(name: str, note: str, error: str) -> str:
+    """A sentence about a run that ended with an error, from :func:`error_words`."""
+    where = f" on {note}" if note else ""
+    told = (
+        f"`{name}` raised {error}{where}" if error[:1] != ":" else f"`{name}` cannot be tried{where}{error}"
+    )
+    return told if told.endswith(".") else f"{told}."
+
+
+def raised(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was raised in the runs that a log's entry holds: type, message and where, each."""
     return [
         response["error"] for response in entry.get("responses", {}).values() if response["status"] == "error"
@@ -147,7 +201,11 @@ def _explain(error: BaseException) -> dict[str, str]:
         frame for frame in frames if "ipykernel" in frame.filename
     ] or frames  # IPython's name for notebook cells
     where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
-    return {"type": type(error).__name__, "message": str(error)[:500], "where": where[:200]}
+    ours = type(error).__module__ in ("homework_kit", "autograder") or type(error).__module__.startswith(
+        "autograder."
+    )
+    name = "" if ours else type(error).__name__
+    return {"type": name, "message": str(error)[:500], "where": "" if ours else where[:200]}
 
 
 def _seed_libraries() -> None:

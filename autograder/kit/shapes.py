@@ -27,13 +27,15 @@ def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any])
         array = arrays[name]
         wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
-            told = f"{name} should be a numeric array of shape {wanted}, but it is {describe(array)}."
-            problems.append(told)
+            form = f"a numeric array of shape {wanted}" if shape else "a number"
+            problems.append(f"{name} should be {form}, but it is {describe(array)}.")
         elif problem := _shape_problem(name, array, shape, wanted, sizes):
             problems.append(problem)
         elif not np.isfinite(array).all():
             bad = np.argwhere(~np.isfinite(array))[0].tolist()
-            problems.append(f"{name} holds {array[tuple(bad)]} at {bad}; every number must be finite.")
+            number = array[tuple(bad)]
+            told = f"{name} holds {number} at {bad}; every number must be finite."
+            problems.append(told if bad else f"{name} is {number}; it must be finite.")
     return problems
 
 
@@ -41,6 +43,8 @@ def _shape_problem(
     name: str, array: np.ndarray, shape: Sequence[Dim], wanted: str, sizes: dict[str, int]
 ) -> str | None:
     if array.ndim != len(shape):
+        if not shape:
+            return f"{name} has shape {array.shape}; expected (): a single number."
         problem = f"{name} has shape {array.shape}; expected {wanted}."
         if array.ndim == 1 and len(shape) == 2:
             problem += " A single row or column has two axes too: [[1., 0.]] or [[1.], [0.]], not [1., 0.]."

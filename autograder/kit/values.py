@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 from collections.abc import Mapping
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +20,8 @@ def encode(value: Any, depth: int = 0) -> Any:
     """A recorded value as plain JSON.
 
     Args:
-        value: None, bool, int, float, str, a NumPy or torch array, or lists, tuples and dicts of those.
+        value: None, bool, numbers, str, a NumPy or torch array of any kind (matrix, masked, strided, with a
+            gradient), or lists, tuples and dicts of those.
         depth: how deep in such structures it stands.
 
     Returns:
@@ -26,26 +31,44 @@ def encode(value: Any, depth: int = 0) -> Any:
     """
     if depth > 6:
         return {"other": "a structure nested more than 6 deep"}
-    if hasattr(value, "detach") and hasattr(value, "cpu"):  # a torch tensor, without importing torch
-        value = value.detach().cpu()
-        value = value.numpy() if str(value.dtype) != "torch.bfloat16" else value.float().numpy()
-    if isinstance(value, np.generic):
-        value = np.asarray(value)
-    if isinstance(value, np.ndarray):
-        return _encode_array(value)
+    if isinstance(value, str):  # NumPy's text, too
+        return str(value)[:10_000]
+    if (array := _as_array(value)) is not None:
+        return _encode_array(array, depth)
     if isinstance(value, list | tuple | Mapping):
         return _encode_structure(value, depth)
     return _encode_single(value)
 
 
+def _as_array(value: Any) -> np.ndarray | None:
+    """A NumPy array with the numbers of anything that is an array; None if it is none.
+
+    Matrices become plain arrays, what a masked array hides becomes NaN, tensors leave their graph and device.
+    """
+    if isinstance(value, type):
+        return None
+    if hasattr(value, "detach") and hasattr(value, "cpu"):  # a torch tensor, without importing torch
+        value = value.detach().cpu()
+        value = value.to_dense() if value.layout != sys.modules["torch"].strided else value
+        value = value.resolve_conj().resolve_neg()
+        return np.asarray((value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy())
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        hidden = np.ma.getmaskarray(value)
+        return np.where(hidden, np.nan, np.ma.getdata(value)) if value.dtype.kind in "iuf" else None
+    if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
+        with contextlib.suppress(Exception):  # what else calls itself an array is somebody else's code
+            return np.asarray(value)
+    return None
+
+
 def _encode_single(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        return value[:10_000]
-    if isinstance(value, int):
-        return value if abs(value) < 2**63 else {"other": "a whole number of more than 63 bits"}
-    if isinstance(value, float):
+    if isinstance(value, Integral):
+        whole = int(value)
+        return whole if abs(whole) < 2**63 else {"other": "a whole number of more than 63 bits"}
+    if isinstance(value, Real | Decimal):  # fractions too
+        value = float(value)
         return value if math.isfinite(value) else {"number": _name_of_number(value)}
     return {"other": type(value).__name__}
 
@@ -60,7 +83,10 @@ def _encode_structure(value: list[Any] | tuple[Any, ...] | Mapping[Any, Any], de
     return {"fields": {str(key)[:200]: encode(item, depth + 1) for key, item in value.items()}}
 
 
-def _encode_array(array: np.ndarray) -> Any:
+def _encode_array(array: np.ndarray, depth: int) -> Any:
+    if array.dtype.kind in "US":
+        return encode(array.tolist(), depth)
+    array = _in_log_dtype(array)
     if array.dtype.name not in DTYPES:
         return {"other": f"an array of dtype {array.dtype.name}"}
     if array.size > MAX_ELEMENTS:
@@ -69,6 +95,20 @@ def _encode_array(array: np.ndarray) -> Any:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         flat = [number if math.isfinite(number) else _name_of_number(number) for number in flat]
     return {"dtype": array.dtype.name, "shape": list(array.shape), "data": flat}
+
+
+def _in_log_dtype(array: np.ndarray) -> np.ndarray:
+    """The same numbers in a dtype that a log knows, where there is one."""
+    if array.dtype.kind == "u" and array.dtype.name != "uint8" and (array < 2**63).all():
+        return array.astype(np.int64)
+    if array.dtype.kind == "f" and array.dtype.name not in DTYPES:  # longdouble
+        return array.astype(np.float64)
+    if array.dtype.kind == "O" and array.size <= MAX_ELEMENTS:
+        flat = array.ravel().tolist()
+        if all(isinstance(one, Real | Decimal | np.ndarray) for one in flat):
+            with contextlib.suppress(ValueError, TypeError):
+                return np.asarray([float(one) for one in flat], dtype=np.float64).reshape(array.shape)
+    return array
 
 
 def _name_of_number(number: float) -> str:
@@ -158,3 +198,25 @@ def describe(value: Any) -> str:
         dict: "a dict",
     }
     return names.get(type(value), f"a {type(value).__name__}")
+
+
+def as_kind(expected: Any, found: Any) -> Any:
+    """A found value in the form of the expected one, if it is another usual form of the same.
+
+    Where an array is expected, lists of numbers and of arrays become one; where a list is expected, the rows
+    of an array become its items.
+    """
+    if isinstance(expected, np.ndarray | np.generic | int | float) and isinstance(found, list):
+        with contextlib.suppress(ValueError, TypeError):
+            array = np.asarray(found)
+            return array if array.dtype.kind in "biuf" else found
+    if isinstance(expected, list) and isinstance(found, np.ndarray) and found.ndim:
+        found = list(found)
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        return [as_kind(right, one) for right, one in zip(expected, found, strict=True)]
+    return found
+
+
+def as_array(value: Any) -> Any:
+    """What a function returned as a plain array, if it is numbers in a usual form; else decoded as it is."""
+    return as_kind(np.zeros(()), decode(encode(value)))

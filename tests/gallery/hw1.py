@@ -110,7 +110,7 @@ EXAMPLES += [
     wrong("1.3", "mask ignored, and without the diagonal", {**attention(mask="pass"), "1.3 mask": "return np.tri(n, k=-1, dtype=bool)"}, loses=[MASK, CAUSAL], says="The mask is not used"),
     wrong("1.3", "masked scores set to 0, the mask transposed", {**attention(mask="s = s * mask"), "1.3 mask": "return np.tri(n, dtype=bool).T"}, loses=[MASK, CAUSAL], shows="matrix", says="e^0 = 1 still gets attention"),
     wrong("1.3", "mask added as numbers, and numbers as mask", {**attention(mask="s = s + mask"), "1.3 mask": "return np.tri(n)"}, loses=[MASK, CAUSAL], says="added as numbers"),
-    wrong("1.3", "no max subtracted", attention(weights="e = np.exp(s)\nw = e / e.sum(axis=1, keepdims=True)"), loses=[SIZES], says="overflowed"),
+    wrong("1.3", "no max subtracted", attention(weights="e = np.exp(s)\nw = e / e.sum(axis=1, keepdims=True)"), loses=ALL_13, says="overflowed"),
     wrong("1.3", "fixed to d_k = 37", attention("Q @ K.T / np.sqrt(37)"), loses=ALL_13, says="differs in"),
     wrong("1.3", "values alone, no attention", {"1.3 attention": "return X @ W_V"}, loses=[*ALL_13, STEPS], says="so it does not attend"),
 ]

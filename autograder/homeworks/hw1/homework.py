@@ -6,7 +6,8 @@ inputs, the oracle, the known mistakes and the judges.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,10 +21,34 @@ LIBRARY = ("library_attention", "scaled_dot_product_attention", "MultiheadAttent
 # "Right to three decimals", with room for cutting instead of rounding; 0.50 for 0.5013 is two.
 THREE_DECIMALS = 1.001e-3
 
+# A lead of this much leaves the others a weight of e^-30, below what any float shows beside 1: then scores in
+# the thousands, which a float32 holds to 1e-4, give the same weights in every dtype.
+LEAD = 30.0
+
+Drawn = TypeVar("Drawn")
+
 
 def draw(rng: np.random.Generator, *shape: int, size: float = 1.0) -> np.ndarray:
     """Normal numbers rounded to three decimals, so that public examples stay short."""
     return (size * rng.normal(size=shape)).round(3) + 0.0
+
+
+def drawn_until(make: Callable[[], Drawn], fits: Callable[[Any], bool]) -> Drawn:
+    """Draws again until it fits, so that no lucky draw spares a mistake and no near tie costs a right answer.
+
+    Raises:
+        ValueError: nothing fits in a thousand draws.
+    """
+    for _ in range(1000):
+        if fits(drawn := make()):
+            return drawn
+    raise ValueError("nothing that was drawn fits")
+
+
+def clear_winners(scores: np.ndarray, gap: float) -> bool:
+    """Whether the largest number of each row leads by a gap."""
+    ordered = np.sort(np.atleast_2d(scores), axis=1)
+    return ordered.shape[1] < 2 or bool((ordered[:, -1] - ordered[:, -2] >= gap).all())
 
 
 def reading_of(found: float, readings: Mapping[str, float]) -> str | None:

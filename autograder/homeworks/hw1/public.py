@@ -12,7 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import Trial, compare, decode, encode, probe, show_figure, visible_check
+from autograder.kit import (
+    InstrumentError,
+    Trial,
+    as_array,
+    compare,
+    decode,
+    encode,
+    probe,
+    show_figure,
+    visible_check,
+)
 
 PRESERVED_KEY = 1  # 1.6: whose value the output must be
 MIXING_ATOL = 1e-3  # stated in the notebook
@@ -85,30 +95,66 @@ def show_lines(*panels: Mapping[str, Any]) -> None:
 # Probes -----------------------------------------------------------------------------------------------------
 
 
+PRINTING = ("arrayprint.py", "iostream.py")  # Python files that print for NumPy and the notebook
+_traces_set = [0]  # how often sys.settrace was called since the kit watches
+_watching: list[bool] = []
+
+
+def _watch_traces() -> None:
+    """Counts calls of ``sys.settrace`` from now on; such a watch cannot be taken away."""
+    if not _watching:
+        _watching.append(True)
+
+        def watch(event: str, arguments: Any) -> None:
+            _traces_set[0] += event == "sys.settrace"
+
+        sys.addaudithook(watch)
+
+
+def _prints(frame: Any) -> bool:
+    """Whether a frame belongs to printing something."""
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(PRINTING):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def python_steps(function: Callable[[], Any]) -> tuple[Any, int]:
     """Runs ``function`` and counts the bytecode instructions that Python executes, NumPy's own included.
 
     A product of whole arrays costs the same few instructions for every size; a loop, a comprehension,
-    ``np.vectorize`` or ``np.apply_along_axis`` costs more for each row.
+    ``np.vectorize`` or ``np.apply_along_axis`` costs more for each row. What printing takes does not count.
+
+    Raises:
+        InstrumentError: something else traced, or switched tracing off, in the meantime.
     """
     steps = 0
+    _watch_traces()
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
         nonlocal steps
+        if event == "call" and _prints(frame):
+            frame.f_trace_lines = False
+            return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         steps += event == "opcode"
         return trace
 
     before = sys.gettrace()
     sys.settrace(trace)
+    calls = _traces_set[0]
     try:
         result = function()
     finally:
+        switched = _traces_set[0] != calls
         sys.settrace(before)
+    if switched:
+        raise InstrumentError("sys.settrace was called while steps were counted, so they do not count")
     return result, steps
 
 
-@probe("steps")
+@probe("steps", measures=True)
 def steps_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """Counts the Python steps of self-attention over the first n tokens, for growing n.
 
@@ -121,14 +167,14 @@ def steps_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """
     X, *weights = decode(case["args"])
     steps = []
-    result = np.zeros(0)
+    result: Any = None
     for n in decode({"fields": case["kwargs"]})["lengths"]:
         function(X[:n].copy(), *weights)  # what only the first call does (imports, caches) is not counted
         result, counted = python_steps(lambda n=n: function(X[:n].copy(), *weights))  # type: ignore[misc]
         steps.append(counted)
     other = X.copy()
     other[-1] += 1.0
-    again = function(other, *weights)
+    result, again = as_array(result), as_array(function(other, *weights))
     arrays = isinstance(result, np.ndarray) and isinstance(again, np.ndarray) and result.shape == again.shape
     mixes = arrays and bool(np.any(np.abs(np.atleast_1d(again - result)[:-1]) > 1e-9))
     return {"fields": {"result": encode(result), "steps": steps, "mixes": mixes}}

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograder.declare import Case, Challenge
 from autograder.homeworks.hw1 import public
-from autograder.homeworks.hw1.homework import LIBRARY, draw, hw
+from autograder.homeworks.hw1.homework import LEAD, LIBRARY, clear_winners, draw, drawn_until, hw
 from autograder.homeworks.hw1.mistakes import BY_VALUES, NO_SCALE, NO_SOFTMAX, OVERFLOW, TWICE, variant
 
 
@@ -19,14 +19,22 @@ def single_queries(rng: np.random.Generator) -> Iterator[Case]:
         args = [draw(rng, d_k, size=2), draw(rng, n, d_k), draw(rng, n, d_v)]
         yield Case(args, note=f"n = {n} keys with d_k = {d_k}, d_v = {d_v}")
     for sign in (1, -1):
-        keys = draw(rng, 5, 4, size=30)
-        query = sign * np.abs(draw(rng, 4, size=30)) + sign * 40
         yield Case(
-            [query, sign * sign * np.abs(keys) + 5, draw(rng, 5, 3)],
+            [*drawn_until(lambda sign=sign: _large(rng, sign), _clear), draw(rng, 5, 3)],  # type: ignore[misc]
             note=f"scores around {'-' if sign < 0 else ''}3000",
             group="large",
         )
     yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 4)], note="a single key (n = 1)", group="one key")
+
+
+def _large(rng: np.random.Generator, sign: int) -> tuple[np.ndarray, np.ndarray]:
+    """A query (4,) and keys (5, 4) whose scores are all large and of this sign."""
+    return sign * (np.abs(draw(rng, 4, size=30)) + 40), np.abs(draw(rng, 5, 4, size=30)) + 5
+
+
+def _clear(drawn: tuple[np.ndarray, np.ndarray]) -> bool:
+    query, keys = drawn
+    return clear_winners(keys @ query / 2, LEAD)
 
 
 def single_examples(rng: np.random.Generator) -> Iterator[Case]:
@@ -41,6 +49,7 @@ def single_examples(rng: np.random.Generator) -> Iterator[Case]:
         note="scores around 1400",
         group="large",
     )
+    yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 4)], note="a single key", group="one key")
 
 
 def _single(**wrong: Any) -> Callable[..., list[np.ndarray]]:

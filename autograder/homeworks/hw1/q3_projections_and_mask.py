@@ -9,7 +9,7 @@ import numpy as np
 
 from autograder.declare import Case, Challenge, Wrong, drawn_as_matrix, not_run, wrong_on
 from autograder.homeworks.hw1 import public
-from autograder.homeworks.hw1.homework import LIBRARY, draw, hw
+from autograder.homeworks.hw1.homework import LEAD, LIBRARY, clear_winners, draw, drawn_until, hw
 from autograder.homeworks.hw1.mistakes import (
     BY_VALUES,
     HALF_SOFTMAXES,
@@ -28,8 +28,7 @@ def sequences(rng: np.random.Generator) -> Iterator[Case]:
     """Shapes in which n, d, d_k and d_v differ; the last group counts steps."""
     for n, d, d_k, d_v in ((1, 4, 3, 2), (5, 6, 3, 4), (9, 100, 37, 5)):
         yield Case(_projected(rng, n, d, d_k, d_v), note=f"n = {n}, d = {d}, d_k = {d_k}, d_v = {d_v}")
-    X, *weights = _projected(rng, 6, 4, 3, 2)
-    yield Case([100 * X, *weights], note="scores in the thousands")
+    yield Case(drawn_until(lambda: _steep(rng, 6, 100), _clear), note="scores in the thousands")
     for n, d, d_k, d_v in ((5, 4, 3, 2), (7, 3, 4, 5)):
         yield Case(
             _projected(rng, n, d, d_k, d_v),
@@ -39,6 +38,7 @@ def sequences(rng: np.random.Generator) -> Iterator[Case]:
         )
         allowed = (rng.random((n, n)) < 0.4) | np.eye(n, dtype=bool)
         yield Case(_projected(rng, n, d, d_k, d_v), {"mask": allowed}, f"a random mask for n = {n}", "masked")
+    yield _steep_masked(rng, 6)
     yield Case(_projected(rng, 36, 4, 3, 2), {"lengths": [4, 12, 36]}, "n = 4, 12 and 36", "steps", "steps")
 
 
@@ -48,7 +48,43 @@ def sequence_examples(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         _projected(rng, 3, 5, 2, 4), {"mask": np.tri(3, dtype=bool)}, "the causal mask for n = 3", "masked"
     )
+    yield Case(drawn_until(lambda: _steep(rng, 3, 100), _clear), note="scores in the thousands")
+    yield _steep_masked(rng, 4)
     yield Case(_projected(rng, 20, 2, 3, 1), {"lengths": [4, 10, 20]}, "n = 20", "steps", "steps")
+
+
+def _steep(rng: np.random.Generator, n: int, size: float) -> list[np.ndarray]:
+    """A sequence with large scores."""
+    X, *weights = _projected(rng, n, 4, 3, 2)
+    return [(size * X).round(3), *weights]
+
+
+def _scores(args: list[np.ndarray]) -> np.ndarray:
+    X, W_Q, W_K, _ = args
+    return np.asarray(X @ W_Q @ (X @ W_K).T / np.sqrt(W_K.shape[1]))
+
+
+def _clear(args: list[np.ndarray]) -> bool:
+    return clear_winners(_scores(args), LEAD)
+
+
+def _steep_masked(rng: np.random.Generator, n: int) -> Case:
+    """A case in which no finite number of the size of usual scores can stand for −∞.
+
+    Each query may see half of the keys. For one query all that it may see scores below −200; for one, what it
+    may not see scores 200 higher than what it may.
+    """
+    allowed = (np.arange(n)[:, None] + np.arange(n)) % 2 == 0
+
+    def fits(args: list[np.ndarray]) -> bool:
+        scores = _scores(args)
+        seen = np.where(allowed, scores, -np.inf)
+        best, hidden = seen.max(axis=1), np.where(allowed, -np.inf, scores).max(axis=1)
+        low, outweighed = bool((best < -200).any()), bool((hidden - best > 200).any())
+        return low and outweighed and clear_winners(seen, LEAD)
+
+    args = drawn_until(lambda: _steep(rng, n, 20), fits)
+    return Case(args, {"mask": allowed}, f"a mask for n = {n} and scores in the hundreds", "masked")
 
 
 def _projected(rng: np.random.Generator, n: int, d: int, d_k: int, d_v: int) -> list[np.ndarray]:
@@ -107,6 +143,19 @@ def _inverted(mask: Mask) -> Mask:
 
 def _transposed(mask: Mask) -> Mask:
     return None if mask is None else mask.T
+
+
+def _finite(number: float, *, added: bool) -> Callable[..., np.ndarray]:
+    """A finite number where −∞ belongs: in place of a score, or added to it."""
+
+    def change(scores: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return np.where(mask, scores, number + (scores if added else 0.0))
+
+    return _sequence(
+        lambda Q, K, V, mask: variant(
+            Q, K, V, before=lambda scores: scores if mask is None else change(scores, mask)
+        )[0]
+    )
 
 
 def _added(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
@@ -171,6 +220,16 @@ ATTENTION = Challenge(
         "The mask is added as numbers (0 and 1): set the scores to −∞ where it is False.": _sequence(
             lambda Q, K, V, mask: variant(Q, K, V, before=_added(mask))[0]
         ),
+        **{
+            f"A masked score of −{number} is not low enough: other scores may be lower, and the weight must"
+            " be exactly 0. Take −∞.": _finite(-number, added=False)
+            for number in (10, 20, 50, 100)
+        },
+        **{
+            f"Taking {number} off a masked score is not enough: it may be {number} larger than the others,"
+            " and the weight must be exactly 0. Take −∞.": _finite(-number, added=True)
+            for number in (10, 20, 50, 100)
+        },
         "The mask is transposed.": _sequence(
             lambda Q, K, V, mask: variant(Q, K, V, before=_masked(_transposed(mask)))[0]
         ),

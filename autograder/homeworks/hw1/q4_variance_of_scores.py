@@ -11,20 +11,25 @@ from typing import Any
 import numpy as np
 
 from autograder.declare import Answer, Case, Challenge, Question, Written, Wrong, judge_cases
-from autograder.homeworks.hw1.homework import draw, hw
-from autograder.kit import describe
+from autograder.homeworks.hw1.homework import draw, drawn_until, hw
+from autograder.kit import as_kind, describe
 
 
 def distributions(rng: np.random.Generator) -> Iterator[Case]:
     """d, mu, sigma; the standard case, and ones where powers of sigma and the mean's part show."""
-    yield Case([64, 0.0, 1.0], note="d = 64, μ = 0, σ = 1")
-    yield Case([int(rng.integers(2, 9)), 0.0, round(float(rng.uniform(1.5, 3)), 2)], note="μ = 0 and σ > 1")
-    for _ in range(3):
-        d, mu, sigma = (
-            int(rng.integers(2, 300)),
-            round(float(rng.uniform(-2, -0.5)), 2),
-            round(float(rng.uniform(0.2, 3)), 2),
+    for number in range(3):
+        d, mu, sigma = drawn_until(
+            lambda: (
+                int(rng.integers(3, 300)),
+                round(float(rng.uniform(-2, -0.5)), 2),
+                round(float(rng.uniform(0.3, 3)), 2),
+            ),
+            lambda drawn: min(abs(abs(drawn[1]) - 1), abs(drawn[2] - 1), abs(abs(drawn[1]) - drawn[2])) > 0.1,
         )
+        if number == 1:  # between the others, so that a first case shows all that differs
+            yield Case([64, 0.0, 1.0], note="d = 64, μ = 0, σ = 1")
+            sigma_ = round(float(rng.uniform(1.5, 3)), 2)
+            yield Case([int(rng.integers(3, 9)), 0.0, sigma_], note="μ = 0 and σ > 1")
         yield Case([d, mu, sigma], note=f"d = {d}, μ = {mu}, σ = {sigma}")
 
 
@@ -186,12 +191,13 @@ def check_part(
         trials = []
         for trial in answer[challenge.name]:
             if trial.status == "ok":
-                if not isinstance(trial.output, list) or len(trial.output) != 3:
+                numbers = as_kind([0.0, 0.0, 0.0], trial.output)
+                if not isinstance(numbers, list) or len(numbers) != 3:
                     return Wrong(
                         f"`{challenge.name}` should return three numbers, but it returned"
                         f" {describe(trial.output)}."
                     )
-                trial = replace(trial, result={"result": trial.output[index]})
+                trial = replace(trial, result={"result": numbers[index]})
             trials.append(trial)
         verdict = judge_cases(part, trials)
         return replace(verdict, feedback=f"{name.capitalize()}: {verdict.feedback}") if verdict else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograder.declare import Array, Case, Challenge, Choice, Written, Wrong
 from autograder.homeworks.hw1 import public
-from autograder.homeworks.hw1.homework import draw, hw
+from autograder.homeworks.hw1.homework import clear_winners, draw, drawn_until, hw
 
 
 def hard_queries(rng: np.random.Generator) -> Iterator[Case]:
@@ -26,13 +26,22 @@ def hard_queries(rng: np.random.Generator) -> Iterator[Case]:
             [np.array([1.0, 1.0]), made, draw(rng, 4, 3)],
             note="n = 4 keys of different length" + ", one far off" * (lowest > 1),
         )
-    query = draw(rng, 3)
-    yield Case(
-        [query, (-np.abs(draw(rng, 5, 3)) * np.sign(query)).round(3), draw(rng, 5, 2)],
-        note="scores that are all negative",
-    )
-    yield Case([draw(rng, 4), draw(rng, 9, 4), draw(rng, 9, 3)], note="n = 9, d_k = 4, d_v = 3")
+    yield Case(drawn_until(lambda: _all_negative(rng), _decided), note="scores that are all negative")
+    usual = drawn_until(lambda: [draw(rng, 4), draw(rng, 9, 4), draw(rng, 9, 3)], _decided)
+    yield Case(usual, note="n = 9, d_k = 4, d_v = 3")
     yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 3)], note="a single key")
+
+
+def _all_negative(rng: np.random.Generator) -> list[np.ndarray]:
+    query = draw(rng, 3)
+    return [query, (-np.abs(draw(rng, 5, 3)) * np.sign(query)).round(3), draw(rng, 5, 2)]
+
+
+def _decided(args: list[np.ndarray]) -> bool:
+    """Whether the winner leads clearly and is neither the first nor the last, where a search may start."""
+    query, keys, _ = args
+    scores = keys @ query
+    return clear_winners(scores, 0.1) and 0 < scores.argmax() < len(scores) - 1
 
 
 def _hard_oracle(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -57,6 +66,9 @@ HARD_ATTENTION = Challenge(
         ),
         "You chose the largest cosine; asked is the largest dot product, in which length counts.": (
             lambda q, k, v: v[(k @ q / np.linalg.norm(k, axis=1)).argmax()]
+        ),
+        "Your search starts from 0, but all scores may be negative: start from −∞ or from the first.": (
+            lambda q, k, v: v[(k @ q).argmax() if (k @ q).max() > 0 else 0]
         ),
         "You chose the smallest score.": lambda q, k, v: v[(k @ q).argmin()],
         "That is soft attention, an average of all values.": (

@@ -23,7 +23,9 @@ def heads_of(rng: np.random.Generator, sizes: Sequence[Sequence[int]], columns: 
         )
 
 
-HEAD_SIZES = ((3, 5, 4, 6, 2), (4, 4, 6, 9, 3), (6, 2, 8, 4, 4), (5, 7, 3, 2, 1))
+# In the first cases d/h is not √d, nor any of n, m and t/h, so that no formula passes for another.
+HEAD_SIZES = ((4, 7, 6, 10, 2), (4, 4, 6, 9, 3), (6, 2, 8, 4, 4), (5, 7, 3, 2, 1))
+SHOWN_SIZES = ((4, 7, 6, 10, 2), (3, 4, 4, 2, 1))
 
 
 def _heads_oracle(Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray) -> np.ndarray:
@@ -51,12 +53,14 @@ def _heads(
     cut: Callable[[np.ndarray, int], list[np.ndarray]] = _cut_features,
     join: Callable[[list[np.ndarray]], np.ndarray] = lambda parts: np.concatenate(parts, axis=1),
     project: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda mixed, W: mixed @ W,
-    whole_scale: bool = False,
     by_tokens: int | None = None,
+    scaled: Callable[[int, int], float] | None = None,
     **more: Any,
 ) -> Callable[..., np.ndarray]:
     def attend(Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray) -> np.ndarray:
-        scale = {"scale": Q.shape[1] ** -0.5} if whole_scale else {}
+        scale: dict[str, Any] = {}
+        if scaled is not None:
+            scale = {"scale": scaled(Q.shape[1], heads)}
         if by_tokens is not None:
             scale = {"scale": len((Q, K)[by_tokens]) ** -0.5}
         parts = zip(cut(Q, heads), cut(K, heads), cut(V, heads), strict=True)
@@ -72,7 +76,7 @@ def _bare(mixed: np.ndarray, W: np.ndarray) -> np.ndarray:
 
 HEAD_MISTAKES: dict[str, Callable[..., np.ndarray]] = {
     "The output projection W_O is missing.": _heads(project=_bare),
-    "Each head has d/h features, so the scale is 1/√(d/h), not 1/√d.": _heads(whole_scale=True),
+    "Each head has d/h features, so the scale is 1/√(d/h), not 1/√d.": _heads(scaled=lambda d, h: d**-0.5),
     "The heads are split on the wrong axis: reshape(h,"
     " n, d/h) cuts the tokens apart. Cut the features.": _heads(_cut_raw),
     "Heads take consecutive features: 0 … d/h−1, then the next; you took every h-th.": _heads(_cut_strided),
@@ -80,6 +84,8 @@ HEAD_MISTAKES: dict[str, Callable[..., np.ndarray]] = {
     **{says: _heads(summed=summed) for says, summed in HALF_SOFTMAXES.items() if "keepdims=True" not in says},
     "W_O is transposed.": _heads(project=lambda mixed, W: mixed @ W.T),
     "The scale 1/√(d/h) is missing.": _heads(scale=1.0),
+    "You divided by d/h; it is √(d/h).": _heads(scaled=lambda d, h: h / d),
+    "You divided by d; it is √(d/h), of each head's own size.": _heads(scaled=lambda d, h: 1 / d),
     "That is a single head over all features: cut them into h blocks.": lambda Q, K, V, heads, W_O: (
         variant(Q, K, V)[0] @ W_O
     ),
@@ -94,7 +100,7 @@ def _in_columns(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray
 MULTI_HEAD_ATTENTION = Challenge(
     "multi_head_attention",
     cases=lambda rng: heads_of(rng, HEAD_SIZES, columns=False),
-    examples=lambda rng: heads_of(rng, ((2, 3, 4, 6, 2), (3, 4, 4, 2, 1)), columns=False),
+    examples=lambda rng: heads_of(rng, SHOWN_SIZES, columns=False),
     expected=_heads_oracle,
     mistakes=HEAD_MISTAKES,
 )
@@ -106,7 +112,7 @@ COLUMN_SCALE = "You scaled by √{}: in column convention shape[1] counts tokens
 MULTI_HEAD_COLUMNS = Challenge(
     "multi_head_columns",
     cases=lambda rng: heads_of(rng, HEAD_SIZES, columns=True),
-    examples=lambda rng: heads_of(rng, ((2, 3, 4, 6, 2), (3, 4, 4, 2, 1)), columns=True),
+    examples=lambda rng: heads_of(rng, SHOWN_SIZES, columns=True),
     expected=_in_columns(_heads_oracle),
     mistakes={
         **{says: _in_columns(mistake) for says, mistake in HEAD_MISTAKES.items()},

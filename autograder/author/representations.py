@@ -1,0 +1,158 @@
+"""The same answer in other usual representations; a test judges the galleries' right answers in each.
+
+Its text runs in the notebook's kernel behind the last cell, so it imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import namedtuple
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RECORDED = "representations.json"
+Change = Callable[[np.ndarray], Any]  # an array of numbers in another representation
+
+
+def _reversed_twice(array: np.ndarray) -> np.ndarray:
+    """Equal numbers with negative strides along each axis."""
+    turned = tuple(slice(None, None, -1) for _ in range(array.ndim))
+    return array[turned].copy()[turned]
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    frozen = array.copy()
+    frozen.flags.writeable = False
+    return frozen
+
+
+def _nested_tuples(value: Any) -> Any:
+    return tuple(map(_nested_tuples, value)) if isinstance(value, list) else value
+
+
+def _in_dtype(dtype: Any, *, exact: bool) -> Change:
+    """Another dtype; only where it holds the same numbers, if ``exact``."""
+
+    def change(array: np.ndarray) -> np.ndarray:
+        if array.dtype.kind != "f":
+            return array
+        with np.errstate(all="ignore"):
+            changed = array.astype(dtype)
+        return array if exact and not np.array_equal(changed, array, equal_nan=True) else changed
+
+    return change
+
+
+def _tensor(array: np.ndarray) -> Any:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array).copy()).reshape(array.shape)
+
+
+def _tensor_with_gradient(array: np.ndarray) -> Any:
+    made = _tensor(array)
+    return made.requires_grad_() if made.is_floating_point() else made
+
+
+def _matrix(array: np.ndarray) -> Any:
+    return array.view(np.matrix) if array.ndim == 2 else array
+
+
+# name → what becomes of each array of numbers in an answer; numbers are arrays of no dimension
+CHANGES: dict[str, Change] = {
+    "list": lambda array: array.tolist(),
+    "tuple": lambda array: _nested_tuples(array.tolist()),
+    "named tuple": lambda array: array,
+    "matrix": _matrix,
+    "masked array": np.ma.array,
+    "Fortran order": lambda array: np.array(array, order="F"),
+    "negative strides": _reversed_twice,
+    "read-only": _read_only,
+    "float32": _in_dtype(np.float32, exact=False),
+    "float64": _in_dtype(np.float64, exact=True),
+    "float16 where exact": _in_dtype(np.float16, exact=True),
+    "integers where exact": _in_dtype(np.int64, exact=True),
+    "arrays of no dimension": lambda array: array,
+    "tensor": _tensor,
+    "tensor with gradient": _tensor_with_gradient,
+    "Python numbers": lambda array: array.item() if array.ndim == 0 else array,
+}
+
+
+def represent(name: str, value: Any) -> Any:
+    """A recorded value, or what a function returned, in the representation of that name.
+
+    Text, None, True and False stay as they are.
+    """
+    if isinstance(value, list | tuple):
+        items = [represent(name, item) for item in value]
+        if name == "named tuple" and 0 < len(items) <= 20:
+            return namedtuple("Results", [f"result_{index}" for index in range(len(items))])(*items)
+        return tuple(items) if name in ("tuple", "named tuple") else items
+    if isinstance(value, Mapping):
+        return {key: represent(name, item) for key, item in value.items()}
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        value = value.detach().cpu().numpy()
+    number = isinstance(value, int | float | np.generic) and not isinstance(value, bool | str)
+    if number or (isinstance(value, np.ndarray) and value.dtype.kind in "biuf"):
+        return CHANGES[name](np.asarray(value))
+    return value
+
+
+def in_representation(name: str, value: Any) -> Any:
+    """A recorded value, or a function that returns what the student's returns, in that representation.
+
+    Classes stay as they are: what a module gives back is a tensor.
+    """
+    within: list[bool] = []  # what a function gets that calls itself stays as it is
+    if isinstance(value, type) or not callable(value):
+        return value if isinstance(value, type) else represent(name, value)
+
+    @functools.wraps(value)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        within.append(True)
+        try:
+            result = value(*args, **kwargs)
+        finally:
+            within.pop()
+        return result if within else represent(name, result)
+
+    return wrapped
+
+
+def record_representations(log: Any) -> None:
+    """Records every entry of a homework and runs every check once for each representation.
+
+    Args:
+        log: the kit's, opened in this kernel.
+    """
+    feedback = type(log).check.__globals__["Feedback"]
+    shown: list[Any] = []
+    feedback.show = lambda self: shown.append([self.title, [line for line in self.lines if line[0] is False]])
+    collect, answers = log.collect, {}
+    for name in CHANGES:
+
+        def collect_changed(spec: Any, entry: Any, cases: Any = None, name: str = name) -> None:
+            kept = log.namespace.get(spec["name"])
+            if kept is None:
+                return collect(spec, entry, cases)
+            log.namespace[spec["name"]] = in_representation(name, kept)
+            try:
+                return collect(spec, entry, cases)
+            finally:
+                log.namespace[spec["name"]] = kept
+
+        log.collect = collect_changed
+        entries: dict[str, Any] = {}
+        shown.clear()
+        for question in log.questions.values():
+            for spec in question["entries"]:
+                entry = entries[spec["name"]] = {"question": question["id"], "kind": spec["kind"]}
+                log.collect(spec, entry)
+            log.check(question["id"])
+        answers[name] = {"entries": entries, "refused": [one for one in shown if one[1]]}
+    Path(RECORDED).write_text(json.dumps(answers), encoding="utf-8")

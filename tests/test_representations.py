@@ -1,0 +1,138 @@
+"""Every right answer of the galleries is right in any usual representation, at home and in grading."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections import defaultdict
+from functools import cache
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from autograder import kit
+from autograder.author import representations
+from autograder.author.gallery import Student, students
+from autograder.author.kit_text import kit_source
+from autograder.declare import homeworks
+from autograder.grade.judge import judge_question
+from autograder.run.choose import kernels
+from autograder.run.execute import execute
+from autograder.run.limits import Limits
+from autograder.submissions.log import challenges_json, read_log
+from tests.conftest import PLACE, SETTINGS, by_homework, reference
+from tests.gallery import ROOT, examples
+
+CELL = f"{inspect.getsource(representations)}\nimport homework_kit\nrecord_representations(homework_kit._log)"
+LIMITS = Limits(
+    cell_seconds=300, total_seconds=500, cpu_seconds=500, file_bytes=200_000_000, memory_bytes=8e9
+)
+
+
+@cache
+def right_students(name: str) -> list[Student]:
+    """The reference, and notebooks with every right answer of a gallery."""
+    homework = homeworks()[name]
+    notebook, log, files = reference(name)
+    right = [example for example in examples(name) if not example.loses]
+    return [
+        Student("reference", notebook, log, files, ()),
+        *students(ROOT, homework, right, log, files),
+    ]
+
+
+def recorded(name: str, student: Student) -> dict[str, dict[str, Any]]:
+    homework = homeworks()[name]
+    notebook = nbformat.reads(student.notebook, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(CELL))
+    execution = execute(
+        notebook,
+        kit_source=kit_source(homework),
+        challenges=challenges_json(homework, homework.draw(SETTINGS.seed)),
+        attachments=student.attachments,
+        limits=LIMITS,
+        kernels=kernels(PLACE)[0],
+        keep=[representations.RECORDED],
+    )
+    errors = [
+        output["evalue"]
+        for cell in execution.notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+    assert (errors, execution.events) == ([], ())
+    return dict(json.loads(execution.files[representations.RECORDED]))
+
+
+def refusals(name: str, student: Student) -> dict[str, list[str]]:
+    """What speaks against the answers of a notebook → in which representations."""
+    homework = homeworks()[name]
+    drawn, claims = homework.draw(SETTINGS.seed), read_log(student.log, homework)
+    problems: dict[str, list[str]] = defaultdict(list)
+    for way, answers in recorded(name, student).items():
+        for title, lines in answers["refused"]:
+            problems[f"{title}: {' '.join(text for _, text in lines)}"].append(way)
+        document = {"schema": kit.LOG_SCHEMA, "homework": name, "entries": answers["entries"]}
+        run = read_log(json.dumps(document).encode(), homework)
+        for question in homework.questions.values():
+            for check in judge_question(question, run, claims, drawn).checks:
+                if check.state != "passed":
+                    problems[f"{question.id}, {check.name}: {check.feedback} {check.fault[-300:]}"].append(
+                        way
+                    )
+    return problems
+
+
+@pytest.mark.parametrize("name", by_homework())
+def test_a_right_answer_is_right_in_any_usual_representation(name: str):
+    found = {student.name: refusals(name, student) for student in right_students(name)}
+    refused = [
+        f"{who}, {told} ({', '.join(ways)})" for who, one in found.items() for told, ways in one.items()
+    ]
+    assert not refused, "\n".join(refused)
+
+
+@pytest.mark.parametrize("name", list(representations.CHANGES))
+def test_a_representation_holds_the_same_numbers(name: str):
+    array = np.array([[1.0, 2.0], [0.5, -4.0]])
+    found = kit.decode(kit.encode(representations.represent(name, [array, 0.25, "word", True, None])))
+    assert kit.same(array, found[0])
+    assert kit.same(np.asarray(0.25), found[1])
+    assert found[2:] == ["word", True, None]
+
+
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [
+        (np.ones((1, 2)).view(np.matrix), [[1.0, 1.0]]),
+        (np.ma.array([1.0, 2.0], mask=[False, True]), [1.0, np.nan]),
+        (torch.ones(2, requires_grad=True), [1.0, 1.0]),
+        (torch.eye(2).to_sparse(), [[1.0, 0.0], [0.0, 1.0]]),
+        (np.array([1, 2], dtype=np.uint64), [1, 2]),
+        (np.array([1.0, 2], dtype=np.longdouble), [1.0, 2.0]),
+        (np.array([1, 0.5], dtype=object), [1.0, 0.5]),
+    ],
+)
+def test_arrays_of_any_kind_are_recorded_as_their_numbers(value: Any, right: Any):
+    assert np.array_equal(kit.decode(kit.encode(value)), right, equal_nan=True)
+
+
+def test_text_of_numpy_is_recorded_as_text():
+    assert kit.decode(kit.encode(np.array(["a", "b"]))) == ["a", "b"]
+    assert kit.decode(kit.encode(np.str_("C"))) == "C"
+
+
+def test_a_float32_answer_is_right_where_a_float64_one_would_have_to_be_closer():
+    right = np.array([4.06708123456, 1e4])
+    assert kit.compare(right, right.astype(np.float32), rtol=1e-12, atol=1e-12) is None
+    assert "expected" in str(kit.compare(right, right * (1 + 1e-6), rtol=1e-12, atol=1e-12))
+    assert "expected" in str(kit.compare(right, (right * (1 + 1e-4)).astype(np.float32), rtol=1e-12))
+
+
+def test_numbers_in_words_differ_where_the_numbers_do():
+    told = kit.compare(np.asarray(4.0670812), np.asarray(4.0670899), rtol=1e-9)
+    assert told == "the result is 4.06709; expected 4.067081."
+    assert "1 of 1" not in str(told)
