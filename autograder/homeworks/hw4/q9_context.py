@@ -17,11 +17,10 @@ compared = hw.question(
             options={
                 "A": (
                     "A ViT cannot see two distant patches at once before its last block; a CNN can in its"
-                    " first layer."
+                    " first layer, since its kernels slide over the whole image."
                 ),
                 "B": (
-                    "A CNN builds in that nearby pixels belong together and that patterns may stand anywhere;"
-                    " a ViT must learn most of this."
+                    "A CNN builds in that nearby pixels belong together; a ViT must learn this."
                 ),
                 "C": "A ViT has no weights in common with any convolution.",
                 "D": "A CNN needs more training images than a ViT, because its kernels are small.",
@@ -44,11 +43,13 @@ compared = hw.question(
             "vit_against_transformer",
             options={
                 "A": "A ViT has a decoder that writes the class names.",
-                "B": "A ViT masks later patches, so that each sees only the ones before it.",
+                "B": (
+                    "A ViT masks later patches, so that each sees only the ones before it, as the decoder of the"
+                    " original does with later words."
+                ),
                 "C": "A ViT divides scores by the number of patches instead of √d.",
                 "D": (
-                    "A ViT is an encoder alone and norms before each half of a block; the original has a"
-                    " decoder too and norms after the sum."
+                    "A ViT is an encoder alone, with norms before each half of a block."
                 ),
             },
             correct="D",
@@ -63,8 +64,7 @@ compared = hw.question(
             "vit_positions",
             options={
                 "A": (
-                    "Learned ones are a table with a trained vector for each place, fixed in length;"
-                    " sinusoids need no training and never end."
+                    "Learned ones are a table of fixed length; sinusoids never end."
                 ),
                 "B": (
                     "Learned positions work for images of every size without change; sinusoidal ones must be"
@@ -96,10 +96,9 @@ compared = hw.question(
                 "A": "The patch with the highest attention is classified by its pixels.",
                 "B": "Each patch votes for a class, and votes are counted.",
                 "C": (
-                    "The class token collects from all patches by attention, block by block; a norm and a"
-                    " linear map turn it into ten logits."
+                    "The class token collects by attention; a linear map turns it into logits."
                 ),
-                "D": "All 50 tokens are put side by side and go through one large linear map.",
+                "D": "All 50 tokens are put side by side and go through one large linear map to ten logits.",
             },
             correct="C",
             why={
