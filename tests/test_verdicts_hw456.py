@@ -48,7 +48,11 @@ def reference() -> Reference:
         if ".query." in name:
             value = torch.cat([weights[name.replace("query", part)] for part in ("query", "key", "value")])
             name = name.replace("attention.query.", "self_attn.in_proj_")
-        for old, new in {"attention.out": "self_attn.out_proj", "mlp.0": "linear1", "mlp.2": "linear2"}.items():
+        for old, new in {
+            "attention.out": "self_attn.out_proj",
+            "mlp.0": "linear1",
+            "mlp.2": "linear2",
+        }.items():
             name = name.replace(old, new)
         fitted[name] = value.float()
     model = Reference()
@@ -181,7 +185,9 @@ WRAPPED: dict[str, Any] = {
     "both": {f"module._orig_mod.{name}": value for name, value in WEIGHTS.items()},
     "a training state": {"model": WEIGHTS, "epoch": 3, "optimizer": {"state": {}, "lr": 0.1}},
     "lightning": {"state_dict": WEIGHTS, "epoch": 3},
-    "compiled in a training state": {"model": {f"_orig_mod.{name}": value for name, value in WEIGHTS.items()}},
+    "compiled in a training state": {
+        "model": {f"_orig_mod.{name}": value for name, value in WEIGHTS.items()}
+    },
 }
 
 

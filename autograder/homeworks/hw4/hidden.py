@@ -70,7 +70,9 @@ def _known() -> tuple[np.ndarray, np.ndarray]:
     """All hidden images in all shifts as rows of length 1 around mean 0, and the label of each row."""
     images, labels = hidden_images()
     places = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
-    rows = np.concatenate([moved(images.astype(np.float32), *place).reshape(len(images), -1) for place in places])
+    rows = np.concatenate(
+        [moved(images.astype(np.float32), *place).reshape(len(images), -1) for place in places]
+    )
     return _standard(rows), np.tile(labels, len(places))
 
 

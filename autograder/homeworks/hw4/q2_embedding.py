@@ -90,7 +90,8 @@ def two_ways(name: str, label: str) -> None:
         challenge = next(one for one in embedding.entries if isinstance(one, Challenge) and one.name == name)
         trials = answer[name]
         return judge_cases(challenge, trials) or next(
-            (wrong for trial in trials if (wrong := wrong_on(trial, public.way_problem(name, trial.result)))), None
+            (wrong for trial in trials if (wrong := wrong_on(trial, public.way_problem(name, trial.result)))),
+            None,
         )
 
 

@@ -98,7 +98,9 @@ def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[
             ),
         },
         "total": {
-            counts(4, dim, depth, mlp_dim)["total"]: f"that is with 4×4 patches; here they are {patch}×{patch}",
+            counts(4, dim, depth, mlp_dim)[
+                "total"
+            ]: f"that is with 4×4 patches; here they are {patch}×{patch}",
             right["total"] - norm: "the last layer norm is missing",
             right["total"] - head: f"the head is missing: {dim}×10 weights and 10 biases",
             right["total"] - norm - head: "the last layer norm and the head are missing",

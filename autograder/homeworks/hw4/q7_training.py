@@ -19,7 +19,9 @@ from autograder.kit import Trial, describe
 # most: our model
 # of 89.3% on the official 10,000 has 85.8% here, so that 88.5% here stands for about 92.3%.
 NOTHING, FULL = 0.40, 0.78
-PUBLISHED = 0.93  # above what is published for Vision Transformers of this size, on the easier official images
+PUBLISHED = (
+    0.93  # above what is published for Vision Transformers of this size, on the easier official images
+)
 BONUS_FROM, BONUS_TO, BONUS = 0.83, 0.885, 5.0
 
 trained = hw.question(

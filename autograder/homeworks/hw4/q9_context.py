@@ -19,9 +19,7 @@ compared = hw.question(
                     "A ViT cannot see two distant patches at once before its last block; a CNN can in its"
                     " first layer, since its kernels slide over the whole image."
                 ),
-                "B": (
-                    "A CNN builds in that nearby pixels belong together; a ViT must learn this."
-                ),
+                "B": ("A CNN builds in that nearby pixels belong together; a ViT must learn this."),
                 "C": "A ViT has no weights in common with any convolution.",
                 "D": "A CNN needs more training images than a ViT, because its kernels are small.",
             },
@@ -48,9 +46,7 @@ compared = hw.question(
                     " original does with later words."
                 ),
                 "C": "A ViT divides scores by the number of patches instead of √d.",
-                "D": (
-                    "A ViT is an encoder alone, with norms before each half of a block."
-                ),
+                "D": ("A ViT is an encoder alone, with norms before each half of a block."),
             },
             correct="D",
             why={
@@ -63,9 +59,7 @@ compared = hw.question(
         Choice(
             "vit_positions",
             options={
-                "A": (
-                    "Learned ones are a table of fixed length; sinusoids never end."
-                ),
+                "A": ("Learned ones are a table of fixed length; sinusoids never end."),
                 "B": (
                     "Learned positions work for images of every size without change; sinusoidal ones must be"
                     " trained again."
@@ -95,9 +89,7 @@ compared = hw.question(
             options={
                 "A": "The patch with the highest attention is classified by its pixels.",
                 "B": "Each patch votes for a class, and votes are counted.",
-                "C": (
-                    "The class token collects by attention; a linear map turns it into logits."
-                ),
+                "C": ("The class token collects by attention; a linear map turns it into logits."),
                 "D": "All 50 tokens are put side by side and go through one large linear map to ten logits.",
             },
             correct="C",

@@ -206,9 +206,7 @@ padding = hw.question(
                     "It saves a row of the table; all results stay the same, since rare words hardly matter"
                     " for the meaning."
                 ),
-                "B": (
-                    "An unknown word would be masked out, as if the sentence were shorter."
-                ),
+                "B": ("An unknown word would be masked out, as if the sentence were shorter."),
                 "C": "Unknown words would get a gradient, and padding must not have one.",
                 "D": "Nothing works at all, because ids must be unique.",
             },

@@ -96,7 +96,9 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
         f" {NO_POINTS:.0%} to {FULL_POINTS:.0%}."
     )
     if accuracy > PUBLISHED:
-        told += " That is more than is published for such models; your instructor will ask how it was trained."
+        told += (
+            " That is more than is published for such models; your instructor will ask how it was trained."
+        )
     if share == 1:
         return Right(told, measured=accuracy)
     if accuracy < 1 - NO_POINTS:
@@ -227,7 +229,7 @@ predicting = hw.question(
             "model_comparison",
             options={
                 "A": (
-                    "The attention model is better: it leads by 2.4 points on validation and by 0.1 on test."
+                    "The attention model is better: it leads by 2.4 points on validation, and by 0.1 on test."
                 ),
                 "B": (
                     "This test cannot tell the two apart; the lead on validation is within luck and choosing."

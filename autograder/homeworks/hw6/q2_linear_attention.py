@@ -174,7 +174,9 @@ linear = hw.question(
                 "You divide by the number of tokens, not by the sum of the similarities.": (
                     lambda Q, K, V, lengths=(), long=0: Q @ K.T @ V / len(Q)
                 ),
-                "Queries and keys have changed places.": lambda Q, K, V, lengths=(), long=0: linear_oracle(K, Q, V),
+                "Queries and keys have changed places.": lambda Q, K, V, lengths=(), long=0: linear_oracle(
+                    K, Q, V
+                ),
             },
         ),
     ],
@@ -201,7 +203,9 @@ causal = hw.question(
                 "The numerator is causal, but the denominator sums over all keys.": half_causal,
                 "A place does not see itself: the sums must include s = t.": exclusive,
                 "The sums run from the end: each place sees itself and the later ones.": (
-                    lambda Q, K, V, lengths=(), long=0: linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[::-1]
+                    lambda Q, K, V, lengths=(), long=0: linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[
+                        ::-1
+                    ]
                 ),
                 "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(), long=0: (
                     np.tril(Q @ K.T) @ V

@@ -120,7 +120,11 @@ def fourier_problem(left: Trial, right: Trial) -> str | None:
     }
     named = (words for words, gram in slips.items() if public.near(found, gram, left, right))
     told = next(named, "")
-    if not told and left.output.shape[1] == len(W) and np.abs(left.output).max() <= np.sqrt(2 / len(W)) + 1e-6:
+    if (
+        not told
+        and left.output.shape[1] == len(W)
+        and np.abs(left.output).max() <= np.sqrt(2 / len(W)) + 1e-6
+    ):
         told = (
             "One feature for each frequency, √(2/R)·cos(w·x + b) with random phases b, is right on average only."
             " Asked are both cosine and sine of each w·x, which give the mean of the cosines exactly."

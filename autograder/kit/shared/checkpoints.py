@@ -165,7 +165,9 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     with torch.no_grad():
         if inputs:
             size = options.get("batch", 100)
-            parts = [[item[start : start + size] for item in inputs] for start in range(0, len(inputs[0]), size)]
+            parts = [
+                [item[start : start + size] for item in inputs] for start in range(0, len(inputs[0]), size)
+            ]
             found["result"] = encode(torch.cat([module(*part, **call) for part in parts]))
         if options.get("look"):
             found["seen"] = encode(LOOKS[options["look"]](module, call))

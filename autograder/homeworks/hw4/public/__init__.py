@@ -25,7 +25,13 @@ from autograder.homeworks.hw4.public.images import (
     Images,
     load_fashion_mnist,
 )
-from autograder.homeworks.hw4.public.injection import embedding_probe, fit_names, inject, vit_probe, way_problem
+from autograder.homeworks.hw4.public.injection import (
+    embedding_probe,
+    fit_names,
+    inject,
+    vit_probe,
+    way_problem,
+)
 from autograder.homeworks.hw4.public.probes import evaluate_probe, fit_probe, split_probe, train_step_probe
 from autograder.homeworks.hw4.public.progress import save_safely, when_answered, with_progress
 from autograder.homeworks.hw4.public.ready import READY, ready_attention, ready_block

@@ -55,7 +55,8 @@ def look_at_attention(module: Any, call: Mapping[str, Any]) -> dict[str, Any]:
         spread = float((logits - logits.mean(0)).norm())
         change = float((without - logits).norm()) / max(spread, 1e-9)
         moves = seen.overlapping and any(
-            torch.allclose(moved, logits, atol=1e-3 * max(spread, 1e-3)) for moved in _moved(module, images, call)
+            torch.allclose(moved, logits, atol=1e-3 * max(spread, 1e-3))
+            for moved in _moved(module, images, call)
         )
     return {"maps": seen.maps, "change": change, "overlapping": seen.overlapping, "patches": bool(moves)}
 

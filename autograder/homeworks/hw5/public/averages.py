@@ -14,8 +14,33 @@ N_WORDS, D_MODEL = 17_375, 50  # of the GloVe table, padding and unknown include
 MIN_COUNT = 3  # 5.2: rarer words of the training sentences share the unknown word's column
 
 NEGATIONS = {
-    *("not", "n't", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "cannot", "without"),
-    *("hardly", "barely", "scarcely", "rarely", "seldom", "few", "little", "lack", "lacks", "lacking", "fails"),
+    *(
+        "not",
+        "n't",
+        "no",
+        "never",
+        "none",
+        "nobody",
+        "nothing",
+        "nowhere",
+        "neither",
+        "nor",
+        "cannot",
+        "without",
+    ),
+    *(
+        "hardly",
+        "barely",
+        "scarcely",
+        "rarely",
+        "seldom",
+        "few",
+        "little",
+        "lack",
+        "lacks",
+        "lacking",
+        "fails",
+    ),
 }
 
 
