@@ -979,6 +979,9 @@ claim_4 = "A"
 # shuffling the inputs shuffles rows and columns of the attention alike.
 # <!-- END SOLUTION -->
 
+# %% tags=["check"]
+check("5.9")
+
 # %% tags=["record"]
 record("5.9")
 
