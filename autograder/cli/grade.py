@@ -268,7 +268,9 @@ def _conclude(
         write_atomically(output / LEFT_ALONE, encoded("".join(f"{speakable(one)}\n" for one in ignored)))
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
         names = escape(speakable(", ".join(ignored[:SHOWN])))
-        console.print(f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}")
+        console.print(
+            f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}", soft_wrap=True
+        )
     publish_pages(console, output, reports, reveal)
     where = escape(speakable(str(output)))
     console.print(

@@ -175,6 +175,16 @@ def read_file(file: Path, path: PurePosixPath) -> Item:
         return Item(path, kind, problem=f"{path.name} cannot be read: {error.strerror or error}.")
 
 
+def read_stream(path: PurePosixPath, stream: IO[bytes]) -> Item:
+    """Reads a file that is no zip."""
+    return _read(path, stream.read(SNIFFED), stream, None)
+
+
+def read_zip(source: IO[bytes], path: PurePosixPath, packed: int) -> Item:
+    """Reads a zip of so many bytes with all that it holds."""
+    return _read_zip(source, path, Budget.of(path.name, packed), 0)
+
+
 def _read(path: PurePosixPath, head: bytes, stream: IO[bytes], budget: Budget | None) -> Item:
     """Reads the rest of what can be graded, within its limit."""
     kind, name = kind_of(path.name, head), path.name
@@ -245,7 +255,10 @@ def _members(archive: zipfile.ZipFile, what: str, budget: Budget, level: int) ->
                     while size <= budget.left() and (chunk := member.read(1_000_000)):
                         size += spooled.write(chunk)
                     if size > budget.left():
-                        budget.spend(size)
+                        budget.tried += size
+                        budget.spend(0)
+                        items.append(Item(path, ZIP, problem=f"{path.name} is too large to be opened."))
+                        continue
                     spooled.seek(0)
                     inner = Budget.of(path.name, size, budget)
                     items.append(_read_zip(spooled, path, inner, level + 1))

@@ -229,7 +229,8 @@ def _spare(logs: Sequence[Item], used: Item | None, own: bool) -> Iterator[str]:
     """What to say where a person's folder holds several logs of the kit."""
     others = [log for log in logs if log is not used and GENERIC.fullmatch(_bare(log.path).lower())]
     if own and used is not None and others:
-        yield f"Of several logs, {used.path.name} counts; not used: {_listed([one.path.name for one in others])}."
+        names = _listed([one.path.name for one in others])
+        yield f"Of several logs, {used.path.name} counts; not used: {names}."
 
 
 def _files_of(item: Item, notebooks: Sequence[Item], files: Sequence[Item], own: bool) -> dict[str, bytes]:
@@ -275,10 +276,8 @@ def _without(folders: dict[PurePosixPath, list[Item]], full: Iterable[PurePosixP
         if len(bare.parts) > 1 and not any(PurePosixPath(name).suffix.lower() in INSTEAD for name in names):
             continue
         told.add(bare)
-        empty = (
-            "The folder is empty" if not names else f"The folder holds no notebook, log or zip{_only(names)}"
-        )
-        yield Submission(flat_name(bare), problem=f"{empty}. {HAND_IN}")
+        problem = f"The folder holds no notebook, log or zip{_only(names)}. {HAND_IN}"
+        yield Submission(flat_name(bare), problem=problem)
 
 
 def _only(names: Sequence[str]) -> str:
@@ -302,7 +301,7 @@ def _bare(path: PurePosixPath) -> str:
 
 
 def _stem(path: PurePosixPath) -> str:
-    """What a notebook, its log and its zip have in common: ``hw3_jane_submission_log.json`` → ``hw3_jane``."""
+    """What a notebook, its log and its zip have in common: ``hw3_jane_submission.zip`` → ``hw3_jane``."""
     return TAIL.sub("", same_name(_bare(path))) or "submission_log"
 
 

@@ -145,7 +145,7 @@ def parse_json(data: bytes, limit: int, what: str, problem: type[SubmissionError
 
 
 def whole_values(document: Any) -> Any:
-    """A parsed document with every half of a character replaced: JSON can spell them, no file can hold them."""
+    """A parsed document without halves of characters: JSON can spell them, no file can hold them."""
     if isinstance(document, str):
         return whole(document)
     if isinstance(document, list):
