@@ -89,9 +89,7 @@ def _alarm(seconds: float) -> None:
 
 def write(target: Path, made: Mapping[str, Any]) -> None:
     """Writes ``results.json`` whole."""
-    write_atomically(
-        target, encoded(json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    )
+    write_atomically(target, encoded(json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n"))
 
 
 def failure(told: str) -> dict[str, Any]:

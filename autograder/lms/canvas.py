@@ -14,7 +14,8 @@ from autograder.lms.handback import Upload, upload_of
 from autograder.lms.people import Person, folder_name
 
 # jane's file in a Canvas zip: doejane_LATE_1234_56789_hw3-1.ipynb; -1 counts her uploads of that name
-NAMED = re.compile(r"(?P<who>\w+?)(?P<late>_LATE)?_(?P<id>[0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL)
+NAMED = re.compile(r"(?P<who>.+?)(?P<late>_LATE)?_(?P<id>[0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL)
+NUMBERS = re.compile(r"(?=_([0-9]+)_[0-9]+_)")  # where a name may hold the ids of a user and a file
 ANONYMOUS = re.compile(
     r"(?P<late>LATE_)?(?P<who>anon)_(?P<id>[A-Za-z0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL
 )
@@ -28,8 +29,14 @@ def read(source: Path) -> Collected:
     for path, data, trouble in read_files(source):
         name = PurePosixPath(path).name
         match = ANONYMOUS.fullmatch(name) or NAMED.fullmatch(name)
-        if match is None or trouble:
-            found.left.append(f"{path} ({trouble or 'not named as Canvas does'})")
+        if match is None or trouble or len(PurePosixPath(path).parts) > 2:
+            found.leave(path, data, trouble or "not named as Canvas does")
+            continue
+        # a student called jane_99, or a file called 3_x, gives a name that can be read in two ways,
+        # one of which may be somebody else's
+        possible = {match["id"], *(other[1] for other in NUMBERS.finditer(name))}
+        if len(possible) > 1:
+            found.leave(path, data, f"may be of user {' or '.join(sorted(possible))}; --match can settle it")
             continue
         submission = folder_name(match["who"], match["id"])
         people[submission] = Person(

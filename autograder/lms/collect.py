@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -40,11 +41,13 @@ class Collected:
     files: dict[str, dict[str, Path]] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     unmatched: dict[str, Path] = field(default_factory=dict)
-    _spool: tempfile.TemporaryDirectory[str] = field(
-        default_factory=lambda: tempfile.TemporaryDirectory(prefix="collect-"), repr=False
-    )
+    _spool: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="collect-")), repr=False)
+    _attempts: dict[str, dict[str, list[tuple[str, Path]]]] = field(default_factory=dict, repr=False)
     _total: int = 0
     _own: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, shutil.rmtree, self._spool, ignore_errors=True)
 
     def add(self, submission: str, name: str, data: bytes) -> None:
         """Keeps a file of a submission, or says why not; a zip is unpacked."""
@@ -63,6 +66,22 @@ class Collected:
                 base, number = f"{stem} ({number}){suffix}", number + 1
             own[base] = self._keep(content)
             self._own[submission] = self._own.get(submission, 0) + len(content)
+
+    def attempt(self, submission: str, when: str, name: str, data: bytes) -> None:
+        """Keeps a file of one of several attempts; :meth:`take_latest` decides which attempt counts."""
+        self._attempts.setdefault(submission, {}).setdefault(when, []).append((name, self._keep(data)))
+        self.files.setdefault(submission, {})
+
+    def take_latest(self) -> None:
+        """Adds the files of each submission's latest attempt and names the others."""
+        for submission, attempts in self._attempts.items():
+            last = max(attempts)
+            for name, place in attempts.pop(last):
+                self.add(submission, name, place.read_bytes())
+            for when, files in sorted(attempts.items()):
+                names = ", ".join(name for name, _ in files)
+                self.left.append(f"{submission}: {names} (the attempt of {when}; that of {last} counts)")
+        self._attempts.clear()
 
     def leave(self, path: str, data: bytes, reason: str) -> None:
         """Lists a file whose owner is not known, and keeps it for an instructor who knows."""
@@ -105,10 +124,10 @@ class Collected:
             ValueError: the class is larger than :data:`MAX_TOTAL_BYTES`, or than the disk.
         """
         self._total += len(data)
-        if self._total > min(MAX_TOTAL_BYTES, shutil.disk_usage(self._spool.name).free):
+        if self._total > min(MAX_TOTAL_BYTES, shutil.disk_usage(self._spool).free):
             raise ValueError(f"the submissions take more than {self._total / 1e9:.1f} GB")
         digest = hashlib.sha256(data).hexdigest()
-        path = Path(self._spool.name) / digest
+        path = self._spool / digest
         if not path.exists():
             path.write_bytes(data)
         return path

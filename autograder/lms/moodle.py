@@ -13,25 +13,43 @@ from autograder.lms.files import read_files
 from autograder.lms.handback import Upload, upload_of
 from autograder.lms.people import Person, folder_name
 
-# in a Moodle zip: "Jane Doe_4711_assignsubmission_file_/hw3.ipynb", or the same with no folders
-NAMED = re.compile(
-    r"(?P<who>[^/]*?)_(?P<id>[0-9]+)_assignsubmission_(?P<kind>[a-z]+)_?/?(?P<name>.*)", re.DOTALL
+# in a Moodle zip: "Jane Doe_4711_assignsubmission_file_/hw3.ipynb": all of the folder's name is Moodle's, and
+# what it added stands at the end, whatever the student is called
+FOLDER = re.compile(
+    r"(?P<who>[^/]*)_(?P<id>[0-9]+)_assignsubmission_(?P<kind>[a-z]+)_?/(?P<name>.+)", re.DOTALL
 )
+# the same with no folders; here the file's name, which a student chooses, follows
+FLAT = re.compile(
+    r"(?P<who>[^/]*?)_(?P<id>[0-9]+)_assignsubmission_(?P<kind>[a-z]+)_(?P<name>[^/]+)", re.DOTALL
+)
+MARK = re.compile(r"_[0-9]+_assignsubmission_")
 
 
 def read(source: Path) -> Collected:
     """What a zip of "Download all submissions" holds, with or without folders."""
     found, people = Collected(), {}
     for path, data, trouble in read_files(source):
-        match = NAMED.fullmatch(path)
-        if match is None or trouble or match["kind"] != "file" or not match["name"]:
-            found.left.append(f"{path} ({trouble or 'not a file named as Moodle does'})")
+        match = _parsed(path)
+        if match is None or trouble or match["kind"] != "file":
+            twice = match is None and len(MARK.findall(path)) > 1
+            reason = "may be of several people; --match can settle it" if twice else ""
+            found.leave(path, data, trouble or reason or "not a file named as Moodle does")
             continue
         submission = folder_name(match["who"], match["id"])
         people[submission] = Person(submission, "moodle", match["id"], match["who"])
         found.add(submission, match["name"], data)
     found.people = list(people.values())
     return found
+
+
+def _parsed(path: str) -> re.Match[str] | None:
+    """What Moodle's name says; None if it is none of Moodle's, or can be read in two ways."""
+    if folder := FOLDER.fullmatch(path.replace("\\", "/")):
+        # at the end of the first part, not in a folder or file that a student named
+        first = path.partition("/")[0]
+        return folder if len(folder["who"]) < len(first) and MARK.search(first) else None
+    flat = FLAT.fullmatch(path)
+    return flat if flat is not None and len(MARK.findall(path)) == 1 else None
 
 
 def fill(worksheet: str, grades: Mapping[str, float]) -> Upload:

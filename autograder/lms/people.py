@@ -79,7 +79,7 @@ def read_manifest(path: Path) -> list[Person]:
     for number, row in enumerate(rows, 2):
         if set(row) != names or None in row.values():
             raise ValueError(
-                f"{path}, row {number}: not a {MANIFEST} that 'autograder collect' wrote; its columns are"
+                f"{path} is not a {MANIFEST} that 'autograder collect' wrote (row {number}); its columns are"
                 f" {', '.join(one.name for one in fields(Person))}"
             )
         if row["late_days"] and not row["late_days"].isdecimal():

@@ -119,11 +119,13 @@ class Budget:
             raise SubmissionError(f"{self.what} unpacks to more than {self.most / 1e6:.0f} MB.")
 
     def release(self) -> None:
-        """Gives the outer zip back what a refused one took: its bytes are not kept."""
-        if self.outer is not None:
-            self.outer.used -= self.used
-            self.outer.files -= self.files
-            self.outer.tried += self.used
+        """Gives the outer zips back what a refused one took: its bytes are not kept."""
+        outer = self.outer
+        while outer is not None:
+            outer.used -= self.used
+            outer.files -= self.files
+            outer.tried += self.used
+            outer = outer.outer
 
     def left(self) -> int:
         """Bytes that may still be read."""
