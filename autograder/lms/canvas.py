@@ -20,6 +20,14 @@ ANONYMOUS = re.compile(
     r"(?P<late>LATE_)?(?P<who>anon)_(?P<id>[A-Za-z0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL
 )
 COUNTER = re.compile(r"-\d+(?=\.\w+$)")
+# --column ROLE=HEAD names the head that a gradebook in another language has instead
+HEADS = {
+    "student": "Student",
+    "id": "ID",
+    "sis": "SIS User ID",
+    "login": "SIS Login ID",
+    "section": "Section",
+}
 IDENTIFYING = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 
 
@@ -63,7 +71,10 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
     """
     rows = list(csv.reader(io.StringIO(gradebook.lstrip("\ufeff"))))
     if not rows or "ID" not in rows[0] or "Student" not in rows[0]:
-        raise ValueError("this is not a gradebook export of Canvas: it has no columns Student and ID")
+        raise ValueError(
+            "this is not a gradebook export of Canvas: it has no columns Student and ID."
+            " In another language, name them: --column student=HEAD --column id=HEAD"
+        )
     head = rows[0]
     chosen = [place for place, name in enumerate(head) if name == column or name.endswith(f"({column})")]
     if len(chosen) != 1:
