@@ -56,13 +56,17 @@ class Table:
         """The table with other column heads.
 
         Args:
-            heads: a head as it stands in the first row → what it is called instead.
+            heads: a head as it stands there → what it is called instead.
 
         Raises:
             ValueError: there is no such head.
         """
+        if not heads:
+            return self
         rows = list(csv.reader(io.StringIO(self.text)))
-        first = rows[0] if rows else []
+        # Sakai has a row with the assignment and an empty one before the heads
+        place = next((n for n, row in enumerate(rows[:5]) if set(heads) <= set(row)), 0)
+        first = rows[place] if rows else []
         for head in heads:
             if first.count(head) != 1:
                 raise ValueError(
@@ -70,7 +74,7 @@ class Table:
                 )
         made = io.StringIO()
         csv.writer(made, lineterminator="\n").writerows(
-            [[heads.get(head, head) for head in first], *rows[1:]] if heads else rows
+            [*rows[:place], [heads.get(head, head) for head in first], *rows[place + 1 :]]
         )
         return Table(made.getvalue(), self.encoding, self.mark, self.delimiter, self.newline, self.comma)
 
@@ -137,11 +141,8 @@ def number(text: str, row: int) -> float:
     """
     bare = text.strip().replace("\u00a0", "").replace("\u202f", "")
     if "," in bare:
-        bare = (
-            bare.replace(".", "").replace(",", ".")
-            if bare.rfind(",") > bare.rfind(".")
-            else bare.replace(",", "")
-        )
+        thousands, point = (".", ",") if bare.rfind(",") > bare.rfind(".") else (",", ".")
+        bare = bare.replace(thousands, "").replace(point, ".")
     try:
         return float(bare)
     except ValueError:
