@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import subprocess
@@ -98,12 +99,10 @@ def test_metadata_that_unfold_are_refused_or_read_at_once(text: str, tmp_path: P
         tmp_path / "g.zip", {"submission_metadata.yml": text, "submission_101/hw3.ipynb": MINE}
     )
     started = time.process_time()
-    try:
-        found = gradescope.read(source)
-    except ValueError as error:
-        assert "cannot be read" in str(error)
-    else:
-        assert all(len(one.name) < 1_000 for one in found.people)
+    names: list[str] = []
+    with contextlib.suppress(ValueError):
+        names = [one.name for one in gradescope.read(source).people]
+    assert all(len(name) < 1_000 for name in names)
     assert time.process_time() - started < 5
 
 
@@ -153,8 +152,11 @@ def test_a_canvas_name_with_two_readings_is_left_for_the_instructor(name: str, t
 
 def test_a_match_that_names_nothing_is_refused_with_its_row(tmp_path: Path):
     source = write_zip(tmp_path / "c.zip", {"doejane_99_60000_hw3.ipynb": THEIRS})
-    for text, says in (("a,b\n1,2\n", "submission and id"), ("submission,id\nnobody,4\n", "'nobody' is neither"),
-                       ("submission,id\nx,\n", "row 2")):  # fmt: skip
+    for text, says in (
+        ("a,b\n1,2\n", "submission and id"),
+        ("submission,id\nnobody,4\n", "'nobody' is neither"),
+        ("submission,id\nx,\n", "row 2"),
+    ):
         (tmp_path / "match.csv").write_text(text)
         result = command(
             "collect", source, "--from", "canvas", "-o", tmp_path / "out", "--match", tmp_path / "match.csv"
@@ -191,9 +193,12 @@ WHEN = "2026-11-03T12:34:56-08:00"
 
 def git(repository: Path, *arguments: str) -> str:
     environment = {
-        "GIT_COMMITTER_DATE": WHEN, "GIT_AUTHOR_DATE": WHEN, "HOME": str(repository.parent), "PATH": os.environ["PATH"],
+        "GIT_COMMITTER_DATE": WHEN,
+        "GIT_AUTHOR_DATE": WHEN,
+        "HOME": str(repository.parent),
+        "PATH": os.environ["PATH"],
         "GIT_CONFIG_GLOBAL": os.devnull,
-    }  # fmt: skip
+    }
     who = ["-c", "user.name=x", "-c", "user.email=x@example.edu", "-c", "safe.directory=*"]
     done = subprocess.run(
         ["git", *who, *arguments], cwd=repository, env=environment, check=True, capture_output=True, text=True
@@ -257,11 +262,13 @@ KEYS = {
     "core.gitProxy": '[core]\n\tgitProxy = @RUN@\n[remote "o"]\n\turl = git://h/x\n\tpromisor = true\n',
     "core.askPass, core.editor": "[core]\n\taskPass = @RUN@\n\teditor = @RUN@\n",
     "alias": "[alias]\n\tlog = !@RUN@\n\tshow = !@RUN@\n",
-    "credential.helper": '[credential]\n\thelper = !@RUN@\n[remote "o"]\n\turl = https://h/x\n\tpromisor = true\n',
+    "credential.helper": '[credential]\n\thelper = !@RUN@\n[remote "o"]\n\turl = https://h/x\n'
+    "\tpromisor = true\n",
     "diff.external": '[diff]\n\texternal = @RUN@\n[diff "x"]\n\ttextconv = @RUN@\n\tcommand = @RUN@\n',
     "filter": '[filter "x"]\n\tclean = @RUN@\n\tsmudge = @RUN@\n\tprocess = @RUN@\n',
     "gpg.program": "[log]\n\tshowSignature = true\n[gpg]\n\tprogram = @RUN@\n",
-    "promisor with ext::": '[remote "o"]\n\turl = ext::@RUN@\n\tpromisor = true\n\tpartialCloneFilter = blob:none\n'
+    "promisor with ext::": '[remote "o"]\n\turl = ext::@RUN@\n\tpromisor = true\n'
+    "\tpartialCloneFilter = blob:none\n"
     "[extensions]\n\tpartialClone = o\n[protocol]\n\tallow = always\n",
     "includeIf": '[includeIf "gitdir:**"]\n\tpath = @INCLUDED@\n[include]\n\tpath = @INCLUDED@\n',
     "core.worktree": "[core]\n\tworktree = @ELSEWHERE@\n\tfsmonitor = @RUN@\n",

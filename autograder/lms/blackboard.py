@@ -15,8 +15,8 @@ from autograder.lms.handback import Upload, upload_of
 from autograder.lms.people import Person, folder_name
 
 # jdoe's notebook: "Homework 3_jdoe_attempt_2026-11-03-23-50-12_hw3.ipynb", or a folder named so up to the
-# time; beside it "Homework 3_jdoe_attempt_2026-11-03-23-50-12.txt", by Blackboard, which says who she is. The first
-# mark is Blackboard's: what follows the time is a name that the student chose.
+# time; beside it "Homework 3_jdoe_attempt_2026-11-03-23-50-12.txt", by Blackboard, which says who she is. The
+# first mark is Blackboard's: what follows the time is a name that the student chose.
 MARK = re.compile(r"_attempt_(?P<when>\d{4}(?:-\d\d){5})(?P<rest>.*)", re.DOTALL)
 NAME = re.compile(r"\s*Name:\s*(?P<name>.*)\((?P<user>[^()]+)\)\s*")
 HEADS = {"user": "Username"}

@@ -14,8 +14,8 @@ from autograder.lms.files import read_files
 from autograder.lms.handback import Upload, upload_of
 from autograder.lms.people import Person, folder_name
 
-# "110513-82432 - Jane Doe - Nov 3, 2026 1150 PM/hw3.ipynb"; older versions write the file's name behind the time.
-# The numbers, of the user and of the folder, stand first, whatever the student is called.
+# "110513-82432 - Jane Doe - Nov 3, 2026 1150 PM/hw3.ipynb"; older versions write the file's name behind the
+# time. The numbers, of the user and of the folder, stand first, whatever the student is called.
 OF_USER = re.compile(r"(?P<id>\d+)-(?P<box>\d+) ?- ?(?P<rest>.+)", re.DOTALL)
 TIME = re.compile(
     r" ?- (?P<when>[^\W\d_]{3,}\.? \d{1,2}, \d{4} \d{1,2}:?\d\d [AP]M)(?: ?- (?P<name>.+))?", re.DOTALL
@@ -26,7 +26,8 @@ HEADS = {"id": "OrgDefinedId", "user": "Username", "end": "End-of-Line Indicator
 
 def read(source: Path) -> Collected:
     """What a download holds: the last attempt of each student."""
-    found, people, boxes = Collected(), {}, set()
+    found, boxes = Collected(), set()
+    people: dict[str, Person] = {}
     for path, data, trouble in read_files(source):
         parts = PurePosixPath(path).parts
         place = next((n for n, part in enumerate(parts[:2]) if OF_USER.fullmatch(part)), None)
@@ -36,8 +37,7 @@ def read(source: Path) -> Collected:
         match = OF_USER.fullmatch(parts[place])
         assert match is not None
         inside = len(parts) > place + 1
-        times = list(TIME.finditer(match["rest"])) if not inside else [TIME.search(match["rest"])]
-        told = times[0] if times else None
+        told = TIME.search(match["rest"])
         name = "/".join(parts[place + 1 :]) if inside else (told["name"] if told else "")
         if not name:
             found.leave(path, data, "not named as Brightspace does")

@@ -10,15 +10,17 @@ from autograder.lms.collect import Collected
 from autograder.lms.files import read_files
 from autograder.lms.people import Person, folder_name
 
-# "Homework 3/Submissions/Doe_Jane_jdoe_4711/20261103235012_hw3.ipynb", in a folder of the team where there are teams.
-# The last folder is ILIAS' own and ends in the login and the user's number; files lie in it, never deeper.
+# "Homework 3/Submissions/Doe_Jane_jdoe_4711/20261103235012_hw3.ipynb", in a folder of the team where there
+# are teams. The last folder is ILIAS' own and ends in the login and the user's number; files lie in it, never
+# deeper.
 FOLDER = re.compile(r"(?P<who>.+)_(?P<id>\d+)", re.DOTALL)
 STAMPED = re.compile(r"(?P<when>\d{14})_(?P<name>.+)", re.DOTALL)
 
 
 def read(source: Path) -> Collected:
     """What a download holds; of several files of one name, the latest."""
-    found, people = Collected(), {}
+    found = Collected()
+    people: dict[str, Person] = {}
     latest: dict[tuple[str, str], str] = {}
     rows = []
     for path, _, trouble in read_files(source):

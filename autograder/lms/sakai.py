@@ -14,7 +14,8 @@ from autograder.lms.files import read_files
 from autograder.lms.handback import Upload, upload_of
 from autograder.lms.people import Person, folder_name
 
-# "Homework 3/Doe, Jane(jdoe)/Submission attachment(s)/hw3.ipynb"; the user's id is Sakai's, in the last brackets
+# "Homework 3/Doe, Jane(jdoe)/Submission attachment(s)/hw3.ipynb"; the user's id is Sakai's, in the
+# last brackets
 ATTACHED = "Submission attachment(s)"
 FOLDER = re.compile(r"(?P<who>.*)\((?P<id>[^()]+)\)", re.DOTALL)
 HEADS = {"id": "ID", "display": "Display ID", "grade": "grade"}
@@ -22,7 +23,9 @@ HEADS = {"id": "ID", "display": "Display ID", "grade": "grade"}
 
 def read(source: Path) -> Collected:
     """What a download holds, with the times in Sakai's own ``timestamp.txt``."""
-    found, people, times = Collected(), {}, {}
+    found = Collected()
+    people: dict[str, Person] = {}
+    times: dict[str, str] = {}
     paths = [PurePosixPath(path).parts for path, _, _ in read_files(source)]
     # at the same depth for all: what a student packed lies deeper
     depth = min((parts.index(ATTACHED) for parts in paths if ATTACHED in parts), default=0)
