@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -286,9 +288,15 @@ def test_what_does_not_fit_into_memory_has_a_row(tmp_path: Path, monkeypatch: py
 # a class of such hand-ins -----------------------------------------------------------------------------------
 
 HALF = HW3.replace("answer = 1", "answer = '\\ud83d'  # \\ud83d\\ude00")
+PRINTS = notebook(
+    'print("\\ud83d", "\\x1b[2J")',
+    'raise ValueError("\\ud83d [/b] \\x1b[2J")',
+    'from IPython.display import display, HTML\ndisplay(HTML("<b>\\ud83d</b>"))',
+)
 LONG, WORD = "\u6f22" * 66, "\u5b57" * 66
 HOSTILE: dict[str, str | bytes] = {
     "half/hw3.ipynb": HALF,
+    "prints/hw3.ipynb": PRINTS,
     "halflog/submission_log.json": log_of(entries={"\ud83d": {"status": "ok", "value": 1}}),
     "halfkey/submission_log.json": log_of(**{"\ud83d": 1}),
     "markup/submission_log.json": log_of(homework="[/b]"),
@@ -313,7 +321,7 @@ def test_a_class_of_odd_hand_ins_is_graded_to_the_end(tmp_path: Path):
     assert result.exit_code == 0, result.output[-3000:] + repr(result.exception)
     with (tmp_path / "out" / "grades.csv").open(encoding="utf-8") as file:
         graded = {row["submission"]: row for row in csv.DictReader(file)}
-    assert len(graded) == 14
+    assert len(graded) == 15
     assert graded["good"]["status"] == graded["half"]["status"]
     assert graded["halflog"]["status"] == "graded with problems"
     for row in graded.values():
@@ -321,4 +329,37 @@ def test_a_class_of_odd_hand_ins_is_graded_to_the_end(tmp_path: Path):
         assert not row["submission"].startswith("=")
     assert "\x1b" not in result.output
     assert "[/b]" in result.output
-    assert len(list((tmp_path / "out" / "submissions").glob("*/results.json"))) == 14
+    assert len(list((tmp_path / "out" / "submissions").glob("*/results.json"))) == 15
+
+
+def test_a_folder_of_one_person_is_read_as_such(tmp_path: Path):
+    packed = zipped({"hw3.ipynb": HW3, LOG_NAME: "{}"})
+    files = {"my hw3.ipynb": HW3, "Untitled.ipynb": EMPTY, "x_submission.zip": packed}
+    lay(tmp_path, files)
+    assert len(find([tmp_path]).submissions) == 3
+    found = find([tmp_path], one_person=True).submissions
+    assert [(one.notebook, one.log) for one in found] == [(HW3.encode(), b"{}")]
+
+
+def test_a_zip_that_lists_a_million_files_is_refused_before_its_directory_is_parsed(tmp_path: Path):
+    entry = zipped({"x": b""})
+    start = entry.index(b"PK\x01\x02")
+    one, end = entry[start : entry.index(b"PK\x05\x06")], bytearray(entry[entry.index(b"PK\x05\x06") :])
+    directory = one * 1_000_000
+    end[12:16] = len(directory).to_bytes(4, "little")
+    (tmp_path / "x.zip").write_bytes(entry[:start] + directory + end)
+    started = time.process_time()
+    assert "more files than the limit" in rows(tmp_path)["x"].problem
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_zip_is_a_row_and_no_traceback(seed: int, tmp_path: Path):
+    draw = random.Random(seed)
+    data = bytearray(
+        zipped({"hw3.ipynb": HW3, "inner.zip": zipped({"log.json": log_of()}, compress=True)}, compress=True)
+    )
+    for _ in range(draw.randrange(1, 30)):
+        data[draw.randrange(len(data))] = draw.randrange(256)
+    (tmp_path / "jane.zip").write_bytes(bytes(data))
+    assert len(rows(tmp_path)) >= 1

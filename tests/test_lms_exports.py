@@ -309,3 +309,9 @@ def test_a_canvas_gradebook_with_semicolons_keeps_its_form(tmp_path: Path):
     upload = canvas.fill(read.text, {"1234": 96.25}, column="502")
     made = read.written(upload.text).decode("utf-16")
     assert "Doe, Jane;1234;S1;jdoe;Fall, A;96" in made
+
+
+def test_a_name_that_a_file_system_composed_differently_is_the_same():
+    by_id, notes = handback.grades_by_id({"M\u00fcller-1": 4.0}, [Person("Mu\u0308ller-1", "moodle", "1")])
+    assert by_id == {"1": 4.0}
+    assert not notes

@@ -264,6 +264,7 @@ def _conclude(
     """
     write_atomically(output / "grades.csv", encoded(tables.grades_csv(reports)))
     console.print(tables.table(reports))
+    (output / LEFT_ALONE).unlink(missing_ok=True)  # of an earlier run
     if ignored:
         write_atomically(output / LEFT_ALONE, encoded("".join(f"{speakable(one)}\n" for one in ignored)))
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -119,7 +120,12 @@ def matched(
     Raises:
         ValueError: a match names no submission, or one person twice.
     """
-    made = list(people)
+    # a file system may have changed how a name's marks are composed
+    theirs = {unicodedata.normalize("NFC", name): name for name in grades}
+    made = [
+        replace(one, submission=theirs.get(unicodedata.normalize("NFC", one.submission), one.submission))
+        for one in people
+    ]
     for name, identity in matches.items():
         if name not in grades:
             raise ValueError(f"--match: {name!r} is no submission in grades.csv")

@@ -62,7 +62,10 @@ def read_time(text: str) -> datetime:
             return datetime.strptime(bare, form)
         except ValueError:
             continue
-    return datetime.fromisoformat(bare)
+    try:
+        return datetime.fromisoformat(bare)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time in ISO 8601, nor as Moodle writes it in English") from None
 
 
 def late_days(submitted: str, due: datetime, grace: timedelta = timedelta()) -> int:
@@ -131,8 +134,6 @@ def read_times(text: str) -> dict[str, str]:
             continue
         try:
             read_time(when)
-        except ValueError:
-            raise ValueError(
-                f"row {number}: {when!r} is not a time in ISO 8601, nor as Moodle writes it in English"
-            ) from None
+        except ValueError as error:
+            raise ValueError(f"row {number}: {error}") from None
     return times

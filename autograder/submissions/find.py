@@ -28,12 +28,17 @@ class Found:
     ignored: tuple[str, ...]
 
 
-def find(paths: Iterable[Path]) -> Found:
+def find(paths: Iterable[Path], *, one_person: bool = False) -> Found:
     """Collects submissions from folders, notebooks, logs and zips, by what is in the files.
 
     A folder with one notebook is one submission, with the log and checkpoints beside it. A folder with
     several notebooks (as an LMS unpacks) has one submission each, unless one alone belongs to a homework.
     What joins what is in :mod:`autograder.submissions.grouping`.
+
+    Args:
+        paths: folders and files.
+        one_person: whether each is what one person handed in, as on a platform that grades one at a time,
+            and not a class.
 
     Raises:
         FileNotFoundError: a path does not exist.
@@ -56,7 +61,7 @@ def find(paths: Iterable[Path]) -> Found:
         if path.is_file() and items and items[0].kind == OTHER:
             submissions.append(_no_notebook(items[0]))
             continue
-        submissions += group(items, path.stem if path.is_file() else path.name, ignored, own=False)
+        submissions += group(items, path.stem if path.is_file() else path.name, ignored, own=one_person)
         submissions += [
             Submission(flat_name(one), problem=f"The folder is empty. {HAND_IN}")
             for one in empty

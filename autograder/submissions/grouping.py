@@ -114,7 +114,9 @@ def _joined(one: Item, loose: Sequence[Item], zips: Sequence[Item], own: bool) -
         target = named[0]
     elif own and alone and not notebooks and any(item.kind == LOG for item in loose) and len(copies) == 1:
         return [*(_moved(item, one) for item in [*copies, *rest])]
-    elif len(notebooks) == 1 and alone and (own or (not copies and _logs_fit(rest, notebooks[0]))):
+    elif alone and own and len(main := _of_a_homework(notebooks)) == 1:
+        target = main[0]
+    elif alone and len(notebooks) == 1 and not copies and _logs_fit(rest, notebooks[0]):
         target = notebooks[0]
     else:
         return None
@@ -187,15 +189,20 @@ def _of_loose(
 
 def _one_of(notebooks: list[Item], left: list[str]) -> tuple[list[Item], tuple[str, ...]]:
     """One person's notebook of a homework, if it is one person's; all of them if that cannot be told."""
-    if any(OF_PLATFORM.search(_bare(item.path)) for item in notebooks):
-        return notebooks, ()
-    belongs = [item for item in notebooks if _belongs(item)]
+    belongs = _of_a_homework(notebooks)
     if len(belongs) != 1:
         return notebooks, ()
     others = [item for item in notebooks if item is not belongs[0]]
     left += [f"{item.path} (a notebook of no homework, beside {belongs[0].path.name})" for item in others]
     names = _listed([item.path.name for item in others])
     return belongs, (f"{belongs[0].path.name} was graded; {names} beside it belongs to no homework.",)
+
+
+def _of_a_homework(notebooks: list[Item]) -> list[Item]:
+    """The notebooks that may be a person's hand-in: those of a homework, unless a platform named them."""
+    if len(notebooks) < 2 or any(OF_PLATFORM.search(_bare(item.path)) for item in notebooks):
+        return notebooks
+    return [item for item in notebooks if _belongs(item)]
 
 
 def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[int, Item]:
