@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from autograder.cli.shared import publish_pages
-from autograder.files import write_atomically
+from autograder.files import encoded, write_atomically
 from autograder.grade.marks_csv import MarksCsvError, from_csv, to_csv
 from autograder.grade.store import read_reports
 
@@ -54,7 +54,7 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
                 click.echo(f"{changed} marks changed.")
                 publish_pages(Console(), output, reports, None)
             if export is not None:
-                write_atomically(export, to_csv(output, reports).encode())
+                write_atomically(export, encoded(to_csv(output, reports)))
                 click.echo(f"{export}: written")
             return
         try:

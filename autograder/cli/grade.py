@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from autograder.cli.progress import show_progress
 from autograder.cli.shared import check_word, chosen, publish_pages
-from autograder.files import SECRET, kept_secret, write_atomically
+from autograder.files import SECRET, encoded, kept_secret, speakable, write_atomically
 from autograder.grade import batch, faults
 from autograder.grade.grade import Settings
 from autograder.grade.report import Report
@@ -38,6 +38,7 @@ LIMITS = {
     if name not in ("cell_seconds", "total_seconds")
 }
 WIDTH = 110  # columns of what is written into a file or a pipe
+LEFT_ALONE = "left-alone.txt"  # in the output folder: every file that is part of no submission
 SHOWN = 5  # files that are no submission, by name
 OUR_FAULT = 3  # the exit code where a mistake in the grader left points open
 
@@ -247,7 +248,7 @@ def _grade(
         local = functools.partial(batch.local_executor, count)
         for one in batch.run(queue, settings, place, executors or local, count):
             if isinstance(one, str):
-                console.print(f"[bold yellow]Warning:[/] {escape(one)}")
+                console.print(f"[bold yellow]Warning:[/] {escape(speakable(one))}")
                 continue
             yield one
             advance()
@@ -261,17 +262,22 @@ def _conclude(
     Raises:
         click.exceptions.Exit: a mistake in the grader left points open.
     """
-    write_atomically(output / "grades.csv", tables.grades_csv(reports).encode())
+    write_atomically(output / "grades.csv", encoded(tables.grades_csv(reports)))
     console.print(tables.table(reports))
+    (output / LEFT_ALONE).unlink(missing_ok=True)  # of an earlier run
     if ignored:
+        write_atomically(output / LEFT_ALONE, encoded("".join(f"{speakable(one)}\n" for one in ignored)))
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
-        console.print(f"Not part of a submission, left alone: {', '.join(ignored[:SHOWN])}{more}")
+        names = escape(speakable(", ".join(ignored[:SHOWN])))
+        console.print(
+            f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}", soft_wrap=True
+        )
     publish_pages(console, output, reports, reveal)
+    where = escape(speakable(str(output)))
     console.print(
-        f"{len(reports)} submissions judged. Grades: {output / 'grades.csv'}; feedback:"
-        f" {output / 'submissions'}"
+        f"{len(reports)} submissions judged. Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
-    console.print(f"Open the class report in a browser: {output / 'report.html'}", soft_wrap=True)
+    console.print(f"Open the class report in a browser: {where}/report.html", soft_wrap=True)
     if _tell_faults(console, output, reports):
         raise click.exceptions.Exit(OUR_FAULT)
 
@@ -286,7 +292,9 @@ def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> b
     if not found:
         path.unlink(missing_ok=True)  # of an earlier run
         return False
-    write_atomically(path, faults.faults_text(found).encode(), SECRET)
+    write_atomically(path, encoded(faults.faults_text(found)), SECRET)
     for fault in found:
-        console.print(faults.fault_line(fault, path), soft_wrap=True, markup=False, highlight=False)
+        console.print(
+            speakable(faults.fault_line(fault, path)), soft_wrap=True, markup=False, highlight=False
+        )
     return True

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autograder.declare import Homework, homeworks
+from autograder.files import speakable
 from autograder.grade.report import Report
 from autograder.grade.variants import WORD
 from autograder.lms.platforms import options, platforms
@@ -99,4 +100,4 @@ def show_list(title: str, lines: Sequence[str]) -> None:
     if lines:
         click.echo(f"{title}:")
         for line in lines:
-            click.echo(f"  {line}")
+            click.echo(f"  {speakable(line)}")

@@ -116,7 +116,7 @@ def grade_submission(
             submission.name,
             settings.homework or "",
             "unreadable",
-            notes=(str(error),),
+            notes=(str(error), *submission.notes),
             digest=submission.digest(),
         )
         return report, None
@@ -143,7 +143,7 @@ def read(submission: Submission, settings: Settings) -> Read:
     except SubmissionError as error:
         raise SubmissionError(" ".join([*notes, str(error)])) from None
     claims, told = _claims(submission, homework)
-    return Read(submission, homework, notebook, claims, (*notes, *told))
+    return Read(submission, homework, notebook, claims, (*notes, *submission.notes, *told))
 
 
 def _notebook(submission: Submission) -> tuple[NotebookNode | None, list[str]]:

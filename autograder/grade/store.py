@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.files import write_atomically
+from autograder.files import encoded, write_atomically
 from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
 
 RESULTS = "results.json"
@@ -101,7 +101,7 @@ def write_results(folder: Path, report: Report) -> None:
     """Writes ``results.json`` of one submission into its folder, unless it says the same already."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
-    data = (json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n").encode()
+    data = encoded(json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n")
     if not path.is_file() or path.read_bytes() != data:
         write_atomically(path, data)
 
@@ -180,7 +180,7 @@ class Results:
         folder = self.of(report.submission)
         folder.mkdir(parents=True, exist_ok=True)
         if executed:
-            write_atomically(folder / EXECUTED, executed.encode())
+            write_atomically(folder / EXECUTED, encoded(executed))
         else:
             (folder / EXECUTED).unlink(missing_ok=True)
         write_results(folder, report)

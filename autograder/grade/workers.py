@@ -105,6 +105,7 @@ def key_of(submission: Submission, settings: Settings) -> str:
         submission.problem,
         submission.digest(),
         submission.students,
+        submission.notes,
         grader_version(),
         asdict(settings),
     ]

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from autograder.declare import homeworks
-from autograder.files import write_atomically
+from autograder.files import encoded, write_atomically
 from autograder.grade.faults import tracebacks
 from autograder.grade.report import Report
 from autograder.grade.store import results_json
@@ -89,9 +89,7 @@ def _alarm(seconds: float) -> None:
 
 def write(target: Path, made: Mapping[str, Any]) -> None:
     """Writes ``results.json`` whole."""
-    write_atomically(
-        target, (json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    )
+    write_atomically(target, encoded(json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n"))
 
 
 def failure(told: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def gather(folder: Path, homework: Homework) -> Submission:
     A folder with several notebooks has one submission if one notebook alone, or copies of it, belongs to the
     homework.
     """
-    found = find([folder]).submissions
+    found = find([folder], one_person=True).submissions
     if len(found) > 1:
         notebooks = [one for one in found if one.notebook is not None]
         mine = [one for one in notebooks if _belongs(one, homework)]

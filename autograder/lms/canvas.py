@@ -14,11 +14,20 @@ from autograder.lms.handback import Upload, upload_of
 from autograder.lms.people import Person, folder_name
 
 # jane's file in a Canvas zip: doejane_LATE_1234_56789_hw3-1.ipynb; -1 counts her uploads of that name
-NAMED = re.compile(r"(?P<who>\w+?)(?P<late>_LATE)?_(?P<id>[0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL)
+NAMED = re.compile(r"(?P<who>.+?)(?P<late>_LATE)?_(?P<id>[0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL)
+NUMBERS = re.compile(r"(?=_([0-9]+)_[0-9]+_)")  # where a name may hold the ids of a user and a file
 ANONYMOUS = re.compile(
     r"(?P<late>LATE_)?(?P<who>anon)_(?P<id>[A-Za-z0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL
 )
 COUNTER = re.compile(r"-\d+(?=\.\w+$)")
+# --column ROLE=HEAD names the head that a gradebook in another language has instead
+HEADS = {
+    "student": "Student",
+    "id": "ID",
+    "sis": "SIS User ID",
+    "login": "SIS Login ID",
+    "section": "Section",
+}
 IDENTIFYING = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 
 
@@ -28,8 +37,14 @@ def read(source: Path) -> Collected:
     for path, data, trouble in read_files(source):
         name = PurePosixPath(path).name
         match = ANONYMOUS.fullmatch(name) or NAMED.fullmatch(name)
-        if match is None or trouble:
-            found.left.append(f"{path} ({trouble or 'not named as Canvas does'})")
+        if match is None or trouble or len(PurePosixPath(path).parts) > 2:
+            found.leave(path, data, trouble or "not named as Canvas does")
+            continue
+        # a student called jane_99, or a file called 3_x, gives a name that can be read in two ways,
+        # one of which may be somebody else's
+        possible = {match["id"], *(other[1] for other in NUMBERS.finditer(name))}
+        if len(possible) > 1:
+            found.leave(path, data, f"may be of user {' or '.join(sorted(possible))}; --match can settle it")
             continue
         submission = folder_name(match["who"], match["id"])
         people[submission] = Person(
@@ -56,7 +71,10 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
     """
     rows = list(csv.reader(io.StringIO(gradebook.lstrip("\ufeff"))))
     if not rows or "ID" not in rows[0] or "Student" not in rows[0]:
-        raise ValueError("this is not a gradebook export of Canvas: it has no columns Student and ID")
+        raise ValueError(
+            "this is not a gradebook export of Canvas: it has no columns Student and ID."
+            " In another language, name them: --column student=HEAD --column id=HEAD"
+        )
     head = rows[0]
     chosen = [place for place, name in enumerate(head) if name == column or name.endswith(f"({column})")]
     if len(chosen) != 1:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autograder.lms.late import LatePolicy
 from autograder.lms.people import Person
@@ -33,7 +34,9 @@ def totals(text: str) -> tuple[dict[str, float], list[str]]:
     if not rows or not {"submission", "points", "status"} <= set(rows[0]):
         raise ValueError("this is not a grades.csv that 'autograder grade' wrote")
     found, notes = {}, []
-    for row in rows:
+    for number, row in enumerate(rows, 2):
+        if row["submission"] in found:
+            raise ValueError(f"row {number}: {row['submission']!r} has a row above")
         written = {name: (value or "").strip() for name, value in row.items() if name.endswith(" written")}
         try:
             found[row["submission"]] = float(row["points"]) + sum(
@@ -41,7 +44,7 @@ def totals(text: str) -> tuple[dict[str, float], list[str]]:
             )
         except ValueError:
             raise ValueError(
-                f"{row['submission']}: points must be numbers: {row['points']!r}, {written}"
+                f"row {number}, {row['submission']}: points must be numbers: {row['points']!r}, {written}"
             ) from None
         mine = {
             name.removesuffix(" written")
@@ -60,19 +63,34 @@ def grades_by_id(
     people: Sequence[Person],
     policy: LatePolicy | None = None,
     earlier: Iterable[Person] = (),
+    matches: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, float], list[str]]:
-    """Points by the platform's id, late days counted, and what matches nothing."""
+    """Points by the platform's id, late days counted, and what matches nothing.
+
+    Args:
+        grades: points by submission.
+        people: as collected.
+        policy: what late days cost.
+        earlier: people of earlier homeworks, whose late days count as used.
+        matches: submission → id, where an instructor settled it.
+
+    Raises:
+        ValueError: several rows claim one person.
+    """
+    people = matched(people, grades, matches or {})
+    refuse_double(grades, people, settled=set((matches or {}).values()))
     notes = [
         f"{name}: in grades.csv, but not collected"
         for name in sorted(set(grades) - {one.submission for one in people})
     ]
+    folders = {one.submission for one in people}
     used: dict[str, int] = {}
     for one in earlier:
         used[one.id] = used.get(one.id, 0) + int(one.late_days or 0)
     found = {}
     for one in people:
         if one.submission not in grades:
-            near = [name for name in grades if name.startswith(f"{one.submission}-")]
+            near = [name for name in grades if _within(name, folders) == one.submission]
             several = f"; it was graded as {len(near)} submissions: {', '.join(near)}" if near else ""
             notes.append(f"{one.submission}: collected, but not in grades.csv{several}")
             continue
@@ -92,6 +110,64 @@ def grades_by_id(
             points = kept
         found[one.id] = points
     return found, notes
+
+
+def matched(
+    people: Sequence[Person], grades: Mapping[str, float], matches: Mapping[str, str]
+) -> list[Person]:
+    """The people with the submissions that an instructor gave them.
+
+    Raises:
+        ValueError: a match names no submission, or one person twice.
+    """
+    # a file system may have changed how a name's marks are composed
+    theirs = {unicodedata.normalize("NFC", name): name for name in grades}
+    made = [
+        replace(one, submission=theirs.get(unicodedata.normalize("NFC", one.submission), one.submission))
+        for one in people
+    ]
+    for name, identity in matches.items():
+        if name not in grades:
+            raise ValueError(f"--match: {name!r} is no submission in grades.csv")
+        if list(matches.values()).count(identity) > 1:
+            both = ", ".join(one for one, other in matches.items() if other == identity)
+            raise ValueError(f"--match: {identity} is given several submissions: {both}")
+        old = next((one for one in made if one.id == identity), Person(name, "", identity))
+        made = [one for one in made if identity not in (one.id,) and one.submission != name]
+        made.append(replace(old, submission=name))
+    return made
+
+
+def refuse_double(grades: Mapping[str, float], people: Sequence[Person], settled: set[str]) -> None:
+    """One value a person: refuses where several rows of ``grades.csv`` claim one.
+
+    Raises:
+        ValueError: with every such person and the rows.
+    """
+    folders = {one.submission for one in people}
+    claims: dict[str, list[str]] = {}
+    for one in people:
+        mine = claims.setdefault(one.id, [])
+        if one.submission in grades:
+            mine.append(one.submission)
+        if one.id not in settled:
+            mine += [name for name in grades if _within(name, folders) == one.submission]
+    double = {identity: rows for identity, rows in claims.items() if len(set(rows)) > 1}
+    if double:
+        told = "; ".join(
+            f"{identity}: {', '.join(f'{name} ({grades[name]:g} points)' for name in dict.fromkeys(rows))}"
+            for identity, rows in double.items()
+        )
+        raise ValueError(
+            "several rows claim one person, and only one value can be handed back. Say with --match which one"
+            f" counts, or take the others out of grades.csv: {told}"
+        )
+
+
+def _within(name: str, folders: set[str]) -> str:
+    """The collected folder out of which a submission of another name was made; empty if there is none."""
+    inside = [one for one in folders if name.startswith((f"{one}-", f"{one} ("))]
+    return "" if name in folders else max(inside, key=len, default="")
 
 
 def upload_of(rows: Iterable[Sequence[str]], done: set[str], grades: Mapping[str, float]) -> Upload:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
-from autograder.files import write_atomically
+from autograder.files import encoded, write_atomically
 from autograder.grade.report import Report
 from autograder.grade.store import read_executed
 from autograder.report import safehtml
@@ -124,7 +124,7 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
             if stamp.encode() in file.read(1_000):
                 return False
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, feedback_page(graded, read_executed(folder), reveal, stamp).encode())
+    write_atomically(path, encoded(feedback_page(graded, read_executed(folder), reveal, stamp)))
     return True
 
 

@@ -7,8 +7,9 @@ import io
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
-from autograder.files import harmless, points
+from autograder.files import harmless, points, speakable
 from autograder.grade.report import Report
 
 NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
@@ -104,5 +105,7 @@ def table(reports: Sequence[Report]) -> Table:
             if report.open_points:
                 score += f" ({points(report.open_points)} open)"
                 what = what if lost else "open, see below"
-        made.add_row(report.submission, report.homework or "?", score, report.status, what)
+        # as text, never as markup: what a hand-in wrote stands in names and notes
+        row = (report.submission, report.homework or "?", score, report.status, what)
+        made.add_row(*(Text(speakable(cell)) for cell in row))
     return made
