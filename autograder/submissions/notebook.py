@@ -11,7 +11,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.declare import Homework
-from autograder.kit import handing_in as handin
+from autograder.kit import answers
+from autograder.kit.answers import WrittenAnswer
 from autograder.names import KIT_FILE
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import parse_json, read_log
@@ -128,6 +129,8 @@ def recognise(
     raise SubmissionError(f"This notebook belongs to none of the homeworks {', '.join(homeworks)}.")
 
 
-def written_answers(notebook: NotebookNode) -> dict[str, str]:
-    """The written answers by question: what stands below ``**Answer 3.7**`` in Markdown cells."""
-    return handin.written_answers((cell.cell_type, cell.source) for cell in notebook.cells)
+def written_answers(notebook: NotebookNode, homework: Homework) -> dict[str, WrittenAnswer]:
+    """The written answers by question; see :mod:`autograder.kit.answers`."""
+    asked = [question.id for question in homework.questions.values() if question.written]
+    cells = ((cell.cell_type, cell.source) for cell in notebook.cells)
+    return answers.written_answers(cells, asked, homework.given())
