@@ -1,4 +1,4 @@
-"""Written answers are found in every layout in which people write them, and what is not found is never empty."""
+"""Written answers are found in every layout in which people write them; a lost one is never empty."""
 
 from __future__ import annotations
 
@@ -227,6 +227,13 @@ def test_what_is_no_heading_is_none(line: str):
 
 def test_reading_hostile_text_takes_no_time():
     started = time.monotonic()
-    for text in ("> " * 200_000, "<" * 200_000, "1. " * 100_000, "*" * 400_000, "Answer " * 50_000, "\\" * 300_000):
+    for text in (
+        "> " * 200_000,
+        "<" * 200_000,
+        "1. " * 100_000,
+        "*" * 400_000,
+        "Answer " * 50_000,
+        "\\" * 300_000,
+    ):
         answer([(M, text), ("code", text)])
     assert time.monotonic() - started < 20

@@ -90,6 +90,7 @@ def read_results(data: Mapping[str, Any]) -> Report:
                 "checks": tuple(CheckResult(**check) for check in question["checks"]),
                 "notes": tuple(question.get("notes", ())),
                 "reasons": tuple(question.get("reasons", ())),
+                "nearby": tuple(question.get("nearby", ())),
             }
         )
         for question in raw.pop("questions")

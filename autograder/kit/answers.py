@@ -46,11 +46,13 @@ class WrittenAnswer:
         state: ``found``; ``blank`` if its place is there and holds nothing; ``not found`` if its place is
             gone, or if several texts could be it.
         nearby: for an answer that was not found, the cells that stand where it should be.
+        original: a digest of the answer as handed in, where the grader replaced pictures by copies.
     """
 
     text: str
     state: str
     nearby: tuple[str, ...] = ()
+    original: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def heading(line: str) -> Heading | None:
     closed = _CLOSING.match(after)
     end = closed.end() if closed else 0
     rest = after[end:].strip()
-    dressed = "#" in dress or end > 0 and bool(after[:end].strip())
+    dressed = "#" in dress or bool(after[:end].strip())
     if rest and not dressed:
         return None
     bold = re.search(r"\*\*|__", dress)
@@ -143,9 +145,11 @@ class _Page:
 
     @property
     def handed_out(self) -> bool:
-        """Whether a line of it was handed out, other than an answer's heading and its placeholder."""
+        """Whether a line of it was handed out, other than an answer's heading."""
         told = [line for line in self.lines if line.strip() and heading(line) is None]
-        return any(line_digest(line) in self._given for line in told if not _PLACEHOLDER.fullmatch(line.strip()))
+        return any(
+            line_digest(line) in self._given for line in told if not _PLACEHOLDER.fullmatch(line.strip())
+        )
 
     @property
     def begins(self) -> str:
@@ -177,7 +181,9 @@ class _Pages:
 
     def answer(self, question: str) -> WrittenAnswer:
         """One answer: below its heading, else where its heading was."""
-        places = [place for place, page in enumerate(self.pages) if any(q == question for q, _ in page.pieces)]
+        places = [
+            place for place, page in enumerate(self.pages) if any(q == question for q, _ in page.pieces)
+        ]
         parts = list(self._below(question, places))
         if text := "\n\n".join(dict.fromkeys(part for part in parts if part)):
             return WrittenAnswer(text, FOUND)
@@ -212,7 +218,9 @@ class _Pages:
     def _up_to_record(self, question: str) -> tuple[int, int]:
         """The cells before a question's record cell, back to the last one that records or begins anything."""
         record = re.compile(rf"""^\s*record\(\s*["']{re.escape(question)}["']""", re.M)
-        end = next((n for n, page in enumerate(self.pages) if page.kind == "code" and record.search(page.text)), 0)
+        end = next(
+            (n for n, page in enumerate(self.pages) if page.kind == "code" and record.search(page.text)), 0
+        )
         before = range(end - 1, -1, -1)
         stop = next((n for n in before if self.pages[n].begins or _RUNS.search(self.pages[n].text)), -1)
         return stop + 1, end

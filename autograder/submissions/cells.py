@@ -30,7 +30,9 @@ def record_cells(notebook: NotebookNode, homework: Homework) -> dict[int, str]:
             }
         elif cell.cell_type != "code":
             heads = (heading(line) for line in cell.source.split("\n")[:1_000])
-            answers |= {head.question: index for head in heads if head and head.question in homework.questions}
+            answers |= {
+                head.question: index for head in heads if head and head.question in homework.questions
+            }
     for question, index in answers.items():
         last[question] = max(index, last.get(question, -1))
     places: dict[int, str] = {}
