@@ -20,7 +20,7 @@ from rich.markup import escape
 from autograder.cli.progress import show_progress
 from autograder.cli.shared import check_word, chosen, publish_pages
 from autograder.files import SECRET, kept_secret, write_atomically
-from autograder.grade import batch, faults
+from autograder.grade import batch, faults, marks
 from autograder.grade.grade import Settings
 from autograder.grade.report import Report
 from autograder.grade.store import OutputBusyError, Results
@@ -261,6 +261,7 @@ def _conclude(
     Raises:
         click.exceptions.Exit: a mistake in the grader left points open.
     """
+    reports = marks.apply(output, reports)  # what people gave is not open
     write_atomically(output / "grades.csv", tables.grades_csv(reports).encode())
     console.print(tables.table(reports))
     if ignored:
@@ -271,6 +272,8 @@ def _conclude(
         f"{len(reports)} submissions judged. Grades: {output / 'grades.csv'}; feedback:"
         f" {output / 'submissions'}"
     )
+    for told in tables.open_words(reports):
+        console.print(told, soft_wrap=True)
     console.print(f"Open the class report in a browser: {output / 'report.html'}", soft_wrap=True)
     if _tell_faults(console, output, reports):
         raise click.exceptions.Exit(OUR_FAULT)

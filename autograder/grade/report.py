@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.files import points
 from autograder.kit.answers import NOT_FOUND
 
 GRADER = "grader"  # the cause of a check that a mistake in the grader left open
@@ -183,3 +184,16 @@ class Report:
         return " and ".join(
             sorted({question.source for question in self.questions if question.source}, reverse=True)
         )
+
+
+def so_far(report: Report) -> str:
+    """The points of a report as people read them: ``56 / 63 so far, 27 not graded yet``.
+
+    Points of the autograder and of people together, out of what is judged: what is open costs nothing.
+    """
+    if not report.questions:
+        return "not graded"
+    extra = sum(question.points + (question.given or 0.0) for question in report.questions if question.extra)
+    score = f"{points(report.points + report.given - extra)} / {points(report.reachable)}"
+    score += f" + {points(extra)} extra" if extra else ""
+    return f"{score} so far, {points(report.waiting)} not graded yet" if report.waiting else score
