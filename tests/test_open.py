@@ -10,14 +10,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from click.testing import CliRunner
-from starlette.testclient import TestClient
 
 from autograder.author.build import build_notebook, dumps
 from autograder.cli.main import main
 from autograder.declare import homeworks
-from autograder.desk.app import application
-from autograder.desk.auth import HOST, Door
-from autograder.desk.stacks import Desk
 from autograder.grade import marks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import CheckResult, QuestionResult, Report, so_far
@@ -29,6 +25,7 @@ from autograder.report.feedback import feedback_page
 from autograder.report.publish import publish
 from autograder.submissions.find import Submission
 from tests.gallery import ROOT
+from tests.test_desk import ask, enter, start
 
 HW3 = homeworks()["hw3"]
 
@@ -89,10 +86,12 @@ def test_the_page_says_what_is_open():
 
 
 def test_terminal_and_class_report_count_what_is_open(tmp_path: Path):
-    reports = [report("a"), replace(report("b"), questions=(question("3.7", 1, 1, 27, found="not found"),))]
+    reports = [report("a"), report("b", nearby=("Other words.",))]
+    lost = question("3.7", 16, 23, 27, found="not found")
+    reports[1] = replace(reports[1], questions=(reports[1].questions[0], lost))
     told = tables.open_words([*reports, UNREADABLE])
     assert told[0].startswith("2 written answers are not graded yet: open, not 0.")
-    assert "1 of them were not found" in told[0] or "1 of them was not found" in told[0]
+    assert "1 of them was not found" in told[0]
     assert told[1].startswith("1 submission could not be judged: without points, not 0.")
     assert tables.open_words([report("a", 3.0)]) == []
     page = class_report.page([*reports, UNREADABLE], tmp_path)
@@ -135,9 +134,9 @@ def test_totals_are_open_while_anything_of_them_is():
 def test_handback_says_how_many_cells_are_empty(tmp_path: Path):
     (tmp_path / "grades.csv").write_text(tables.grades_csv([report("ada"), report("bob", 20.0), UNREADABLE]))
     (tmp_path / "collected.csv").write_text(
-        "submission,platform,id,name,submitted,late,late_days\n"
+        "submission,source,id,name,email,submitted,late,late_days\n"
         + "".join(
-            f"{name},canvas,{number},{name},,,\n" for number, name in enumerate(("ada", "bob", "lost"), 1)
+            f"{name},canvas,{number},{name},,,,\n" for number, name in enumerate(("ada", "bob", "lost"), 1)
         )
     )
     (tmp_path / "gradebook.csv").write_text(GRADEBOOK)
@@ -173,7 +172,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("out")
     handed = [handed_in(change) for change in ("blank", "gone", "two texts")]
     reports = [grade_submission(one, Settings("s", "hw3"))[0] for one in handed]
-    log = b'{"schema": "log-1", "homework": "hw3"}'
+    log = b'{"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": {}}'
     bare = grade_submission(Submission("log alone", log=log), Settings("s", "hw3"))[0]
     assert bare.questions, bare.notes
     publish(output, [*reports, bare])
@@ -191,19 +190,20 @@ def test_blank_and_not_found_are_told_apart(graded: Path):
 
 
 def test_zero_points_for_empty_never_covers_what_was_not_found(graded: Path):
-    desk, door = Desk(graded), Door()
-    client = TestClient(application(desk, door), base_url=f"http://{HOST}")
-    assert client.get(f"/enter?token={door.link()}").status_code == 200
-    home = client.get("/").text
-    assert "0 points for 1 empty" in home
-    assert "3 not found: look at each" in home
-    headers = {"origin": f"http://{HOST}", "content-type": "application/json"}
-    told = client.post("/api/blank/hw3/3.7", content="{}", headers=headers).json()["told"]
-    assert told == "1 empty answers got 0 points."
+    running = start(graded, graders=1)
+    try:
+        cookie = enter(running.links[0])
+        home = ask(running.host, "/", cookie=cookie)[2]
+        assert "0 points for 1 empty" in home
+        assert "3 not found: look at each" in home
+        headers = {"origin": f"http://{running.host}", "content_type": "application/json"}
+        told = ask(running.host, "/api/blank/hw3/3.7", "POST", "{}", cookie=cookie, **headers)[2]
+        assert "1 empty answers got 0 points." in told
+        key = marks.Marks(graded).key("two texts", "3.7")
+        page = ask(running.host, f"/grade/hw3/3.7/{key}", cookie=cookie)[2]
+    finally:
+        running.stop()
     assert {name for name, _ in marks.Marks(graded).all()} == {"blank"}
-    stack = desk.stacks["hw3", "3.7"]
-    key = next(key for key, one in stack.answers.items() if one.report.submission == "two texts")
-    page = client.get(f"{stack.path}/{key}").text
     assert "Not found." in page
     assert "One text." in page
     assert "Another text." in page

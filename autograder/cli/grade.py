@@ -19,6 +19,8 @@ from rich.markup import escape
 
 from autograder.cli.progress import show_progress
 from autograder.cli.shared import check_word, chosen, publish_pages
+from autograder.cli.trouble import RefusedError
+from autograder.declare import DataUnavailableError
 from autograder.files import SECRET, kept_secret, write_atomically
 from autograder.grade import batch, faults, marks
 from autograder.grade.grade import Settings
@@ -194,6 +196,8 @@ def grade_command(
             for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
                 results.keep(one.report, one.executed)
                 reports[one.report.submission] = one.report
+    except DataUnavailableError as error:
+        raise RefusedError(_without_data(str(error), len(reports))) from None
     except (batch.BatchError, NoSandboxError, OutputBusyError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -204,6 +208,16 @@ def grade_command(
         )
         raise click.exceptions.Exit(130) from None
     _conclude(console, output, list(reports.values()), ignored, reveal)
+
+
+def _without_data(why: str, judged: int) -> str:
+    """Why grading stops where data of a homework is missing, and the command that fetches it."""
+    kept = f"{judged} submissions are judged and kept" if judged else "nothing was graded"
+    return (
+        f"This machine lacks data that a homework here needs, so {kept}. Run 'python -m"
+        " autograder.author.fetch' once with network access, then the same command again."
+        f" The cause: {why.splitlines()[0] if why else 'unknown'}"
+    )
 
 
 def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequence[str]]:

@@ -84,7 +84,7 @@ def handback_command(
         points, notes = handback.totals(grades.read_text(encoding="utf-8-sig"))
         by_id, more = handback.grades_by_id(points, people, policy, before)
         upload = fill(theirs.read_text(encoding="utf-8"), by_id, **asked)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from None
     write_atomically(output, upload.text.encode())
     show_list("Look at these before you upload", [*notes, *more, *upload.notes])

@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 
 from autograder import __version__
+from autograder.declare import DataUnavailableError
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.run.choose import NoSandboxError, Place, kernels
@@ -53,8 +54,8 @@ def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
         if "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1:
             sys.modules["torch"].set_num_threads(1)  # on Dask, where this project does not start the workers
         result, execution = grade_submission(submission, settings, kernels(place)[0])
-    except NoSandboxError:
-        raise
+    except (NoSandboxError, DataUnavailableError):
+        raise  # they concern all of a batch
     except Exception:
         return Graded(failure(submission, settings, FAILED, traceback.format_exc()))
     # without wall time, so that the same submission gives the same file

@@ -96,7 +96,11 @@ def open_words(reports: Sequence[Report]) -> list[str]:
     ]
     if answers:
         lost = sum(question.found == NOT_FOUND for question in answers)
-        more = f" {lost} of them were not found where they should be: a person has to look." if lost else ""
+        more = (
+            f" {lost} of them {'were' if lost > 1 else 'was'} not found in its place: a person has to look."
+            if lost
+            else ""
+        )
         count = f"{len(answers)} written answer{'s are' if len(answers) > 1 else ' is'}"
         told.append(
             f"{count} not graded yet: open, not 0. 'autograder desk' is where people grade them.{more}"
