@@ -23,6 +23,7 @@ from autograder.cli.trouble import RefusedError
 from autograder.declare import DataUnavailableError
 from autograder.files import SECRET, kept_secret, write_atomically
 from autograder.grade import batch, faults, marks
+from autograder.grade.cluster import cluster
 from autograder.grade.grade import Settings
 from autograder.grade.report import Report
 from autograder.grade.store import OutputBusyError, Results
@@ -31,6 +32,7 @@ from autograder.grade.workers import Graded, key_of
 from autograder.report import tables
 from autograder.report.shown import REVEAL
 from autograder.run.choose import NoSandboxError, Place
+from autograder.run.container import within_container
 from autograder.run.limits import Limits
 from autograder.submissions.find import Submission, find
 
@@ -186,6 +188,8 @@ def grade_command(
     try:
         results = Results(output)
         allowed = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
+        if "memory_bytes" not in limits:
+            allowed = within_container(allowed)
         secret = seed or kept_secret(output / "seed.txt")
         settings = Settings(secret, homework, allowed, library_calls, variants)
         if not force:
@@ -248,7 +252,7 @@ def _kept(
 
 def _source(dask: str | None, workers: int | None, total: int) -> Source:
     if dask:
-        return batch.cluster(dask)
+        return cluster(dask)
     return contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, total)))
 
 

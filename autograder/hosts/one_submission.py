@@ -14,6 +14,7 @@ from autograder.grade.report import Report
 from autograder.grade.workers import FAILED, failure
 from autograder.hosts.bundle import Config, package_digest
 from autograder.run.choose import in_container
+from autograder.run.container import within_container
 from autograder.run.limits import Limits
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission, find
@@ -95,6 +96,7 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
             if seconds is None
             else dataclasses.replace(Limits(), total_seconds=min(seconds, Limits.total_seconds))
         )
+        limits = within_container(limits)
         kernels, _ = in_container()
         return grade_submission(submission, Settings(config.seed, config.homework, limits), kernels)[0]
     except DataUnavailableError:
