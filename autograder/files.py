@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -25,15 +26,24 @@ def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
         path: the file; its folder exists.
         data: its content.
         mode: its permissions, such as :data:`SECRET`; those of any new file if left out.
+
+    Raises:
+        OSError: it cannot be written; the error names the file, and an earlier version of it is kept.
     """
     draft = path.with_name(f".{path.name}.draft")
-    if mode is None:
-        draft.write_bytes(data)
-    else:
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
-    os.replace(draft, path)
+    try:
+        if mode is None:
+            draft.write_bytes(data)
+        else:
+            draft.unlink(missing_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(data)
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # on a full disk half a draft is in the way
+            draft.unlink()
+        # what a write or a close raises names no file
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
 
 
 def kept_secret(path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import nbformat
 
-from autograder.author import build, tables
+from autograder.author import build, given, tables
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
 from autograder.cli.shared import FOLDER, chosen, root_option
@@ -36,6 +36,7 @@ def build_command(
     for homework in chosen(names):
         path = notebook_path(root, homework.stem)
         try:
+            stale += _given(root, homework, check)
             text = build.student_notebook(root, homework)
         except build.BuildError as error:
             raise click.ClickException(str(error)) from None
@@ -61,6 +62,20 @@ def build_command(
         raise click.ClickException(
             f"stale: {', '.join(stale)}. Run 'autograder build' and commit the result."
         )
+
+
+def _given(root: Path, homework: Homework, check: bool) -> list[str]:
+    """Writes the digests of a notebook's text, or says that they are stale. The notebook holds them, too."""
+    path = given.given_path(root, homework)
+    if not path.parent.is_dir():
+        return []
+    made = given.given_json(root, homework)
+    if path.is_file() and path.read_bytes() == made:
+        return []
+    if not check:
+        write_atomically(path, made)
+    click.echo(f"{path}: {'STALE' if check else 'written'}")
+    return [str(path)] if check else []
 
 
 def _write_reference(root: Path, homework: Homework, folder: Path) -> None:

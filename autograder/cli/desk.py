@@ -58,7 +58,7 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
                 click.echo(f"{export}: written")
             return
         try:
-            from autograder.desk.app import serve
+            from autograder.desk.app import PortTakenError, serve
         except ImportError as error:
             raise click.ClickException(
                 f"manual grading needs {error.name}, which is missing here; install this project again with"
@@ -66,10 +66,8 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
             ) from None
         try:
             serve(output, port=port, graders=graders, tell=click.echo)
-        except OSError as error:
-            raise click.ClickException(
-                f"port {port}: {error.strerror}. Another desk? Try --port 0."
-            ) from None
+        except PortTakenError as error:
+            raise click.ClickException(str(error)) from None
         click.echo(f"Open the class report in a browser: {publish_pages(Console(), output, None, None)}")
-    except (FileNotFoundError, UnicodeDecodeError, MarksCsvError) as error:
+    except (UnicodeDecodeError, MarksCsvError) as error:
         raise click.ClickException(str(error)) from None

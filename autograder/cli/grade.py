@@ -19,8 +19,11 @@ from rich.markup import escape
 
 from autograder.cli.progress import show_progress
 from autograder.cli.shared import check_word, chosen, publish_pages
+from autograder.cli.trouble import RefusedError
+from autograder.declare import DataUnavailableError
 from autograder.files import SECRET, encoded, kept_secret, speakable, write_atomically
-from autograder.grade import batch, faults
+from autograder.grade import batch, faults, marks
+from autograder.grade.cluster import cluster
 from autograder.grade.grade import Settings
 from autograder.grade.report import Report
 from autograder.grade.store import OutputBusyError, Results
@@ -29,6 +32,7 @@ from autograder.grade.workers import Graded, key_of
 from autograder.report import tables
 from autograder.report.shown import REVEAL
 from autograder.run.choose import NoSandboxError, Place
+from autograder.run.container import within_container
 from autograder.run.limits import Limits
 from autograder.submissions.find import Submission, find
 
@@ -185,6 +189,8 @@ def grade_command(
     try:
         results = Results(output)
         allowed = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
+        if "memory_bytes" not in limits:
+            allowed = within_container(allowed)
         secret = seed or kept_secret(output / "seed.txt")
         settings = Settings(secret, homework, allowed, library_calls, variants)
         if not force:
@@ -195,6 +201,8 @@ def grade_command(
             for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
                 results.keep(one.report, one.executed)
                 reports[one.report.submission] = one.report
+    except DataUnavailableError as error:
+        raise RefusedError(_without_data(str(error), len(reports))) from None
     except (batch.BatchError, NoSandboxError, OutputBusyError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -205,6 +213,16 @@ def grade_command(
         )
         raise click.exceptions.Exit(130) from None
     _conclude(console, output, list(reports.values()), ignored, reveal)
+
+
+def _without_data(why: str, judged: int) -> str:
+    """Why grading stops where data of a homework is missing, and the command that fetches it."""
+    kept = f"{judged} submissions are judged and kept" if judged else "nothing was graded"
+    return (
+        f"This machine lacks data that a homework here needs, so {kept}. Run 'python -m"
+        " autograder.author.fetch' once with network access, then the same command again."
+        f" The cause: {why.splitlines()[0] if why else 'unknown'}"
+    )
 
 
 def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequence[str]]:
@@ -235,7 +253,7 @@ def _kept(
 
 def _source(dask: str | None, workers: int | None, total: int) -> Source:
     if dask:
-        return batch.cluster(dask)
+        return cluster(dask)
     return contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, total)))
 
 
@@ -262,6 +280,7 @@ def _conclude(
     Raises:
         click.exceptions.Exit: a mistake in the grader left points open.
     """
+    reports = marks.apply(output, reports)  # what people gave is not open
     write_atomically(output / "grades.csv", encoded(tables.grades_csv(reports)))
     console.print(tables.table(reports))
     (output / LEFT_ALONE).unlink(missing_ok=True)  # of an earlier run
@@ -277,6 +296,8 @@ def _conclude(
     console.print(
         f"{len(reports)} submissions judged. Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
+    for told in tables.open_words(reports):
+        console.print(told, soft_wrap=True)
     console.print(f"Open the class report in a browser: {where}/report.html", soft_wrap=True)
     if _tell_faults(console, output, reports):
         raise click.exceptions.Exit(OUR_FAULT)

@@ -122,6 +122,11 @@ def handback_command(
     if policy is not None:
         click.echo(f"Late days: {policy}")
     click.echo(f"{upload.matched} of {len(by_id)} grades in {output}")
+    if still_open := sum(points is None for points in by_id.values()):
+        click.echo(
+            f"{still_open} of {len(by_id)} are open: their cells are empty, not 0. Grade what waits, and run"
+            " this again."
+        )
 
 
 def _manifest(path: Path) -> Path:

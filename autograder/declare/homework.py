@@ -18,9 +18,11 @@ from autograder import kit
 from autograder.declare.cases import Case, generator
 from autograder.declare.data import Data
 from autograder.declare.entries import Challenge, Checkpoint, Entry
+from autograder.declare.given import given_text
 from autograder.declare.judging import judge_cases
 from autograder.declare.text import Number, Numbers, Written
 from autograder.declare.verdicts import Answer, Check, Judge, Verdict
+from autograder.kit.answers import lines_given
 
 NOT_JUDGED = "not judged"  # behind a requirement that no check looks at
 DIFFICULTIES = ("easy", "medium", "hard", "challenge")
@@ -298,13 +300,18 @@ class Homework:
                 spec["numbers"] = {number.name: list(number.among) for number in question.numbers}
             questions.append(spec)
         examples = {challenge.name: challenge.public(self.id) for challenge in self.challenges()}
-        return {
+        described = {
             "id": self.id,
             "title": self.title,
             "stem": self.stem,
             "questions": questions,
             "examples": examples,
         }
+        return described | ({"given": given} if (given := given_text(self.id)) else {})
+
+    def given(self) -> frozenset[str]:
+        """Digests of the lines of text that students get around written answers."""
+        return lines_given({"given": given_text(self.id)})
 
 
 @cache

@@ -18,6 +18,7 @@ from autograder.grade.annotate import note_library_calls, note_open_checks, note
 from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
+from autograder.kit.answers import NOT_FOUND, WrittenAnswer
 from autograder.run.execute import Execution, execute
 from autograder.run.limits import Limits
 from autograder.run.session import Kernels
@@ -29,6 +30,7 @@ from autograder.submissions.notebook import read_notebook, recognise, written_an
 WITHOUT_NOTEBOOK = (
     "No notebook that can be run was handed in, so only recorded values were judged, not functions."
 )
+NO_NOTEBOOK = WrittenAnswer("", NOT_FOUND, ("*No notebook that can be read was handed in.*",))
 
 
 @dataclass(frozen=True)
@@ -250,22 +252,29 @@ def judge(ran: Ran, settings: Settings) -> Judged:
     """Judges every question of the homework."""
     found = ran.read
     bare = found.notebook is None
-    answers = {} if found.notebook is None else written_answers(found.notebook)
+    answers = {}
+    if found.notebook is not None:
+        answers = written_answers(found.notebook, found.homework, found.submission.notebook or b"")
     student = found.claims.student if bare else ran.log.student
     personal = whose(found.homework, settings.variants, found.submission.students, student)
     questions = tuple(
-        judge_question(
-            question,
-            ran.log,
-            found.claims,
-            ran.drawn,
-            bare,
-            answers.get(question.id, ""),
-            personal.numbers.get(question.id),
+        with_answer(
+            judge_question(
+                question, ran.log, found.claims, ran.drawn, bare, numbers=personal.numbers.get(question.id)
+            ),
+            answers.get(question.id, NO_NOTEBOOK),
         )
         for question in found.homework.questions.values()
     )
     return Judged(ran, questions, (*ran.notes, *personal.notes))
+
+
+def with_answer(result: QuestionResult, answer: WrittenAnswer) -> QuestionResult:
+    """A question's result with its written answer, if it asks for one."""
+    if result.written is None:
+        return result
+    told = replace(result, written=answer.text, found=answer.state)
+    return replace(told, nearby=answer.nearby, original=answer.original)
 
 
 # --- annotate -----------------------------------------------------------------------------------------------

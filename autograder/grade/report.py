@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.files import points
+from autograder.kit.answers import NOT_FOUND
+
 GRADER = "grader"  # the cause of a check that a mistake in the grader left open
 NOT_JUDGED = "Not judged because of a mistake in the grader; the points are open."
 
@@ -45,6 +48,10 @@ class QuestionResult:
             empty.
         written: the written answer, None if the question has none; ``written_points`` are a person's to give.
         notes: what people should know of this question, such as a library call that does the whole job.
+        found: whether the written answer was ``found``, its place is ``blank``, or it was ``not found``: its
+            place is gone, several texts could be it, or there is no notebook.
+        nearby: where it was not found, what stands there in its place, as Markdown.
+        original: a digest of the written answer as handed in, where ``written`` holds copies of its pictures.
         given: the points that a person gave for it, None as long as nobody did; ``comment`` is what they
             wrote, ``reasons`` the rubric items that earned them.
     """
@@ -60,6 +67,21 @@ class QuestionResult:
     given: float | None = None
     comment: str = ""
     reasons: tuple[str, ...] = ()
+    found: str = ""
+    nearby: tuple[str, ...] = ()
+    original: str = ""
+
+    @property
+    def answer(self) -> str:
+        """What a mark belongs to: with another answer, or another one around it, the mark is of no use."""
+        if self.found == NOT_FOUND:
+            return "\0not found\0" + "\0".join(self.nearby)
+        return self.original or self.written or ""
+
+    @property
+    def open_written(self) -> float:
+        """Points of a written answer that nobody graded yet."""
+        return self.written_points if self.written is not None and self.given is None else 0.0
 
     @property
     def points(self) -> float:
@@ -133,8 +155,45 @@ class Report:
         return sum(question.given or 0.0 for question in self.questions)
 
     @property
+    def open_written(self) -> float:
+        """Points of written answers that nobody graded yet, extra credit included."""
+        return sum(question.open_written for question in self.questions)
+
+    @property
+    def reachable(self) -> float:
+        """Points, without extra credit, of all that is judged: by the autograder or by a person."""
+        return sum(
+            question.maximum - question.open_points + question.written_points - question.open_written
+            for question in self.questions
+            if not question.extra
+        )
+
+    @property
+    def total(self) -> float | None:
+        """Points given so far, by the autograder and by people; None where nothing could be judged."""
+        return self.points + self.given if self.questions else None
+
+    @property
+    def waiting(self) -> float:
+        """Points that are open: of checks that were not judged, and of written answers not graded yet."""
+        return self.open_points + self.open_written
+
+    @property
     def source(self) -> str:
         """Where the results came from, all in all."""
         return " and ".join(
             sorted({question.source for question in self.questions if question.source}, reverse=True)
         )
+
+
+def so_far(report: Report) -> str:
+    """The points of a report as people read them: ``56 / 63 so far, 27 not graded yet``.
+
+    Points of the autograder and of people together, out of what is judged: what is open costs nothing.
+    """
+    if not report.questions:
+        return "not graded"
+    extra = sum(question.points + (question.given or 0.0) for question in report.questions if question.extra)
+    score = f"{points(report.points + report.given - extra)} / {points(report.reachable)}"
+    score += f" + {points(extra)} extra" if extra else ""
+    return f"{score} so far, {points(report.waiting)} not graded yet" if report.waiting else score

@@ -90,6 +90,7 @@ def read_results(data: Mapping[str, Any]) -> Report:
                 "checks": tuple(CheckResult(**check) for check in question["checks"]),
                 "notes": tuple(question.get("notes", ())),
                 "reasons": tuple(question.get("reasons", ())),
+                "nearby": tuple(question.get("nearby", ())),
             }
         )
         for question in raw.pop("questions")
@@ -151,9 +152,11 @@ class Results:
             self.lock = os.open(folder, os.O_RDONLY)  # held until this process ends, however it ends
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except (BlockingIOError, PermissionError):
                 os.close(self.lock)
                 raise OutputBusyError(f"Another grading run is writing to {folder}.") from None
+            except OSError:  # some network shares have no locks; without one the rest works
+                os.close(self.lock)
 
     def of(self, submission: str) -> Path:
         """One submission's folder."""

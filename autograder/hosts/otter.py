@@ -25,12 +25,19 @@ from otter.test_files import GradingResults
 from otter.test_files.abstract_test import TestCase, TestCaseResult
 from otter.test_files.ottr_test import OttrTestFile
 
-from autograder.declare import Check, Question, homeworks
+from autograder.declare import Check, DataUnavailableError, Question, homeworks
 from autograder.grade.faults import tracebacks
 from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
 from autograder.grade.store import results_json
 from autograder.hosts.bundle import Config
-from autograder.hosts.one_submission import gather, judge, read_config, tells_hidden, warnings
+from autograder.hosts.one_submission import (
+    could_not_start,
+    gather,
+    judge,
+    read_config,
+    tells_hidden,
+    warnings,
+)
 from autograder.submissions.find import Submission
 
 LATER = "Judged on hidden inputs or options; how it went is shown when your instructor publishes it."
@@ -177,6 +184,11 @@ def run(base: Path) -> int:
         results = GradingResults([])
         fill(results, report, config)
         output = results.to_gradescope_dict(AutograderConfig(settings))
+    except DataUnavailableError as error:
+        traceback.print_exc()
+        told = could_not_start(error)
+        results = GradingResults.without_results(RuntimeError(told))
+        output = {"tests": [], "output": told, "visibility": "visible"}  # without a score: no points, not 0
     except Exception:
         traceback.print_exc()
         results = GradingResults.without_results(RuntimeError(f"{type(problem).__name__}: {problem}"))

@@ -19,13 +19,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from autograder.kit.answers import Cell
+
 ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
 COLAB_SECONDS = 10  # how long Colab's page may take to send the notebook
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every file in a zip
 MAX_SOURCES = 60  # cells behind one answer that the log names
-
-Cell = tuple[str, str]  # kind (code, markdown, raw) and text
 
 
 # --- the cells behind an answer -----------------------------------------------------------------------------
@@ -188,18 +188,6 @@ def _from_colab() -> SavedNotebook | None:
         )
     except Exception:
         return None
-
-
-def written_answers(cells: Iterable[Cell]) -> dict[str, str]:
-    """Written answers by question: what stands below the line ``**Answer 3.7**`` in Markdown cells."""
-    answers: dict[str, str] = {}
-    for kind, source in cells:
-        if kind == "markdown" and (match := ANSWER.match(source)):
-            text = source[source.find("\n") :].strip() if "\n" in source else ""
-            text = text.replace(BLANK_ANSWER, "").strip()
-            question = match["question"]
-            answers[question] = "\n\n".join(part for part in (answers.get(question), text) if part)
-    return answers
 
 
 # --- files --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from autograder.lms.collect import Collected
 from autograder.lms.files import read_files
-from autograder.lms.handback import Upload, upload_of
+from autograder.lms.handback import Upload, cell, is_excused, upload_of
 from autograder.lms.people import Person, folder_name
 
 # jane's file in a Canvas zip: doejane_LATE_1234_56789_hw3-1.ipynb; -1 counts her uploads of that name
@@ -58,12 +58,12 @@ def read(source: Path) -> Collected:
     return found
 
 
-def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Upload:
+def fill(gradebook: str, grades: Mapping[str, float | None], *, column: str = "") -> Upload:
     """A file for Canvas' gradebook import, out of its export.
 
     Args:
         gradebook: the export's text.
-        grades: points by Canvas' user id.
+        grades: points by Canvas' user id; None while they are open, which leaves the cell empty.
         column: the assignment's column, as the export names it, or the number in its brackets.
 
     Raises:
@@ -85,6 +85,7 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
     kept = [place for place, name in enumerate(head) if name in IDENTIFYING] + chosen
     identity, made = head.index("ID"), [head]
     done: set[str] = set()
+    excused: list[str] = []
     for row in rows[1:]:
         who = row[identity].strip() if len(row) == len(head) else ""
         if not who:  # the rows with points possible and posting policies stand above the students
@@ -92,9 +93,11 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
                 made.append(row)
         elif who in grades and who not in done:
             made.append(
-                [f"{grades[who]:g}" if place == chosen[0] else cell for place, cell in enumerate(row)]
+                [cell(grades[who], old) if place == chosen[0] else old for place, old in enumerate(row)]
             )
             done.add(who)
+            if is_excused(row[chosen[0]]):
+                excused.append(f"{row[head.index('Student')]}: excused in the gradebook; left as it is")
     upload = upload_of([[row[place] for place in kept] for row in made], done, grades)
     missing = [
         row[head.index("Student")]
@@ -102,4 +105,5 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
         if len(row) == len(head) and row[identity].strip() and row[identity].strip() not in grades
     ]
     upload.notes += [f"{name}: in the gradebook, but without a grade here; left out" for name in missing]
+    upload.notes += excused
     return upload

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autograder.lms.collect import Collected
 from autograder.lms.files import read_files
-from autograder.lms.handback import Upload, upload_of
+from autograder.lms.handback import Upload, cell, upload_of
 from autograder.lms.people import Person, folder_name
 from autograder.lms.tables import number
 
@@ -64,12 +64,12 @@ def _parsed(path: str) -> re.Match[str] | None:
     return flat if flat is not None and len(MARK.findall(path)) == 1 else None
 
 
-def fill(worksheet: str, grades: Mapping[str, float]) -> Upload:
+def fill(worksheet: str, grades: Mapping[str, float | None]) -> Upload:
     """Moodle's grading worksheet with the grades filled in; every other cell stays as it was.
 
     Args:
         worksheet: the text of "Download grading worksheet".
-        grades: points by Moodle's participant number.
+        grades: points by Moodle's participant number; None while they are open, which leaves the cell empty.
 
     Raises:
         ValueError: it is not a grading worksheet.
@@ -102,10 +102,12 @@ def fill(worksheet: str, grades: Mapping[str, float]) -> Upload:
         if open_ is not None and row[open_].strip().lower() in NO:
             notes.append(f"{row[identity]}: Moodle says that the grade cannot be changed; left as it was")
             continue
-        row[grade] = f"{grades[who]:.2f}"
-        if most is not None and row[most].strip() and grades[who] > number(row[most], line):
+        points = grades[who]
+        row[grade] = cell(points, row[grade], ".2f")
+        top = row[most] if most is not None else ""
+        if points is not None and top.strip() and points > number(top, line):
             notes.append(
-                f"{row[identity]}: {grades[who]:g} points are more than the maximum grade {row[most]}, which"
+                f"{row[identity]}: {points:g} points are more than the maximum grade {top}, which"
                 " Moodle will refuse"
             )
     upload = upload_of(rows, done, grades)

@@ -14,9 +14,10 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
-from autograder.grade.report import GRADER, QuestionResult, Report
+from autograder.grade.report import GRADER, QuestionResult, Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import charts, safehtml
+from autograder.report.tables import open_words
 from autograder.submissions import similarity
 from autograder.submissions.cells import question_seconds
 
@@ -274,6 +275,7 @@ def page(reports: Sequence[Report], output: Path) -> str:
         for homework, found in sorted(by_homework.items(), key=lambda item: item[0] or "~")
     ]
     environment = safehtml.environment()
+    environment.filters["so_far"] = so_far
     environment.filters["link"] = lambda name: f"submissions/{quote(name)}/feedback.html"
     shown = {
         "nearly_all": NEARLY_ALL,
@@ -284,5 +286,10 @@ def page(reports: Sequence[Report], output: Path) -> str:
     endings = dict(Counter(one.status for one in reports).most_common())
     template = environment.get_template("report.html.j2")
     return template.render(
-        classes=classes, total=len(reports), endings=endings, similarity=similarity, **shown
+        classes=classes,
+        total=len(reports),
+        endings=endings,
+        similarity=similarity,
+        open=open_words(reports),
+        **shown,
     )

@@ -74,7 +74,7 @@ class SandboxSession(Session):
     def ended(self) -> str:
         """Why the sandbox ended the kernel: a limit, or its own death; empty if it did not."""
         try:
-            return str(self.sandbox.ask("kill")[0]["ended"])
+            return str(self.sandbox.ask("kill")[0]["ended"]) or super().ended()
         except SandboxError:
             return "made the sandbox fail"
 
