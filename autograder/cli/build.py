@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import nbformat
 
-from autograder.author import build, given, tables
+from autograder.author import build, given_lines, tables
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
 from autograder.cli.shared import FOLDER, chosen, root_option
@@ -66,10 +66,10 @@ def build_command(
 
 def _given(root: Path, homework: Homework, check: bool) -> list[str]:
     """Writes the digests of a notebook's text, or says that they are stale. The notebook holds them, too."""
-    path = given.given_path(root, homework)
+    path = given_lines.given_path(root, homework)
     if not path.parent.is_dir():
         return []
-    made = given.given_json(root, homework)
+    made = given_lines.given_json(root, homework)
     if path.is_file() and path.read_bytes() == made:
         return []
     if not check:

@@ -1,6 +1,6 @@
 """What text a notebook was handed out with, so that an answer without its heading is told from it.
 
-``autograder build`` writes ``given.json`` into a homework's folder: digests of lines, no text.
+``autograder build`` writes ``given_lines.json`` into a homework's folder: digests of lines, no text.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-FILE = "given.json"
+FILE = "given_lines.json"
 HOMEWORKS = Path(__file__).parents[1] / "homeworks"
 
 
