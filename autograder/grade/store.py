@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.files import write_atomically
-from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
+from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Raised, Report
 
 RESULTS = "results.json"
 EXECUTED = "executed.ipynb"
@@ -94,7 +94,8 @@ def read_results(data: Mapping[str, Any]) -> Report:
         )
         for question in raw.pop("questions")
     )
-    return Report(**{**raw, "questions": questions, "notes": tuple(raw["notes"])})
+    raised = tuple(Raised(**{**one, "questions": tuple(one["questions"])}) for one in raw.pop("raised", ()))
+    return Report(**{**raw, "questions": questions, "notes": tuple(raw["notes"]), "raised": raised})
 
 
 def write_results(folder: Path, report: Report) -> None:
