@@ -1,4 +1,4 @@
-"""Why a check did not pass, where that is not a mistake of the answer: what raised, what is missing, which limit.
+"""Why a check did not pass, where that is no mistake of the answer: what raised, what is missing, a limit.
 
 The log that a student handed in is a witness here: it never gives points, but where it holds an answer and
 the run does not, the answer was not run here, rather than unanswered.
@@ -42,6 +42,7 @@ NO_GPU = re.compile(
     r"Torch not compiled with CUDA|No CUDA GPUs are available|Found no NVIDIA driver|on a CUDA device but"
     r"|CUDA driver|Invalid device id"
 )
+STOPPED = re.compile(r"was stopped|was never run")
 GPU = (
     'Grading has no GPU: use `device = "cuda" if torch.cuda.is_available() else "cpu"` and `.to(device)`'
     " instead of `.cuda()` or a fixed device."
@@ -130,7 +131,7 @@ class Witnesses:
         if check.cause == UNANSWERED:
             return self._of_open(check, [name for name in needs if self._status(name) in OPEN], question)
         told = check.feedback
-        if check.cause == LIMIT or (check.cause == WRONG and self._stopped(needs) and "stopped" in told):
+        if check.cause == LIMIT or (check.cause == WRONG and self._stopped(needs) and STOPPED.search(told)):
             limit = self.limits.get(question.id, "")
             return Blame(LIMIT, f"{told} {limit}".strip())
         if check.cause != WRONG or check.points:
@@ -148,7 +149,10 @@ class Witnesses:
     def _of_open(self, check: CheckResult, names: Sequence[str], question: Question) -> Blame | None:
         witness = [name for name in names if self._claimed(name)]
         for name in names:
-            if (blame := self.why(name)) is not None:
+            blame = self.why(name)
+            if blame is not None and question.claimed and blame.error is None:
+                blame = None  # its values come from cells that grading skips, by way of the log
+            if blame is not None:
                 words = f"{question.id} could not be judged: `{name}` has no value here. {blame.words}"
                 if blame.cause == NOT_FOUND:
                     words = f"{question.id} could not be judged. {blame.words}"

@@ -45,6 +45,8 @@ class Settings:
             points, ``zero`` gives no points for that question.
         variants: the word from which students' own numbers are drawn; empty for the same numbers and hidden
             inputs for all.
+        packages: what is importable beyond the homework's own packages and was asked for, with versions:
+            another version grades anew.
     """
 
     seed: str
@@ -52,6 +54,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     library_calls: str = "flag"
     variants: str = ""
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,14 @@ class CheckResult:
     cause: str = ""
     fault: str = ""
 
+    @property
+    def told(self) -> str:
+        """What students read of it, in Markdown: its cause, where that is no mistake of theirs, and why."""
+        if self.cause == GRADER:
+            return NOT_JUDGED
+        head = f"**{self.cause.capitalize()}.** " if self.cause in LOST else ""
+        return head + self.feedback
+
 
 @dataclass(frozen=True)
 class Raised:

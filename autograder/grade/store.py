@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.files import write_atomically
-from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Raised, Report
+from autograder.grade.report import CheckResult, QuestionResult, Raised, Report
 
 RESULTS = "results.json"
 EXECUTED = "executed.ipynb"
@@ -37,9 +37,10 @@ def results_json(report: Report) -> dict[str, Any]:
             "score": check.points,
             "max_score": 0.0 if question.extra else check.maximum,
             "status": "passed" if check.state == "passed" else "failed",
-            "output": NOT_JUDGED if check.cause == GRADER else check.feedback or "Right.",
+            "output": check.told or "Right.",
             "output_format": "md",
             "visibility": "visible",
+            **({"tags": [check.cause]} if check.cause else {}),
         }
         for question in report.questions
         for check in question.checks

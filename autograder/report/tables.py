@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from autograder.files import harmless, points
-from autograder.grade.report import Report
+from autograder.grade.report import CAUSES, LOST, Report
 
 NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
 
@@ -20,7 +20,8 @@ def grades_csv(reports: Sequence[Report]) -> str:
     Written points are empty until a person gave them.
     ``points`` and ``maximum`` are the autograder's, ``written`` and ``written maximum`` people's, ``total``
     is both. Where a mistake in the grader left checks open, their questions' cells are empty, and a column
-    ``open`` says how many points that concerns.
+    ``open`` says how many points that concerns. A column for each cause says how many points it cost; a 0
+    there means that it concerns checks without points.
     """
     columns = list(
         dict.fromkeys(
@@ -42,7 +43,7 @@ def grades_csv(reports: Sequence[Report]) -> str:
     totals += ["open"] if any(report.open_points for report in reports) else []
     writer = csv.DictWriter(
         text,
-        ["submission", "homework", "status", "source", *totals, *heads, "notes"],
+        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "notes"],
         extrasaction="ignore",
         lineterminator="\n",
     )
@@ -68,10 +69,21 @@ def grades_csv(reports: Sequence[Report]) -> str:
             "written maximum": f"{sum(question.written_points for question in report.questions):g}",
             "total": f"{report.points + report.given:g}",
             "open": f"{report.open_points:g}",
+            **{cause: f"{lost:g}" for cause, lost in report.causes.items()},
             "notes": harmless(" ".join(report.notes)),
         }
         writer.writerow(row)
     return text.getvalue()
+
+
+def _causes(report: Report) -> str:
+    """What was lost to something other than mistakes, by cause: a few words for the terminal."""
+    told = []
+    for cause in LOST:
+        if ids := [question.id for question in report.questions if cause in question.causes]:
+            more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+            told.append(f"{cause}: {', '.join(ids[:NAMED])}{more}")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def table(reports: Sequence[Report]) -> Table:
@@ -99,6 +111,7 @@ def table(reports: Sequence[Report]) -> Table:
                 else [*lost[: NAMED - 1], f"{lost[NAMED - 1]} and {len(lost) - NAMED} more"]
             )
             what = "lost in " + ", ".join(named) if lost else "full marks"
+            what += _causes(report)
             score = f"{points(report.points - report.extra_points)} / {points(report.maximum)}"
             score += f" + {points(report.extra_points)}" if report.extra_points else ""
             if report.open_points:

@@ -160,7 +160,8 @@ def _run(
         KernelStartError: no kernel starts here.
     """
     events = progress.events
-    runner = Runner(limits, deadline, progress.struck, events, given)
+    more = [f"__import__('sys').path.extend({list(session.packages)!r})"] if session.packages else []
+    runner = Runner(limits, deadline, progress.struck, events, [*more, *given])
     try:
         runner.preprocess(notebook, {"metadata": {"path": session.kernel_folder}}, km=session.manager())
     except OutOfTimeError:

@@ -186,7 +186,8 @@ class NamesOfCells:
 def _definition(name: str) -> re.Pattern[str]:
     """Finds a line that defines a name, in any text."""
     return re.compile(
-        rf"^[ \t>]*(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(name)}\b|^[ \t>]*{re.escape(name)}[ \t]*=[^=]",
+        rf"^[ \t>]*(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(name)}\b"
+        rf"|^[ \t>]*{re.escape(name)}[ \t]*=[^=]",
         re.MULTILINE,
     )
 
