@@ -158,6 +158,11 @@ class Witnesses:
                     words = f"{question.id} could not be judged. {blame.words}"
                 words = words if words.endswith(".") else f"{words}."
                 return replace(blame, words=f"{words} Your log holds an answer." if witness else words)
+        if not witness and question.claimed and not self.claims.entries and self.names is not None:
+            return Blame(
+                UNANSWERED,
+                f"{check.feedback} What counts here stands in submission_log.json, and none was handed in.",
+            )
         if not witness:
             return None
         return Blame(

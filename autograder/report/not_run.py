@@ -85,7 +85,7 @@ def _who(found: Sequence[tuple[str, Raised]]) -> tuple[tuple[str, ...], tuple[st
 
 
 def class_lines(reports: Sequence[Report]) -> list[str]:
-    """What an instructor should hear at the end of a batch, a line for each missing module and tight limit."""
+    """What an instructor should hear at the end of a batch: a line for each missing module, and on limits."""
     found, lines = not_run(reports), []
     for one in found.modules:
         count = len(one.submissions)
@@ -93,8 +93,8 @@ def class_lines(reports: Sequence[Report]) -> list[str]:
         verb = "imports" if count == 1 else "import"
         lines.append(
             f"{count} notebook{'s' if count != 1 else ''} {verb} {one.module}, which is not installed"
-            f" here; {cost}. Install it where you grade, or give a folder that has it with --packages, and grade"
-            f" with --allow-package {one.module}."
+            f" here; {cost}. Install it where you grade, or give a folder that has it with --packages, and"
+            f" grade with --allow-package {one.module}."
         )
     judged = [report for report in reports if report.questions]
     limited = [report for report in judged if LIMIT in report.causes]
