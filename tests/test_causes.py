@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
+from autograder import kit
 from autograder.author.build import build_notebook, dumps
 from autograder.author.kit_text import kit_source
 from autograder.cli.main import main
@@ -26,7 +27,7 @@ from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import CAUSES, CheckResult, QuestionResult, Raised, Report
 from autograder.grade.store import read_results, results_json
 from autograder.hosts.bundle import Config
-from autograder.kit.probes import _explain
+from autograder.kit.probes import PROBES, _explain
 from autograder.names import source_path
 from autograder.report import tables
 from autograder.report.class_report import page
@@ -401,3 +402,23 @@ def test_the_rest_of_an_answer_is_not_run_after_a_mistake_of_the_students():
         ("NameError", False),
     ]
     assert result.errors[0].names == {"x", "y"}
+
+
+def test_a_file_is_read_beside_the_log_wherever_the_notebook_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    entry = {"name": "Net", "kind": "checkpoint", "file": "weights.pt"}
+    homework = {
+        "id": "hw3",
+        "questions": [{"id": "3.1", "entries": [entry]}],
+        "examples": {"Net": [{"id": "a", "probe": "where"}]},
+    }
+    monkeypatch.setitem(PROBES, "where", lambda value, case: str(Path.cwd()))
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir()
+    away.mkdir()
+    log = kit.Log(homework, home, {"Net": int})
+    monkeypatch.chdir(away)
+    log.record("3.1")
+    assert log.entries["Net"]["responses"]["a"]["result"] == str(home)
+    assert Path.cwd() == away

@@ -92,9 +92,9 @@ def class_lines(reports: Sequence[Report]) -> list[str]:
         cost = f"it cost points in {', '.join(one.questions)}" if one.questions else "it cost no points"
         verb = "imports" if count == 1 else "import"
         lines.append(
-            f"{count} notebook{'s' if count != 1 else ''} {verb} {one.module}, which is not installed"
-            f" here; {cost}. Install it where you grade, or give a folder that has it with --packages, and"
-            f" grade with --allow-package {one.module}."
+            f"{count} notebook{'s' if count != 1 else ''} {verb} {one.module}, which is neither installed"
+            f" here nor handed in; {cost}. Install it where you grade, or give a folder that has it with"
+            f" --packages, and grade with --allow-package {one.module}."
         )
     judged = [report for report in reports if report.questions]
     limited = [report for report in judged if LIMIT in report.causes]

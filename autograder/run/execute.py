@@ -172,7 +172,10 @@ def _run(
         why = session.ended()
         if runner.current is None:
             told = f"No kernel could be started: {why or f'{type(error).__name__}: {error}'}"
-            raise KernelStartError(told) from error
+            if not progress.struck:
+                raise KernelStartError(told) from error
+            events.append(told)  # what the submission did before may have caused it
+            return True
         at = runner.current
         progress.struck.add(at)
         ended = _end_in_words(why, error)
