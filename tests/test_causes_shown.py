@@ -1,4 +1,4 @@
-"""Causes as people see them: results, grades.csv, pages, otter, the terminal; and options that go with them."""
+"""Causes as people see them: results, grades.csv, pages, otter, the terminal; options that go with them."""
 
 from __future__ import annotations
 
