@@ -8,6 +8,7 @@ import click
 import nbformat
 
 from autograder.author import build, given_lines, tables
+from autograder.author.given import given_path, given_text
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
 from autograder.cli.shared import FOLDER, chosen, root_option
@@ -49,9 +50,13 @@ def build_command(
         click.echo(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
         if reference is not None:
             _write_reference(root, homework, reference)
-    pages = {}
+    pages = {
+        path: given_text(root, homework)
+        for homework in chosen(names)
+        if (path := given_path(root, homework)).parent.is_dir()
+    }
     if (root / tables.README).is_file():
-        pages = tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
+        pages |= tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
     for path, text in pages.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             click.echo(f"{path}: {'STALE' if check else 'written'}")

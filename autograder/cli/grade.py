@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from autograder.cli.packages import check_packages
 from autograder.cli.progress import show_progress
 from autograder.cli.shared import check_word, chosen, publish_pages
 from autograder.cli.trouble import RefusedError
@@ -30,10 +31,11 @@ from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
 from autograder.report import tables
+from autograder.report.not_run import class_lines
 from autograder.report.shown import REVEAL
 from autograder.run.choose import NoSandboxError, Place
 from autograder.run.container import within_container
-from autograder.run.limits import Limits
+from autograder.run.limits import Limits, implausible
 from autograder.submissions.find import Submission, find
 
 LIMITS = {
@@ -57,10 +59,19 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
         if name not in LIMITS:
             raise click.BadParameter(f"{name}: the limits are {', '.join(LIMITS)}")
         try:
-            limits[name] = LIMITS[name](float(number))
+            found = float(number)
         except ValueError:
             raise click.BadParameter(f"{value}: expected NAME=NUMBER, such as memory_bytes=4e9") from None
+        if problem := implausible(name, found):
+            raise click.BadParameter(problem)
+        limits[name] = LIMITS[name](found)
     return limits
+
+
+def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if problem := implausible(str(parameter.name), value):
+        raise click.BadParameter(problem)
+    return value
 
 
 @click.command("grade")
@@ -94,6 +105,7 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
     type=float,
     default=Limits.cell_seconds,
     show_default=True,
+    callback=_seconds,
     help="Time limit of one cell.",
 )
 @click.option(
@@ -101,6 +113,7 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
     type=float,
     default=Limits.total_seconds,
     show_default=True,
+    callback=_seconds,
     help="Time limit of one submission.",
 )
 @click.option(
@@ -142,6 +155,25 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
     help=f"Any other limit: {', '.join(LIMITS)}.",
 )
 @click.option(
+    "--allow-package",
+    "allowed",
+    metavar="NAME",
+    multiple=True,
+    help=(
+        "A module beyond the homework's own that submissions may import, such as einops. It must be installed"
+        " where you grade, or lie in a folder given with --packages."
+    ),
+)
+@click.option(
+    "--packages",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    help=(
+        "A folder of further packages that submissions may import, as 'pip install --target FOLDER' makes"
+        " it. What is installed comes first."
+    ),
+)
+@click.option(
     "--sandbox",
     type=click.Choice(["auto", "required", "off"]),
     default="auto",
@@ -169,6 +201,8 @@ def grade_command(
     reveal: str,
     variants: str,
     limits: dict[str, float],
+    allowed: tuple[str, ...],
+    packages: tuple[Path, ...],
     sandbox: str,
     cold: bool,
     dask: str | None,
@@ -182,17 +216,23 @@ def grade_command(
     """
     if homework is not None:
         chosen((homework,))
+    importable = check_packages(allowed, packages)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     handed_in, ignored = _find(submissions, with_ids=bool(variants))
-    place = Place(sandbox, cold, tuple(str(path.resolve()) for path in (output, *submissions)))
+    place = Place(
+        sandbox,
+        cold,
+        tuple(str(path.resolve()) for path in (output, *submissions)),
+        tuple(str(path.resolve()) for path in packages),
+    )
     reports: dict[str, Report] = {}
     try:
         results = Results(output)
-        allowed = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
+        within = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
         if "memory_bytes" not in limits:
-            allowed = within_container(allowed)
+            within = within_container(within)
         secret = seed or kept_secret(output / "seed.txt")
-        settings = Settings(secret, homework, allowed, library_calls, variants)
+        settings = Settings(secret, homework, within, library_calls, variants, importable)
         if not force:
             reports |= _kept(console, results, handed_in, settings)
         queue = deque(one for one in handed_in if one.name not in reports)
@@ -299,6 +339,8 @@ def _conclude(
     for told in tables.open_words(reports):
         console.print(told, soft_wrap=True)
     console.print(f"Open the class report in a browser: {where}/report.html", soft_wrap=True)
+    for line in class_lines(reports):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     if _tell_faults(console, output, reports):
         raise click.exceptions.Exit(OUR_FAULT)
 

@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
 from autograder.grade.annotate import note_library_calls, note_open_checks, note_stale_answers
+from autograder.grade.causes import explain_causes, is_lost, names_in, provided_note, witnesses
 from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
@@ -24,6 +25,7 @@ from autograder.run.limits import Limits
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
+from autograder.submissions.given import given, to_provide
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
 from autograder.submissions.notebook import read_notebook, recognise, written_answers
 
@@ -45,6 +47,8 @@ class Settings:
             points, ``zero`` gives no points for that question.
         variants: the word from which students' own numbers are drawn; empty for the same numbers and hidden
             inputs for all.
+        packages: what is importable beyond the homework's own packages and was asked for, with versions:
+            another version grades anew.
     """
 
     seed: str
@@ -52,6 +56,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     library_calls: str = "flag"
     variants: str = ""
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,8 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     if found.notebook is None:
         return Ran(found, drawn, Log(found.homework.id), None, (*found.notes, WITHOUT_NOTEBOOK))
     attachments, told = checkpoints(found.submission, found.homework)
+    provided = to_provide(given(found.homework.id), names_in(found.notebook, found.homework))
+    told += [provided_note(sorted({name for one in provided for name in one.names}))] if provided else []
     execution = execute(
         found.notebook,
         kit_source=kit_text,
@@ -189,6 +196,7 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
         limits=settings.limits,
         kernels=kernels,
         imports=found.homework.imports,
+        given=[one.source for one in provided],
     )
     log, problems = _merge(execution.logs, found.homework)
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
@@ -281,10 +289,12 @@ def with_answer(result: QuestionResult, answer: WrittenAnswer) -> QuestionResult
 
 
 def annotate(judged: Judged, settings: Settings) -> Report:
-    """The report: the results with notes on stale answers, on library calls and on what is open."""
+    """The report: the results with their causes, with notes on stale answers, library calls, what is open."""
     ran = judged.ran
     found = ran.read
-    questions, stale = note_stale_answers(judged.questions, found.claims, found.notebook)
+    known = witnesses(found.homework, ran.log, found.claims, found.notebook, ran.execution)
+    questions, raised, lost = explain_causes(judged.questions, found.homework, known)
+    questions, stale = note_stale_answers(questions, found.claims, found.notebook)
     called: list[str] = []
     if found.notebook is not None:
         questions, called = note_library_calls(
@@ -292,11 +302,13 @@ def annotate(judged: Judged, settings: Settings) -> Report:
         )
     still_open = note_open_checks(questions)
     trouble = found.notebook is None or bool(ran.execution and ran.execution.events) or bool(still_open)
+    trouble = trouble or is_lost(questions)
     return Report(
         found.submission.name,
         found.homework.id,
         "graded with problems" if trouble else "graded",
         questions,
-        tuple(dict.fromkeys([*judged.notes, *stale, *called, *still_open])),
+        tuple(dict.fromkeys([*lost, *judged.notes, *stale, *called, *still_open])),
         digest=found.submission.digest(),
+        raised=raised,
     )

@@ -9,7 +9,20 @@ from typing import Any
 from autograder.files import points
 from autograder.kit.answers import NOT_FOUND
 
+WRONG = "wrong"
+UNANSWERED = "unanswered"
+NOT_RUN = "not run here"
+LIMIT = "limit"
 GRADER = "grader"  # the cause of a check that a mistake in the grader left open
+CAUSES = {  # why a check did not pass → the same in words for students
+    WRONG: "judged, with a mistake",
+    UNANSWERED: "not answered",
+    NOT_RUN: "not run here: the answer could not be run or was not there when grading ran the notebook",
+    LIMIT: "stopped by a limit on time, memory or the like",
+    NOT_FOUND: "not found where the question asks for it",
+    GRADER: "not judged because of a mistake in the grader; the points are open",
+}
+LOST = (NOT_RUN, LIMIT, NOT_FOUND)  # causes that say nothing about what the student knows
 NOT_JUDGED = "Not judged because of a mistake in the grader; the points are open."
 
 
@@ -23,8 +36,7 @@ class CheckResult:
         feedback: Markdown for the student; empty if passed.
         evidence: what a feedback page can show beside it; see :mod:`autograder.declare.evidence`.
         measured: what the check measured, if it is worth comparing between submissions, such as an accuracy.
-        cause: why it did not pass: ``wrong``, ``unanswered`` or ``grader`` (a mistake of the grader's, whose
-            points are open); empty if it passed.
+        cause: why it did not pass, one of :data:`CAUSES`; empty if it passed.
         fault: the traceback of a mistake of the grader's, for instructors; its last line is the error.
     """
 
@@ -37,6 +49,37 @@ class CheckResult:
     evidence: Mapping[str, Any] | None = None
     cause: str = ""
     fault: str = ""
+
+    @property
+    def told(self) -> str:
+        """What students read of it, in Markdown: its cause, where that is no mistake of theirs, and why."""
+        if self.cause == GRADER:
+            return NOT_JUDGED
+        head = f"**{self.cause.capitalize()}.** " if self.cause in LOST else ""
+        return head + self.feedback
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A cell that raised, or met a limit, in the grader's run.
+
+    Attributes:
+        cell: its number, from 1; ``first`` is its first line of code.
+        kind, message: of the exception; empty where a limit ended it.
+        words: all of it in words.
+        module: the top-level module that is missing here; empty if that is not it.
+        limit: the limit, in words; empty if none was met.
+        questions: ids of those whose answers hang on it.
+    """
+
+    cell: int
+    first: str
+    kind: str
+    message: str
+    words: str
+    module: str = ""
+    limit: str = ""
+    questions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +140,15 @@ class QuestionResult:
         """Points of checks that a mistake in the grader kept from being judged."""
         return sum(check.maximum for check in self.checks if check.cause == GRADER)
 
+    @property
+    def causes(self) -> dict[str, float]:
+        """Cause → the points that it cost, of checks that did not pass."""
+        found: dict[str, float] = {}
+        for check in self.checks:
+            if check.cause:
+                found[check.cause] = found.get(check.cause, 0.0) + check.maximum - check.points
+        return found
+
 
 @dataclass(frozen=True)
 class Report:
@@ -107,6 +159,7 @@ class Report:
         notes: what students and instructors should know beyond the questions.
         seconds: wall time of the run.
         digest: of what was handed in.
+        raised: the cells that raised in the grader's run and on which answers hang, or that lack a module.
         key: of everything that the result depends on; an equal key needs no new run.
         fault: the traceback of a mistake in the grader that kept all of it from being judged, for instructors
             only.
@@ -121,6 +174,16 @@ class Report:
     digest: str = ""
     key: str = ""
     fault: str = ""
+    raised: tuple[Raised, ...] = ()
+
+    @property
+    def causes(self) -> dict[str, float]:
+        """Cause → the points that it cost, in the order of :data:`CAUSES`."""
+        totals = {
+            cause: sum(question.causes.get(cause, 0.0) for question in self.questions) for cause in CAUSES
+        }
+        found = {cause for question in self.questions for cause in question.causes}
+        return {cause: lost for cause, lost in totals.items() if cause in found}
 
     @property
     def points(self) -> float:

@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.files import encoded, write_atomically
-from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
+from autograder.grade.report import CheckResult, QuestionResult, Raised, Report
 
 RESULTS = "results.json"
 EXECUTED = "executed.ipynb"
@@ -37,9 +37,10 @@ def results_json(report: Report) -> dict[str, Any]:
             "score": check.points,
             "max_score": 0.0 if question.extra else check.maximum,
             "status": "passed" if check.state == "passed" else "failed",
-            "output": NOT_JUDGED if check.cause == GRADER else check.feedback or "Right.",
+            "output": check.told or "Right.",
             "output_format": "md",
             "visibility": "visible",
+            **({"tags": [check.cause]} if check.cause else {}),
         }
         for question in report.questions
         for check in question.checks
@@ -95,7 +96,8 @@ def read_results(data: Mapping[str, Any]) -> Report:
         )
         for question in raw.pop("questions")
     )
-    return Report(**{**raw, "questions": questions, "notes": tuple(raw["notes"])})
+    raised = tuple(Raised(**{**one, "questions": tuple(one["questions"])}) for one in raw.pop("raised", ()))
+    return Report(**{**raw, "questions": questions, "notes": tuple(raw["notes"]), "raised": raised})
 
 
 def write_results(folder: Path, report: Report) -> None:

@@ -27,7 +27,7 @@ from otter.test_files.ottr_test import OttrTestFile
 
 from autograder.declare import Check, DataUnavailableError, Question, homeworks
 from autograder.grade.faults import tracebacks
-from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
+from autograder.grade.report import GRADER, LOST, NOT_JUDGED, CheckResult, QuestionResult, Report
 from autograder.grade.store import results_json
 from autograder.hosts.bundle import Config
 from autograder.hosts.one_submission import (
@@ -138,7 +138,7 @@ def _test_file(question: Question, result: QuestionResult | None, notes: str) ->
 def _outcome(question: Question, check: Check, found: CheckResult | None, notes: str) -> TestCaseResult:
     """One check as otter's test case."""
     passed = found is not None and found.state == "passed"
-    message = notes if found is None else NOT_JUDGED if found.cause == GRADER else found.feedback
+    message = notes if found is None else found.told
     case = TestCase(
         check.name,
         "",
@@ -156,6 +156,8 @@ def _summary(question: Question, result: QuestionResult | None, notes: str) -> t
         return notes, False
     if any(check.cause == GRADER for check in result.checks):
         return NOT_JUDGED, False
+    if lost := [one for one in result.checks if one.cause in LOST and one.state == "unanswered"]:
+        return lost[0].told, False
     if any(check.state != "unanswered" for check in result.checks):
         return LATER, True
     return f"{question.id} is not answered yet.", False

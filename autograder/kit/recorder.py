@@ -56,12 +56,17 @@ class Log(Recorded):
         return entry
 
     def record_missing(self) -> None:
-        """Records every question that was not recorded so far; the grader runs this last."""
+        """Records what was not recorded so far, such as what stands below its record cell.
+
+        The grader runs this last.
+        """
         for question in self.questions.values():
-            names = [spec["name"] for spec in question["entries"]]
-            states = {self.entries.get(name, {}).get("status", "missing") for name in names}
-            if names and states <= OPEN:
+            specs = [spec for spec in question["entries"] if self._status(spec) in OPEN]
+            if specs and len(specs) == len(question["entries"]):
                 self.record(question["id"])
+                continue
+            for spec in specs:
+                self._record_entry(question["id"], spec)
 
     def check(self, question: str) -> None:
         """Tries the answer on public examples and shows what is fine and what to look at."""

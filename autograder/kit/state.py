@@ -105,7 +105,10 @@ class Recorded:
             entry["status"] = "unanswered"
         else:
             inputs = self.cases.get(spec["name"], []) if cases is None else cases
-            kind_of(spec).collect(spec, value, entry, inputs)
+            # a file lies beside the log, wherever the notebook has gone with os.chdir
+            home = contextlib.chdir(self.path.parent) if "file" in spec else contextlib.nullcontext()
+            with home:
+                kind_of(spec).collect(spec, value, entry, inputs)
 
     def sources(self, question: str) -> list[str]:
         """Digests of the cells behind the present answer."""

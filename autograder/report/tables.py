@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.files import harmless, speakable
-from autograder.grade.report import Report, so_far
+from autograder.grade.report import CAUSES, LOST, Report, so_far
 from autograder.kit.answers import NOT_FOUND
 
 NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
@@ -22,7 +22,8 @@ def grades_csv(reports: Sequence[Report]) -> str:
     ``points`` and ``maximum`` are the autograder's, ``written`` and ``written maximum`` people's, ``total``
     is both as far as they are given. What nobody judged yet is empty, never 0, and ``open`` says how many
     points that are: checks that were not judged, and written answers that no person graded. Of a submission
-    that could not be read all of it is open.
+    that could not be read all of it is open. A column for each cause says how many points it cost; a 0
+    there means that it concerns checks without points.
     """
     columns = list(
         dict.fromkeys(
@@ -43,7 +44,7 @@ def grades_csv(reports: Sequence[Report]) -> str:
     totals = ["points", "maximum", "written", "written maximum", "total", "open"]
     writer = csv.DictWriter(
         text,
-        ["submission", "homework", "status", "source", *totals, *heads, "notes"],
+        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "notes"],
         extrasaction="ignore",
         lineterminator="\n",
     )
@@ -65,6 +66,7 @@ def grades_csv(reports: Sequence[Report]) -> str:
             "source": report.source,
             "notes": harmless(" ".join(report.notes)),
             **_sums(report),
+            **{cause: f"{lost:g}" for cause, lost in report.causes.items()},
         }
         writer.writerow(row)
     return text.getvalue()
@@ -112,6 +114,16 @@ def open_words(reports: Sequence[Report]) -> list[str]:
     return told
 
 
+def _causes(report: Report) -> str:
+    """What was lost to something other than mistakes, by cause: a few words for the terminal."""
+    told = []
+    for cause in LOST:
+        if ids := [question.id for question in report.questions if cause in question.causes]:
+            more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+            told.append(f"{cause}: {', '.join(ids[:NAMED])}{more}")
+    return f" ({'; '.join(told)})" if told else ""
+
+
 def table(reports: Sequence[Report]) -> Table:
     """A summary for the terminal."""
     made = Table(box=None, header_style="bold", pad_edge=False)
@@ -137,6 +149,7 @@ def table(reports: Sequence[Report]) -> Table:
                 else [*lost[: NAMED - 1], f"{lost[NAMED - 1]} and {len(lost) - NAMED} more"]
             )
             what = "lost in " + ", ".join(named) if lost else "full marks"
+            what += _causes(report)
             score = so_far(report)
             if report.open_points:
                 what = what if lost else "open, see below"

@@ -39,6 +39,7 @@ class Session:
         self.cpu_seconds = 0.0
         self.imports: tuple[str, ...] = ()  # for warm kernels, which fork from a process that has them
         self.kills = container.memory_kills()
+        self.packages: tuple[str, ...] = ()  # folders of further packages, as the kernel sees them
 
     def prepare(self, files: Mapping[str, bytes], compiled: Mapping[str, bytes]) -> None:
         """Empties the folder, while no kernel runs, and puts files there.
