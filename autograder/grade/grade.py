@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
 from autograder.grade.annotate import note_library_calls, note_open_checks, note_stale_answers
+from autograder.grade.beside import data_files, local_files
 from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
@@ -179,6 +180,9 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     if found.notebook is None:
         return Ran(found, drawn, Log(found.homework.id), None, (*found.notes, WITHOUT_NOTEBOOK))
     attachments, told = checkpoints(found.submission, found.homework)
+    for files, notes in (local_files(found.submission), data_files(found.homework)):
+        attachments |= files
+        told += notes
     execution = execute(
         found.notebook,
         kit_source=kit_text,
@@ -204,7 +208,7 @@ def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, b
     Returns:
         File name → bytes, and what students should know of files that were renamed or left out.
     """
-    given = dict(submission.attachments)
+    given = {name: data for name, data in submission.attachments.items() if not name.endswith(".py")}
     handed: dict[str, bytes] = {}
     notes: list[str] = []
     for wanted in homework.checkpoints():

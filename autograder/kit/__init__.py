@@ -21,6 +21,7 @@ from autograder.kit.numbers import draw_numbers, student_key
 from autograder.kit.probes import PROBES, VISIBLE_CHECKS, Trial, call, name_to_come, probe, visible_check
 from autograder.kit.recorder import Log
 from autograder.kit.shapes import Dim, check_shapes
+from autograder.kit.stage import rehearse_here
 from autograder.kit.state import CHALLENGES_SCHEMA, KIT_VERSION, LOG_NAME, LOG_SCHEMA, STALE
 from autograder.kit.values import MAX_ELEMENTS, Other, decode, describe, encode, without_marks
 
@@ -59,6 +60,7 @@ __all__ = [
     "open_homework",
     "probe",
     "record",
+    "rehearse_here",
     "same",
     "show_attention",
     "show_figure",

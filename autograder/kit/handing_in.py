@@ -21,6 +21,8 @@ from typing import Any
 
 ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
+# the first line of a cell that grading skips; it survives any front end, as tags and ids may not
+SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")
 COLAB_SECONDS = 10  # how long Colab's page may take to send the notebook
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every file in a zip
 MAX_SOURCES = 60  # cells behind one answer that the log names

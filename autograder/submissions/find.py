@@ -20,7 +20,8 @@ from autograder.submissions.notebook import read_notebook
 
 MAX_ZIP_BYTES = 200_000_000  # unpacked, of one zip: a class of 200 with checkpoints of 1 MB
 MAX_ZIP_FILES = 5_000
-ATTACHMENTS = (".pt", ".pth")  # checkpoints; a homework's declaration says which it reads
+# checkpoints, of which a homework's declaration says which it reads, and files that the notebook imports
+ATTACHMENTS = (".pt", ".pth", ".py")
 IGNORED_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".git"}
 
 

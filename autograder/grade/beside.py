@@ -1,0 +1,60 @@
+"""What else lies beside the notebook while it is graded: files of Python that were handed in, and data.
+
+The files of Python are the student's: nothing here imports or parses them, and only the sandboxed kernel reads
+them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from autograder.author.modules import needed_modules
+from autograder.declare import DataUnavailableError, Homework, homeworks
+from autograder.kit.local_files import MAX_LOCAL_BYTES, MAX_LOCAL_FILES, local_problem
+from autograder.submissions.find import Submission
+
+
+def local_files(submission: Submission) -> tuple[dict[str, bytes], list[str]]:
+    """The files of Python that were handed in with the notebook, as far as a kernel may have them.
+
+    Returns:
+        File name → bytes, and a note for each that is left out.
+    """
+    laid: dict[str, bytes] = {}
+    notes: list[str] = []
+    for name, data in sorted(submission.attachments.items()):
+        if not name.endswith(".py"):
+            continue
+        if problem := local_problem(name, needed_modules()):
+            notes.append(f"{problem} It was left out.")
+        elif len(laid) >= MAX_LOCAL_FILES:
+            notes.append(f"`{name}` was left out: there are more than {MAX_LOCAL_FILES} files of Python.")
+        elif sum(map(len, laid.values())) + len(data) > MAX_LOCAL_BYTES:
+            told = f"the files of Python have more than {MAX_LOCAL_BYTES / 1000:.0f} kB together"
+            notes.append(f"`{name}` was left out: {told}.")
+        else:
+            laid[name] = data
+    return laid, notes
+
+
+def data_files(homework: Homework) -> tuple[dict[str, bytes], list[str]]:
+    """The data that a homework wants beside its notebook, and a note for each file that cannot be had."""
+    files, missing = _data_files(homework.id)
+    notes = [
+        f"The grader does not have {name}: cells that load it ran without. Tell your instructor."
+        for name in missing
+    ]
+    return dict(files), notes
+
+
+@lru_cache(maxsize=8)
+def _data_files(homework: str) -> tuple[tuple[tuple[str, bytes], ...], tuple[str, ...]]:
+    data = homeworks()[homework].data
+    files: list[tuple[str, bytes]] = []
+    missing: list[str] = []
+    for name, read in data.beside.items() if data else ():
+        try:
+            files.append((name, read()))
+        except DataUnavailableError:
+            missing.append(name)
+    return tuple(files), tuple(missing)
