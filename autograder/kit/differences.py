@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.kit.handing_in import Cell
+from autograder.kit.handing_in import Cell, as_python
 from autograder.kit.kinds import kind_of
-from autograder.kit.local_files import as_python
+from autograder.kit.probes import raised
 from autograder.kit.rehearsal import CELL_SECONDS, ENDED, OPEN_STATES, Rehearsed, graded_cells, is_kit_cell
 
 MAX_DEPTH = 5  # from a missing name to the cell that should have made what it rests on
@@ -100,7 +100,9 @@ def close(a: Any, b: Any) -> bool:
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(close, a, b))
     if {type(a), type(b)} <= {int, float}:
-        return math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-6)  # another number of threads adds in another order
+        return math.isclose(
+            a, b, rel_tol=1e-4, abs_tol=1e-6
+        )  # another number of threads adds in another order
     return bool(a == b)
 
 
@@ -136,10 +138,9 @@ class _Notebook:
 
     def cause(self, name: str, now: Mapping[str, Any], record: int) -> Cause:
         """Why an entry came out as it did."""
-        errors = [one for one in now.get("responses", {}).values() if one.get("status") == "error"]
-        if not errors:
+        if not (errors := raised(now)):
             return self.why(name, record)
-        kind, message = str(errors[0].get("type")), str(errors[0].get("message"))
+        kind, message = errors[0]["type"], errors[0]["message"]
         if lacking := re.match(r"(?:global )?name '(\w+)' is not defined", message):
             return self.why(lacking[1], record)
         at = self.why(name, record).cell
@@ -165,23 +166,23 @@ class _Notebook:
         at = max(number for number in ran if not before or number <= before)
         if at in self.raised:
             return self.blame(at, depth)
-        return Cause(
-            f"what is there now {NOT_SAME}", 0, "Restart the kernel, run all cells, and compare."
-        )
+        return Cause(f"what is there now {NOT_SAME}", 0, "Restart the kernel, run all cells, and compare.")
 
     def blame(self, at: int, depth: int = 0) -> Cause:
         """The cause that lies in a cell that raised."""
-        raised = self.raised[at]
-        if raised.kind == "NameError" and raised.name and depth < MAX_DEPTH:
-            if raised.name not in (self.bound.get(at) or ()):
-                return self.why(raised.name, at, depth + 1)
-        if raised.kind == "KeyboardInterrupt":
+        error = self.raised[at]
+        lacks = error.kind == "NameError" and error.name not in {"", *(self.bound.get(at) or ())}
+        if lacks and depth < MAX_DEPTH:
+            return self.why(error.name, at, depth + 1)
+        if error.kind == "KeyboardInterrupt":
             told = f"takes longer than {CELL_SECONDS:g} s"
             return Cause(f"cell {at} {told}", at, "Grading stops it then; make it shorter.")
-        if raised.kind == ENDED:
-            return Cause(f"cell {at} failed: {raised.message}", at, "Take out what ends the kernel.")
-        told = f"cell {at} raises {raised.kind}: {raised.message}"
-        return Cause(told, at, self.advice(raised.kind, raised.message, raised.name))
+        if error.kind == ENDED:
+            return Cause(f"cell {at} failed: {error.message}", at, "Take out what ends the kernel.")
+        # of a SyntaxError the file is a temporary one
+        message = re.sub(r"\(\S*, (line \d+)\)$", r"(\1)", error.message)
+        told = f"cell {at} raises {error.kind}: {message}"
+        return Cause(told, at, self.advice(error.kind, message, error.name))
 
     def advice(self, kind: str, message: str, name: str) -> str:
         """What to do about an exception."""
@@ -201,7 +202,6 @@ class _Notebook:
     def notes(self, told: set[int]) -> list[Cause]:
         """Cells that raised although nothing recorded hangs on it; those of ``told`` are known."""
         quiet = ("NotImplementedError",)  # a blank stub
-        raised = [at for at, one in self.raised.items() if one.kind not in quiet and at not in told]
-        causes = [self.blame(at) for at in raised]
+        loud = [at for at, one in self.raised.items() if one.kind not in quiet and at not in told]
+        causes = [self.blame(at) for at in loud]
         return list({cause: None for cause in causes if cause.cell not in told})
-

@@ -44,14 +44,18 @@ def cell_digest(text: str) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def as_python(text: str) -> str:
+    """A cell's text with magics and commands replaced, so that Python can parse it if it is Python."""
+    if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
+        return ""  # another language, or text for a file
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
+
+
 @lru_cache(maxsize=2000)
 def cell_names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a code cell binds at its top level, imports left out, and those it lacks."""
-    if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
-        return frozenset(), frozenset()  # another language, or text for a file
-    python = re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
     try:
-        top = symtable.symtable(python, "cell", "exec")
+        top = symtable.symtable(as_python(text), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError):
         return frozenset(), frozenset()
     bound = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned()}

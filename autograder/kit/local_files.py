@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.kit.handing_in import Cell
+from autograder.kit.handing_in import Cell, as_python
 
 KIT_NAME = "homework_kit"
 MAX_LOCAL_FILES = 20
@@ -32,13 +32,6 @@ class LocalFiles:
 
     files: Mapping[str, bytes]
     problems: tuple[str, ...]
-
-
-def as_python(text: str) -> str:
-    """A cell's text with its magics and commands replaced, so that Python can parse it; may still be wrong."""
-    if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
-        return ""  # another language, or text for a file
-    return re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
 
 
 def imports(text: str, guarded: bool = True) -> set[str]:

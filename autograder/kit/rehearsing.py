@@ -10,7 +10,14 @@ from autograder.kit.differences import Finding, differences
 from autograder.kit.feedback import Feedback, Line, show_table
 from autograder.kit.handing_in import SavedNotebook
 from autograder.kit.local_files import imports
-from autograder.kit.rehearsal import OPEN_STATES, RehearsalError, Rehearsed, graded_cells, rehearse, show_progress
+from autograder.kit.rehearsal import (
+    OPEN_STATES,
+    RehearsalError,
+    Rehearsed,
+    graded_cells,
+    rehearse,
+    show_progress,
+)
 from autograder.kit.state import Recorded
 
 LISTED = 8  # answers that a row of the table names
@@ -58,7 +65,9 @@ def _not_rehearsed(why: str) -> None:
 def _show(findings: Sequence[Finding], found: Rehearsed, foreign: Sequence[str]) -> None:
     costly = [one for one in findings if one.entries]
     lines: list[Line] = [(False, _told(one)) for one in costly]
-    lines += [(None, f"{_told(one)} Nothing that is recorded hangs on it.") for one in findings if not one.entries]
+    lines += [
+        (None, f"{_told(one)} Nothing that is recorded hangs on it.") for one in findings if not one.entries
+    ]
     words = "\n".join(text for _, text in lines)
     lines += [(None, text) for text in foreign if text.split("`")[1] not in words]
     if found.lacking:
@@ -66,15 +75,19 @@ def _show(findings: Sequence[Finding], found: Rehearsed, foreign: Sequence[str])
         told = f"Rehearsed without {names}, which grading has, but which is not beside the notebook."
         lines.append((None, f"{told} What needs it is named here wrongly."))
     if not found.complete:
-        lines.append((None, "The rehearsal did not come to its end; what it did not reach counts as missing."))
+        lines.append(
+            (None, "The rehearsal did not come to its end; what it did not reach counts as missing.")
+        )
     count = len({question for one in costly for question in one.entries})
     if not costly:
         told = "Run as grading runs it, the saved notebook gives the answers that are recorded"
-        Feedback("Rehearsal of the grading", [(True, f"{told}. Recorded does not mean right."), *lines]).show()
+        Feedback(
+            "Rehearsal of the grading", [(True, f"{told}. Recorded does not mean right."), *lines]
+        ).show()
         return
-    asked = f"{count} question" + "s" * (count != 1)
-    title = f"Rehearsal of the grading: {asked} would be graded on other answers than those that are recorded"
-    lines.append((None, "Mend this, run the cells and their record cells, save, and run this cell again."))
+    asked = f"{count} question{'s' * (count != 1)}"
+    title = f"Rehearsal of the grading: {asked} would not be graded as recorded"
+    lines.append((None, "Fix this, run the cells and their record cells, save, and run this cell again."))
     Feedback(title, lines).show()
     show_table(("cell", "answers", "what happens"), [_row(one) for one in costly])
 

@@ -131,7 +131,7 @@ def _make_shell() -> Any:
         pass
 
     quiet = ("enable_gui", "showtraceback", "system", "system_piped", "system_raw")
-    shell_class = type("Shell", (InteractiveShell,), dict.fromkeys(quiet, nothing))
+    shell_class: Any = type("Shell", (InteractiveShell,), dict.fromkeys(quiet, nothing))
     shell = shell_class.instance(config=Config({"HistoryManager": {"enabled": False}}))
     shell.getoutput = lambda *args, **options: []
     for name in ("pip", "conda", "mamba", "micromamba", "uv"):
@@ -199,8 +199,14 @@ class _Guard:
         # caches that the environment names, such as HF_HOME and TORCH_HOME
         named = [value for name, value in os.environ.items() if name.endswith(("_CACHE", "_HOME", "_DIR"))]
         open_to = [_plain(folder) for folder in (*installed, *kept, *named) if os.path.isabs(folder)]
-        self.open_to = [os.path.dirname(self.work), *(one for one in open_to if not any(_below(x, one) for x in self.theirs))]
-        self.writable = [os.path.dirname(self.work), _plain(os.devnull)]  # the first holds temporary files too
+        self.open_to = [
+            os.path.dirname(self.work),
+            *(one for one in open_to if not any(_below(x, one) for x in self.theirs)),
+        ]
+        self.writable = [
+            os.path.dirname(self.work),
+            _plain(os.devnull),
+        ]  # the first holds temporary files too
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         """The audit hook."""

@@ -1,8 +1,9 @@
 """Data that hw5 needs and no repository holds.
 
 Grading itself has no network. Set-up (``make test``, ``make demo``, a Gradescope image) runs
-``python -m autograder.author.fetch`` once; afterwards the trusted process reads the cache. Kernels see the word
-vectors, because a student's class may start from them, and never the sentences, only inputs that a seed draws.
+``python -m autograder.author.fetch`` once; afterwards the trusted process reads the cache. Kernels see the
+word vectors, because a student's class may start from them, and never the sentences, only inputs that a seed
+draws.
 """
 
 from __future__ import annotations
