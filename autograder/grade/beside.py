@@ -1,6 +1,6 @@
 """What else lies beside the notebook while it is graded: files of Python that were handed in, and data.
 
-The files of Python are the student's: nothing here imports or parses them; only the sandboxed kernel reads them.
+The files of Python are the student's: nothing here imports them; only the sandboxed kernel does.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from typing import Any
 KIT_MODULE = "homework_kit"
 LAST_CELL = f"import {KIT_MODULE} as _kit\n_kit._opened().record_missing()"
 PAGE_ONLY = ("ipympl", "ipywidgets")  # what lives in the page, whoever imports it
+CELL_CODE = ("<module>", "<cell line: 1>", "async-def-wrapper")  # how IPython calls a cell's own code
 STARTS = ("os.exec", "os.posix_spawn", "os.startfile", "os.system", "pty.spawn", "subprocess.Popen")
 READS = ("open", "os.chdir", "os.listdir", "os.scandir")
 WRITES = (
@@ -68,6 +69,7 @@ class _Stage:
 
     def __init__(self, job: dict[str, Any], channel: Any):
         self.job, self.channel, self.current = job, channel, 0
+        self.lost: set[str] = set()  # names that statements which were passed over did not give
         self.shell = _make_shell()
         builtins.input = _refuse_input
         for name in ("google.colab", *PAGE_ONLY):
@@ -88,8 +90,7 @@ class _Stage:
                 name = getattr(error, "name", None)
                 told = {"error": type(error).__name__, "message": str(error)[:300], "name": name}
                 self.tell(**told)
-                if isinstance(error, ImportError):
-                    self.one_by_one(text)
+                self.go_on(text, error)
             _without_mps()
         self.limited(LAST_CELL)
         self.tell(done=True)
@@ -115,11 +116,70 @@ class _Stage:
                 signal.setitimer(signal.ITIMER_REAL, 0)
             timer.cancel()
 
-    def one_by_one(self, text: str) -> None:
-        """Runs each statement of a cell by itself, as the grader does if an import is lacking."""
-        with contextlib.suppress(SyntaxError, ValueError):
-            for node in ast.parse(self.shell.transform_cell(text)).body:
-                self.limited(ast.unparse(node))
+    def go_on(self, text: str, error: BaseException) -> None:
+        """Runs what follows in a cell after it raised, statement by statement, where the grader does so.
+
+        It does where something is missing rather than right: after an import that failed, in a cell that
+        mostly imports and sets things up, and where a name is missing because of such a failure.
+        """
+        lacks = isinstance(error, NameError) and getattr(error, "name", None) in self.lost
+        stopped = isinstance(error, (SyntaxError, KeyboardInterrupt, NotImplementedError))
+        nodes: list[ast.stmt] = []
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError):
+            nodes = ast.parse(self.shell.transform_cell(text)).body
+        if stopped or not (isinstance(error, ImportError) or lacks or _sets_up(nodes)):
+            return
+        line = _line(error)
+        left = [node for node in nodes if (node.end_lineno or 0) >= line]
+        alone = sum(node.lineno == left[0].lineno for node in left) == 1 if left else False
+        for one in (part for node in left for part in _parts(node)):
+            if alone and one is left[0]:  # it is the one that raised
+                self.lost |= _names(one)
+            elif isinstance(failed := self.limited(ast.unparse(one)), KeyboardInterrupt):
+                return
+            elif failed is not None:
+                self.lost |= _names(one)
+
+
+def _line(error: BaseException) -> int:
+    """The line of the cell at which it raised; 0 if unknown."""
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_globals.get("__name__") == "__main__" and frame.f_code.co_name in CELL_CODE:
+            return trace.tb_lineno
+        trace = trace.tb_next
+    return 0
+
+
+def _parts(node: ast.stmt) -> list[ast.stmt]:
+    """A statement; an import of several names as one of each."""
+    if isinstance(node, ast.Import) and len(node.names) > 1:
+        return [ast.Import([alias]) for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and len(node.names) > 1:
+        return [ast.ImportFrom(node.module, [alias], node.level) for alias in node.names]
+    return [node]
+
+
+def _names(node: ast.stmt) -> set[str]:
+    """The names that a statement gives a value."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    stored = (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+    return {one.id for one in stored}
+
+
+def _sets_up(nodes: Sequence[ast.stmt]) -> bool:
+    """Whether statements mostly import and set things up."""
+    imports = [isinstance(node, (ast.Import, ast.ImportFrom)) for node in nodes]
+    calls = [
+        isinstance(node, ast.Assert)
+        or (isinstance(getattr(node, "value", None), ast.Call) and isinstance(node, ast.Expr))
+        for node in nodes
+    ]
+    return any(imports) and 2 * (sum(imports) + sum(calls)) >= len(nodes)
 
 
 def _make_shell() -> Any:
