@@ -17,7 +17,7 @@ from autograder.kit.handing_in import Cell, as_python
 
 KIT_NAME = "homework_kit"
 MAX_LOCAL_FILES = 20
-MAX_LOCAL_BYTES = 200_000  # all of them together; a long helper file has 20 kB
+MAX_LOCAL_BYTES = 200_000  # all of them together; a long one has 20 kB
 MAX_LOCAL_NAME = 60  # characters of a file's name
 
 
