@@ -204,7 +204,8 @@ def test_hw1_is_solved_with_its_written_answers(opened):
 
 def test_the_rehearsal_names_a_missing_package_and_a_file_that_goes_along(opened):
     notebook = opened("hw3", "rehearse-hw3")
-    (notebook.folder / "my_helpers.py").write_text("import numpy as np\n\n\ndef unit():\n    return np.eye(3)\n")
+    text = "import numpy as np\n\n\ndef unit():\n    return np.eye(3)\n"
+    (notebook.folder / "my_helpers.py").write_text(text)
     kernel_only = notebook.path.parent / "site"
     kernel_only.mkdir()
     (kernel_only / "seaborn.py").write_text("def sixfold(x):\n    return 6 * x\n")

@@ -122,38 +122,6 @@ def test_mistakes_that_only_grading_would_show_are_named_with_cell_and_cause(tmp
     assert lost(report) == costs(out)
 
 
-def test_files_that_the_notebook_imports_go_along_and_are_there_while_grading(tmp_path: Path):
-    home = Home(tmp_path, "hw1")
-    (home.folder / "my_helpers.py").write_text("import numpy as np\nfrom my_roots import root\n")
-    (home.folder / "my_roots.py").write_text("import numpy as np\ndef root(x):\n    return np.sqrt(x)\n")
-    (home.folder / "unused.py").write_text("")
-    home.change("^import ", lambda text: "from my_helpers import root\n" + text)
-    home.change(
-        "def scaled_dot_product", lambda text: text.replace("np.sqrt(len(query))", "root(len(query))")
-    )
-    out = home.run()
-    assert "imports `my_helpers.py`, `my_roots.py`, which go along" in out
-    assert FINE in out
-    assert {name for name in home.zipped() if name.endswith(".py")} == {"my_helpers.py", "my_roots.py"}
-    report, _ = grade_submission(home.submission(), SETTINGS, kernels(PLACE)[0])
-    assert lost(report) == set()
-    without = replace(home.submission(), attachments={})
-    assert "1.1" in lost(grade_submission(without, SETTINGS, kernels(PLACE)[0])[0])
-
-
-def test_what_cannot_go_along_is_named_twice_as_a_file_and_as_what_it_costs(tmp_path: Path):
-    home = Home(tmp_path, "hw1")
-    (home.folder / "parts").mkdir()
-    (home.folder / "parts" / "__init__.py").write_text("def root(x):\n    return x ** 0.5\n")
-    at = home.change(
-        "def scaled_dot_product",
-        lambda text: "from parts import root\n" + text.replace("np.sqrt(len(query))", "root(len(query))"),
-    )
-    out = home.run()
-    assert "only single files of Python beside the notebook are handed in" in told(out, "`parts` is a folder")
-    assert f"Cell {at} raises ModuleNotFoundError: No module named 'parts'. This costs 1 question: 1.1" in out
-
-
 def test_the_students_files_are_neither_seen_nor_changed(tmp_path: Path):
     home = Home(tmp_path, "hw1")
     (home.folder / "numbers.txt").write_text("1 4 3")

@@ -5,6 +5,7 @@ The files of Python are the student's: nothing here imports them; only the sandb
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from autograder.author.modules import needed_modules
@@ -13,7 +14,7 @@ from autograder.kit.local_files import MAX_LOCAL_BYTES, MAX_LOCAL_FILES, local_p
 from autograder.submissions.find import Submission
 
 
-def local_files(submission: Submission) -> tuple[dict[str, bytes], list[str]]:
+def local_files(submission: Submission, homework: Homework) -> tuple[dict[str, bytes], list[str]]:
     """The files of Python that were handed in with the notebook, as far as a kernel may have them.
 
     Returns:
@@ -33,7 +34,20 @@ def local_files(submission: Submission) -> tuple[dict[str, bytes], list[str]]:
             notes.append(f"`{name}` was left out: {told}.")
         else:
             laid[name] = data
+            notes += _forbidden_names(name, data, homework)
     return laid, notes
+
+
+def _forbidden_names(file: str, data: bytes, homework: Homework) -> list[str]:
+    """A note for each question of which a file names a forbidden library call."""
+    text = data.decode("utf-8", "replace")
+    return [
+        f"{question.id}: `{file}` names `{call}`, which does the work that this question asks for."
+        " Whether the answer rests on it, a person has to see."
+        for question in homework.questions.values()
+        for call in question.forbids
+        if re.search(rf"\b{re.escape(call.rpartition('.')[2])}\b", text)
+    ]
 
 
 def data_files(homework: Homework) -> tuple[dict[str, bytes], list[str]]:

@@ -180,7 +180,7 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     if found.notebook is None:
         return Ran(found, drawn, Log(found.homework.id), None, (*found.notes, WITHOUT_NOTEBOOK))
     attachments, told = checkpoints(found.submission, found.homework)
-    for files, notes in (local_files(found.submission), data_files(found.homework)):
+    for files, notes in (local_files(found.submission, found.homework), data_files(found.homework)):
         attachments |= files
         told += notes
     execution = execute(

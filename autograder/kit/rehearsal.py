@@ -103,7 +103,7 @@ def rehearse(
     Raises:
         RehearsalError: it could not be held.
     """
-    began, found = time.monotonic(), Rehearsed()
+    began, found, home = time.monotonic(), Rehearsed(), home.resolve()
     kit = home / KIT_FILE_NAME
     if not kit.is_file():
         raise RehearsalError(f"`{KIT_FILE_NAME}` is not in this folder; run the notebook's first cell again")
