@@ -48,6 +48,8 @@ class Home:
     def __init__(self, folder: Path, name: str, blank: bool = False):
         self.folder, self.homework = folder / name, homeworks()[name]
         self.folder.mkdir(parents=True)
+        for name_of_data, read in self.homework.data.beside.items() if self.homework.data else ():
+            (self.folder / name_of_data).write_bytes(read())
         built = build_notebook(self.homework, source_path(ROOT, self.homework.stem), blank=blank)
         self.document = json.loads(dumps(built))
         self.cells = [[cell["cell_type"], cell["source"]] for cell in self.document["cells"]]

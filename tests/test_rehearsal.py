@@ -202,12 +202,29 @@ def test_a_gpu_a_screen_and_answers_at_a_prompt_are_not_there(tmp_path: Path):
     assert {"3.1", "3.2", "3.4"} <= costs(out)
 
 
+def test_in_colab_the_page_is_rehearsed_and_its_modules_are_named(tmp_path: Path):
+    home = Home(tmp_path, "hw3")
+    home.only_here = [
+        "import json, pathlib, sys, types\n"
+        "google, colab = types.ModuleType('google'), types.ModuleType('google.colab')\n"
+        f"page = pathlib.Path({str(home.folder / 'hw3_hand_designed.ipynb')!r})\n"
+        "ask = lambda *args, **options: {'ipynb': json.loads(page.read_text())}\n"
+        "colab._message = types.SimpleNamespace(blocking_request=ask)\n"
+        "colab.drive = types.SimpleNamespace(mount=lambda where: None)\n"
+        "google.__path__, colab.__path__ = [], []\n"
+        "sys.modules |= {'google': google, 'google.colab': colab}"
+    ]
+    at = home.insert(home.place("^import "), "from google.colab import drive\ndrive.mount('/content/drive')")
+    out = home.run()
+    assert "the notebook as it is on the page now" in out
+    assert "ModuleNotFoundError" in told(out, f"Cell {at} raises")
+    assert "Nothing that is recorded hangs on it" in told(out, f"Cell {at} raises")
+    assert FINE in out
+
+
 def test_word_vectors_are_there_while_grading(tmp_path: Path):
     """A class of 5.7a that starts from ``vectors``, which an earlier version of the notebook had skipped."""
     home = Home(tmp_path, "hw5")
-    assert home.homework.data is not None
-    for name, read in home.homework.data.beside.items():
-        (home.folder / name).write_bytes(read())
     home.change(
         "def binary_accuracy",
         lambda text: text.replace(
@@ -260,6 +277,20 @@ def test_what_follows_an_import_that_failed_is_run_all_the_same(tmp_path: Path):
     assert found.raised[1].name == "not_installed_anywhere"
     assert set(found.raised) == {1, 5, 6}
     assert found.entries["attention_by_content_Q"]["status"] == "ok"
+
+
+def test_what_a_file_beside_the_kit_imports_is_refused_like_what_a_cell_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "only_at_home.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    (tmp_path / "homework_kit.py").write_text(kit_source(homeworks()["hw3"]), encoding="utf-8")
+    described = homeworks()["hw3"].describe() | {"modules": grading_modules()}
+    cells = [("code", f"{IMPORTS}\nimport my_own"), ("code", 'record("3.1")')]
+    found = rehearsal.rehearse(tmp_path, described, cells, {"my_own.py": b"import only_at_home"})
+    assert found.raised[1].name == "only_at_home"
 
 
 def test_magics_and_awaits_raise_nothing_and_the_network_is_not_there(tmp_path: Path):

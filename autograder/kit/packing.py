@@ -30,9 +30,11 @@ class PackedFiles:
 
 def packed_files(log: Recorded, notebook: SavedNotebook | None) -> PackedFiles:
     """The files that go along: those that answers name, and files of Python that the notebook imports."""
+    if log.challenged != "public":
+        return PackedFiles({})
     paths = [log.path.with_name(spec["file"]) for spec in log.files()]
     files = {path.name: path.read_bytes() for path in paths if path.is_file()}
-    if notebook is None or log.challenged != "public":
+    if notebook is None:
         return PackedFiles(files)
     try:
         local = find_local_files(log.path.parent, notebook.cells, log.homework.get("modules", ()))

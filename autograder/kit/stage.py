@@ -222,14 +222,16 @@ def _callers() -> Iterator[types.FrameType]:
 
 
 class _Lacking:
-    """Refuses what a cell imports by itself and grading lacks; what packages import is their own affair.
+    """Refuses what cells, and files beside the kit, import and grading lacks.
+
+    What packages import is their own affair.
 
     Args:
         allowed: the modules of grading, by the first part of their names.
     """
 
     def __init__(self, allowed: set[str]):
-        self.allowed = allowed
+        self.allowed, self.work = allowed, _plain(os.getcwd())
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Raises for such a module; else leaves the search to others."""
@@ -238,7 +240,9 @@ class _Lacking:
             return
         for frame in _callers():
             if "importlib" not in frame.f_code.co_filename:
-                if frame.f_globals.get("__name__") == "__main__":
+                name_there = frame.f_globals.get("__name__")
+                beside = _below(_plain(frame.f_code.co_filename), self.work) and name_there != KIT_MODULE
+                if name_there == "__main__" or beside:
                     raise ModuleNotFoundError(f"No module named {name!r}", name=name)
                 return
 
