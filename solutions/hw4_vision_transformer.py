@@ -47,7 +47,8 @@ from homework_kit import with_progress
 #
 # FashionMNIST (Xiao, Rasul and Vollgraf, 2017; MIT licence): grey 28×28 pictures of clothes in ten classes. You get 5,000
 # to learn from and 1,000 to test on. The loader takes `fashion_mnist_5000_1000.npz` from beside this notebook (or its
-# `data` folder), else a folder of the original files that you name, else torchvision's download, as in Colab.
+# `data` folder), else a folder of the original files that you name, else torchvision's download, as in Colab. The grader has
+# the file, too.
 #
 # **The convention of this homework:** images are float32 tensors of shape (batch, 1, 28, 28) with pixels from 0 to 1,
 # nothing else. The grader hands hidden images to your model in exactly this form.
@@ -63,8 +64,7 @@ def to_tensors(images, labels):
     return pixels.unsqueeze(1), torch.from_numpy(labels).long()
 
 
-# %% tags=["skip-execution"]
-# training (skipped while grading): loads the images
+# %%
 # load_fashion_mnist("a/folder") reads the original files, full=True all 70,000 images.
 with when_answered():
     fashion = load_fashion_mnist()

@@ -296,6 +296,8 @@ class Homework:
                 spec["written"] = question.written.points
             if question.extra:
                 spec["extra"] = True
+            if question.claimed:
+                spec["claimed"] = True
             if question.numbers:
                 spec["numbers"] = {number.name: list(number.among) for number in question.numbers}
             questions.append(spec)
@@ -306,6 +308,7 @@ class Homework:
             "stem": self.stem,
             "questions": questions,
             "examples": examples,
+            **({"data": list(self.data.beside)} if self.data and self.data.beside else {}),
         }
         return described | ({"given": given} if (given := given_text(self.id)) else {})
 

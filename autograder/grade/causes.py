@@ -17,7 +17,6 @@ from autograder.grade.report import (
     GRADER,
     LIMIT,
     LOST,
-    NOT_FOUND,
     NOT_RUN,
     UNANSWERED,
     WRONG,
@@ -25,6 +24,7 @@ from autograder.grade.report import (
     QuestionResult,
     Raised,
 )
+from autograder.kit.answers import NOT_FOUND
 from autograder.run.execute import Execution
 from autograder.run.raised import ENDED, CellError
 from autograder.run.raised import LOST as LOST_NAME

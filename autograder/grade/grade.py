@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
 from autograder.grade.annotate import note_library_calls, note_open_checks, note_stale_answers
+from autograder.grade.beside import data_files, local_files
 from autograder.grade.causes import explain_causes, is_lost, names_in, provided_note, witnesses
 from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
@@ -188,6 +189,9 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     attachments, told = checkpoints(found.submission, found.homework)
     provided = to_provide(given(found.homework.id), names_in(found.notebook, found.homework))
     told += [provided_note(sorted({name for one in provided for name in one.names}))] if provided else []
+    for files, notes in (local_files(found.submission, found.homework), data_files(found.homework)):
+        attachments |= files
+        told += notes
     execution = execute(
         found.notebook,
         kit_source=kit_text,
@@ -215,7 +219,7 @@ def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, b
     Returns:
         File name → bytes, and what students should know of files that were renamed or left out.
     """
-    given = dict(submission.attachments)
+    given = {name: data for name, data in submission.attachments.items() if not name.endswith(".py")}
     handed: dict[str, bytes] = {}
     notes: list[str] = []
     for wanted in homework.checkpoints():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,30 +9,45 @@ from typing import Any
 
 from autograder.kit.answers import NOT_FOUND, lines_given, written_answers
 from autograder.kit.clock import clock, stamp
-from autograder.kit.feedback import Feedback, Line, show_both
+from autograder.kit.feedback import Feedback, Line, show_table
 from autograder.kit.handing_in import SavedNotebook, find_notebook
-from autograder.kit.packing import pack
+from autograder.kit.packing import pack, packed_files
+from autograder.kit.rehearsing import show_rehearsal
 from autograder.kit.state import STALE, Recorded
 
 COLUMNS = ("number", "question", "points", "written", "state")
 
 
-def show_summary(log: Recorded) -> None:
-    """Writes the log, zips what is to be handed in, and says what is recorded, missing or out of date."""
+def show_summary(log: Recorded, rehearse: bool = True) -> None:
+    """Writes the log, zips what is to be handed in, and says what is recorded, missing or out of date.
+
+    Args:
+        log: what is recorded.
+        rehearse: whether the saved notebook is run once more, as grading will, once the zip is there.
+    """
     summary = _summarize(log)
     lines = [*_stale_lines(summary), *_missing_lines(summary), *_file_lines(log)]
     if not any(state is False for state, _ in lines) and not _missing(log):
         told = "Nothing is missing among the questions that count. Recorded does not mean right"
         lines.insert(0, (True, f"{told}: the checks tell more."))
     lines.append((None, _points_line(summary)))
+    files = packed_files(log, summary.notebook)
     if log.challenged == "public":
-        lines += pack(log, summary.notebook, ready=all(state is not False for state, _ in lines))
+        lines += files.lines
+        lines += pack(log, summary.notebook, files, ready=all(state is not False for state, _ in lines))
     recorded = sum(log.state(question) == "recorded" for question in log.questions)
     asked = sum(bool(question["entries"]) for question in log.questions.values())
     title = f"{log.homework['id']}: {recorded} of {asked} questions recorded in {log.path.name}"
     Feedback(title, lines).show()
     rows = [_question_row(summary, question) for question in log.questions.values()]
-    show_both("\n".join("  ".join(cell for cell in row if cell) for row in rows), _table(rows))
+    show_table(COLUMNS, rows)
+    if log.challenged == "public" and summary.notebook is not None and rehearse:
+        if summary.listed("unsaved"):
+            told = "Save the notebook, then run this cell again: it is rehearsed as it was saved."
+            Feedback("Not rehearsed yet", [(None, told)]).show()
+        else:
+            stale = [question for question, kind in summary.stale.items() if kind]
+            show_rehearsal(log, summary.notebook, files.files, stale)
 
 
 @dataclass(frozen=True)
@@ -79,14 +93,6 @@ def _summarize(log: Recorded) -> Summary:
     log.write(stale)
     stale |= {question: told["stale"] for question, told in log.answers.items() if "stale" in told}
     return Summary(log, notebook, stale, words, tuple(lost))
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    left = 'style="text-align:left"'
-    cells = ("".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row) for row in rows)
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    heads = "".join(f'<th scope="col" {left}>{name}</th>' for name in COLUMNS)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _question_row(summary: Summary, question: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from autograder.kit.answers import Cell
 
 ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
+# the first line of a cell that grading skips; it survives any front end, as tags and ids may not
+SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")
 COLAB_SECONDS = 10  # how long Colab's page may take to send the notebook
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every file in a zip
 MAX_SOURCES = 60  # cells behind one answer that the log names
@@ -42,14 +44,18 @@ def cell_digest(text: str) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def as_python(text: str) -> str:
+    """A cell's text with magics and commands replaced, so that Python can parse it if it is Python."""
+    if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
+        return ""  # another language, or text for a file
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
+
+
 @lru_cache(maxsize=2000)
 def cell_names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a code cell binds at its top level, imports left out, and those it lacks."""
-    if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
-        return frozenset(), frozenset()  # another language, or text for a file
-    python = re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
     try:
-        top = symtable.symtable(python, "cell", "exec")
+        top = symtable.symtable(as_python(text), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError):
         return frozenset(), frozenset()
     bound = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned()}

@@ -100,9 +100,9 @@ class Log(Recorded):
             lines += VISIBLE_CHECKS[question](answers)
         return lines
 
-    def finish(self) -> None:
-        """Writes the log, makes the zip to hand in, and says what is recorded, missing or out of date."""
-        show_summary(self)
+    def finish(self, rehearse: bool = True) -> None:
+        """Writes the log, makes the zip to hand in, says what is missing, and rehearses the grading."""
+        show_summary(self, rehearse)
 
     def my_numbers(self, student: Any, word: str) -> None:
         """Notes whose notebook this is and shows the numbers that go with it."""

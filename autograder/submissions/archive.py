@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from autograder.kit.packing import MAX_NOTEBOOK_BYTES
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import MAX_LOG_BYTES
-from autograder.submissions.notebook import MAX_NOTEBOOK_BYTES
 
 MAX_ZIP_BYTES = 200_000_000  # unpacked, of one zip: a class of 200 with checkpoints of 1 MB
 ANY_ZIP_BYTES = 48_000_000  # what even the smallest zip may unpack to: a notebook and a log at their limits
@@ -26,8 +26,8 @@ MAX_TRIED = 2_000_000_000  # bytes unpacked of zips within a zip that turned out
 ZIP_LEVELS = 2  # zips within a zip that are opened: a platform's holds students', which hold one more
 SNIFFED = 64_000  # bytes at a file's beginning that say what it is
 # What else counts, by suffix. Checkpoints; a homework's declaration says which of them it reads. A new kind
-# of file that students hand in, such as their own modules, goes here.
-ATTACHMENTS = (".pt", ".pth")
+# of file that students hand in goes here. Modules that a notebook imports; only its kernel ever opens them.
+ATTACHMENTS = (".pt", ".pth", ".py")
 IGNORED_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".git"}
 JUNK = {"thumbs.db", "desktop.ini"}
 

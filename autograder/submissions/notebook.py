@@ -13,12 +13,12 @@ from nbformat import NotebookNode
 from autograder.declare import Homework
 from autograder.kit import answers
 from autograder.kit.answers import WrittenAnswer
+from autograder.kit.packing import MAX_NOTEBOOK_BYTES
 from autograder.names import KIT_FILE
 from autograder.submissions import pictures
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import parse_json, read_log
 
-MAX_NOTEBOOK_BYTES = 30_000_000  # a notebook with many figures is 3 MB
 MAX_CELLS = 3_000
 
 
