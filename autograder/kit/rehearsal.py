@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.kit.handing_in import SKIPPED, Cell
+from autograder.kit.answers import Cell
+from autograder.kit.handing_in import SKIPPED
 from autograder.kit.local_files import KIT_NAME
 from autograder.kit.state import LOG_NAME
 
