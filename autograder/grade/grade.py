@@ -188,6 +188,7 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
         attachments=attachments,
         limits=settings.limits,
         kernels=kernels,
+        imports=found.homework.imports,
     )
     log, problems = _merge(execution.logs, found.homework)
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))

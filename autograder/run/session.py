@@ -37,6 +37,7 @@ class Session:
     def __init__(self, folder: Path, kernel_folder: str):
         self.folder, self.kernel_folder = folder, kernel_folder
         self.cpu_seconds = 0.0
+        self.imports: tuple[str, ...] = ()  # for warm kernels, which fork from a process that has them
         self.kills = container.memory_kills()
 
     def prepare(self, files: Mapping[str, bytes], compiled: Mapping[str, bytes]) -> None:
