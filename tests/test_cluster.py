@@ -125,11 +125,12 @@ def test_a_scheduler_that_dies_in_the_middle_is_said(tmp_path: Path):
     def work(address: str, scheduler: subprocess.Popen) -> None:
         with cluster.cluster(address) as (executors, count):
             assert count == 1
-            sleeping = executors().submit(time.sleep, 60)
+            executors().submit(time.sleep, 60)
+            executors.alive()
             time.sleep(1)
             scheduler.kill()
             scheduler.wait()
-            sleeping.result(timeout=20)
+            executors.alive()
 
     says = r"No Dask scheduler answers .* any more.*the same command goes on"
     with running(ROOT, tmp_path) as (address, started), pytest.raises(BatchError, match=says):
@@ -160,6 +161,31 @@ def test_a_result_of_another_grader_is_not_kept():
     key = key_of(Submission("a", b"{}"), Settings("s"))
     mine = graded(lambda one: Graded(Report(one.name, "hw3", "graded", key=key), version=grader_version()))
     assert [one.report.submission for one in mine] == ["a"]
+
+
+class Silent:
+    """A cluster from which no result comes any more."""
+
+    def __call__(self) -> Executor:
+        return Silence()
+
+    def alive(self) -> None:
+        raise BatchError("The scheduler is gone.")
+
+
+class Silence(Executor):
+    def submit(self, function, *arguments):  # type: ignore[no-untyped-def]
+        future: Future = Future()
+        if function is probe:
+            future.set_result("")
+        return future
+
+
+def test_a_batch_that_waits_for_nothing_ends_within_5_seconds():
+    started = time.monotonic()
+    with pytest.raises(BatchError, match="The scheduler is gone"):
+        list(batch.run([Submission("a", b"{}")], Settings("s"), Place(), Silent(), 1))
+    assert time.monotonic() - started < 5
 
 
 # --- memory of a container ----------------------------------------------------------------------------------

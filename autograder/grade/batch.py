@@ -22,6 +22,7 @@ from autograder.submissions.find import Submission
 
 # submissions handed to each worker ahead of time: enough that none waits, few enough that memory stays flat
 IN_FLIGHT = 2
+PATIENCE = 2.0  # seconds without a result, then it is seen whether any can come
 TRIES = 3  # how often a submission is tried whose worker dies
 DEATHS = 3  # of workers that have not graded anything: with more, no worker would
 DIED = "The grader died on this submission each time. It was not graded."
@@ -58,7 +59,8 @@ def run(
         submissions: bytes, not paths.
         settings: the batch's seed and limits.
         place: how workers run them.
-        executors: makes an executor; called again after a worker's death has broken the last one.
+        executors: makes an executor; called again after a worker's death has broken the last one. Its method
+            ``alive``, if it has one, raises when no result can come any more.
         workers: how many submissions the executor grades at a time.
 
     Yields:
@@ -87,6 +89,7 @@ class _Batch:
 
     def __init__(self, settings: Settings, place: Place, executors: Callable[[], Executor]):
         self.settings, self.place, self.executors = settings, place, executors
+        self._alive: Callable[[], None] = getattr(executors, "alive", lambda: None)
         self.suspects: deque[Submission] = deque()
         self._tried: Counter[str] = Counter()
         self._warned: set[str] = set()
@@ -115,7 +118,12 @@ class _Batch:
 
     def _collect(self, futures: dict[Future[Any], Submission]) -> Iterator[Graded | str]:
         """Takes the results that are there out of the futures; waits for one."""
-        for future in wait(futures, return_when=FIRST_COMPLETED).done:
+        done: set[Future[Any]] = set()
+        while not done:
+            done = wait(futures, timeout=PATIENCE, return_when=FIRST_COMPLETED).done
+            if not done:
+                self._alive()
+        for future in done:
             result = future.result()
             self._refuse_another_grader(result, futures[future])
             del futures[future]

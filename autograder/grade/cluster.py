@@ -53,12 +53,7 @@ def cluster(address: str) -> Iterator[tuple[Callable[[], Executor], int]]:
         _wait_for_workers(client, address)
         refuse_others(_versions(client))
 
-        def executors() -> Executor:
-            _knock(address, f" any more. {AGAIN}")
-            made: Executor = client.get_executor(pure=False)
-            return made
-
-        yield executors, sum(client.nthreads().values())
+        yield _Executors(client, address), sum(client.nthreads().values())
     except (ImportError, AttributeError) as error:
         raise BatchError(
             f"A Dask worker cannot load this grader ({type(error).__name__}: {error}). Install"
@@ -71,6 +66,31 @@ def cluster(address: str) -> Iterator[tuple[Callable[[], Executor], int]]:
     finally:
         with contextlib.suppress(Exception):  # of a cluster that is gone
             _within(4, lambda: client.close(timeout=2))
+
+
+class _Executors:
+    """Makes executors on a cluster, and can say whether its scheduler is still there."""
+
+    def __init__(self, client: Any, address: str):
+        self.client, self.address = client, address
+
+    def __call__(self) -> Executor:
+        """An executor.
+
+        Raises:
+            BatchError: the scheduler is gone.
+        """
+        self.alive()
+        made: Executor = self.client.get_executor(pure=False)
+        return made
+
+    def alive(self) -> None:
+        """Returns if the scheduler is there.
+
+        Raises:
+            BatchError: it is gone.
+        """
+        _knock(self.address, f" any more. {AGAIN}")
 
 
 def _knock(address: str, more: str = ".") -> None:
