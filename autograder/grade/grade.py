@@ -193,6 +193,7 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
         attachments=attachments,
         limits=settings.limits,
         kernels=kernels,
+        imports=found.homework.imports,
         given=[one.source for one in provided],
     )
     log, problems = _merge(execution.logs, found.homework)

@@ -86,6 +86,7 @@ def execute(
     limits: Limits | None = None,
     kernels: Kernels | None = None,
     keep: Sequence[str] = (),
+    imports: Sequence[str] = (),
     given: Sequence[str] = (),
 ) -> Execution:
     """Runs a notebook in a fresh folder that holds only the kit, the challenges and the allowed attachments.
@@ -98,6 +99,7 @@ def execute(
         limits: what it may use.
         kernels: where its kernels come from.
         keep: names of further files to read in the end, such as a checkpoint.
+        imports: modules that kernels find imported already, where they are forked.
         given: statements to run before the first cell.
 
     Returns:
@@ -116,6 +118,7 @@ def execute(
         files[CHALLENGES_FILE] = challenges
     progress = _Progress()
     with (kernels or PlainKernels()).session(limits) as session:
+        session.imports = tuple(imports)
         for _ in range(limits.restarts + 1):
             session.prepare(files, compiled(kit_source))
             finished = _run(notebook, session, limits, deadline, progress, given)

@@ -37,6 +37,7 @@ class Session:
         self.folder, self.kernel_folder = folder, kernel_folder
         self.cpu_seconds = 0.0
         self.packages: tuple[str, ...] = ()  # folders of further packages, as the kernel sees them
+        self.imports: tuple[str, ...] = ()  # for warm kernels, which fork from a process that has them
 
     def prepare(self, files: Mapping[str, bytes], compiled: Mapping[str, bytes]) -> None:
         """Empties the folder, while no kernel runs, and puts files there.
