@@ -242,6 +242,7 @@ def test_an_answer_that_only_the_log_holds_was_not_run_here():
     assert causes(report) == {"3.1": {"not run here"}}
     assert "Your log holds an answer to 3.1" in told(report, "3.1")
     assert "saved" in told(report, "3.1")
+    assert [note for note in report.notes if "Your log holds an answer to 3.1" in note]
 
 
 def test_a_limit_is_the_cause_of_what_it_costs():

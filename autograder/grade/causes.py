@@ -248,13 +248,14 @@ def explain_causes(
     """
     explained: list[QuestionResult] = []
     hanging: dict[CellError, dict[str, None]] = {error: {} for error in known.errors}
+    notes: list[str] = []
     for question in questions:
         result, errors = known.explain(question, homework.questions[question.id])
         explained.append(result)
+        notes += _gap_note(result, errors)
         for error in errors:
             hanging.setdefault(error, {})[question.id] = None
     raised: list[Raised] = []
-    notes: list[str] = []
     for error, ids in hanging.items():
         following = bool(error.lacks) and not ids
         if error.is_stub or following or not (ids or error.apart):
@@ -276,6 +277,15 @@ def explain_causes(
         hang = f"Not judged because of it: {', '.join(ids)}" if ids else "No answer hangs on it"
         notes.append(f"{words}{rest}. {hang}.")
     return tuple(explained), tuple(raised[:MOST]), notes[:MOST]
+
+
+def _gap_note(result: QuestionResult, errors: Sequence[CellError]) -> list[str]:
+    """A note on a question that is lost without a cell that raised; never with words on hidden inputs."""
+    lost = [check for check in result.checks if check.cause in LOST]
+    if errors or not lost:
+        return []
+    told = next((check.feedback for check in lost if check.state == "unanswered"), "")
+    return [told or f"{result.id} was lost to this cause, at least in part: {lost[0].cause}; see there."]
 
 
 def is_lost(questions: Sequence[QuestionResult]) -> bool:

@@ -88,8 +88,10 @@ def class_lines(reports: Sequence[Report]) -> list[str]:
     """What an instructor should hear at the end of a batch: a line for each missing module, and on limits."""
     found, lines = not_run(reports), []
     for one in found.modules:
+        if not one.questions:
+            continue  # the class report lists it
         count = len(one.submissions)
-        cost = f"it cost points in {', '.join(one.questions)}" if one.questions else "it cost no points"
+        cost = f"it cost points in {', '.join(one.questions)}"
         verb = "imports" if count == 1 else "import"
         lines.append(
             f"{count} notebook{'s' if count != 1 else ''} {verb} {one.module}, which is neither installed"

@@ -56,6 +56,8 @@ class CellError:
     def module(self) -> str:
         """The top-level module that is missing; empty if that is not it."""
         found = MODULE.search(self.message) if self.kind == "ModuleNotFoundError" else None
+        if found and "google.colab" in self.text:  # of which Python names the first part only
+            return "google.colab"
         return found[1].partition(".")[0] if found else ""
 
     @property
