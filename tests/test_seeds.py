@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterable
 from functools import cache
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from autograder import kit
 from autograder.author.gallery import right, students
 from autograder.cli.main import main
-from autograder.declare import homeworks
+from autograder.declare import Case, Challenge, homeworks
 from autograder.grade.batch import local_executor
 from autograder.grade.report import CheckResult, QuestionResult
 from autograder.grade.seeds import Change, grade_seeds, outcome, sentence_kind
@@ -77,3 +82,32 @@ def test_the_command_grades_the_answers_to_one_question_under_seeds():
     )
     assert result.exit_code == 0, result.output
     assert "5 answers under 2 seeds" in result.output
+
+
+def failing_groups(challenge: Challenge, says: str, cases: Iterable[Case]) -> frozenset[str]:
+    """The groups of cases in which a mistake is seen."""
+    failing = set()
+    for case in cases:
+        with contextlib.suppress(ValueError, IndexError, ZeroDivisionError), np.errstate(all="ignore"):
+            right, mistaken = (
+                kit.decode(kit.encode(case.result_of(oracle)))
+                for oracle in (challenge.expected, challenge.mistakes[says])
+            )
+            if not kit.same(right, mistaken, rtol=challenge.rtol, atol=challenge.atol):
+                failing.add(case.group)
+    return frozenset(failing)
+
+
+@pytest.mark.parametrize("name", by_homework())
+def test_no_known_mistake_is_right_by_the_luck_of_the_draw(name: str):
+    seen: dict[str, set[frozenset[str]]] = defaultdict(set)
+    for number in range(6):
+        drawn = homeworks()[name].draw(f"luck {number}")
+        for challenge in homeworks()[name].challenges():
+            for says in challenge.mistakes if challenge.expected else ():
+                groups = failing_groups(challenge, says, drawn[challenge.name].values())
+                seen[f"{challenge.name}: {says}"].add(groups)
+    lucky = [
+        f"{mistake}: {sorted(map(sorted, groups))}" for mistake, groups in seen.items() if len(groups) > 1
+    ]
+    assert not lucky, "\n".join(lucky)

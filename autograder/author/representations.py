@@ -5,7 +5,9 @@ Its text runs in the notebook's kernel behind the last cell, so it imports nothi
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import json
 from collections import namedtuple
 from collections.abc import Callable, Mapping
@@ -153,9 +155,10 @@ def record_representations(log: Any) -> None:
         entries: dict[str, Any] = {}
         shown.clear()
         for question in log.questions.values():
-            for spec in question["entries"]:
-                entry = entries[spec["name"]] = {"question": question["id"], "kind": spec["kind"]}
-                log.collect(spec, entry)
-            log.check(question["id"])
+            with contextlib.redirect_stdout(io.StringIO()):  # answers may print
+                for spec in question["entries"]:
+                    entry = entries[spec["name"]] = {"question": question["id"], "kind": spec["kind"]}
+                    log.collect(spec, entry)
+                log.check(question["id"])
         answers[name] = {"entries": entries, "refused": [one for one in shown if one[1]]}
     Path(RECORDED).write_text(json.dumps(answers), encoding="utf-8")

@@ -6,23 +6,13 @@ properties where a question is judged by property. No solution stands here.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from autograder.kit import (
-    InstrumentError,
-    Trial,
-    as_array,
-    compare,
-    decode,
-    encode,
-    probe,
-    show_figure,
-    visible_check,
-)
+from autograder.homeworks.hw1.public.steps import loop_problem
+from autograder.kit import compare, decode, encode, probe, show_figure, visible_check
 
 PRESERVED_KEY = 1  # 1.6: whose value the output must be
 MIXING_ATOL = 1e-3  # stated in the notebook
@@ -95,91 +85,6 @@ def show_lines(*panels: Mapping[str, Any]) -> None:
 # Probes -----------------------------------------------------------------------------------------------------
 
 
-PRINTING = ("arrayprint.py", "iostream.py")  # Python files that print for NumPy and the notebook
-_traces_set = [0]  # how often sys.settrace was called since the kit watches
-_watching: list[bool] = []
-
-
-def _watch_traces() -> None:
-    """Counts calls of ``sys.settrace`` from now on; such a watch cannot be taken away."""
-    if not _watching:
-        _watching.append(True)
-
-        def watch(event: str, arguments: Any) -> None:
-            _traces_set[0] += event == "sys.settrace"
-
-        sys.addaudithook(watch)
-
-
-def _prints(frame: Any) -> bool:
-    """Whether a frame belongs to printing something."""
-    while frame is not None:
-        if frame.f_code.co_filename.endswith(PRINTING):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def python_steps(function: Callable[[], Any]) -> tuple[Any, int]:
-    """Runs ``function`` and counts the bytecode instructions that Python executes, NumPy's own included.
-
-    A product of whole arrays costs the same few instructions for every size; a loop, a comprehension,
-    ``np.vectorize`` or ``np.apply_along_axis`` costs more for each row. What printing takes does not count.
-
-    Raises:
-        InstrumentError: something else traced, or switched tracing off, in the meantime.
-    """
-    steps = 0
-    _watch_traces()
-
-    def trace(frame: Any, event: str, argument: Any) -> Any:
-        nonlocal steps
-        if event == "call" and _prints(frame):
-            frame.f_trace_lines = False
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        steps += event == "opcode"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    calls = _traces_set[0]
-    try:
-        result = function()
-    finally:
-        switched = _traces_set[0] != calls
-        sys.settrace(before)
-    if switched:
-        raise InstrumentError("sys.settrace was called while steps were counted, so they do not count")
-    return result, steps
-
-
-@probe("steps", measures=True)
-def steps_probe(function: Any, case: Mapping[str, Any]) -> Any:
-    """Counts the Python steps of self-attention over the first n tokens, for growing n.
-
-    The case's args are X, W_Q, W_K, W_V; its kwargs ``lengths``.
-
-    Returns:
-        ``result`` for the longest sequence, ``steps`` for each length, and ``mixes``: whether any earlier
-        output changes with the last token, so that a function that does not attend earns nothing for being
-        fast.
-    """
-    X, *weights = decode(case["args"])
-    steps = []
-    result: Any = None
-    for n in decode({"fields": case["kwargs"]})["lengths"]:
-        function(X[:n].copy(), *weights)  # what only the first call does (imports, caches) is not counted
-        result, counted = python_steps(lambda n=n: function(X[:n].copy(), *weights))  # type: ignore[misc]
-        steps.append(counted)
-    other = X.copy()
-    other[-1] += 1.0
-    result, again = as_array(result), as_array(function(other, *weights))
-    arrays = isinstance(result, np.ndarray) and isinstance(again, np.ndarray) and result.shape == again.shape
-    mixes = arrays and bool(np.any(np.abs(np.atleast_1d(again - result)[:-1]) > 1e-9))
-    return {"fields": {"result": encode(result), "steps": steps, "mixes": mixes}}
-
-
 def _running_sum(X: np.ndarray) -> np.ndarray:
     return np.cumsum(X, axis=0)
 
@@ -214,27 +119,6 @@ def layer_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """Calls the student's function on a layer of :data:`LAYERS`, named by the first arg, and the others."""
     name, *args = decode(case["args"])
     return {"fields": {"result": encode(function(LAYERS[name], *args))}}
-
-
-def loop_problem(trial: Trial) -> str | None:
-    """Whether the Python steps of 1.3 stay the same as n grows; else words."""
-    steps, lengths, args = trial.result["steps"], trial.kwargs["lengths"], trial.args
-    wanted = (lengths[-1], args[3].shape[1])
-    if getattr(trial.output, "shape", None) != wanted:
-        return f"`attention` must return shape {wanted} for {wanted[0]} tokens before its steps are counted."
-    if not trial.result["mixes"]:
-        return (
-            "No output of `attention` changes with another token, so it does not attend; its steps do not"
-            " count."
-        )
-    if steps[-1] - steps[0] < lengths[-1] - lengths[0]:  # a loop costs several steps for each further token
-        return None
-    counted = ", ".join(f"{count:,} for n = {n}" for count, n in zip(steps, lengths, strict=True))
-    return (
-        "`attention` loops over the tokens: it takes more Python steps the longer the sequence is"
-        f" ({counted}). One matrix product gives all scores at once, and one exponential with axis and"
-        " keepdims all weights."
-    )
 
 
 # Visible checks ---------------------------------------------------------------------------------------------

@@ -1,0 +1,23 @@
+"""hw1 in public: what its notebook may hold, by subject."""
+
+from __future__ import annotations
+
+from autograder.homeworks.hw1.public.basics import (
+    KEYS_16,
+    LAYERS,
+    diffuse_problem,
+    library_attention,
+    mixing,
+    preserve_problem,
+)
+from autograder.homeworks.hw1.public.steps import loop_problem
+
+__all__ = [
+    "KEYS_16",
+    "LAYERS",
+    "diffuse_problem",
+    "library_attention",
+    "loop_problem",
+    "mixing",
+    "preserve_problem",
+]
