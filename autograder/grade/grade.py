@@ -14,7 +14,12 @@ from nbformat import NotebookNode
 
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
-from autograder.grade.annotate import note_library_calls, note_open_checks, note_stale_answers
+from autograder.grade.annotate import (
+    note_claims,
+    note_library_calls,
+    note_open_checks,
+    note_stale_answers,
+)
 from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
@@ -275,6 +280,7 @@ def annotate(judged: Judged, settings: Settings) -> Report:
     ran = judged.ran
     found = ran.read
     questions, stale = note_stale_answers(judged.questions, found.claims, found.notebook)
+    questions = note_claims(questions, found.homework, found.claims, found.notebook)
     called: list[str] = []
     if found.notebook is not None:
         questions, called = note_library_calls(
