@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +117,8 @@ def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, An
         _seed_libraries()
         responses[case["id"]] = {"status": "stopped"}
         try:
-            result = PROBES[case["probe"]](value, case)
+            with _usual_state():
+                result = PROBES[case["probe"]](value, case)
             if case["probe"] in MEASURING:
                 _refuse_replaced()
             responses[case["id"]] = {"status": "ok", "result": result}
@@ -206,6 +208,33 @@ def _explain(error: BaseException) -> dict[str, str]:
     )
     name = "" if ours else type(error).__name__
     return {"type": name, "message": str(error)[:500], "where": "" if ours else where[:200]}
+
+
+@contextlib.contextmanager
+def _usual_state() -> Iterator[None]:
+    """Gradients on and float32 as torch's default, whatever ran before; afterwards what was set before.
+
+    So neither a cell nor an answer that switches one of them off for good changes how others are judged.
+    """
+    torch = sys.modules.get("torch")
+    with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+        if torch is None or not hasattr(torch, "set_default_dtype"):
+            yield
+            return
+        gradients, dtype, threads = (
+            torch.is_grad_enabled(),
+            torch.get_default_dtype(),
+            torch.get_num_threads(),
+        )
+        torch.set_grad_enabled(True)
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_grad_enabled(gradients)
+            torch.set_default_dtype(dtype)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
 
 
 def _seed_libraries() -> None:

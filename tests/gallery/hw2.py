@@ -429,9 +429,9 @@ EXAMPLES += [
     wrong("2.6", "the main diagonal", measure("return weights.diagonal(dim1=1, dim2=2).mean()"), loses=[MEASURE], says="That is the main diagonal"),
     wrong("2.6", "a sum", measure("return weights.flip(2).diagonal(dim1=1, dim2=2).sum()"), loses=[MEASURE], says="That is a sum"),
     wrong("2.6", "mean of everything", measure("return weights.mean()"), loses=[MEASURE], says="only the anti-diagonal counts"),
-    wrong("2.6", "never trained", claims={"reverse_Q": np.zeros((32, 32))}, loses=[REVERSES, CLAIM], shows="attention", says="Did the training cell finish"),
-    wrong("2.6", "a number made up", claims={"trained_antidiagonal": 0.5}, loses=[CLAIM], shows="attention", says="but the recorded weights give"),
-    wrong("2.6", "weights of another size", claims={"reverse_E": RNG.normal(size=(12, 32))}, loses=[REVERSES, CLAIM], says="expected (10, d)"),
+    wrong("2.6", "never trained", claims={"reverse_Q": np.zeros((32, 32))}, loses=[REVERSES, CLAIM], shows="attention", says="Did the training cell finish", visible="the claim stands in the log alone, which the check cell does not read"),
+    wrong("2.6", "a number made up", claims={"trained_antidiagonal": 0.5}, loses=[CLAIM], shows="attention", says="but the recorded weights give", visible="the claim stands in the log alone, which the check cell does not read"),
+    wrong("2.6", "weights of another size", claims={"reverse_E": RNG.normal(size=(12, 32))}, loses=[REVERSES, CLAIM], says="expected (10, d)", visible="the claim stands in the log alone, which the check cell does not read"),
 ]
 
 # 2.7 ------------------------------------------------------------------------------------------------------------------

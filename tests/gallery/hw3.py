@@ -398,6 +398,7 @@ EXAMPLES = [
         claims={f"torch_transformer_content_{n}": RNG.normal(size=(3, s)) for n, s in (("Q", 4), ("K", 4), ("V", 3))},
         loses=[TRAINED[0], GAP],
         says="Did the training cell finish",
+        visible="the claim stands in the log alone, which the check cell does not read",
     ),
     wrong(
         "3.7",
@@ -405,6 +406,7 @@ EXAMPLES = [
         claims={"torch_transformer_position_V": np.zeros((7, 3))},
         loses=[TRAINED[1]],
         says="mean squared error",
+        visible="the claim stands in the log alone, which the check cell does not read",
     ),
     wrong(
         "3.7",
@@ -412,6 +414,7 @@ EXAMPLES = [
         claims={"torch_transformer_both_V": np.zeros((8, 1))},
         loses=[TRAINED[2]],
         says="of the signs of 3.3 right",
+        visible="the claim stands in the log alone, which the check cell does not read",
     ),
     wrong(
         "3.7",
@@ -419,8 +422,9 @@ EXAMPLES = [
         claims={"trained_content_gap": 20.0, "trained_first_place_weight": 0.5},
         loses=[GAP, WEIGHT],
         says="own score minus the best other",
+        visible="the claim stands in the log alone, which the check cell does not read",
     ),
-    wrong("3.7", "a matrix where a number is asked", claims={"trained_content_gap": np.eye(3)}, loses=[GAP], says="expected ()"),
+    wrong("3.7", "a matrix where a number is asked", claims={"trained_content_gap": np.eye(3)}, loses=[GAP], says="expected ()", visible="the claim stands in the log alone, which the check cell does not read"),
     # 3.8
     right(
         "3.8a",

@@ -71,9 +71,9 @@ def norm_case(
 
 def norm_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Inputs of one, two and three axes; then rows whose variance is near eps or zero."""
-    for shape in ((4, 6), (2, 3, 5), (7,), (1, 4)):
+    for shape in ((2, 3, 5), (4, 6), (7,), (1, 4)):
         yield norm_case(rng, shape, offset=2.0)
-    yield norm_case(rng, (3, 4), scale=3e-3, group="eps", note="rows that hardly vary")
+    yield norm_case(rng, (2, 3, 4), scale=3e-3, group="eps", note="rows that hardly vary")
     yield norm_case(rng, (3, 4), eps=0.5, group="eps", note="eps = 0.5")
     yield norm_case(rng, (2, 4), scale=0.0, offset=3.0, group="eps", note="rows that are constant")
     yield norm_case(rng, (3, 4), want=["gradients"], group="gradients", note="one backward pass")

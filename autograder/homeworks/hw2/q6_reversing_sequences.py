@@ -79,7 +79,7 @@ def step_case(rng: np.random.Generator, count: int, batch: int, n: int, symbols:
         f"{count} steps of SGD on a toy model (output 1: the losses; 2 and 3: its parameters afterwards;"
         " 4: whether backward and step ran, and gradients were there)"
     )
-    return Case(batches, kwargs, note=note, probe="steps", torch=True)
+    return Case(batches, kwargs, note=note, probe="toy steps", torch=True)
 
 
 def step_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -90,7 +90,7 @@ def step_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def attention_maps(rng: np.random.Generator) -> Iterator[Case]:
     """Batches of attention maps; rows sum to 1."""
-    for batch, n in ((1, 3), (4, 5), (3, 2)):
+    for batch, n in ((2, 3), (1, 4), (3, 2)):
         yield Case(
             [softmax(rng.normal(size=(batch, n, n))).astype(np.float32)],
             note=f"{batch} maps of {n} × {n}",

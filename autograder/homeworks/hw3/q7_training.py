@@ -11,9 +11,6 @@ from autograder.declare import Answer, Array, Case, Challenge, Written, Wrong
 from autograder.homeworks.hw3 import public
 from autograder.homeworks.hw3.homework import hw
 
-TRAINED_ERROR = 0.01  # typical final errors are 1e-3 and 1e-4; an untrained model has 0.2
-TRAINED_SIGNS = 0.9  # training reached 0.97 to 1.0 under 300 seeds; all outputs of one sign reach 0.6
-
 
 def query_key_pairs(rng: np.random.Generator) -> Iterator[Case]:
     """Weights (d, qk) of several sizes; not square, so that a wrong transpose shows."""
@@ -156,22 +153,22 @@ def the_trained_model_finds_unique_tokens(
     answer: Answer,
 ) -> Wrong | None:
     share = public.unique_accuracy(both_Q, both_K, both_V, both_pos)
-    if share >= TRAINED_SIGNS:
+    if share >= public.TRAINED_SIGNS:
         return _unmeasured(answer, GAP, WEIGHT)
     return Wrong(
         f"The recorded weights get {share:.0%} of the signs of 3.3 right; training reaches at least"
-        f" {TRAINED_SIGNS:.0%}."
+        f" {public.TRAINED_SIGNS:.0%}."
     )
 
 
 def _untrained(error: float, where: str) -> Wrong | None:
     """What to say of weights whose error is too large, or None."""
-    if error <= TRAINED_ERROR:
+    if error <= public.TRAINED_ERROR:
         return None
     return Wrong(
         f"The recorded weights have a mean squared error of {error:.3g} over {where}; training brings it"
-        f" below {TRAINED_ERROR}. Did the training cell finish before you recorded, and was it this task's"
-        " model?"
+        f" below {public.TRAINED_ERROR}. Did the training cell finish before you recorded, and was it this"
+        " task's model?"
     )
 
 

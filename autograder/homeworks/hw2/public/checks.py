@@ -61,6 +61,9 @@ def operations_do_not_grow(answers: Mapping[str, Any]) -> list[tuple[bool | None
     trials = answers.get("VectorisedTransformer", [])
     if not trials or any(trial.status != "ok" for trial in trials):
         return []
+    if not all(trial.result["mixes"] for trial in trials):
+        told = "No output of `VectorisedTransformer` changes with another token, so it does not attend."
+        return [(False, f"{told} Operations are counted for a working head only.")]
     problem, told = operations_problem("VectorisedTransformer", trials)
     return [(problem is None, problem or f"Operations do not grow with the length ({told}).")]
 

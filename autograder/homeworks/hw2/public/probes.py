@@ -35,7 +35,7 @@ PRODUCTS = frozenset(
 )
 
 
-@probe("ported")
+@probe("ported", measures=True)
 def ported_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     """The module probe for 2.1 and 2.2.
 
@@ -61,7 +61,10 @@ def ported_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             )
         if "operations" in options.get("want", []):
             inputs = decode(case["args"])
-            _, told["fields"]["steps"] = python_steps(lambda: made[0](*inputs))
+            result, told["fields"]["steps"] = python_steps(lambda: made[0](*inputs))
+            other = inputs[0].clone()
+            other[-1] += 1.0
+            told["fields"]["mixes"] = bool((made[0](other) - result)[:-1].abs().max() > 1e-6)
         return told
     except MismatchError as error:
         init = options["init"]
@@ -155,7 +158,7 @@ def classifier_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     return module_probe(build, case)
 
 
-@probe("steps")
+@probe("toy steps")
 def steps_probe(train_step: Any, case: Mapping[str, Any]) -> Any:
     """Lets the student's ``train_step`` take one step for each given batch on a toy model with plain SGD.
 

@@ -37,6 +37,8 @@ from autograder.homeworks.hw3.public.model import (
 from autograder.homeworks.hw3.public.moves import move_problem, moves_problem
 from autograder.homeworks.hw3.public.position import first_copy_problem, first_place_problem
 from autograder.homeworks.hw3.public.trained import (
+    TRAINED_ERROR,
+    TRAINED_SIGNS,
     content_error,
     first_place_weights,
     first_token_error,
@@ -51,6 +53,8 @@ __all__ = [
     "PERMUTATION",
     "PLACES",
     "RUNNING_MAP",
+    "TRAINED_ERROR",
+    "TRAINED_SIGNS",
     "attend",
     "content_attention_problem",
     "content_copy_problem",
