@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from autograder.declare import Case, Right, Wrong, homeworks
-from autograder.homeworks.hw4 import hidden as hidden4
 from autograder.homeworks.hw4 import cases, public, transformer
+from autograder.homeworks.hw4 import hidden as hidden4
 from autograder.homeworks.hw4.public import images as fashion
 from autograder.homeworks.hw4.q1_patches import glue
 from autograder.kit import Trial

@@ -15,7 +15,6 @@ from typing import Any
 
 from autograder.kit import decode, encode, probe
 
-
 Look = Callable[[Any, Mapping[str, Any]], Any]  # (loaded module, keyword arguments of forward) → plain values
 LOOKS: dict[str, Look] = {}
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "weights", "net")  # usual names in a training state

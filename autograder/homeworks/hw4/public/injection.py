@@ -9,9 +9,8 @@ import numpy as np
 
 from autograder.homeworks.hw4.public.ready import READY
 from autograder.kit import call, decode, encode, probe, visible_check
-from autograder.kit.shared.modules import state_kept
 from autograder.kit.shared.checkpoints import checkpoint_probe  # noqa: F401  # registers the probe
-from autograder.kit.shared.modules import MismatchError
+from autograder.kit.shared.modules import MismatchError, state_kept
 
 
 def fit_names(own: Mapping[str, tuple[int, ...]], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
