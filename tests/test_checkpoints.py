@@ -84,7 +84,7 @@ FAULTS: dict[str, tuple[Callable[[], bytes | None], str]] = {
     "too large": (lambda: saved({"linear.weight": torch.zeros(9_000)}), "larger than 0.02 MB"),
     "a list": (lambda: saved([torch.zeros(2)]), "not a dict of named tensors"),
     "a training state": (
-        lambda: saved({"model": Model().state_dict(), "epoch": 3}),
+        lambda: saved({"optimizer": {"lr": 0.1}, "epoch": 3}),
         "Save model.state_dict() alone",
     ),
     "not finite": (lambda: saved(NAN), "NaN or infinity"),

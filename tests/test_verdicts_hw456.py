@@ -12,10 +12,18 @@ import torch
 from torch import nn
 
 from autograder import kit
-from autograder.declare import Case, Checkpoint
+from autograder.declare import Case, Checkpoint, Choice, homeworks
 from autograder.homeworks.hw4 import public
+from autograder.homeworks.hw4.cases import (
+    evaluation_inputs,
+    images_to_cut,
+    model_inputs,
+    trainings,
+    trainings_shown,
+)
 from autograder.homeworks.hw4.hidden import hidden_images, hidden_labels, image_batches
 from autograder.homeworks.hw4.q7_training import same_without_weights
+from autograder.homeworks.hw6.q2_linear_attention import long_inputs
 from autograder.kit.shared.checkpoints import checkpoint_probe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,7 +82,8 @@ def test_hidden_images_differ_with_the_seed_and_the_reference_stays_within_one_p
     known = {image.tobytes() for image in hidden_images()[0]}
     raw = {np.round(255 * image).astype(np.uint8).tobytes() for image in images[0]}
     again = {np.round(255 * image).astype(np.uint8).tobytes() for image in images[1]}
-    assert len(raw & known) + len(raw & again) < 8
+    # full contrast leaves a few as they were
+    assert max(len(raw & known), len(raw & again)) < 20
 
 
 class Plain(nn.Module):
@@ -107,7 +116,7 @@ class Averaged(nn.Module):
 
 
 class ByHand(nn.Module):
-    """Attention with exponentials written out, and overlapping poolings of an input that has none: one head."""
+    """One head of attention with its exponentials written out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,3 +213,77 @@ def test_usual_wrappings_of_the_weights_are_taken_off(
     found = kit.decode(checkpoint_probe(Small, case.as_json("M/0")))
     expected = x @ WEIGHTS["linear.weight"].numpy().T + WEIGHTS["linear.bias"].numpy()
     np.testing.assert_allclose(found["result"], expected, rtol=1e-5)
+
+
+def test_what_an_evaluation_leaves_switched_off_is_charged_to_it_and_given_back():
+    def evaluate(model: Any, images: Any, labels: Any, batch_size: int = 250) -> tuple[float, float]:
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        was = model.training
+        model.eval()
+        logits = model(images)
+        model.train(was)
+        return float(nn.functional.cross_entropy(logits, labels)), float(
+            (logits.argmax(1) == labels).float().mean()
+        )
+
+    case = next(iter(evaluation_inputs(np.random.default_rng(0), sizes=((4, 4, True),))))
+    found = kit.decode(kit.PROBES["evaluate"](evaluate, case.as_json("evaluate/0")))
+    assert found["left_behind"] == ["recording of gradients", "the default dtype"]
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() is torch.float32
+    assert "left recording of gradients and the default dtype changed" in (
+        public.evaluation_problem(found, 4) or ""
+    )
+
+
+def test_a_fit_that_writes_the_usual_name_replaces_no_file_of_the_student(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("hw4_vision_transformer.pt").write_bytes(b"trained for hours")
+
+    def fit(model: Any, data: Any, epochs: int, train_epoch: Any, evaluate: Any, path: str) -> list[Any]:
+        torch.save(model.state_dict(), "hw4_vision_transformer.pt")
+        return []
+
+    case = next(iter(trainings_shown(np.random.default_rng(0))))
+    kit.PROBES["fit"](fit, case.as_json("fit/0"))
+    assert Path("hw4_vision_transformer.pt").read_bytes() == b"trained for hours"
+    assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize(("epoch", "where"), [(1, ""), (1, "evaluate"), (3, "evaluate")])
+def test_an_interrupt_is_tried_in_the_first_epoch_and_within_evaluate(epoch: int, where: str):
+    cases = [case.kwargs for case in trainings(np.random.default_rng(0)) if case.group == "interrupt"]
+    found = {(kwargs["interrupt"], kwargs.get("where", "")) for kwargs in cases}
+    assert (epoch, where) in found
+
+
+def test_images_to_cut_are_float32_and_the_batch_of_a_model_is_no_other_size():
+    for case in images_to_cut(np.random.default_rng(0)):
+        assert case.args[0].dtype == np.float32
+    for case in model_inputs(np.random.default_rng(0)):
+        if "image_size" in (init := case.kwargs["init"]):
+            assert len(case.args[0]) not in (init["depth"], init["heads"])
+
+
+def test_linear_attention_is_judged_alike_with_and_without_opt_einsum():
+    def quadratic(Q: Any, K: Any, V: Any) -> Any:
+        return torch.einsum("td,sd,sm->tm", Q, K, V) / (Q @ K.sum(0))[:, None]
+
+    case = next(iter(long_inputs(np.random.default_rng(0)))).as_json("linear_attention/0")
+    settings: Any = torch.backends.opt_einsum
+    assert kit.decode(kit.PROBES["observe"](quadratic, case))["grown"][0][5] >= 128**2
+    assert settings.enabled == settings.is_available()
+
+
+@pytest.mark.parametrize("homework", ["hw4", "hw5", "hw6"])
+def test_the_right_option_is_not_the_longest(homework: str):
+    for question in homeworks()[homework].questions.values():
+        choices = [entry for entry in question.entries if isinstance(entry, Choice)]
+        if len(choices) > 1 and all(choice.options == choices[0].options for choice in choices):
+            continue  # the same options for all of them tell nothing
+        for choice in choices:
+            others = [len(text) for letter, text in choice.options.items() if letter != choice.correct]
+            assert len(choice.options[choice.correct]) <= max(others), choice.name

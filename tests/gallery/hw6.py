@@ -226,7 +226,7 @@ EXAMPLES = [
         "6.7c range": "lambda_range = [1, 4]",
         "6.7c interval": "high = min(s * s * (1 / at_least - 1) for s in keep)\nlow = max(s * s * (1 / at_most - 1) for s in drop)\nreturn None if low > high else np.array([low, high])",
     }),
-    wrong("6.7c", "None for everything", {"6.7c interval": "return None"}, loses=[ANY, NONE], says="None whatever it is given"),
+    wrong("6.7c", "None for everything", {"6.7c interval": "return None"}, loses=[INTERVAL, NONE], says="None whatever it is given"),
     wrong("6.7c", "s instead of s²", {"6.7c range": "lambda_range = np.array([1.0, 1.0])", "6.7c interval": "high, low = keep.min() * (1 / at_least - 1), drop.max() * (1 / at_most - 1)\nreturn (low, high) if low <= high else None"}, loses=[GIVEN, INTERVAL], says="used s where s² belongs"),
     wrong("6.7c", "limits from the largest kept and the smallest dropped", {"6.7c range": "lambda_range = np.array([0.0001, 25.0])", "6.7c interval": "return drop.min() ** 2 * (1 / at_most - 1), keep.max() ** 2 * (1 / at_least - 1)"}, loses=[GIVEN, INTERVAL, NONE], says="Of the kept ones the smallest"),
     wrong("6.7c", "an interval where there is none", {"6.7c interval": "return drop.max() ** 2 * (1 / at_most - 1), keep.min() ** 2 * (1 / at_least - 1)"}, loses=[NONE], says="both cannot be, so the answer is None"),

@@ -11,7 +11,7 @@ import numpy as np
 from autograder.declare import Case
 
 BATCH = 100
-# Over 20 seeds the reference's accuracy stays within one point of 80.5% (a test): with more shifts it does not.
+# Over 20 seeds the reference stays within one point of 80.5% (a test); with more shifts it does not.
 SHIFTED, CONTRAST = 0.03, 0.95  # share of images; lowest contrast
 
 

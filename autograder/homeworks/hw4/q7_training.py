@@ -75,8 +75,8 @@ def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
     first = Classifier[0].result
     if accuracy > NOTHING and same_without_weights(first["result"], first.get("forgotten", [])):
         return Wrong(
-            f"{told}, but guesses the same once all numbers of the file are shuffled or replaced by their mean."
-            " So its guesses do not come from the weights, and earn nothing.",
+            f"{told}, but guesses the same once all numbers of the file are shuffled or replaced by their"
+            " mean. So its guesses do not come from the weights, and earn nothing.",
             measured=accuracy,
         )
     if (seen := first.get("seen")) and (problem := public.transformer_problem(seen)):

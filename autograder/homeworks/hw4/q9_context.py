@@ -42,8 +42,8 @@ compared = hw.question(
             options={
                 "A": "A ViT has a decoder that writes the class names.",
                 "B": (
-                    "A ViT masks later patches, so that each sees only the ones before it, as the decoder of the"
-                    " original does with later words."
+                    "A ViT masks later patches, so that each sees only the ones before it, as the decoder of"
+                    " the original does with later words."
                 ),
                 "C": "A ViT divides scores by the number of patches instead of √d.",
                 "D": ("A ViT is an encoder alone, with norms before each half of a block."),

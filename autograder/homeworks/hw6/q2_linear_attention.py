@@ -157,24 +157,24 @@ linear = hw.question(
             examples=attention_example,
             expected=linear_oracle,
             mistakes={
-                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(), long=0: (
+                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(), **_: (
                     Q @ K.T @ V
                 ),
                 "You divide by the sum over the queries; each query must divide by the sum over its keys.": (
-                    lambda Q, K, V, lengths=(), long=0: Q @ K.T / (Q @ K.T).sum(axis=0, keepdims=True) @ V
+                    lambda Q, K, V, lengths=(), **_: Q @ K.T / (Q @ K.T).sum(axis=0, keepdims=True) @ V
                 ),
-                "That is softmax attention: here the exponential is dropped.": lambda Q, K, V, lengths=(), long=0: (
-                    linear_oracle(Q, K, V, scores=np.exp)
+                "That is softmax attention: here the exponential is dropped.": (
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(Q, K, V, scores=np.exp)
                 ),
                 "That is softmax attention with its scale: here the exponential is dropped.": (
-                    lambda Q, K, V, lengths=(), long=0: linear_oracle(
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(
                         Q, K, V, scores=lambda s: np.exp(s / np.sqrt(Q.shape[1]))
                     )
                 ),
                 "You divide by the number of tokens, not by the sum of the similarities.": (
-                    lambda Q, K, V, lengths=(), long=0: Q @ K.T @ V / len(Q)
+                    lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / len(Q)
                 ),
-                "Queries and keys have changed places.": lambda Q, K, V, lengths=(), long=0: linear_oracle(
+                "Queries and keys have changed places.": lambda Q, K, V, lengths=(), **_: linear_oracle(
                     K, Q, V
                 ),
             },
@@ -195,7 +195,7 @@ causal = hw.question(
             "causal_linear_attention",
             cases=attention_inputs,
             examples=attention_example,
-            expected=lambda Q, K, V, lengths=(), long=0: linear_oracle(Q, K, V, causal=True),
+            expected=lambda Q, K, V, lengths=(), **_: linear_oracle(Q, K, V, causal=True),
             mistakes={
                 "Every query sees all keys, later ones too: the sums must run up to the query's own place.": (
                     linear_oracle
@@ -203,11 +203,11 @@ causal = hw.question(
                 "The numerator is causal, but the denominator sums over all keys.": half_causal,
                 "A place does not see itself: the sums must include s = t.": exclusive,
                 "The sums run from the end: each place sees itself and the later ones.": (
-                    lambda Q, K, V, lengths=(), long=0: linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[
                         ::-1
                     ]
                 ),
-                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(), long=0: (
+                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(), **_: (
                     np.tril(Q @ K.T) @ V
                 ),
             },

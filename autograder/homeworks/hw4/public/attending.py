@@ -13,8 +13,8 @@ NO_ATTENTION = (
     "The model does not mix its tokens by attention: no weights of every token for every token were seen"
 )
 UNUSED = (
-    "Attention is there, but hardly matters: when every token attends to itself alone, the logits stay as they"
-    " were"
+    "Attention is there, but hardly matters: when every token attends to itself alone, the logits stay as"
+    " they were"
 )
 NO_PATCHES = (
     "The model does not read patches: when the patches of an image change places together with their"

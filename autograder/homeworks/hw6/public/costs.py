@@ -163,8 +163,8 @@ def size_problem(trial: Trial) -> str | None:
             )
     if not trial.result.get("survived", True):
         return (
-            f"With T = {trial.kwargs['long']:,} your function ended with an error; linear attention needs no more"
-            " memory there than its inputs, T×T numbers would need gigabytes."
+            f"With T = {trial.kwargs['long']:,} your function ended with an error; linear attention needs no"
+            " more memory there than its inputs, T×T numbers would need gigabytes."
         )
     return None
 
