@@ -14,7 +14,7 @@ from autograder.names import source_path
 
 
 def given_json(root: Path, homework: Homework) -> bytes:
-    """The file ``given_lines.json`` of a homework, in the wording for all and in that for numbers of one's own.
+    """The file ``given_lines.json`` of a homework, in the wording for all and in that for own numbers.
 
     It holds the text of each section that asks for a written answer, and the titles of all others.
     """
