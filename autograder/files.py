@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +14,9 @@ from pathlib import Path
 from autograder.kit import handing_in
 
 SECRET = 0o600  # for the owner alone
+# what a terminal takes for a command, or what turns the direction of the text around it
+UNSPEAKABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+HALF = re.compile(r"[\ud800-\udfff]")  # a part of a character, which no file can hold
 
 
 def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
@@ -20,15 +26,24 @@ def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
         path: the file; its folder exists.
         data: its content.
         mode: its permissions, such as :data:`SECRET`; those of any new file if left out.
+
+    Raises:
+        OSError: it cannot be written; the error names the file, and an earlier version of it is kept.
     """
     draft = path.with_name(f".{path.name}.draft")
-    if mode is None:
-        draft.write_bytes(data)
-    else:
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
-    os.replace(draft, path)
+    try:
+        if mode is None:
+            draft.write_bytes(data)
+        else:
+            draft.unlink(missing_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(data)
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # on a full disk half a draft is in the way
+            draft.unlink()
+        # what a write or a close raises names no file
+        raise type(error)(error.errno, error.strerror, os.fspath(path)) from None
 
 
 def kept_secret(path: Path) -> str:
@@ -48,6 +63,55 @@ def zip_bytes(files: Mapping[str, str | bytes], executable: Iterable[str] = ()) 
         executable: the names of those that can be run.
     """
     return handing_in.zip_bytes(files, executable, zipfile.ZIP_STORED)
+
+
+def whole(text: str) -> str:
+    """The text with halves of characters (lone surrogates) replaced by U+FFFD, so that UTF-8 can hold it."""
+    if text.isascii() or HALF.search(text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def encoded(text: str) -> bytes:
+    """The text in UTF-8, whatever a hand-in put into it."""
+    return whole(text).encode()
+
+
+def speakable(text: str) -> str:
+    """A name or a sentence that a hand-in wrote, for a terminal: one line, and nothing in it is a command."""
+    shown = UNSPEAKABLE.sub(lambda match: f"\\x{ord(match[0]):02x}", whole(text))
+    return shown.replace("\n", " ").replace("\t", " ").replace("\u2028", " ").replace("\u2029", " ")
+
+
+def same_name(text: str) -> str:
+    """What two names have in common that people and file systems take for one: case and composition."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def plain_name(text: str, most: int) -> str:
+    """A file name out of any text: letters with their marks, digits and ``_.() -`` stay, the rest is ``_``.
+
+    Args:
+        text: anything.
+        most: bytes in UTF-8 at most; a longer name is cut between characters, never within one.
+    """
+    kept = "".join(character if _plain(character) else "\0" for character in text)
+    return cut_to_bytes(re.sub(r"\0+", "_", kept), most).strip(". ")
+
+
+def _plain(character: str) -> bool:
+    """Whether a file name may hold it: combining marks and joiners are a part of many scripts' words."""
+    return (
+        character.isalnum()
+        or character in "_.() -\u200c\u200d"
+        or unicodedata.category(character) in ("Mn", "Mc", "Nl", "No")
+    )
+
+
+def cut_to_bytes(text: str, most: int) -> str:
+    """The beginning of a text that takes so many bytes in UTF-8 at most: file systems count bytes."""
+    data = encoded(text)
+    return whole(text) if len(data) <= most else data[:most].decode(errors="ignore")
 
 
 def harmless(text: str) -> str:

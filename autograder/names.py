@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from autograder.kit import LOG_NAME
+from autograder.kit.handing_in import SKIPPED
 
 __all__ = ["CHALLENGES_FILE", "KIT_FILE", "LOG_NAME", "SKIPPED", "notebook_path", "source_path"]
 
 KIT_FILE = "homework_kit.py"
 CHALLENGES_FILE = "challenges.json"
-# the first line of a cell that grading skips; it survives any front end, as tags and ids may not
-SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")
 
 
 def source_path(root: Path, stem: str) -> Path:

@@ -46,7 +46,8 @@ from torch.nn import functional as F
 # Checks and grader build your class, **put weights into it by parameter name**, run it and compare with an independent
 # model. So the names of the parts count (each question gives them), but not the order in which you create them nor how they
 # are initialised. PyTorch finds parameters in attributes: `self.Qm = nn.Linear(3, 4, bias=False)` makes `Qm.weight` of
-# shape (4, 3), which maps `x` to `x @ Qm.weight.T`.
+# shape (4, 3), which maps `x` to `x @ Qm.weight.T`. They also send a gradient back: it must reach every parameter, so
+# compute with PyTorch's operations on PyTorch's tensors from the input to the result.
 #
 # Write the attention yourself: `scaled_dot_product_attention` and `nn.MultiheadAttention` would do the whole job, and the
 # grader reports them in an answer to 2.1–2.4 (`nn.LayerNorm` in 2.5a, `nn.TransformerEncoderLayer` in 2.5c). Comparing your
@@ -107,8 +108,8 @@ show_attention(
 # **What do you see?** Without positions the two rows of the token A are the same, and so are its two columns: the model cannot
 # tell the first A from the second. With positions all rows differ.
 #
-# **Your turn.** Write the same model in PyTorch: bias-free linear maps `Qm`, `Km`, `Vm`, and with `pos_dim` an
-# `nn.Embedding` called `pos` with `max_seq_len` rows. (Write it without a loop right away if you can: 2.2 looks at that.)
+# **Your turn.** Write the same model in PyTorch (not a call of the class above): bias-free linear maps `Qm`, `Km`, `Vm`, and with `pos_dim` an
+# `nn.Embedding` called `pos` with `max_seq_len` rows. Scores may be about a thousand; nothing may overflow. (Write it without a loop right away if you can: 2.2 looks at that.)
 #
 # <details><summary>Hint 1</summary>How many numbers does each map see when there are positions?</details>
 # <details><summary>Hint 2</summary>The embedding wants place numbers: torch.arange(n, device=x.device).</details>
@@ -157,7 +158,8 @@ record("2.1")
 #
 # Every tensor operation costs a fixed time to start, whether it works on one row or a thousand. A loop over queries starts
 # some operations **for each place**; a matrix product starts one for all of them, and a GPU fills its thousands of units only
-# then. So we count how many operations your `forward` dispatches for n = 3, 17 and 64 places. The number must not grow.
+# then. So we count how many operations your `forward` dispatches for n = 3, 17 and 64 places, and how much Python works
+# meanwhile. Neither number may grow: a loop over places in NumPy or plain Python counts like one over tensors.
 #
 # If your class of 2.1 has no loop over places, there is nothing to write: run the cells. If it has one, keep its points in
 # 2.1 and rewrite `forward` (here, or above).
@@ -225,7 +227,7 @@ record("2.2")
 #
 # $$ \mathrm{Attention}(X) = \mathrm{softmax}\!\left(\frac{(X W_q)(X W_k)^\top}{\sqrt{d_{qk}}}\right) X W_v $$
 #
-# with three trainable maps without bias, called `query`, `key` and `value`. Then write `DocumentClassifier`: it gets such a
+# with three trainable maps without bias, called `query`, `key` and `value`; large scores (about a thousand) must not overflow. Then write `DocumentClassifier`: it gets such a
 # layer, applies it, takes the **mean over tokens** and maps that to raw logits with a linear layer `head` (with bias). It is
 # checked with another layer than yours, so that both parts count apart.
 #
@@ -341,12 +343,14 @@ record("2.3")
 #
 # Now a batch, h heads and masks. Four linear maps **with** bias, all (d, d): `q_proj`, `k_proj`, `v_proj`, `out_proj`. Head 0 owns
 # the first d/h channels of queries, keys and values, head 1 the next, and so on. Each head attends by itself with the scale
-# $\sqrt{d/h}$; the heads' outputs are joined in order and pass through `out_proj`.
+# $\sqrt{d/h}$; the heads' outputs are joined in order and pass through `out_proj`. No dropout: training mode and evaluation
+# mode give the same.
 
 # %% [markdown]
 # Two masks say which keys a query may **not** see: with `causal=True` all later places (it sees itself), and where `padding`
-# is True a key is no real token. Masked weights are exactly 0. If a query may see nothing at all, **all its weights are 0**
+# is True a key is no real token. Both may be given at once. Masked weights are exactly 0. If a query may see nothing at all, **all its weights are 0**
 # (so its output is the bias of `out_proj`); `nn.MultiheadAttention`, which must agree otherwise, gives NaN there.
+# Gradients must be free of NaN too.
 #
 # Shapes on the way: `(batch, n, d)` → split the last axis into `(heads, d_head)` → swap to `(batch, heads, n, d_head)` → scores
 # `(batch, heads, query, key)`.
@@ -442,7 +446,8 @@ record("2.4")
 #
 # $$ y = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} \odot w + b, \qquad \mu = \frac1d \sum_c x_c, \qquad \sigma^2 = \frac1d \sum_c (x_c - \mu)^2 $$
 #
-# The parameters are `weight` (d), all ones at first, and `bias` (d), all zeros at first.
+# The parameters are `weight` (d), all ones at first, and `bias` (d), all zeros at first. Inputs may have any number of axes, and
+# rows may be constant.
 #
 # <details><summary>Hint</summary>torch's var divides by d − 1 unless told otherwise. keepdim=True keeps shapes that broadcast.</details>
 
@@ -567,7 +572,8 @@ record("2.5b")
 #
 # Here you may use torch's parts, so that this question does not need your 2.4 to 2.5b: `self_attn` is an
 # `nn.MultiheadAttention(d_model, n_heads, batch_first=True)`, `linear1` and `linear2` are `nn.Linear` with ReLU between them,
-# `norm1` (attention) and `norm2` (feed-forward) are `nn.LayerNorm`. No dropout.
+# `norm1` (attention) and `norm2` (feed-forward) are `nn.LayerNorm`. No dropout: training mode and evaluation mode give
+# the same.
 #
 # <details><summary>Hint</summary>self_attn(q, k, v, key_padding_mask=…) returns two things; you need the first. In pre-norm, what is added is not what was normalised.</details>
 
@@ -673,7 +679,8 @@ record("2.5c")
 # The model below reads eight tokens and must say them backwards: `3 1 4 1 5 9 2 6` → `6 2 9 5 1 4 1 3`. It has one head of
 # torch's own attention (you know its inside from 2.4), and learned positions **added** to the token embeddings (the usual way).
 #
-# 1. Write `train_step`: forward, mean cross-entropy against the reversed tokens, backward, one optimizer step.
+# 1. Write `train_step`: forward, mean cross-entropy against the reversed tokens, backward, one optimizer step. Each step uses
+#    the gradients of its own batch only. It is checked on a small model with an optimizer of its own.
 # 2. Run the training cell (a few seconds) and look at the map.
 # 3. Write `antidiagonal_weight` and use it to put a number on what you see.
 
@@ -768,7 +775,8 @@ if reverse_E is not None:
 # before. The 1 occurs twice, but each output picks the right one, so it is the *place* that decides.
 #
 # How bright is the line, not for one sequence but in general? Write `antidiagonal_weight` and set `trained_antidiagonal` to its
-# value on the 200 given sequences `probe_sequences`. Train again? Then run this cell again too.
+# value on the 200 given sequences `probe_sequences` (three decimals are enough). The recorded weights must put the right token at
+# 99% of the places of other sequences too. Train again? Then run this cell again too.
 
 
 # %%
@@ -805,7 +813,7 @@ record("2.6")
 # ## 2.7 Transformers and recurrent networks
 # {{header 2.7}}
 #
-# Which part has which job? Match each with a letter; one letter stays unused.
+# Which part has which job? Match each with a letter of its own; one letter stays unused.
 #
 # {{options job_self_attention}}
 #
@@ -837,6 +845,9 @@ job_layer_norm = "C"
 path_length = "A"
 training_parallel = "C"
 # END SOLUTION
+
+# %% tags=["check"]
+check("2.7")
 
 # %% [markdown]
 # ### In your words

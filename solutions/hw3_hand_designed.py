@@ -193,7 +193,7 @@ record("3.2")
 # <details><summary>Hint 3</summary>Weights are proportional to e^s. Which s makes CLS count as much as one and a half tokens?</details>
 
 # %%
-# Shapes: pos (5, p), Q and K (4 + p, qk), V (4 + p, 1). You choose p and qk.
+# Shapes: pos (5, p), Q and K (4 + p, qk), V (4 + p, 1). You choose p (0 is fine) and qk.
 # TODO: replace the None values.
 # BEGIN SOLUTION 3.3
 # The places are not needed. Each kind of token answers on its own channel (the 2 makes up
@@ -303,7 +303,7 @@ record("3.4")
 #
 # $$ W = \begin{pmatrix} 2 & -1 & 0 \\ 0 & 1 & 3 \\ 1 & 0 & -2 \end{pmatrix} $$
 #
-# Then say what such a layer is called (set `running_linear_name` to a letter):
+# Tolerance 1e-3. Then say what such a layer is called (set `running_linear_name` to a letter):
 #
 # {{options running_linear_name}}
 
@@ -330,12 +330,14 @@ record("3.5")
 # ## 3.6 Three heads make a convolution
 # {{header 3.6}}
 #
-# Write a **function** that builds, for any kernel of shape (3, d, out), three heads whose outputs **add up to a convolution**:
+# Write a **function** that builds, for any kernel of shape (3, d, out), three heads whose outputs **add up to a convolution**
+# (tolerance 1e-3; d and out may differ):
 #
 # $$ y_i = x_{i-1}\,\kappa_0 + x_i\,\kappa_1 + x_{i+1}\,\kappa_2 $$
 #
 # Sequences have 3 to 8 places and come with a zero token at each end, so that border queries have something to look at; the
-# outputs at the two ends are not compared. The grader calls your function with hidden kernels, runs your heads and compares
+# outputs at the two ends are not compared. **Each head looks at one place**, with more than 0.99 of its attention: one at the
+# left neighbor, one at the place itself, one at the right neighbor, in any order. The grader calls your function with hidden kernels, runs your heads and compares
 # with `torch.nn.functional.conv1d` (which, like all of deep learning, does not flip the kernel).
 #
 # <details><summary>Hint 1</summary>One head for each offset: −1, 0, +1. What differs between the heads besides V?</details>
@@ -404,7 +406,7 @@ record("3.6")
 # {{header 3.7}}
 #
 # Now the same model learns the three tasks from examples: one random sequence a step, squared error, plain SGD with learning
-# rate 0.03 for 10,001 steps. The next two cells are given; they take about 15 seconds in all. Read them, run them, look at
+# rate 0.1 for 10,001 steps. The next two cells are given; they take about 15 seconds in all. Read them, run them, look at
 # the losses.
 
 # %%
@@ -419,11 +421,11 @@ class TorchTransformer(torch.nn.Module):
 
     def __init__(self, d, out, qk=8, pos_dim=0, places=6):
         super().__init__()
-        self.pos = torch.nn.Parameter(0.5 * torch.randn(places, pos_dim))
+        self.pos = torch.nn.Parameter(0.25 * torch.randn(places, pos_dim))
         self.Q, self.K = (
-            torch.nn.Parameter(0.5 * torch.randn(d + pos_dim, qk)) for _ in range(2)
+            torch.nn.Parameter(0.25 * torch.randn(d + pos_dim, qk)) for _ in range(2)
         )
-        self.V = torch.nn.Parameter(0.5 * torch.randn(d + pos_dim, out))
+        self.V = torch.nn.Parameter(0.25 * torch.randn(d + pos_dim, out))
 
     def forward(self, x):
         x = torch.cat([x, self.pos[: len(x)]], dim=1)
@@ -441,7 +443,7 @@ def train(model, make_example, steps=10_001, seed=0):
     """
     rng, optimizer = (
         np.random.default_rng(seed),
-        torch.optim.SGD(model.parameters(), lr=3e-2),
+        torch.optim.SGD(model.parameters(), lr=0.1),
     )
     losses = []
     for step in range(steps):
@@ -552,7 +554,8 @@ show_figure()
 # 3. Set `trained_first_place_weight`: the smallest attention weight on place 0 of the trained 3.2 model, over **all queries of
 #    all 120 sequences**.
 #
-# The points for training count together with 2 and 3.
+# Three decimals are enough for 2 and 3. The points for training count together with them: the recorded weights must reach a
+# mean squared error of at most 0.01 on 3.1 and 3.2, and 90% of the signs of 3.3 (the cells above do).
 
 
 # %%

@@ -47,7 +47,8 @@ from homework_kit import with_progress
 #
 # FashionMNIST (Xiao, Rasul and Vollgraf, 2017; MIT licence): grey 28×28 pictures of clothes in ten classes. You get 5,000
 # to learn from and 1,000 to test on. The loader takes `fashion_mnist_5000_1000.npz` from beside this notebook (or its
-# `data` folder), else a folder of the original files that you name, else torchvision's download, as in Colab.
+# `data` folder), else a folder of the original files that you name, else torchvision's download, as in Colab. The grader has
+# the file, too.
 #
 # **The convention of this homework:** images are float32 tensors of shape (batch, 1, 28, 28) with pixels from 0 to 1,
 # nothing else. The grader hands hidden images to your model in exactly this form.
@@ -63,8 +64,7 @@ def to_tensors(images, labels):
     return pixels.unsqueeze(1), torch.from_numpy(labels).long()
 
 
-# %% tags=["skip-execution"]
-# training (skipped while grading): loads the images
+# %%
 # load_fashion_mnist("a/folder") reads the original files, full=True all 70,000 images.
 with when_answered():
     fashion = load_fashion_mnist()
@@ -231,7 +231,7 @@ class TokenSequence(nn.Module):
 
     def __init__(self, patches, dim):
         super().__init__()
-        # TODO: two parameters, drawn with standard deviation 0.02
+        # TODO: two parameters; how they start is up to you (usual: standard deviation 0.02)
         # BEGIN SOLUTION 4.3 init
         self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, dim))
         self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + patches, dim))
@@ -258,8 +258,8 @@ class TokenSequence(nn.Module):
 # %%
 # TODO: whole numbers; you may write them as sums and products.
 # BEGIN SOLUTION 4.3 counts
-count_patch_embedding = 49 * 48 + 48
-count_tokens = 48 + (16 + 1) * 48
+count_patch_embedding = 196 * 48 + 48
+count_tokens = 48 + (4 + 1) * 48
 count_block = 2 * (48 + 48) + 4 * (48 * 48 + 48) + (48 * 96 + 96) + (96 * 48 + 48)
 count_total = (
     count_patch_embedding + count_tokens + 3 * count_block + 2 * 48 + (48 * 10 + 10)
@@ -394,7 +394,7 @@ record("4.4b")
 # | `norm`, `head` | `nn.LayerNorm(dim)`, `nn.Linear(dim, classes)` |
 #
 # With its defaults the model has 205,962 parameters. With `return_weights=True`, return the logits **and** the attention of all blocks,
-# (b, depth, heads, query, key). The grader passes `block=ready_block`, torch's own block; so can you, if 4.4 is not done yet.
+# (b, depth, heads, query, key). Gradients must reach every parameter. The grader passes `block=ready_block`, torch's own block; so can you, if 4.4 is not done yet.
 #
 # <details><summary>Hint</summary>Everything but the blocks you have written in 4.2 and 4.3. Which place do you hand to the head?</details>
 
@@ -610,7 +610,8 @@ record("4.6b")
 # far are in `hw4_vision_transformer.pt`. Try `EPOCHS = 3` first, then the whole with `TRAIN_AGAIN = True`.
 
 # %% [markdown]
-# The grader loads this file into your class `Classifier` and shows it 400 hidden images. Points rise evenly from 40% accuracy to 78%, which this recipe
+# The grader loads this file into your class `Classifier` and shows it 400 hidden images, slightly changed in place and contrast. The model must be a Vision
+# Transformer: it reads patches (no windows that overlap) and mixes them by attention; for any other model half of the points count. Points rise evenly from 40% accuracy to 78%, which this recipe
 # exceeds. From 83% to 88.5% there is a bonus of up to 5 points. (These images are harder than most: our model trained on all 60,000 images, `full=True`, has the
 # published 89.3% on the official test set and 85.8% here.) A larger model needs its own class; files may have up to 4 MB.
 
@@ -1065,6 +1066,9 @@ vit_prediction = "C"
 # than on a fixed window. With 300 million images the built-in assumptions are no longer needed and become a limit, so there I would choose the ViT, or take one that
 # was pretrained and tune it here.
 # <!-- END SOLUTION -->
+
+# %% tags=["check"]
+check("4.9")
 
 # %% tags=["record"]
 record("4.9")

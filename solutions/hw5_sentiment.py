@@ -47,8 +47,8 @@ from torch import nn
 # %% [markdown]
 # ## The data
 #
-# About ten thousand sentences from film reviews (Pang and Lee, 2005), rated by people (Hutto and Gilbert, 2014). The next
-# cell fetches them with pip on first use (2.5 MB), verifies them and keeps them outside this folder; if it cannot, it says
+# About ten thousand sentences from film reviews (Pang and Lee, 2005), rated by people (Hutto and Gilbert, 2014). The cells
+# below fetch them with pip on first use (2.5 MB), verify them and keep them outside this folder; if they cannot, they say
 # what to do by hand. Label 1 is **positive**, 0 is **negative**, always: `LABELS`.
 
 # %% [markdown]
@@ -56,13 +56,17 @@ from torch import nn
 # public, so nothing stops you from looking at it, except that your score would then mean nothing.
 #
 # Word vectors: GloVe 6B, 50 numbers a word (Pennington, Socher and Manning, 2014; public domain), cut to the words that
-# occur in these sentences. Row 0 of the table is padding, row 1 the unknown word.
+# occur in these sentences. Row 0 of the table is padding, row 1 the unknown word. The grader has `vectors`, too; it has not
+# the sentences.
+
+# %%
+with when_answered():
+    vectors = load_glove()
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
 with when_answered():
     train_set, validation_set = load_train_validation()
-    vectors = load_glove()
     train_ids = [vectors.encode(text) for text in train_set.texts]
     validation_ids = [vectors.encode(text) for text in validation_set.texts]
     print(
@@ -978,6 +982,9 @@ claim_4 = "A"
 # outputs could be of any size. Sentence 4 is right: a score depends on two vectors, not on where they stand, so
 # shuffling the inputs shuffles rows and columns of the attention alike.
 # <!-- END SOLUTION -->
+
+# %% tags=["check"]
+check("5.9")
 
 # %% tags=["record"]
 record("5.9")

@@ -52,7 +52,14 @@ def result(question: str, share: float, written: str | None = None) -> QuestionR
         )
     points = asked.written.points if asked.written else 0.0
     return QuestionResult(
-        question, asked.title, tuple(checks), "run", asked.extra, written if asked.written else None, points
+        question,
+        asked.title,
+        tuple(checks),
+        "run",
+        asked.extra,
+        written if asked.written else None,
+        points,
+        found="" if not asked.written else "found" if written else "blank",
     )
 
 

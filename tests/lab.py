@@ -119,7 +119,7 @@ class Notebook:
         self.folder = lab.folder / folder
         self.folder.mkdir()  # the notebook alone, as when it was opened from a link: no data beside it
         self.path = self.folder / f"{self.homework.stem}.ipynb"
-        text = notebook_path(ROOT, self.homework).read_text(encoding="utf-8")
+        text = notebook_path(ROOT, self.homework.stem).read_text(encoding="utf-8")
         for old, new in SHORTER.items():
             text = text.replace(old, new)
         self.path.write_text(text, encoding="utf-8")

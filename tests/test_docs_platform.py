@@ -14,9 +14,10 @@ import pytest
 
 from tests.gallery import ROOT
 
-NAMES = ["autograder/lms/blackboard.py", "tests/test_blackboard.py"]
+NAMES = ["autograder/lms/submitty.py", "tests/test_submitty.py"]
+SETTINGS = '{"active_version": 1, "history": [{"version": 1, "time": "2026-11-04 00:50:12-0500"}]}'
 GRADES = "submission,homework,status,points\njdoe,hw3,graded,90.5\n"
-TABLE = "Last Name,First Name,Username,Homework 3 [Total Pts: 100 Score] |12345\nDoe,Jane,jdoe,\n"
+TABLE = "First Name,Last Name,User ID,Homework 3\nJane,Doe,jdoe,\n"
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -74,19 +75,20 @@ def test_the_new_file_passes_what_the_project_asks_of_its_code(copy: Path, comma
 
 def test_both_commands_offer_the_new_platform_and_work_with_it(copy: Path, tmp_path: Path):
     with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
-        archive.writestr("Homework 3_jdoe_attempt_2026-11-04-00-50-12_hw3.ipynb", "{}")
+        archive.writestr("submissions/jdoe/user_assignment_settings.json", SETTINGS)
+        archive.writestr("submissions/jdoe/1/hw3.ipynb", "{}")
     collected = str(tmp_path / "collected")
     told = run(
-        copy, "autograder", "collect", str(tmp_path / "download.zip"), "--from", "blackboard",
-        "-o", collected, "--due", "2026-11-03T23:59",
+        copy, "autograder", "collect", str(tmp_path / "download.zip"), "--from", "submitty",
+        "-o", collected, "--due", "2026-11-03T23:59-05:00",
     )  # fmt: skip
     assert "jdoe: 1 days" in told
     assert "1 submissions of 1 students" in told
     (tmp_path / "grades.csv").write_text(GRADES, encoding="utf-8")
     (tmp_path / "offline.csv").write_text(TABLE, encoding="utf-8")
     told = run(
-        copy, "autograder", "handback", str(tmp_path / "grades.csv"), "--to", "blackboard",
-        "--collected", collected, "--file", str(tmp_path / "offline.csv"), "--column", "12345",
+        copy, "autograder", "handback", str(tmp_path / "grades.csv"), "--to", "submitty",
+        "--collected", collected, "--file", str(tmp_path / "offline.csv"), "--column", "Homework 3",
         "-o", str(tmp_path / "upload.csv"),
     )  # fmt: skip
     assert "1 of 1 grades" in told

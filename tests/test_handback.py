@@ -119,7 +119,7 @@ def test_canvas_there_and_back(tmp_path: Path):
     arguments += ["--file", tmp_path / "gradebook.csv", "--free-days", 0, "--penalty", 20]
     result = command(*arguments, "--column", "502", "-o", tmp_path / "upload.csv")
     assert result.exit_code == 0, result.output
-    assert list(csv.reader((tmp_path / "upload.csv").read_text(encoding="utf-8").splitlines())) == [
+    assert list(csv.reader((tmp_path / "upload.csv").read_text(encoding="utf-8-sig").splitlines())) == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Homework 3 (502)"],
         ["", "", "", "", "", ""],
         ["    Points Possible", "", "", "", "", "100"],

@@ -101,8 +101,8 @@ def test_kernels_have_no_package_but_those_that_notebooks_name(lab: Lab, page):
 
 def answers(notebook: Notebook) -> dict[int, str]:
     """The reference's text of each cell that students change."""
-    reference = build_notebook(notebook.homework, source_path(ROOT, notebook.homework), blank=False)
-    blank = build_notebook(notebook.homework, source_path(ROOT, notebook.homework))
+    reference = build_notebook(notebook.homework, source_path(ROOT, notebook.homework.stem), blank=False)
+    blank = build_notebook(notebook.homework, source_path(ROOT, notebook.homework.stem))
     pairs = enumerate(zip(reference.cells, blank.cells, strict=True))
     return {
         number: right.source
@@ -200,3 +200,41 @@ def test_hw1_is_solved_with_its_written_answers(opened):
     assert f"{len(asked)} of {len(asked)} questions recorded" in shown
     assert "written answers worth 27 of 27 points" in shown
     assert "✗" not in shown
+
+
+def test_the_rehearsal_names_a_missing_package_and_a_file_that_goes_along(opened):
+    notebook = opened("hw3", "rehearse-hw3")
+    text = "import numpy as np\n\n\ndef unit():\n    return np.eye(3)\n"
+    (notebook.folder / "my_helpers.py").write_text(text)
+    kernel_only = notebook.path.parent / "site"
+    kernel_only.mkdir()
+    (kernel_only / "seaborn.py").write_text("def sixfold(x):\n    return 6 * x\n")
+    first = notebook.place("import matplotlib")
+    local = f"import sys\nsys.path.append({str(kernel_only)!r})\nfrom my_helpers import unit\n"
+    notebook.write(first, local + notebook.sources[first])
+    solution = answers(notebook)
+    content = notebook.place("# Shapes: Q and K (3, qk)")
+    place = notebook.place("# Shapes: pos (4, p)")
+    notebook.write(content, f"{solution[content]}\nattention_by_content_V = unit()\n")
+    notebook.write(place, f"import seaborn\n{solution[place]}\n")
+    notebook.run("%%writefile")
+    notebook.run(local)
+    for text in (f"{solution[content]}", 'record("3.1")', "import seaborn", 'record("3.2")'):
+        notebook.run(text)
+    notebook.save()
+    shown = notebook.run("finish()")
+    assert notebook.errors() == []
+    assert "The notebook imports my_helpers.py, which goes along" in shown
+    assert f"Cell {place + 1} raises ModuleNotFoundError: No module named 'seaborn'" in shown
+    assert "This costs 1 question: 3.2" in shown or "Nothing that is recorded hangs on it" in shown
+    (submission,) = find([notebook.folder / "hw3_hand_designed_submission.zip"]).submissions
+    assert set(submission.attachments) == {"my_helpers.py"}
+    report, _ = grade_submission(submission, SETTINGS, kernels(PLACE)[0])
+    earned = {question.id: question.points for question in report.questions}
+    assert earned["3.1"] == 10
+    assert "took" in shown  # the line of progress, over which the last one is written
+    notebook.write(place, solution[place])
+    notebook.run("# Shapes: pos (4, p)")
+    notebook.run('record("3.2")')
+    notebook.save()
+    assert "gives the answers that are recorded" in notebook.run("finish()")

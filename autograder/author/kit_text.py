@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from autograder.author.inlined import KIT, PACKAGE, Module, Name, is_all, module_path, public_files
+from autograder.author.modules import grading_modules
 from autograder.author.source import BuildError
 from autograder.declare import Homework
 
@@ -29,7 +30,8 @@ def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
     Raises:
         BuildError: a file imports what does not come along, or two files define the same name.
     """
-    described = json.dumps(homework.describe(), allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    whole = homework.describe() | {"modules": grading_modules()}
+    described = json.dumps(whole, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     wrapped = "\n".join(repr(described[start : start + 110]) for start in range(0, len(described), 110))
     opening = f"open_homework(json.loads(\n{textwrap.indent(wrapped, '    ')}\n))"
     return f"{kit_code(homework.id, package)}\n\n{opening}\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import nbformat
 
-from autograder.author import build, tables
+from autograder.author import build, given_lines, tables
+from autograder.author.given import given_path, given_text
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
 from autograder.cli.shared import FOLDER, chosen, root_option
@@ -36,6 +37,7 @@ def build_command(
     for homework in chosen(names):
         path = notebook_path(root, homework.stem)
         try:
+            stale += _given(root, homework, check)
             text = build.student_notebook(root, homework)
         except build.BuildError as error:
             raise click.ClickException(str(error)) from None
@@ -48,9 +50,13 @@ def build_command(
         click.echo(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
         if reference is not None:
             _write_reference(root, homework, reference)
-    pages = {}
+    pages = {
+        path: given_text(root, homework)
+        for homework in chosen(names)
+        if (path := given_path(root, homework)).parent.is_dir()
+    }
     if (root / tables.README).is_file():
-        pages = tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
+        pages |= tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
     for path, text in pages.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             click.echo(f"{path}: {'STALE' if check else 'written'}")
@@ -61,6 +67,20 @@ def build_command(
         raise click.ClickException(
             f"stale: {', '.join(stale)}. Run 'autograder build' and commit the result."
         )
+
+
+def _given(root: Path, homework: Homework, check: bool) -> list[str]:
+    """Writes the digests of a notebook's text, or says that they are stale. The notebook holds them, too."""
+    path = given_lines.given_path(root, homework)
+    if not path.parent.is_dir():
+        return []
+    made = given_lines.given_json(root, homework)
+    if path.is_file() and path.read_bytes() == made:
+        return []
+    if not check:
+        write_atomically(path, made)
+    click.echo(f"{path}: {'STALE' if check else 'written'}")
+    return [str(path)] if check else []
 
 
 def _write_reference(root: Path, homework: Homework, folder: Path) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from autograder.cli.shared import EXISTING, FOLDER, given_options, show_list
+from autograder.files import speakable
 from autograder.lms import collect, late
 from autograder.lms.platforms import platforms
+from autograder.lms.tables import in_file, read_matches, read_table
 
 
 @click.command("collect")
@@ -34,6 +36,14 @@ from autograder.lms.platforms import platforms
 @click.option(
     "--times", type=EXISTING, help="CSV with the columns id and submitted, or Moodle's grading worksheet."
 )
+@click.option(
+    "--match",
+    type=EXISTING,
+    help=(
+        "CSV with the columns submission and id: whose the files are that were left alone, or a submission"
+        " is."
+    ),
+)
 @click.option("--due", help="The due time in ISO 8601, such as 2026-11-03T23:59-08:00; counts late days.")
 @click.option(
     "--grace",
@@ -43,20 +53,30 @@ from autograder.lms.platforms import platforms
     help="Minutes after the due time that count as on time.",
 )
 def collect_command(
-    source: Path, platform: str, output: Path, prefix: str, times: Path | None, due: str | None, grace: int
+    source: Path,
+    platform: str,
+    output: Path,
+    prefix: str,
+    times: Path | None,
+    match: Path | None,
+    due: str | None,
+    grace: int,
 ) -> None:
     """Turns SOURCE, a platform's zip or folder, into a folder of submissions and collected.csv."""
     read = platforms()[platform].read
     asked = given_options(read, "--from", prefix=prefix)
     try:
         found = read(source, **asked)
-        known = late.read_times(times.read_text(encoding="utf-8-sig")) if times else {}
+        if match is not None:
+            with in_file(match):
+                found.settle(read_matches(match), platform)
+        known = _times(times) if times else {}
         found.people = late.with_times(
             found.people, known, late.read_time(due) if due else None, timedelta(minutes=grace)
         )
         collect.write(found, output)
     except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(speakable(str(error))) from None
     show_list("Left alone", found.left)
     show_list("Without a file that can be graded", [name for name, own in found.files.items() if not own])
     if due:
@@ -78,3 +98,9 @@ def collect_command(
         f"{len(found.files)} submissions of {len(found.people)} students in {output}. Next: autograder grade"
         f" {output} -o GRADED"
     )
+
+
+def _times(path: Path) -> dict[str, str]:
+    table = read_table(path)
+    with in_file(path):
+        return late.read_times(table.text)

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from autograder.cli.shared import publish_pages
-from autograder.files import write_atomically
+from autograder.files import encoded, write_atomically
 from autograder.grade.marks_csv import MarksCsvError, from_csv, to_csv
 from autograder.grade.store import read_reports
 
@@ -54,11 +54,11 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
                 click.echo(f"{changed} marks changed.")
                 publish_pages(Console(), output, reports, None)
             if export is not None:
-                write_atomically(export, to_csv(output, reports).encode())
+                write_atomically(export, encoded(to_csv(output, reports)))
                 click.echo(f"{export}: written")
             return
         try:
-            from autograder.desk.app import serve
+            from autograder.desk.app import PortTakenError, serve
         except ImportError as error:
             raise click.ClickException(
                 f"manual grading needs {error.name}, which is missing here; install this project again with"
@@ -66,10 +66,8 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
             ) from None
         try:
             serve(output, port=port, graders=graders, tell=click.echo)
-        except OSError as error:
-            raise click.ClickException(
-                f"port {port}: {error.strerror}. Another desk? Try --port 0."
-            ) from None
+        except PortTakenError as error:
+            raise click.ClickException(str(error)) from None
         click.echo(f"Open the class report in a browser: {publish_pages(Console(), output, None, None)}")
-    except (FileNotFoundError, UnicodeDecodeError, MarksCsvError) as error:
+    except (UnicodeDecodeError, MarksCsvError) as error:
         raise click.ClickException(str(error)) from None

@@ -17,19 +17,25 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from autograder.cli.packages import check_packages
 from autograder.cli.progress import show_progress
 from autograder.cli.shared import check_word, chosen, publish_pages
-from autograder.files import SECRET, kept_secret, write_atomically
-from autograder.grade import batch, faults
+from autograder.cli.trouble import RefusedError
+from autograder.declare import DataUnavailableError
+from autograder.files import SECRET, encoded, kept_secret, speakable, write_atomically
+from autograder.grade import batch, faults, marks
+from autograder.grade.cluster import cluster
 from autograder.grade.grade import Settings
 from autograder.grade.report import Report
 from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
 from autograder.report import tables
+from autograder.report.not_run import class_lines
 from autograder.report.shown import REVEAL
 from autograder.run.choose import NoSandboxError, Place
-from autograder.run.limits import Limits
+from autograder.run.container import within_container
+from autograder.run.limits import Limits, implausible
 from autograder.submissions.find import Submission, find
 
 LIMITS = {
@@ -38,6 +44,7 @@ LIMITS = {
     if name not in ("cell_seconds", "total_seconds")
 }
 WIDTH = 110  # columns of what is written into a file or a pipe
+LEFT_ALONE = "left-alone.txt"  # in the output folder: every file that is part of no submission
 SHOWN = 5  # files that are no submission, by name
 OUR_FAULT = 3  # the exit code where a mistake in the grader left points open
 
@@ -52,10 +59,19 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
         if name not in LIMITS:
             raise click.BadParameter(f"{name}: the limits are {', '.join(LIMITS)}")
         try:
-            limits[name] = LIMITS[name](float(number))
+            found = float(number)
         except ValueError:
             raise click.BadParameter(f"{value}: expected NAME=NUMBER, such as memory_bytes=4e9") from None
+        if problem := implausible(name, found):
+            raise click.BadParameter(problem)
+        limits[name] = LIMITS[name](found)
     return limits
+
+
+def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if problem := implausible(str(parameter.name), value):
+        raise click.BadParameter(problem)
+    return value
 
 
 @click.command("grade")
@@ -89,6 +105,7 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
     type=float,
     default=Limits.cell_seconds,
     show_default=True,
+    callback=_seconds,
     help="Time limit of one cell.",
 )
 @click.option(
@@ -96,6 +113,7 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
     type=float,
     default=Limits.total_seconds,
     show_default=True,
+    callback=_seconds,
     help="Time limit of one submission.",
 )
 @click.option(
@@ -137,6 +155,25 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
     help=f"Any other limit: {', '.join(LIMITS)}.",
 )
 @click.option(
+    "--allow-package",
+    "allowed",
+    metavar="NAME",
+    multiple=True,
+    help=(
+        "A module beyond the homework's own that submissions may import, such as einops. It must be installed"
+        " where you grade, or lie in a folder given with --packages."
+    ),
+)
+@click.option(
+    "--packages",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    help=(
+        "A folder of further packages that submissions may import, as 'pip install --target FOLDER' makes"
+        " it. What is installed comes first."
+    ),
+)
+@click.option(
     "--sandbox",
     type=click.Choice(["auto", "required", "off"]),
     default="auto",
@@ -164,6 +201,8 @@ def grade_command(
     reveal: str,
     variants: str,
     limits: dict[str, float],
+    allowed: tuple[str, ...],
+    packages: tuple[Path, ...],
     sandbox: str,
     cold: bool,
     dask: str | None,
@@ -177,15 +216,23 @@ def grade_command(
     """
     if homework is not None:
         chosen((homework,))
+    importable = check_packages(allowed, packages)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     handed_in, ignored = _find(submissions, with_ids=bool(variants))
-    place = Place(sandbox, cold, tuple(str(path.resolve()) for path in (output, *submissions)))
+    place = Place(
+        sandbox,
+        cold,
+        tuple(str(path.resolve()) for path in (output, *submissions)),
+        tuple(str(path.resolve()) for path in packages),
+    )
     reports: dict[str, Report] = {}
     try:
         results = Results(output)
-        allowed = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
+        within = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
+        if "memory_bytes" not in limits:
+            within = within_container(within)
         secret = seed or kept_secret(output / "seed.txt")
-        settings = Settings(secret, homework, allowed, library_calls, variants)
+        settings = Settings(secret, homework, within, library_calls, variants, importable)
         if not force:
             reports |= _kept(console, results, handed_in, settings)
         queue = deque(one for one in handed_in if one.name not in reports)
@@ -194,6 +241,8 @@ def grade_command(
             for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
                 results.keep(one.report, one.executed)
                 reports[one.report.submission] = one.report
+    except DataUnavailableError as error:
+        raise RefusedError(_without_data(str(error), len(reports))) from None
     except (batch.BatchError, NoSandboxError, OutputBusyError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -204,6 +253,16 @@ def grade_command(
         )
         raise click.exceptions.Exit(130) from None
     _conclude(console, output, list(reports.values()), ignored, reveal)
+
+
+def _without_data(why: str, judged: int) -> str:
+    """Why grading stops where data of a homework is missing, and the command that fetches it."""
+    kept = f"{judged} submissions are judged and kept" if judged else "nothing was graded"
+    return (
+        f"This machine lacks data that a homework here needs, so {kept}. Run 'python -m"
+        " autograder.author.fetch' once with network access, then the same command again."
+        f" The cause: {why.splitlines()[0] if why else 'unknown'}"
+    )
 
 
 def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequence[str]]:
@@ -234,7 +293,7 @@ def _kept(
 
 def _source(dask: str | None, workers: int | None, total: int) -> Source:
     if dask:
-        return batch.cluster(dask)
+        return cluster(dask)
     return contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, total)))
 
 
@@ -247,7 +306,7 @@ def _grade(
         local = functools.partial(batch.local_executor, count)
         for one in batch.run(queue, settings, place, executors or local, count):
             if isinstance(one, str):
-                console.print(f"[bold yellow]Warning:[/] {escape(one)}")
+                console.print(f"[bold yellow]Warning:[/] {escape(speakable(one))}")
                 continue
             yield one
             advance()
@@ -261,17 +320,27 @@ def _conclude(
     Raises:
         click.exceptions.Exit: a mistake in the grader left points open.
     """
-    write_atomically(output / "grades.csv", tables.grades_csv(reports).encode())
+    reports = marks.apply(output, reports)  # what people gave is not open
+    write_atomically(output / "grades.csv", encoded(tables.grades_csv(reports)))
     console.print(tables.table(reports))
+    (output / LEFT_ALONE).unlink(missing_ok=True)  # of an earlier run
     if ignored:
+        write_atomically(output / LEFT_ALONE, encoded("".join(f"{speakable(one)}\n" for one in ignored)))
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
-        console.print(f"Not part of a submission, left alone: {', '.join(ignored[:SHOWN])}{more}")
+        names = escape(speakable(", ".join(ignored[:SHOWN])))
+        console.print(
+            f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}", soft_wrap=True
+        )
     publish_pages(console, output, reports, reveal)
+    where = escape(speakable(str(output)))
     console.print(
-        f"{len(reports)} submissions judged. Grades: {output / 'grades.csv'}; feedback:"
-        f" {output / 'submissions'}"
+        f"{len(reports)} submissions judged. Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
-    console.print(f"Open the class report in a browser: {output / 'report.html'}", soft_wrap=True)
+    for told in tables.open_words(reports):
+        console.print(told, soft_wrap=True)
+    console.print(f"Open the class report in a browser: {where}/report.html", soft_wrap=True)
+    for line in class_lines(reports):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     if _tell_faults(console, output, reports):
         raise click.exceptions.Exit(OUR_FAULT)
 
@@ -286,7 +355,9 @@ def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> b
     if not found:
         path.unlink(missing_ok=True)  # of an earlier run
         return False
-    write_atomically(path, faults.faults_text(found).encode(), SECRET)
+    write_atomically(path, encoded(faults.faults_text(found)), SECRET)
     for fault in found:
-        console.print(faults.fault_line(fault, path), soft_wrap=True, markup=False, highlight=False)
+        console.print(
+            speakable(faults.fault_line(fault, path)), soft_wrap=True, markup=False, highlight=False
+        )
     return True

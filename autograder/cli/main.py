@@ -37,7 +37,7 @@ def described(name: str) -> str:
 
 
 class Commands(click.Group):
-    """All commands. Missing data is told as an error with the manual step, not as a traceback."""
+    """All commands. What is missing or refused is told in a sentence, not as a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names."""
@@ -63,11 +63,16 @@ class Commands(click.Group):
         """Runs a command."""
         try:
             return super().invoke(ctx)
+        except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
+            raise
         except Exception as error:
+            from autograder.cli.trouble import RefusedError, refused
             from autograder.declare import DataUnavailableError
 
             if isinstance(error, DataUnavailableError):
-                raise click.ClickException(str(error)) from None
+                raise RefusedError(str(error)) from None
+            if (told := refused(error)) is not None:
+                raise told from None
             raise
 
 

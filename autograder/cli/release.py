@@ -38,7 +38,7 @@ def release_command(names: tuple[str, ...], output: Path, variants: str, root: P
     asked = chosen(names)
     try:
         files = release.student_files(root, asked, variants)
-    except (build.BuildError, OSError) as error:
+    except build.BuildError as error:
         raise click.ClickException(str(error)) from None
     if found := release.leaks(files, root, homeworks().values()):
         raise click.ClickException(

@@ -19,8 +19,5 @@ def report_command(output: Path, reveal: str | None) -> None:
 
     Points given at the desk are in them.
     """
-    try:
-        page = publish_pages(Console(), output, None, reveal)
-    except FileNotFoundError as error:
-        raise click.ClickException(str(error)) from None
+    page = publish_pages(Console(), output, None, reveal)
     click.echo(f"Open the class report in a browser: {page}")

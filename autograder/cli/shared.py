@@ -10,7 +10,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from autograder.cli.trouble import RefusedError
 from autograder.declare import Homework, homeworks
+from autograder.files import speakable
 from autograder.grade.report import Report
 from autograder.grade.variants import WORD
 from autograder.lms.platforms import options, platforms
@@ -19,8 +21,21 @@ from autograder.report.publish import publish
 EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def check_root(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    """The checkout for ``--root``, refused if the sources are not there."""
+    if not (value / "solutions").is_dir() or not (value / "pyproject.toml").is_file():
+        raise RefusedError(
+            f"{value.resolve()} is not a checkout of this project: it has no solutions/ beside a"
+            f" pyproject.toml. Run 'autograder {context.info_name}' in the checkout, or name it with --root."
+        )
+    return value
+
+
 root_option = click.option(
     "--root",
+    callback=check_root,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=".",
     help="The checkout; default: this folder.",
@@ -99,4 +114,4 @@ def show_list(title: str, lines: Sequence[str]) -> None:
     if lines:
         click.echo(f"{title}:")
         for line in lines:
-            click.echo(f"  {line}")
+            click.echo(f"  {speakable(line)}")

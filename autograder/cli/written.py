@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autograder.cli.shared import FOLDER, chosen
-from autograder.files import write_atomically
+from autograder.files import encoded, speakable, write_atomically
 from autograder.report import written
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import find
@@ -45,7 +45,7 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
             left.append(f"{submission.name}: {error}")
             continue
         path = output / f"{submission.name}.html"
-        write_atomically(path, written.page(submission.name, belongs, answered).encode())
+        write_atomically(path, encoded(written.page(submission.name, belongs, answered)))
         if pdf:
             try:
                 written.print_pdf(path, path.with_name(f"{submission.name}.pdf"), chromium)
@@ -53,7 +53,7 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
                 raise click.ClickException(str(error)) from None
         done += 1
     for line in left:
-        click.echo(f"Left out: {line}")
+        click.echo(f"Left out: {speakable(line)}")
     if not done:
         raise click.ClickException(f"no written answers among {', '.join(map(str, submissions))}")
     click.echo(f"Written answers of {done} submissions in {output}{', as HTML and PDF' if pdf else ''}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Files = Callable[[], Mapping[str, bytes]]  # file name → content
 
@@ -28,6 +28,8 @@ class Data:
             its own.
         graded: what grading reads, for a container without a network; a bundle's wheel carries it as
             ``autograder/data/NAME``.
+        beside: what lies beside the notebook while it is graded, because an answer may rest on it: file name
+            → what reads it. It holds nothing of the hidden inputs.
 
     Each function raises :class:`DataUnavailableError` where something cannot be had.
     """
@@ -35,3 +37,4 @@ class Data:
     verify: Callable[[], str]
     fetched: Files = _nothing
     graded: Files = _nothing
+    beside: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)

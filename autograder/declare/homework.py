@@ -18,9 +18,11 @@ from autograder import kit
 from autograder.declare.cases import Case, generator
 from autograder.declare.data import Data
 from autograder.declare.entries import Challenge, Checkpoint, Entry
+from autograder.declare.given import given_text
 from autograder.declare.judging import judge_cases
 from autograder.declare.text import Number, Numbers, Written
 from autograder.declare.verdicts import Answer, Check, Judge, Verdict
+from autograder.kit.answers import lines_given
 
 NOT_JUDGED = "not judged"  # behind a requirement that no check looks at
 DIFFICULTIES = ("easy", "medium", "hard", "challenge")
@@ -206,10 +208,15 @@ class Homework:
         title: for people.
         stem: the file name without ending, of source and notebook.
         data: what it needs beyond the repository; None if nothing.
+        imports: modules that its kernels import by and by and that take long, such as ``torch._dynamo``; a
+            warm sandbox imports them once, before it forks kernels.
     """
 
-    def __init__(self, id: str, *, title: str, stem: str, data: Data | None = None):
+    def __init__(
+        self, id: str, *, title: str, stem: str, data: Data | None = None, imports: Sequence[str] = ()
+    ):
         self.id, self.title, self.stem, self.data = id, title, stem, data
+        self.imports = tuple(imports)
         self.questions: dict[str, Question] = {}
 
     def question(self, id: str, title: str, **fields: Any) -> Question:
@@ -289,17 +296,25 @@ class Homework:
                 spec["written"] = question.written.points
             if question.extra:
                 spec["extra"] = True
+            if question.claimed:
+                spec["claimed"] = True
             if question.numbers:
                 spec["numbers"] = {number.name: list(number.among) for number in question.numbers}
             questions.append(spec)
         examples = {challenge.name: challenge.public(self.id) for challenge in self.challenges()}
-        return {
+        described = {
             "id": self.id,
             "title": self.title,
             "stem": self.stem,
             "questions": questions,
             "examples": examples,
+            **({"data": list(self.data.beside)} if self.data and self.data.beside else {}),
         }
+        return described | ({"given": given} if (given := given_text(self.id)) else {})
+
+    def given(self) -> frozenset[str]:
+        """Digests of the lines of text that students get around written answers."""
+        return lines_given({"given": given_text(self.id)})
 
 
 @cache

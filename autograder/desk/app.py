@@ -29,6 +29,10 @@ from autograder.desk.stacks import Desk
 from autograder.desk.views import Pages
 
 
+class PortTakenError(Exception):
+    """The desk's port cannot be used; the message says why."""
+
+
 def application(desk: Desk, door: Door) -> Starlette:
     """The desk as an ASGI application."""
     pages, calls = Pages(desk, door), Calls(desk, door)
@@ -72,10 +76,14 @@ def serve(output: Path, *, port: int, graders: int, tell: Callable[[str], None])
         tell: prints a line.
 
     Raises:
-        OSError: the port is taken.
+        PortTakenError: the port cannot be used.
+        FileNotFoundError: the folder holds no results.
     """
     desk, door = Desk(output), Door()
-    listening = socket.create_server((HOST, port))
+    try:
+        listening = socket.create_server((HOST, port))
+    except OSError as error:
+        raise PortTakenError(f"port {port}: {error.strerror}. Another desk? Try --port 0.") from None
     address = f"http://{HOST}:{listening.getsockname()[1]}"
     answers = sum(len(stack.answers) for stack in desk.stacks.values())
     config = uvicorn.Config(

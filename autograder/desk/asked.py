@@ -61,7 +61,7 @@ def asked_mark(
     version, comment, shares = data.get("version"), data.get("comment", ""), data.get("rubric")
     if type(version) is not int or not isinstance(comment, str) or len(comment) > marks.MAX_COMMENT:
         raise BadRequestError("A whole version and a comment that is not too long are wanted.")
-    kept = now if now.answer == marks.digest(answer.text) else marks.Mark("", "", "")
+    kept = now if now.answer == marks.digest(answer.result.answer) else marks.Mark("", "", "")
     rubric, points = kept.rubric, kept.points
     if shares is not None:
         if (
@@ -75,7 +75,7 @@ def asked_mark(
     return marks.Mark(
         answer.report.submission,
         stack.question,
-        marks.digest(answer.text),
+        marks.digest(answer.result.answer),
         rubric,
         points,
         comment,

@@ -62,7 +62,7 @@ class Calls(Site):
         return JSONResponse({"key": self.desk.marks.key(mark.submission, stack.question)})
 
     async def blank(self, request: Request) -> Response:
-        """Gives 0 points to every answer without a word that has no points yet."""
+        """Gives 0 points to every blank answer that has no points yet, never to one that was not found."""
         stack = self.stack(request)
         await read_json(request)
         grader = self.grader(request)
@@ -70,12 +70,12 @@ class Calls(Site):
 
         def work() -> int:
             done = self.desk.graded(stack)
-            empty = [answer for key, answer in stack.answers.items() if not answer.text and key not in done]
+            empty = [answer for key, answer in stack.answers.items() if answer.blank and key not in done]
             made = [
                 marks.Mark(
                     answer.report.submission,
                     stack.question,
-                    marks.digest(""),
+                    marks.digest(answer.result.answer),
                     nothing,
                     0.0,
                     "No answer.",

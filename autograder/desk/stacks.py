@@ -10,6 +10,7 @@ from autograder.declare import Written
 from autograder.grade import marks
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.store import read_reports
+from autograder.kit.answers import BLANK, NOT_FOUND
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,16 @@ class Answer:
         """How many words that is."""
         return len(self.text.split())
 
+    @property
+    def blank(self) -> bool:
+        """Whether its place is there and holds nothing; an answer that was not found is not blank."""
+        return self.result.found == BLANK
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was not found, so that a person has to look for it."""
+        return self.result.found == NOT_FOUND
+
 
 class Stack:
     """All answers to one question, in an order that tells nothing."""
@@ -47,6 +58,8 @@ class Stack:
     def word_flag(self, answer: Answer) -> str:
         """What to say of an answer's length, empty if it is within bounds."""
         least, most = self.written.words
+        if answer.lost:
+            return "not found"
         if not answer.text:
             return "no answer"
         return (
@@ -91,7 +104,7 @@ class Desk:
 
     def mark(self, answer: Answer) -> marks.Mark:
         """The mark of the present answer; a blank one if there is none, or only one for another answer."""
-        blank = marks.Mark(answer.report.submission, answer.result.id, marks.digest(answer.text))
+        blank = marks.Mark(answer.report.submission, answer.result.id, marks.digest(answer.result.answer))
         found = self.marks.get(answer.report.submission, answer.result.id)
         if found is None:
             return blank
@@ -103,7 +116,9 @@ class Desk:
         done = set()
         for key, answer in stack.answers.items():
             mark = found.get((answer.report.submission, stack.question))
-            if mark is not None and mark.points is not None and mark.answer == marks.digest(answer.text):
+            if mark is None or mark.points is None:
+                continue
+            if mark.answer == marks.digest(answer.result.answer):
                 done.add(key)
         return done
 

@@ -36,10 +36,12 @@ class Pages(Site):
 
     def home(self, request: Request) -> Response:
         """All questions with their progress."""
-        stacks = [
-            (stack, len(self.desk.graded(stack)), sum(not answer.text for answer in stack.answers.values()))
-            for stack in self.desk.stacks.values()
-        ]
+        stacks = []
+        for stack in self.desk.stacks.values():
+            done = self.desk.graded(stack)
+            blank = sum(answer.blank and key not in done for key, answer in stack.answers.items())
+            lost = sum(answer.lost and key not in done for key, answer in stack.answers.items())
+            stacks.append((stack, len(done), blank, lost))
         return self.render("desk_home.html.j2", request, stacks=stacks)
 
     def enter(self, request: Request) -> Response:

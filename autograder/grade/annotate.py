@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 
 from autograder.declare import Homework
 from autograder.files import points
-from autograder.grade.report import GRADER, QuestionResult
+from autograder.grade.report import GRADER, WRONG, QuestionResult
 from autograder.kit import handing_in as handin
 from autograder.run.runner import skip_reason
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
@@ -86,7 +86,13 @@ def with_calls(question: QuestionResult, calls: Sequence[LibraryCall], zero: boo
     checks = question.checks
     if zero:
         checks = tuple(
-            replace(check, state="failed", points=0.0, feedback=f"{told[0]} {check.feedback}".strip())
+            replace(
+                check,
+                state="failed",
+                points=0.0,
+                feedback=f"{told[0]} {check.feedback}".strip(),
+                cause=WRONG,
+            )
             if check.points
             else check
             for check in checks

@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder.grade import processes
 from autograder.grade.grade import Settings
-from autograder.grade.workers import Graded, failure, grade, probe, start_worker
+from autograder.grade.workers import Graded, failure, grade, grader_version, key_of, probe, start_worker
 from autograder.run.choose import Place
 from autograder.submissions.find import Submission
 
@@ -43,29 +43,6 @@ class _LocalExecutor(ProcessPoolExecutor):
 def local_executor(workers: int) -> ProcessPoolExecutor:
     """Worker processes on this machine, with one thread each, that share nothing with this one."""
     return _LocalExecutor(workers, mp_context=processes.context(), initializer=start_worker)
-
-
-@contextlib.contextmanager
-def cluster(address: str) -> Iterator[tuple[Callable[[], Executor], int]]:
-    """A maker of executors on a Dask cluster, and the number of submissions that it grades at a time.
-
-    Raises:
-        BatchError: Dask is not installed, or there is no cluster with workers.
-    """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise BatchError("--dask needs Dask: pip install 'attention-homeworks[dask]'.") from None
-    try:
-        client = Client(address, timeout=20)
-    except (OSError, ValueError) as error:
-        raise BatchError(f"No Dask scheduler answers at {address}: {error}") from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=60)
-        except TimeoutError:
-            raise BatchError(f"The Dask scheduler at {address} has no workers.") from None
-        yield lambda: client.get_executor(pure=False), sum(client.nthreads().values())
 
 
 def run(
@@ -140,9 +117,25 @@ class _Batch:
         """Takes the results that are there out of the futures; waits for one."""
         for future in wait(futures, return_when=FIRST_COMPLETED).done:
             result = future.result()
+            self._refuse_another_grader(result, futures[future])
             del futures[future]
             yield from self._warn(result.warning)
             yield result
+
+    def _refuse_another_grader(self, result: Graded, submission: Submission) -> None:
+        """Sees that the worker judged by this very grader, also one that came after all others were asked.
+
+        Raises:
+            BatchError: it has another one; nothing of it is kept.
+        """
+        own, theirs = grader_version(), result.version or "another one"
+        if theirs == own or not (result.version or result.report.key):
+            return
+        if result.version or result.report.key != key_of(submission, self.settings):
+            raise BatchError(
+                f"A worker has the grader {theirs}, but here is {own}. Install the same on all, and start"
+                " the workers again. What was graded before is kept."
+            )
 
     def _warn(self, warning: str) -> Iterator[str]:
         if warning and warning not in self._warned:

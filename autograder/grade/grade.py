@@ -15,20 +15,25 @@ from nbformat import NotebookNode
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
 from autograder.grade.annotate import note_library_calls, note_open_checks, note_stale_answers
+from autograder.grade.beside import data_files, local_files
+from autograder.grade.causes import explain_causes, is_lost, names_in, provided_note, witnesses
 from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
+from autograder.kit.answers import NOT_FOUND, WrittenAnswer
 from autograder.run.execute import Execution, execute
 from autograder.run.limits import Limits
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
+from autograder.submissions.given import given, to_provide
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
 from autograder.submissions.notebook import read_notebook, recognise, written_answers
 
 WITHOUT_NOTEBOOK = (
     "No notebook that can be run was handed in, so only recorded values were judged, not functions."
 )
+NO_NOTEBOOK = WrittenAnswer("", NOT_FOUND, ("*No notebook that can be read was handed in.*",))
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Settings:
             points, ``zero`` gives no points for that question.
         variants: the word from which students' own numbers are drawn; empty for the same numbers and hidden
             inputs for all.
+        packages: what is importable beyond the homework's own packages and was asked for, with versions:
+            another version grades anew.
     """
 
     seed: str
@@ -50,6 +57,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     library_calls: str = "flag"
     variants: str = ""
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ def grade_submission(
             submission.name,
             settings.homework or "",
             "unreadable",
-            notes=(str(error),),
+            notes=(str(error), *submission.notes),
             digest=submission.digest(),
         )
         return report, None
@@ -143,7 +151,7 @@ def read(submission: Submission, settings: Settings) -> Read:
     except SubmissionError as error:
         raise SubmissionError(" ".join([*notes, str(error)])) from None
     claims, told = _claims(submission, homework)
-    return Read(submission, homework, notebook, claims, (*notes, *told))
+    return Read(submission, homework, notebook, claims, (*notes, *submission.notes, *told))
 
 
 def _notebook(submission: Submission) -> tuple[NotebookNode | None, list[str]]:
@@ -179,6 +187,11 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     if found.notebook is None:
         return Ran(found, drawn, Log(found.homework.id), None, (*found.notes, WITHOUT_NOTEBOOK))
     attachments, told = checkpoints(found.submission, found.homework)
+    provided = to_provide(given(found.homework.id), names_in(found.notebook, found.homework))
+    told += [provided_note(sorted({name for one in provided for name in one.names}))] if provided else []
+    for files, notes in (local_files(found.submission, found.homework), data_files(found.homework)):
+        attachments |= files
+        told += notes
     execution = execute(
         found.notebook,
         kit_source=kit_text,
@@ -186,6 +199,8 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
         attachments=attachments,
         limits=settings.limits,
         kernels=kernels,
+        imports=found.homework.imports,
+        given=[one.source for one in provided],
     )
     log, problems = _merge(execution.logs, found.homework)
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
@@ -204,7 +219,7 @@ def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, b
     Returns:
         File name → bytes, and what students should know of files that were renamed or left out.
     """
-    given = dict(submission.attachments)
+    given = {name: data for name, data in submission.attachments.items() if not name.endswith(".py")}
     handed: dict[str, bytes] = {}
     notes: list[str] = []
     for wanted in homework.checkpoints():
@@ -249,32 +264,41 @@ def judge(ran: Ran, settings: Settings) -> Judged:
     """Judges every question of the homework."""
     found = ran.read
     bare = found.notebook is None
-    answers = {} if found.notebook is None else written_answers(found.notebook)
+    answers = {}
+    if found.notebook is not None:
+        answers = written_answers(found.notebook, found.homework, found.submission.notebook or b"")
     student = found.claims.student if bare else ran.log.student
     personal = whose(found.homework, settings.variants, found.submission.students, student)
     questions = tuple(
-        judge_question(
-            question,
-            ran.log,
-            found.claims,
-            ran.drawn,
-            bare,
-            answers.get(question.id, ""),
-            personal.numbers.get(question.id),
+        with_answer(
+            judge_question(
+                question, ran.log, found.claims, ran.drawn, bare, numbers=personal.numbers.get(question.id)
+            ),
+            answers.get(question.id, NO_NOTEBOOK),
         )
         for question in found.homework.questions.values()
     )
     return Judged(ran, questions, (*ran.notes, *personal.notes))
 
 
+def with_answer(result: QuestionResult, answer: WrittenAnswer) -> QuestionResult:
+    """A question's result with its written answer, if it asks for one."""
+    if result.written is None:
+        return result
+    told = replace(result, written=answer.text, found=answer.state)
+    return replace(told, nearby=answer.nearby, original=answer.original)
+
+
 # --- annotate -----------------------------------------------------------------------------------------------
 
 
 def annotate(judged: Judged, settings: Settings) -> Report:
-    """The report: the results with notes on stale answers, on library calls and on what is open."""
+    """The report: the results with their causes, with notes on stale answers, library calls, what is open."""
     ran = judged.ran
     found = ran.read
-    questions, stale = note_stale_answers(judged.questions, found.claims, found.notebook)
+    known = witnesses(found.homework, ran.log, found.claims, found.notebook, ran.execution)
+    questions, raised, lost = explain_causes(judged.questions, found.homework, known)
+    questions, stale = note_stale_answers(questions, found.claims, found.notebook)
     called: list[str] = []
     if found.notebook is not None:
         questions, called = note_library_calls(
@@ -282,11 +306,13 @@ def annotate(judged: Judged, settings: Settings) -> Report:
         )
     still_open = note_open_checks(questions)
     trouble = found.notebook is None or bool(ran.execution and ran.execution.events) or bool(still_open)
+    trouble = trouble or is_lost(questions)
     return Report(
         found.submission.name,
         found.homework.id,
         "graded with problems" if trouble else "graded",
         questions,
-        tuple(dict.fromkeys([*judged.notes, *stale, *called, *still_open])),
+        tuple(dict.fromkeys([*lost, *judged.notes, *stale, *called, *still_open])),
         digest=found.submission.digest(),
+        raised=raised,
     )

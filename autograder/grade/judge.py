@@ -25,7 +25,7 @@ from autograder.declare import (
     recorded_evidence,
 )
 from autograder.grade.repeats import without_repeats
-from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult
+from autograder.grade.report import GRADER, LIMIT, NOT_JUDGED, UNANSWERED, WRONG, CheckResult, QuestionResult
 from autograder.submissions.log import Log
 
 NOT_ANSWERED = "{id} is not answered yet."
@@ -122,7 +122,7 @@ def _unfit(
                 check, "unanswered", f"`{name}` is not answered yet; the other parts of {question.id} are."
             )
         if entry.status == "stopped" and not question.entry(name).hidden_inputs:
-            return _lost(check, "failed", f"`{name}` was stopped before it was recorded.")
+            return _lost(check, "failed", f"`{name}` was stopped before it was recorded.", LIMIT)
     problems = kit.check_shapes(_shapes(question, check), answer)
     return _lost(check, "failed", " ".join(problems)) if problems else None
 
@@ -133,8 +133,8 @@ def _shapes(question: Question, check: Check) -> dict[str, Sequence[kit.Dim]]:
     return {name: shape for name, shape in shapes.items() if shape is not None}
 
 
-def _lost(check: Check, state: str, feedback: str) -> CheckResult:
-    cause = "unanswered" if state == "unanswered" else "wrong"
+def _lost(check: Check, state: str, feedback: str, cause: str = WRONG) -> CheckResult:
+    cause = UNANSWERED if state == "unanswered" else cause
     return CheckResult(check.name, state, 0.0, check.points, feedback, cause=cause)
 
 
@@ -163,7 +163,7 @@ def _as_result(question: Question, check: Check, verdict: Verdict, answer: Answe
         verdict.feedback,
         _finite(verdict.measured),
         _shown(evidence) if evidence else None,
-        cause="wrong",
+        cause=WRONG,
     )
 
 

@@ -331,7 +331,7 @@ def _with_mark(question: QuestionResult, mark: Mark | None, report: Report) -> Q
         question.written is None
         or mark is None
         or mark.points is None
-        or mark.answer != digest(question.written)
+        or mark.answer != digest(question.answer)
     ):
         return replace(question, given=None, comment="", reasons=())
     written = written_of(report.homework, question.id)

@@ -38,7 +38,7 @@ def to_csv(output: Path, reports: Sequence[Report]) -> str:
 
 def _row(report: Report, question: QuestionResult, mark: Mark | None) -> tuple[str, ...]:
     """One answer; a mark for another answer than the present one is left out."""
-    if mark is None or mark.answer != digest(question.written or ""):
+    if mark is None or mark.answer != digest(question.answer):
         rubric = given = comment = grader = ""
     else:
         rubric = ";".join(f"{share:g}" for share in mark.rubric)
@@ -113,7 +113,7 @@ def _read(cells: Mapping[str, str], answers: Answers, grader: str) -> Mark:
     return Mark(
         report.submission,
         question.id,
-        digest(question.written),
+        digest(question.answer),
         _shares(cells.get("rubric", ""), points, report.homework, question.id),
         points,
         cells.get("comment", "")[:MAX_COMMENT],

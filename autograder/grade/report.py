@@ -6,7 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.files import points
+from autograder.kit.answers import NOT_FOUND
+
+WRONG = "wrong"
+UNANSWERED = "unanswered"
+NOT_RUN = "not run here"
+LIMIT = "limit"
 GRADER = "grader"  # the cause of a check that a mistake in the grader left open
+CAUSES = {  # why a check did not pass → the same in words for students
+    WRONG: "judged, with a mistake",
+    UNANSWERED: "not answered",
+    NOT_RUN: "not run here: the answer could not be run or was not there when grading ran the notebook",
+    LIMIT: "stopped by a limit on time, memory or the like",
+    NOT_FOUND: "not found where the question asks for it",
+    GRADER: "not judged because of a mistake in the grader; the points are open",
+}
+LOST = (NOT_RUN, LIMIT, NOT_FOUND)  # causes that say nothing about what the student knows
 NOT_JUDGED = "Not judged because of a mistake in the grader; the points are open."
 
 
@@ -20,8 +36,7 @@ class CheckResult:
         feedback: Markdown for the student; empty if passed.
         evidence: what a feedback page can show beside it; see :mod:`autograder.declare.evidence`.
         measured: what the check measured, if it is worth comparing between submissions, such as an accuracy.
-        cause: why it did not pass: ``wrong``, ``unanswered`` or ``grader`` (a mistake of the grader's, whose
-            points are open); empty if it passed.
+        cause: why it did not pass, one of :data:`CAUSES`; empty if it passed.
         fault: the traceback of a mistake of the grader's, for instructors; its last line is the error.
     """
 
@@ -35,6 +50,37 @@ class CheckResult:
     cause: str = ""
     fault: str = ""
 
+    @property
+    def told(self) -> str:
+        """What students read of it, in Markdown: its cause, where that is no mistake of theirs, and why."""
+        if self.cause == GRADER:
+            return NOT_JUDGED
+        head = f"**{self.cause.capitalize()}.** " if self.cause in LOST else ""
+        return head + self.feedback
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A cell that raised, or met a limit, in the grader's run.
+
+    Attributes:
+        cell: its number, from 1; ``first`` is its first line of code.
+        kind, message: of the exception; empty where a limit ended it.
+        words: all of it in words.
+        module: the top-level module that is missing here; empty if that is not it.
+        limit: the limit, in words; empty if none was met.
+        questions: ids of those whose answers hang on it.
+    """
+
+    cell: int
+    first: str
+    kind: str
+    message: str
+    words: str
+    module: str = ""
+    limit: str = ""
+    questions: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class QuestionResult:
@@ -45,6 +91,10 @@ class QuestionResult:
             empty.
         written: the written answer, None if the question has none; ``written_points`` are a person's to give.
         notes: what people should know of this question, such as a library call that does the whole job.
+        found: whether the written answer was ``found``, its place is ``blank``, or it was ``not found``: its
+            place is gone, several texts could be it, or there is no notebook.
+        nearby: where it was not found, what stands there in its place, as Markdown.
+        original: a digest of the written answer as handed in, where ``written`` holds copies of its pictures.
         given: the points that a person gave for it, None as long as nobody did; ``comment`` is what they
             wrote, ``reasons`` the rubric items that earned them.
     """
@@ -60,6 +110,21 @@ class QuestionResult:
     given: float | None = None
     comment: str = ""
     reasons: tuple[str, ...] = ()
+    found: str = ""
+    nearby: tuple[str, ...] = ()
+    original: str = ""
+
+    @property
+    def answer(self) -> str:
+        """What a mark belongs to: with another answer, or another one around it, the mark is of no use."""
+        if self.found == NOT_FOUND:
+            return "\0not found\0" + "\0".join(self.nearby)
+        return self.original or self.written or ""
+
+    @property
+    def open_written(self) -> float:
+        """Points of a written answer that nobody graded yet."""
+        return self.written_points if self.written is not None and self.given is None else 0.0
 
     @property
     def points(self) -> float:
@@ -75,6 +140,15 @@ class QuestionResult:
         """Points of checks that a mistake in the grader kept from being judged."""
         return sum(check.maximum for check in self.checks if check.cause == GRADER)
 
+    @property
+    def causes(self) -> dict[str, float]:
+        """Cause → the points that it cost, of checks that did not pass."""
+        found: dict[str, float] = {}
+        for check in self.checks:
+            if check.cause:
+                found[check.cause] = found.get(check.cause, 0.0) + check.maximum - check.points
+        return found
+
 
 @dataclass(frozen=True)
 class Report:
@@ -85,6 +159,7 @@ class Report:
         notes: what students and instructors should know beyond the questions.
         seconds: wall time of the run.
         digest: of what was handed in.
+        raised: the cells that raised in the grader's run and on which answers hang, or that lack a module.
         key: of everything that the result depends on; an equal key needs no new run.
         fault: the traceback of a mistake in the grader that kept all of it from being judged, for instructors
             only.
@@ -99,6 +174,16 @@ class Report:
     digest: str = ""
     key: str = ""
     fault: str = ""
+    raised: tuple[Raised, ...] = ()
+
+    @property
+    def causes(self) -> dict[str, float]:
+        """Cause → the points that it cost, in the order of :data:`CAUSES`."""
+        totals = {
+            cause: sum(question.causes.get(cause, 0.0) for question in self.questions) for cause in CAUSES
+        }
+        found = {cause for question in self.questions for cause in question.causes}
+        return {cause: lost for cause, lost in totals.items() if cause in found}
 
     @property
     def points(self) -> float:
@@ -133,8 +218,45 @@ class Report:
         return sum(question.given or 0.0 for question in self.questions)
 
     @property
+    def open_written(self) -> float:
+        """Points of written answers that nobody graded yet, extra credit included."""
+        return sum(question.open_written for question in self.questions)
+
+    @property
+    def reachable(self) -> float:
+        """Points, without extra credit, of all that is judged: by the autograder or by a person."""
+        return sum(
+            question.maximum - question.open_points + question.written_points - question.open_written
+            for question in self.questions
+            if not question.extra
+        )
+
+    @property
+    def total(self) -> float | None:
+        """Points given so far, by the autograder and by people; None where nothing could be judged."""
+        return self.points + self.given if self.questions else None
+
+    @property
+    def waiting(self) -> float:
+        """Points that are open: of checks that were not judged, and of written answers not graded yet."""
+        return self.open_points + self.open_written
+
+    @property
     def source(self) -> str:
         """Where the results came from, all in all."""
         return " and ".join(
             sorted({question.source for question in self.questions if question.source}, reverse=True)
         )
+
+
+def so_far(report: Report) -> str:
+    """The points of a report as people read them: ``56 / 63 so far, 27 not graded yet``.
+
+    Points of the autograder and of people together, out of what is judged: what is open costs nothing.
+    """
+    if not report.questions:
+        return "not graded"
+    extra = sum(question.points + (question.given or 0.0) for question in report.questions if question.extra)
+    score = f"{points(report.points + report.given - extra)} / {points(report.reachable)}"
+    score += f" + {points(extra)} extra" if extra else ""
+    return f"{score} so far, {points(report.waiting)} not graded yet" if report.waiting else score

@@ -13,8 +13,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.files import write_atomically
-from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
+from autograder.files import encoded, write_atomically
+from autograder.grade.report import CheckResult, QuestionResult, Raised, Report
 
 RESULTS = "results.json"
 EXECUTED = "executed.ipynb"
@@ -37,9 +37,10 @@ def results_json(report: Report) -> dict[str, Any]:
             "score": check.points,
             "max_score": 0.0 if question.extra else check.maximum,
             "status": "passed" if check.state == "passed" else "failed",
-            "output": NOT_JUDGED if check.cause == GRADER else check.feedback or "Right.",
+            "output": check.told or "Right.",
             "output_format": "md",
             "visibility": "visible",
+            **({"tags": [check.cause]} if check.cause else {}),
         }
         for question in report.questions
         for check in question.checks
@@ -90,18 +91,20 @@ def read_results(data: Mapping[str, Any]) -> Report:
                 "checks": tuple(CheckResult(**check) for check in question["checks"]),
                 "notes": tuple(question.get("notes", ())),
                 "reasons": tuple(question.get("reasons", ())),
+                "nearby": tuple(question.get("nearby", ())),
             }
         )
         for question in raw.pop("questions")
     )
-    return Report(**{**raw, "questions": questions, "notes": tuple(raw["notes"])})
+    raised = tuple(Raised(**{**one, "questions": tuple(one["questions"])}) for one in raw.pop("raised", ()))
+    return Report(**{**raw, "questions": questions, "notes": tuple(raw["notes"]), "raised": raised})
 
 
 def write_results(folder: Path, report: Report) -> None:
     """Writes ``results.json`` of one submission into its folder, unless it says the same already."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "results.json"
-    data = (json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n").encode()
+    data = encoded(json.dumps(results_json(report), indent=1, ensure_ascii=False) + "\n")
     if not path.is_file() or path.read_bytes() != data:
         write_atomically(path, data)
 
@@ -151,9 +154,11 @@ class Results:
             self.lock = os.open(folder, os.O_RDONLY)  # held until this process ends, however it ends
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except (BlockingIOError, PermissionError):
                 os.close(self.lock)
                 raise OutputBusyError(f"Another grading run is writing to {folder}.") from None
+            except OSError:  # some network shares have no locks; without one the rest works
+                os.close(self.lock)
 
     def of(self, submission: str) -> Path:
         """One submission's folder."""
@@ -180,7 +185,7 @@ class Results:
         folder = self.of(report.submission)
         folder.mkdir(parents=True, exist_ok=True)
         if executed:
-            write_atomically(folder / EXECUTED, executed.encode())
+            write_atomically(folder / EXECUTED, encoded(executed))
         else:
             (folder / EXECUTED).unlink(missing_ok=True)
         write_results(folder, report)

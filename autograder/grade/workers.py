@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 
 from autograder import __version__
+from autograder.declare import DataUnavailableError
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.run.choose import NoSandboxError, Place, kernels
@@ -31,11 +32,18 @@ FAILED = (
 
 @dataclass(frozen=True)
 class Graded:
-    """One submission's result: its report, the text of its executed notebook if any, the worker's warning."""
+    """One submission's result.
+
+    Attributes:
+        executed: the text of its executed notebook, if any.
+        warning: the worker's, if any.
+        version: of the worker's grader.
+    """
 
     report: Report
     executed: str = ""
     warning: str = ""
+    version: str = ""
 
 
 def probe(place: Place) -> str:
@@ -53,15 +61,17 @@ def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
         if "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1:
             sys.modules["torch"].set_num_threads(1)  # on Dask, where this project does not start the workers
         result, execution = grade_submission(submission, settings, kernels(place)[0])
-    except NoSandboxError:
-        raise
+    except (NoSandboxError, DataUnavailableError):
+        raise  # they concern all of a batch
     except Exception:
-        return Graded(failure(submission, settings, FAILED, traceback.format_exc()))
+        failed = failure(submission, settings, FAILED, traceback.format_exc())
+        return Graded(failed, version=grader_version())
     # without wall time, so that the same submission gives the same file
     return Graded(
         replace(result, seconds=0.0, key=key),
         nbformat.writes(execution.notebook) if execution else "",
         warning,
+        grader_version(),
     )
 
 
@@ -88,11 +98,16 @@ def failure(submission: Submission, settings: Settings, note: str, fault: str = 
 
 @cache
 def grader_version() -> str:
-    """The version and a digest of the grader's own files: a changed check grades anew."""
+    """The version and a digest of the grader's own files: a changed check grades anew.
+
+    Without word vectors, which a wheel holds and a checkout has elsewhere; reading verifies them.
+    """
     folder = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(
-        path for path in folder.rglob("*") if path.suffix in (".py", ".json", ".npz", ".html", ".css")
+        path
+        for path in folder.rglob("*")
+        if path.suffix in (".py", ".json", ".npz", ".html", ".css") and not path.name.startswith("glove")
     ):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return f"{__version__}+{digest.hexdigest()[:16]}"
@@ -105,6 +120,7 @@ def key_of(submission: Submission, settings: Settings) -> str:
         submission.problem,
         submission.digest(),
         submission.students,
+        submission.notes,
         grader_version(),
         asdict(settings),
     ]

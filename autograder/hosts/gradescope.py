@@ -14,13 +14,20 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from autograder.declare import homeworks
-from autograder.files import write_atomically
+from autograder.declare import DataUnavailableError, homeworks
+from autograder.files import encoded, write_atomically
 from autograder.grade.faults import tracebacks
 from autograder.grade.report import Report
 from autograder.grade.store import results_json
 from autograder.hosts.bundle import Config
-from autograder.hosts.one_submission import gather, judge, read_config, tells_hidden, warnings
+from autograder.hosts.one_submission import (
+    could_not_start,
+    gather,
+    judge,
+    read_config,
+    tells_hidden,
+    warnings,
+)
 
 UNFINISHED = (
     "The autograder did not finish in time, so nothing was graded. Please tell your instructor; your"
@@ -62,6 +69,12 @@ def run(base: Path) -> int:
             print(told, file=sys.stderr)  # the instructor's log; students do not see it
         write(target, made)
         return 0
+    except DataUnavailableError as error:
+        traceback.print_exc()
+        unscored = failure(could_not_start(error))
+        del unscored["score"]  # Gradescope then shows that the autograder failed, and gives no points, not 0
+        write(target, unscored)
+        return 1
     except Exception as error:
         traceback.print_exc()
         write(
@@ -89,9 +102,7 @@ def _alarm(seconds: float) -> None:
 
 def write(target: Path, made: Mapping[str, Any]) -> None:
     """Writes ``results.json`` whole."""
-    write_atomically(
-        target, (json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    )
+    write_atomically(target, encoded(json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n"))
 
 
 def failure(told: str) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.declare import Homework, Question, homeworks
+from autograder.declare import DataUnavailableError, Homework, Question, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.grade.workers import FAILED, failure
 from autograder.hosts.bundle import Config, package_digest
 from autograder.run.choose import in_container
+from autograder.run.container import within_container
 from autograder.run.limits import Limits
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission, find
@@ -46,7 +47,7 @@ def gather(folder: Path, homework: Homework) -> Submission:
     A folder with several notebooks has one submission if one notebook alone, or copies of it, belongs to the
     homework.
     """
-    found = find([folder]).submissions
+    found = find([folder], one_person=True).submissions
     if len(found) > 1:
         notebooks = [one for one in found if one.notebook is not None]
         mine = [one for one in notebooks if _belongs(one, homework)]
@@ -79,12 +80,15 @@ def _belongs(submission: Submission, homework: Homework) -> bool:
 
 
 def judge(submission: Submission, config: Config, seconds: float | None = None) -> Report:
-    """Grades one submission with the bundle's configuration and the safest kernels there are. Never raises.
+    """Grades one submission with the bundle's configuration and the safest kernels there are.
 
     Args:
         submission: as gathered.
         config: the bundle's.
         seconds: what is left for running the notebook; None takes the default limit.
+
+    Raises:
+        DataUnavailableError: the container lacks data that the homework needs. Nothing else is raised.
     """
     try:
         limits = (
@@ -92,8 +96,11 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
             if seconds is None
             else dataclasses.replace(Limits(), total_seconds=min(seconds, Limits.total_seconds))
         )
+        limits = within_container(limits)
         kernels, _ = in_container()
         return grade_submission(submission, Settings(config.seed, config.homework, limits), kernels)[0]
+    except DataUnavailableError:
+        raise  # nobody can be graded here, and nobody must get 0 points for that
     except Exception:  # a platform must always get results
         return failure(submission, Settings(config.seed, config.homework), FAILED, traceback.format_exc())
 
@@ -107,6 +114,16 @@ def warnings(config: Config) -> list[str]:
             " again."
         )
     return [one for one in told if one]
+
+
+def could_not_start(error: Exception) -> str:
+    """What students and instructors read where the autograder itself cannot start."""
+    why = str(error).split("\n")[0]
+    return (
+        f"The autograder could not start: {why} Nothing was graded, and no points were given or taken. Please"
+        " tell your instructor, who makes the bundle again on a machine that has the data; your submission is"
+        " kept."
+    )
 
 
 def tells_hidden(question: Question, check: str) -> bool:

@@ -25,12 +25,19 @@ from otter.test_files import GradingResults
 from otter.test_files.abstract_test import TestCase, TestCaseResult
 from otter.test_files.ottr_test import OttrTestFile
 
-from autograder.declare import Check, Question, homeworks
+from autograder.declare import Check, DataUnavailableError, Question, homeworks
 from autograder.grade.faults import tracebacks
-from autograder.grade.report import GRADER, NOT_JUDGED, CheckResult, QuestionResult, Report
+from autograder.grade.report import GRADER, LOST, NOT_JUDGED, CheckResult, QuestionResult, Report
 from autograder.grade.store import results_json
 from autograder.hosts.bundle import Config
-from autograder.hosts.one_submission import gather, judge, read_config, tells_hidden, warnings
+from autograder.hosts.one_submission import (
+    could_not_start,
+    gather,
+    judge,
+    read_config,
+    tells_hidden,
+    warnings,
+)
 from autograder.submissions.find import Submission
 
 LATER = "Judged on hidden inputs or options; how it went is shown when your instructor publishes it."
@@ -131,7 +138,7 @@ def _test_file(question: Question, result: QuestionResult | None, notes: str) ->
 def _outcome(question: Question, check: Check, found: CheckResult | None, notes: str) -> TestCaseResult:
     """One check as otter's test case."""
     passed = found is not None and found.state == "passed"
-    message = notes if found is None else NOT_JUDGED if found.cause == GRADER else found.feedback
+    message = notes if found is None else found.told
     case = TestCase(
         check.name,
         "",
@@ -149,6 +156,8 @@ def _summary(question: Question, result: QuestionResult | None, notes: str) -> t
         return notes, False
     if any(check.cause == GRADER for check in result.checks):
         return NOT_JUDGED, False
+    if lost := [one for one in result.checks if one.cause in LOST and one.state == "unanswered"]:
+        return lost[0].told, False
     if any(check.state != "unanswered" for check in result.checks):
         return LATER, True
     return f"{question.id} is not answered yet.", False
@@ -177,6 +186,11 @@ def run(base: Path) -> int:
         results = GradingResults([])
         fill(results, report, config)
         output = results.to_gradescope_dict(AutograderConfig(settings))
+    except DataUnavailableError as error:
+        traceback.print_exc()
+        told = could_not_start(error)
+        results = GradingResults.without_results(RuntimeError(told))
+        output = {"tests": [], "output": told, "visibility": "visible"}  # without a score: no points, not 0
     except Exception:
         traceback.print_exc()
         results = GradingResults.without_results(RuntimeError(f"{type(problem).__name__}: {problem}"))

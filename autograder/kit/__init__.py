@@ -32,6 +32,7 @@ from autograder.kit.probes import (
 )
 from autograder.kit.recorder import Log
 from autograder.kit.shapes import Dim, check_shapes
+from autograder.kit.stage import rehearse_here
 from autograder.kit.state import CHALLENGES_SCHEMA, KIT_VERSION, LOG_NAME, LOG_SCHEMA, STALE
 from autograder.kit.values import (
     MAX_ELEMENTS,
@@ -83,6 +84,7 @@ __all__ = [
     "open_homework",
     "probe",
     "record",
+    "rehearse_here",
     "same",
     "show_attention",
     "show_figure",

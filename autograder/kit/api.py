@@ -40,6 +40,12 @@ def my_numbers(student: Any, word: str) -> None:
     _opened().my_numbers(student, word)
 
 
-def finish() -> None:
-    """Writes the submission log and lists what is recorded, what is missing and what to hand in."""
-    _opened().finish()
+def finish(rehearse: bool = True) -> None:
+    """Makes the file to hand in, and lists what is recorded and what is missing.
+
+    Args:
+        rehearse: whether the saved notebook is then run once more, as grading will run it, to see whether the
+            same answers come out. It takes about as long as restarting the kernel and running all cells but
+            those that draw or train.
+    """
+    _opened().finish(rehearse)

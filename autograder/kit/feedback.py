@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Line = tuple[bool | None, str]  # fine (True), wrong (False) or a note (None), and the words
@@ -57,3 +58,13 @@ def show_both(text: str, rich: str) -> None:
         display({"text/plain": text, "text/html": rich}, raw=True)
     else:
         print(text)
+
+
+def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Shows a table; as text without its heads, and without what is empty."""
+    left = 'style="text-align:left"'
+    cells = ("".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row) for row in rows)
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    head = "".join(f'<th scope="col" {left}>{name}</th>' for name in heads)
+    rich = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    show_both("\n".join("  ".join(cell for cell in row if cell) for row in rows), rich)

@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.kit.answers import NOT_FOUND, lines_given, written_answers
 from autograder.kit.clock import clock, stamp
-from autograder.kit.feedback import Feedback, Line, show_both
-from autograder.kit.handing_in import SavedNotebook, find_notebook, written_answers
-from autograder.kit.packing import pack
+from autograder.kit.feedback import Feedback, Line, show_table
+from autograder.kit.handing_in import SavedNotebook, find_notebook
+from autograder.kit.packing import pack, packed_files
+from autograder.kit.rehearsing import show_rehearsal
 from autograder.kit.state import STALE, Recorded
 
 COLUMNS = ("number", "question", "points", "written", "state")
 
 
-def show_summary(log: Recorded) -> None:
-    """Writes the log, zips what is to be handed in, and says what is recorded, missing or out of date."""
+def show_summary(log: Recorded, rehearse: bool = True) -> None:
+    """Writes the log, zips what is to be handed in, and says what is recorded, missing or out of date.
+
+    Args:
+        log: what is recorded.
+        rehearse: whether the saved notebook is run once more, as grading will, once the zip is there.
+    """
     summary = _summarize(log)
     lines = [*_stale_lines(summary), *_missing_lines(summary), *_file_lines(log)]
     if not any(state is False for state, _ in lines) and not _missing(log):
         told = "Nothing is missing among the questions that count. Recorded does not mean right"
         lines.insert(0, (True, f"{told}: the checks tell more."))
     lines.append((None, _points_line(summary)))
+    files = packed_files(log, summary.notebook)
     if log.challenged == "public":
-        lines += pack(log, summary.notebook, ready=all(state is not False for state, _ in lines))
+        lines += files.lines
+        lines += pack(log, summary.notebook, files, ready=all(state is not False for state, _ in lines))
     recorded = sum(log.state(question) == "recorded" for question in log.questions)
     asked = sum(bool(question["entries"]) for question in log.questions.values())
     title = f"{log.homework['id']}: {recorded} of {asked} questions recorded in {log.path.name}"
     Feedback(title, lines).show()
     rows = [_question_row(summary, question) for question in log.questions.values()]
-    show_both("\n".join("  ".join(cell for cell in row if cell) for row in rows), _table(rows))
+    show_table(COLUMNS, rows)
+    if log.challenged == "public" and summary.notebook is not None and rehearse:
+        if summary.listed("unsaved"):
+            told = "Save the notebook, then run this cell again: it is rehearsed as it was saved."
+            Feedback("Not rehearsed yet", [(None, told)]).show()
+        else:
+            stale = [question for question, kind in summary.stale.items() if kind]
+            show_rehearsal(log, summary.notebook, files.files, stale)
 
 
 @dataclass(frozen=True)
@@ -44,12 +59,14 @@ class Summary:
         notebook: the notebook as saved, if it was found.
         stale: question → ``changed``, ``edited``, ``unsaved`` or empty.
         words: question → how many words its written answer has; None without a notebook.
+        lost: written answers that are not found, as their heading is gone.
     """
 
     log: Recorded
     notebook: SavedNotebook | None
     stale: Mapping[str, str]
     words: Mapping[str, int] | None
+    lost: Sequence[str] = ()
 
     def listed(self, kind: str) -> str:
         """The questions that are stale in one way, as a list in words."""
@@ -65,23 +82,17 @@ def _summarize(log: Recorded) -> Summary:
         given = (os.environ.get("JPY_SESSION_NAME"), log.namespace.get("__vsc_ipynb_file__"))
         notebook = find_notebook(log.path.parent, log.homework, log.ran(), given)
     stale: dict[str, str] = {}
-    words = None
+    words, lost = None, []
     if notebook:
         digests = notebook.digests()
         stale = {question: log.edited(question, notebook, digests) for question in log.questions}
-        answers = written_answers(notebook.cells)
-        words = {question: len(text.split()) for question, text in answers.items()}
+        asked = [name for name, question in log.questions.items() if question.get("written")]
+        answers = written_answers(notebook.cells, asked, lines_given(log.homework))
+        words = {question: len(answer.text.split()) for question, answer in answers.items()}
+        lost = [question for question, answer in answers.items() if answer.state == NOT_FOUND]
     log.write(stale)
     stale |= {question: told["stale"] for question, told in log.answers.items() if "stale" in told}
-    return Summary(log, notebook, stale, words)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    left = 'style="text-align:left"'
-    cells = ("".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row) for row in rows)
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    heads = "".join(f'<th scope="col" {left}>{name}</th>' for name in COLUMNS)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    return Summary(log, notebook, stale, words, tuple(lost))
 
 
 def _question_row(summary: Summary, question: Mapping[str, Any]) -> tuple[str, ...]:
@@ -110,6 +121,8 @@ def _state_words(summary: Summary, question: str) -> list[str]:
 def _written_words(summary: Summary, question: str) -> str:
     if summary.words is None:
         return "in the notebook"
+    if question in summary.lost:
+        return "· written answer not found"
     count = summary.words.get(question, 0)
     return f"{count} words written" if count else "· nothing written yet"
 
@@ -144,7 +157,11 @@ def _missing_lines(summary: Summary) -> list[Line]:
         lines.append((None, f"{told} Answer them, run their record cells, then this cell."))
     if summary.words is not None:
         asked = [name for name, one in summary.log.questions.items() if one.get("written")]
-        if blank := [name for name in asked if not summary.words.get(name)]:
+        if lost := ", ".join(summary.lost):
+            told = f"Not found: the written answers {lost}, as the line **Answer …** above them is gone or"
+            told += " several texts could be meant. Put the line back, such as"
+            lines.append((None, f"{told} **Answer {summary.lost[0]}**, save, and run this cell again."))
+        if blank := [name for name in asked if not summary.words.get(name) and name not in summary.lost]:
             told = f"No words yet in the written answers {', '.join(blank)} of the saved notebook."
             lines.append((None, told))
     return lines

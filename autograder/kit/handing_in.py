@@ -19,13 +19,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from autograder.kit.answers import Cell
+
 ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
+# the first line of a cell that grading skips; it survives any front end, as tags and ids may not
+SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")
 COLAB_SECONDS = 10  # how long Colab's page may take to send the notebook
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every file in a zip
 MAX_SOURCES = 60  # cells behind one answer that the log names
-
-Cell = tuple[str, str]  # kind (code, markdown, raw) and text
 
 
 # --- the cells behind an answer -----------------------------------------------------------------------------
@@ -42,14 +44,18 @@ def cell_digest(text: str) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def as_python(text: str) -> str:
+    """A cell's text with magics and commands replaced, so that Python can parse it if it is Python."""
+    if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
+        return ""  # another language, or text for a file
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
+
+
 @lru_cache(maxsize=2000)
 def cell_names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a code cell binds at its top level, imports left out, and those it lacks."""
-    if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
-        return frozenset(), frozenset()  # another language, or text for a file
-    python = re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
     try:
-        top = symtable.symtable(python, "cell", "exec")
+        top = symtable.symtable(as_python(text), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError):
         return frozenset(), frozenset()
     bound = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned()}
@@ -188,18 +194,6 @@ def _from_colab() -> SavedNotebook | None:
         )
     except Exception:
         return None
-
-
-def written_answers(cells: Iterable[Cell]) -> dict[str, str]:
-    """Written answers by question: what stands below the line ``**Answer 3.7**`` in Markdown cells."""
-    answers: dict[str, str] = {}
-    for kind, source in cells:
-        if kind == "markdown" and (match := ANSWER.match(source)):
-            text = source[source.find("\n") :].strip() if "\n" in source else ""
-            text = text.replace(BLANK_ANSWER, "").strip()
-            question = match["question"]
-            answers[question] = "\n\n".join(part for part in (answers.get(question), text) if part)
-    return answers
 
 
 # --- files --------------------------------------------------------------------------------------------------

@@ -194,12 +194,12 @@ def _raised_by_stub(error: BaseException) -> bool:
 
 
 def _explain(error: BaseException) -> dict[str, str]:
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if "homework_kit" not in frame.filename
-    ]
+    # IPython's names for notebook cells; a line of a library's file would tell a student nothing
     own = [
-        frame for frame in frames if "ipykernel" in frame.filename
-    ] or frames  # IPython's name for notebook cells
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if any(name in frame.filename for name in ("ipykernel", "ipython-input"))
+    ]
     where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
     ours = type(error).__module__ in ("homework_kit", "autograder") or type(error).__module__.startswith(
         "autograder."

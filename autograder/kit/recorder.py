@@ -56,12 +56,17 @@ class Log(Recorded):
         return entry
 
     def record_missing(self) -> None:
-        """Records every question that was not recorded so far; the grader runs this last."""
+        """Records what was not recorded so far, such as what stands below its record cell.
+
+        The grader runs this last.
+        """
         for question in self.questions.values():
-            names = [spec["name"] for spec in question["entries"]]
-            states = {self.entries.get(name, {}).get("status", "missing") for name in names}
-            if names and states <= OPEN:
+            specs = [spec for spec in question["entries"] if self._status(spec) in OPEN]
+            if specs and len(specs) == len(question["entries"]):
                 self.record(question["id"])
+                continue
+            for spec in specs:
+                self._record_entry(question["id"], spec)
 
     def check(self, question: str) -> None:
         """Tries the answer on public examples and shows what is fine and what to look at."""
@@ -95,9 +100,9 @@ class Log(Recorded):
             lines += VISIBLE_CHECKS[question](answers)
         return lines
 
-    def finish(self) -> None:
-        """Writes the log, makes the zip to hand in, and says what is recorded, missing or out of date."""
-        show_summary(self)
+    def finish(self, rehearse: bool = True) -> None:
+        """Writes the log, makes the zip to hand in, says what is missing, and rehearses the grading."""
+        show_summary(self, rehearse)
 
     def my_numbers(self, student: Any, word: str) -> None:
         """Notes whose notebook this is and shows the numbers that go with it."""

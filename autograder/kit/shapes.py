@@ -16,7 +16,7 @@ def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any])
     """Holds arrays against symbolic shapes such as ``(4, "p")`` and ``("3+p", "qk")``.
 
     A letter stands for any size of at least 1, the same one in all arrays, bound by the first array that has
-    it alone.
+    it alone. With a question mark there, as in ``(5, "p?")``, it may be 0.
 
     Returns:
         One sentence for each array that is not numeric, does not fit, or holds NaN or infinities.
@@ -25,7 +25,7 @@ def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any])
     sizes: dict[str, int] = {}
     for name, shape in shapes.items():
         array = arrays[name]
-        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})".replace("?", "")
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
             form = f"a numeric array of shape {wanted}" if shape else "a number"
             problems.append(f"{name} should be {form}, but it is {describe(array)}.")
@@ -49,7 +49,7 @@ def _shape_problem(
         if array.ndim == 1 and len(shape) == 2:
             problem += " A single row or column has two axes too: [[1., 0.]] or [[1.], [0.]], not [1., 0.]."
         return problem
-    if 0 in array.shape:
+    if any(size == 0 and not str(dim).endswith("?") for size, dim in zip(array.shape, shape, strict=True)):
         return f"{name} has shape {array.shape}: an axis of size 0."
     problems = (_check_dim(name, array, axis, dim, wanted, sizes) for axis, dim in enumerate(shape))
     return next((problem for problem in problems if problem), None)
@@ -58,11 +58,11 @@ def _shape_problem(
 def _check_dim(
     name: str, array: np.ndarray, axis: int, dim: Dim, wanted: str, sizes: dict[str, int]
 ) -> str | None:
-    found, terms = array.shape[axis], str(dim).split("+")
+    found, terms = array.shape[axis], str(dim).removesuffix("?").split("+")
     unbound = [term for term in terms if not term.isdigit() and term not in sizes]
     total = sum(int(term) if term.isdigit() else sizes.get(term, 0) for term in terms)
     if unbound:
-        if found - total < 1:
+        if found - total < (0 if str(dim).endswith("?") else 1):
             told = f"{name} has shape {array.shape}; expected {wanted}"
             return f"{told}, so axis {axis} must be larger than {total}."
         sizes[unbound[0]] = found - total

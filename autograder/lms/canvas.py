@@ -10,15 +10,24 @@ from pathlib import Path, PurePosixPath
 
 from autograder.lms.collect import Collected
 from autograder.lms.files import read_files
-from autograder.lms.handback import Upload, upload_of
+from autograder.lms.handback import Upload, cell, is_excused, upload_of
 from autograder.lms.people import Person, folder_name
 
 # jane's file in a Canvas zip: doejane_LATE_1234_56789_hw3-1.ipynb; -1 counts her uploads of that name
-NAMED = re.compile(r"(?P<who>\w+?)(?P<late>_LATE)?_(?P<id>[0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL)
+NAMED = re.compile(r"(?P<who>.+?)(?P<late>_LATE)?_(?P<id>[0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL)
+NUMBERS = re.compile(r"(?=_([0-9]+)_[0-9]+_)")  # where a name may hold the ids of a user and a file
 ANONYMOUS = re.compile(
     r"(?P<late>LATE_)?(?P<who>anon)_(?P<id>[A-Za-z0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL
 )
 COUNTER = re.compile(r"-\d+(?=\.\w+$)")
+# --column ROLE=HEAD names the head that a gradebook in another language has instead
+HEADS = {
+    "student": "Student",
+    "id": "ID",
+    "sis": "SIS User ID",
+    "login": "SIS Login ID",
+    "section": "Section",
+}
 IDENTIFYING = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 
 
@@ -28,8 +37,14 @@ def read(source: Path) -> Collected:
     for path, data, trouble in read_files(source):
         name = PurePosixPath(path).name
         match = ANONYMOUS.fullmatch(name) or NAMED.fullmatch(name)
-        if match is None or trouble:
-            found.left.append(f"{path} ({trouble or 'not named as Canvas does'})")
+        if match is None or trouble or len(PurePosixPath(path).parts) > 2:
+            found.leave(path, data, trouble or "not named as Canvas does")
+            continue
+        # a student called jane_99, or a file called 3_x, gives a name that can be read in two ways,
+        # one of which may be somebody else's
+        possible = {match["id"], *(other[1] for other in NUMBERS.finditer(name))}
+        if len(possible) > 1:
+            found.leave(path, data, f"may be of user {' or '.join(sorted(possible))}; --match can settle it")
             continue
         submission = folder_name(match["who"], match["id"])
         people[submission] = Person(
@@ -43,12 +58,12 @@ def read(source: Path) -> Collected:
     return found
 
 
-def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Upload:
+def fill(gradebook: str, grades: Mapping[str, float | None], *, column: str = "") -> Upload:
     """A file for Canvas' gradebook import, out of its export.
 
     Args:
         gradebook: the export's text.
-        grades: points by Canvas' user id.
+        grades: points by Canvas' user id; None while they are open, which leaves the cell empty.
         column: the assignment's column, as the export names it, or the number in its brackets.
 
     Raises:
@@ -56,7 +71,10 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
     """
     rows = list(csv.reader(io.StringIO(gradebook.lstrip("\ufeff"))))
     if not rows or "ID" not in rows[0] or "Student" not in rows[0]:
-        raise ValueError("this is not a gradebook export of Canvas: it has no columns Student and ID")
+        raise ValueError(
+            "this is not a gradebook export of Canvas: it has no columns Student and ID."
+            " In another language, name them: --column student=HEAD --column id=HEAD"
+        )
     head = rows[0]
     chosen = [place for place, name in enumerate(head) if name == column or name.endswith(f"({column})")]
     if len(chosen) != 1:
@@ -67,6 +85,7 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
     kept = [place for place, name in enumerate(head) if name in IDENTIFYING] + chosen
     identity, made = head.index("ID"), [head]
     done: set[str] = set()
+    excused: list[str] = []
     for row in rows[1:]:
         who = row[identity].strip() if len(row) == len(head) else ""
         if not who:  # the rows with points possible and posting policies stand above the students
@@ -74,9 +93,11 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
                 made.append(row)
         elif who in grades and who not in done:
             made.append(
-                [f"{grades[who]:g}" if place == chosen[0] else cell for place, cell in enumerate(row)]
+                [cell(grades[who], old) if place == chosen[0] else old for place, old in enumerate(row)]
             )
             done.add(who)
+            if is_excused(row[chosen[0]]):
+                excused.append(f"{row[head.index('Student')]}: excused in the gradebook; left as it is")
     upload = upload_of([[row[place] for place in kept] for row in made], done, grades)
     missing = [
         row[head.index("Student")]
@@ -84,4 +105,5 @@ def fill(gradebook: str, grades: Mapping[str, float], *, column: str = "") -> Up
         if len(row) == len(head) and row[identity].strip() and row[identity].strip() not in grades
     ]
     upload.notes += [f"{name}: in the gradebook, but without a grade here; left out" for name in missing]
+    upload.notes += excused
     return upload

@@ -1,4 +1,4 @@
-"""Reads the files of a zip or folder that somebody else made, within limits; nothing is unpacked to disk."""
+"""Reads the files of a zip or folder that somebody else made, within limits, one at a time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from autograder.submissions import archive
 from autograder.submissions.find import IGNORED_FOLDERS
 
 MAX_FILE_BYTES = 50_000_000  # a notebook may have 30 MB, a checkpoint 4
+MAX_FILES = 100_000  # of a class
 Found = tuple[str, bytes, str]  # path, content, and what is wrong with it: empty if nothing is
 
 
@@ -30,38 +32,56 @@ def read_files(source: Path) -> Iterator[Found]:
         folders[:] = sorted(one for one in folders if one not in IGNORED_FOLDERS)
         for name in sorted(names):
             path = Path(folder) / name
-            if name.startswith(".") or path.is_symlink() or not path.is_file():
+            if archive.is_junk(name):
+                continue
+            relative = path.relative_to(source).as_posix()
+            if path.is_symlink() or not path.is_file():
+                yield relative, b"", "not an ordinary file"
                 continue
             large = path.stat().st_size > MAX_FILE_BYTES
-            yield (
-                path.relative_to(source).as_posix(),
-                b"" if large else path.read_bytes(),
-                "too large" if large else "",
-            )
+            yield relative, b"" if large else path.read_bytes(), "too large" if large else ""
 
 
 def read_zip(file: Path | IO[bytes]) -> Iterator[Found]:
-    """Each ordinary file in a zip."""
-    with zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
+    """Each ordinary file in a platform's zip; a member that cannot be read is said, the others go on."""
+    archive.check_directory(file, MAX_FILES)
+    with zipfile.ZipFile(file) as opened:
+        infos = opened.infolist()
+        if len(infos) > MAX_FILES:
+            raise ValueError(f"the zip holds {len(infos)} files; the limit is {MAX_FILES}")
+        for info in infos:
             parts = PurePosixPath(info.filename).parts
-            if info.is_dir() or IGNORED_FOLDERS & set(parts) or not parts or parts[-1].startswith("."):
+            if info.is_dir() or IGNORED_FOLDERS & set(parts) or not parts or archive.is_junk(parts[-1]):
                 continue
-            with archive.open(info) as member:
-                data = member.read(MAX_FILE_BYTES + 1)  # the size in the directory may lie
-            yield (
-                info.filename,
-                data[:MAX_FILE_BYTES],
-                f"larger than {MAX_FILE_BYTES / 1e6:.0f} MB" if len(data) > MAX_FILE_BYTES else "",
-            )
+            try:
+                with opened.open(info) as member:
+                    data = member.read(MAX_FILE_BYTES + 1)  # the size in the directory may lie
+            except Exception as error:  # zipfile raises nearly anything for a damaged member
+                yield info.filename, b"", f"cannot be read: {error}"
+                continue
+            large = len(data) > MAX_FILE_BYTES
+            trouble = f"larger than {MAX_FILE_BYTES / 1e6:.0f} MB" if large else ""
+            yield info.filename, b"" if large else data, trouble
 
 
 def unpack(name: str, data: bytes) -> Iterator[Found]:
-    """The files of a zip that a student handed in, or the file itself if it is none."""
-    if not name.lower().endswith(".zip"):
-        yield name, data, ""
+    """The files of a zip that a student handed in, those in its zips included, or the file itself.
+
+    What can be graded comes with its content, everything else with the reason why it does not.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if archive.kind_of(path.name, data[: archive.SNIFFED]) != archive.ZIP:
+        yield from _items([archive.read_stream(path, io.BytesIO(data))], "")
         return
-    try:
-        yield from read_zip(io.BytesIO(data))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
-        yield name, b"", f"not a zip file that can be read: {error}"
+    yield from _items([archive.read_zip(io.BytesIO(data), path, len(data))], "")
+
+
+def _items(items: list[archive.Item] | tuple[archive.Item, ...], inside: str) -> Iterator[Found]:
+    for item in items:
+        name = f"{inside}{item.path}"
+        if item.kind == archive.ZIP and not item.problem:
+            yield from _items(item.items, f"{name}/" if inside else "")
+        elif item.kind == archive.OTHER:
+            yield name, b"", item.problem or "not a notebook, log or checkpoint"
+        else:
+            yield name, item.data, item.problem

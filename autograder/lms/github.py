@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from autograder.lms.collect import Collected
 from autograder.lms.files import read_files
+from autograder.lms.gitread import GitError, commit_time
 from autograder.lms.people import Person, folder_name
 
 
@@ -21,14 +21,17 @@ def read(source: Path, *, prefix: str = "") -> Collected:
         raise ValueError(f"{source} is not a folder of repositories")
     found = Collected()
     for repository in sorted(one for one in source.iterdir() if not one.name.startswith(".")):
-        if not repository.is_dir() or repository.is_symlink() or not repository.name.startswith(prefix):
+        if repository.is_symlink() or not repository.is_dir() or not repository.name.startswith(prefix):
             found.left.append(f"{repository.name} (not a repository{f' called {prefix}…' if prefix else ''})")
             continue
-        submission = folder_name(repository.name, "")
+        submission = folder_name("", repository.name)
         found.files[submission] = {}
         found.people.append(
             Person(
-                submission, "github", repository.name.removeprefix(prefix), submitted=_last_commit(repository)
+                submission,
+                "github",
+                repository.name.removeprefix(prefix),
+                submitted=_last_commit(repository, found.left),
             )
         )
         for path, data, trouble in read_files(repository):
@@ -39,20 +42,10 @@ def read(source: Path, *, prefix: str = "") -> Collected:
     return found
 
 
-def _last_commit(repository: Path) -> str:
-    """The last commit's committer time; a student can set it to anything."""
-    if not (repository / ".git").is_dir():
-        return ""
-    harmless = [
-        "-c",
-        "log.showSignature=false",
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "core.hooksPath=/dev/null",
-    ]
-    command = ["git", *harmless, "--no-pager", "-C", str(repository), "log", "-1", "--format=%cI"]
+def _last_commit(repository: Path, left: list[str]) -> str:
+    """The last commit's committer time, which a student can set to anything; empty if it is not known."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
+        return commit_time(repository)
+    except GitError as error:
+        left.append(f"{repository.name}: the time of the last commit ({error})")
         return ""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autograder.lms.late import LatePolicy
 from autograder.lms.people import Person
+
+EXCUSED = ("ex", "excused")  # what platforms write for whom a homework does not count
 
 
 @dataclass
@@ -23,8 +26,8 @@ class Upload:
     notes: list[str] = field(default_factory=list)
 
 
-def totals(text: str) -> tuple[dict[str, float], list[str]]:
-    """Points of each submission from ``grades.csv``, written answers included, and what is still missing.
+def totals(text: str) -> tuple[dict[str, float | None], list[str]]:
+    """Points of each submission from ``grades.csv``, written answers included; None while any are open.
 
     Raises:
         ValueError: it is not a ``grades.csv``.
@@ -32,52 +35,91 @@ def totals(text: str) -> tuple[dict[str, float], list[str]]:
     rows = list(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))))
     if not rows or not {"submission", "points", "status"} <= set(rows[0]):
         raise ValueError("this is not a grades.csv that 'autograder grade' wrote")
-    found, notes = {}, []
-    for row in rows:
+    found: dict[str, float | None] = {}
+    notes = []
+    for number, row in enumerate(rows, 2):
+        if row["submission"] in found:
+            raise ValueError(f"row {number}: {row['submission']!r} has a row above")
         written = {name: (value or "").strip() for name, value in row.items() if name.endswith(" written")}
         try:
-            found[row["submission"]] = float(row["points"]) + sum(
-                float(value) for value in written.values() if value
-            )
+            points = sum(float(value) for value in (row["points"], *written.values()) if value)
         except ValueError:
             raise ValueError(
-                f"{row['submission']}: points must be numbers: {row['points']!r}, {written}"
+                f"row {number}, {row['submission']}: points must be numbers: {row['points']!r}, {written}"
             ) from None
         mine = {
             name.removesuffix(" written")
             for name in written
             if row.get(name.removesuffix(" written"), "") != ""
         }
-        if waiting := [name for name in sorted(mine) if not written[f"{name} written"]]:
+        waiting = [name for name in sorted(mine) if not written[f"{name} written"]]
+        unjudged = not row["points"] or (not waiting and row.get("open", "") not in ("", "0"))
+        found[row["submission"]] = None if waiting or unjudged else points
+        if waiting:
             notes.append(f"{row['submission']}: written answers without points: {', '.join(waiting)}")
+        if unjudged:
+            notes.append(f"{row['submission']}: points are open, as something could not be judged")
         if row["status"] != "graded":
             notes.append(f"{row['submission']}: {row['status']}")
     return found, notes
 
 
+def is_excused(present: str) -> bool:
+    """Whether a platform's cell says that a homework does not count for this student."""
+    return present.strip().casefold() in EXCUSED
+
+
+def cell(points: float | None, present: str, form: str = "g") -> str:
+    """What goes into a platform's cell: points, nothing while they are open, and who is excused stays so.
+
+    Args:
+        points: the grade; None while it is open.
+        present: what stands in the cell.
+        form: how points are written.
+    """
+    if is_excused(present):
+        return present
+    return "" if points is None else format(points, form)
+
+
 def grades_by_id(
-    grades: Mapping[str, float],
+    grades: Mapping[str, float | None],
     people: Sequence[Person],
     policy: LatePolicy | None = None,
     earlier: Iterable[Person] = (),
-) -> tuple[dict[str, float], list[str]]:
-    """Points by the platform's id, late days counted, and what matches nothing."""
+    matches: Mapping[str, str] | None = None,
+) -> tuple[dict[str, float | None], list[str]]:
+    """Points by the platform's id, late days counted, and what matches nothing.
+
+    Args:
+        grades: points by submission.
+        people: as collected.
+        policy: what late days cost.
+        earlier: people of earlier homeworks, whose late days count as used.
+        matches: submission → id, where an instructor settled it.
+
+    Raises:
+        ValueError: several rows claim one person.
+    """
+    people = matched(people, grades, matches or {})
+    refuse_double(grades, people, settled=set((matches or {}).values()))
     notes = [
         f"{name}: in grades.csv, but not collected"
         for name in sorted(set(grades) - {one.submission for one in people})
     ]
+    folders = {one.submission for one in people}
     used: dict[str, int] = {}
     for one in earlier:
         used[one.id] = used.get(one.id, 0) + int(one.late_days or 0)
-    found = {}
+    found: dict[str, float | None] = {}
     for one in people:
         if one.submission not in grades:
-            near = [name for name in grades if name.startswith(f"{one.submission}-")]
+            near = [name for name in grades if _within(name, folders) == one.submission]
             several = f"; it was graded as {len(near)} submissions: {', '.join(near)}" if near else ""
             notes.append(f"{one.submission}: collected, but not in grades.csv{several}")
             continue
         points = grades[one.submission]
-        if policy is not None:
+        if policy is not None and points is not None:
             if one.late == "yes" and not one.late_days:
                 notes.append(
                     f"{one.submission}: late, but by how much is not known, so nothing was taken off"
@@ -94,7 +136,69 @@ def grades_by_id(
     return found, notes
 
 
-def upload_of(rows: Iterable[Sequence[str]], done: set[str], grades: Mapping[str, float]) -> Upload:
+def matched(
+    people: Sequence[Person], grades: Mapping[str, float | None], matches: Mapping[str, str]
+) -> list[Person]:
+    """The people with the submissions that an instructor gave them.
+
+    Raises:
+        ValueError: a match names no submission, or one person twice.
+    """
+    # a file system may have changed how a name's marks are composed
+    theirs = {unicodedata.normalize("NFC", name): name for name in grades}
+    made = [
+        replace(one, submission=theirs.get(unicodedata.normalize("NFC", one.submission), one.submission))
+        for one in people
+    ]
+    for name, identity in matches.items():
+        if name not in grades:
+            raise ValueError(f"--match: {name!r} is no submission in grades.csv")
+        if list(matches.values()).count(identity) > 1:
+            both = ", ".join(one for one, other in matches.items() if other == identity)
+            raise ValueError(f"--match: {identity} is given several submissions: {both}")
+        old = next((one for one in made if one.id == identity), Person(name, "", identity))
+        made = [one for one in made if identity not in (one.id,) and one.submission != name]
+        made.append(replace(old, submission=name))
+    return made
+
+
+def refuse_double(grades: Mapping[str, float | None], people: Sequence[Person], settled: set[str]) -> None:
+    """One value a person: refuses where several rows of ``grades.csv`` claim one.
+
+    Raises:
+        ValueError: with every such person and the rows.
+    """
+    folders = {one.submission for one in people}
+    claims: dict[str, list[str]] = {}
+    for one in people:
+        mine = claims.setdefault(one.id, [])
+        if one.submission in grades:
+            mine.append(one.submission)
+        if one.id not in settled:
+            mine += [name for name in grades if _within(name, folders) == one.submission]
+    double = {identity: rows for identity, rows in claims.items() if len(set(rows)) > 1}
+    if double:
+        told = "; ".join(
+            f"{identity}: {', '.join(f'{name} ({_worth(grades[name])})' for name in dict.fromkeys(rows))}"
+            for identity, rows in double.items()
+        )
+        raise ValueError(
+            "several rows claim one person, and only one value can be handed back. Say with --match which one"
+            f" counts, or take the others out of grades.csv: {told}"
+        )
+
+
+def _worth(points: float | None) -> str:
+    return "open" if points is None else f"{points:g} points"
+
+
+def _within(name: str, folders: set[str]) -> str:
+    """The collected folder out of which a submission of another name was made; empty if there is none."""
+    inside = [one for one in folders if name.startswith((f"{one}-", f"{one} ("))]
+    return "" if name in folders else max(inside, key=len, default="")
+
+
+def upload_of(rows: Iterable[Sequence[str]], done: set[str], grades: Mapping[str, float | None]) -> Upload:
     """The file with these rows.
 
     Args:
@@ -106,7 +210,7 @@ def upload_of(rows: Iterable[Sequence[str]], done: set[str], grades: Mapping[str
     csv.writer(text, lineterminator="\n").writerows(rows)
     return Upload(
         text.getvalue(),
-        len(done),
+        sum(grades.get(who) is not None for who in done),
         [
             f"{who}: graded, but that id is not in the file of the platform"
             for who in sorted(set(grades) - done)

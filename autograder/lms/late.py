@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -61,7 +62,10 @@ def read_time(text: str) -> datetime:
             return datetime.strptime(bare, form)
         except ValueError:
             continue
-    return datetime.fromisoformat(bare)
+    try:
+        return datetime.fromisoformat(bare)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time in ISO 8601, nor as Moodle writes it in English") from None
 
 
 def late_days(submitted: str, due: datetime, grace: timedelta = timedelta()) -> int:
@@ -93,6 +97,11 @@ def with_times(
     return made
 
 
+def _digits(identifier: str) -> str:
+    """The number in ``Participant 4711``, in any language."""
+    return re.sub(r"^.*?([0-9]*)$", r"\1", identifier.strip())
+
+
 def read_times(text: str) -> dict[str, str]:
     """Submission times by id.
 
@@ -104,9 +113,12 @@ def read_times(text: str) -> dict[str, str]:
     """
     rows = list(csv.DictReader(io.StringIO(text.lstrip("\ufeff"))))
     columns = set(rows[0]) if rows else set()
+    for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise ValueError(f"row {number} has not as many cells as there are heads")
     if {"Identifier", "Last modified (submission)"} <= columns:
         pairs = [
-            (row["Identifier"].split()[-1], row["Last modified (submission)"].strip())
+            (_digits(row["Identifier"]), row["Last modified (submission)"].strip())
             for row in rows
             if row["Identifier"].strip()
         ]
@@ -117,6 +129,11 @@ def read_times(text: str) -> dict[str, str]:
             "the times need the columns id and submitted, or those of Moodle's grading worksheet"
         )
     times = {identity: when for identity, when in pairs if when not in ("", "-")}
-    for when in times.values():
-        read_time(when)
+    for number, (_, when) in enumerate(pairs, 2):
+        if when in ("", "-"):
+            continue
+        try:
+            read_time(when)
+        except ValueError as error:
+            raise ValueError(f"row {number}: {error}") from None
     return times

@@ -10,22 +10,42 @@ from pathlib import Path
 
 from autograder.lms.collect import Collected
 from autograder.lms.files import read_files
-from autograder.lms.handback import Upload, upload_of
+from autograder.lms.handback import Upload, cell, upload_of
 from autograder.lms.people import Person, folder_name
+from autograder.lms.tables import number
 
-# in a Moodle zip: "Jane Doe_4711_assignsubmission_file_/hw3.ipynb", or the same with no folders
-NAMED = re.compile(
-    r"(?P<who>[^/]*?)_(?P<id>[0-9]+)_assignsubmission_(?P<kind>[a-z]+)_?/?(?P<name>.*)", re.DOTALL
+# in a Moodle zip: "Jane Doe_4711_assignsubmission_file_/hw3.ipynb": all of the folder's name is Moodle's, and
+# what it added stands at the end, whatever the student is called
+FOLDER = re.compile(
+    r"(?P<who>[^/]*)_(?P<id>[0-9]+)_assignsubmission_(?P<kind>[a-z]+)_?/(?P<name>.+)", re.DOTALL
 )
+# the same with no folders; here the file's name, which a student chooses, follows
+FLAT = re.compile(
+    r"(?P<who>[^/]*?)_(?P<id>[0-9]+)_assignsubmission_(?P<kind>[a-z]+)_(?P<name>[^/]+)", re.DOTALL
+)
+MARK = re.compile(r"_[0-9]+_assignsubmission_")
+
+
+NO = ("no", "nein", "non", "não", "nee", "nej", "nei", "nie", "нет")
+# --column ROLE=HEAD names the head that a worksheet in another language has instead
+HEADS = {
+    "id": "Identifier",
+    "grade": "Grade",
+    "maximum": "Maximum Grade",
+    "open": "Grade can be changed",
+    "submitted": "Last modified (submission)",
+}
 
 
 def read(source: Path) -> Collected:
     """What a zip of "Download all submissions" holds, with or without folders."""
     found, people = Collected(), {}
     for path, data, trouble in read_files(source):
-        match = NAMED.fullmatch(path)
-        if match is None or trouble or match["kind"] != "file" or not match["name"]:
-            found.left.append(f"{path} ({trouble or 'not a file named as Moodle does'})")
+        match = _parsed(path)
+        if match is None or trouble or match["kind"] != "file":
+            twice = match is None and len(MARK.findall(path)) > 1
+            reason = "may be of several people; --match can settle it" if twice else ""
+            found.leave(path, data, trouble or reason or "not a file named as Moodle does")
             continue
         submission = folder_name(match["who"], match["id"])
         people[submission] = Person(submission, "moodle", match["id"], match["who"])
@@ -34,12 +54,22 @@ def read(source: Path) -> Collected:
     return found
 
 
-def fill(worksheet: str, grades: Mapping[str, float]) -> Upload:
+def _parsed(path: str) -> re.Match[str] | None:
+    """What Moodle's name says; None if it is none of Moodle's, or can be read in two ways."""
+    if folder := FOLDER.fullmatch(path.replace("\\", "/")):
+        # at the end of the first part, not in a folder or file that a student named
+        first = path.partition("/")[0]
+        return folder if len(folder["who"]) < len(first) and MARK.search(first) else None
+    flat = FLAT.fullmatch(path)
+    return flat if flat is not None and len(MARK.findall(path)) == 1 else None
+
+
+def fill(worksheet: str, grades: Mapping[str, float | None]) -> Upload:
     """Moodle's grading worksheet with the grades filled in; every other cell stays as it was.
 
     Args:
         worksheet: the text of "Download grading worksheet".
-        grades: points by Moodle's participant number.
+        grades: points by Moodle's participant number; None while they are open, which leaves the cell empty.
 
     Raises:
         ValueError: it is not a grading worksheet.
@@ -47,15 +77,21 @@ def fill(worksheet: str, grades: Mapping[str, float]) -> Upload:
     mark = "\ufeff" if worksheet.startswith("\ufeff") else ""
     rows = list(csv.reader(io.StringIO(worksheet.lstrip("\ufeff"))))
     if not rows or "Identifier" not in rows[0] or "Grade" not in rows[0]:
-        raise ValueError("this is not a grading worksheet of Moodle: it has no columns Identifier and Grade")
+        raise ValueError(
+            "this is not a grading worksheet of Moodle: it has no columns Identifier and Grade."
+            " In another language, name them: --column id=HEAD --column grade=HEAD"
+        )
     head = rows[0]
     identity, grade = head.index("Identifier"), head.index("Grade")
     most = next((place for place, name in enumerate(head) if name.lower() == "maximum grade"), None)
     open_ = head.index("Grade can be changed") if "Grade can be changed" in head else None
     done: set[str] = set()
     notes = []
-    for row in rows[1:]:
-        who = row[identity].split()[-1] if row and row[identity].strip() else ""
+    for line, row in enumerate(rows[1:], 2):
+        if row and len(row) != len(head):
+            raise ValueError(f"row {line} has {len(row)} cells, the heads are {len(head)}")
+        # "Participant 4711", "Teilnehmer/in4711"
+        who = match[0] if row and (match := re.search(r"[0-9]+$", row[identity].strip())) else ""
         if who not in grades:
             notes.append(
                 f"{row[identity] if row else 'an empty row'}: in the worksheet, but without a grade here;"
@@ -63,13 +99,15 @@ def fill(worksheet: str, grades: Mapping[str, float]) -> Upload:
             )
             continue
         done.add(who)
-        if open_ is not None and row[open_].strip().lower() == "no":
+        if open_ is not None and row[open_].strip().lower() in NO:
             notes.append(f"{row[identity]}: Moodle says that the grade cannot be changed; left as it was")
             continue
-        row[grade] = f"{grades[who]:.2f}"
-        if most is not None and row[most].strip() and grades[who] > float(row[most].replace(",", ".")):
+        points = grades[who]
+        row[grade] = cell(points, row[grade], ".2f")
+        top = row[most] if most is not None else ""
+        if points is not None and top.strip() and points > number(top, line):
             notes.append(
-                f"{row[identity]}: {grades[who]:g} points are more than the maximum grade {row[most]}, which"
+                f"{row[identity]}: {points:g} points are more than the maximum grade {top}, which"
                 " Moodle will refuse"
             )
     upload = upload_of(rows, done, grades)

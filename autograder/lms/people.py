@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from autograder.files import encoded, harmless, plain_name, speakable, whole
+
 MANIFEST = "collected.csv"
+GUARDED = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
+MAX_WHO, MAX_ID = 80, 60  # bytes in a folder's name
 
 
 @dataclass(frozen=True)
@@ -37,21 +42,26 @@ class Person:
 
 def folder_name(who: str, identity: str) -> str:
     """A sub-folder's name: the person's, then the id, which makes it unique."""
-    readable = re.sub(r"\W+", "-", who).strip("-")[:60]
-    return f"{readable}-{re.sub(r'[^A-Za-z0-9_.@-]', '_', identity)}".strip("-")
+    readable = re.sub(r"[\s.()-]+", "-", plain_name(who.replace("/", " "), 10 * MAX_WHO))
+    readable = plain_name(re.sub(r"(?<![^-])_+|_+(?![^-])|-+(?=-)", "", readable), MAX_WHO).strip("-")
+    safe = re.sub(r"[^A-Za-z0-9_.@-]", "_", identity)
+    # two ids must never become one name
+    if safe != identity or len(safe) > MAX_ID:
+        safe = f"{safe[:MAX_ID]}.{hashlib.sha256(encoded(identity)).hexdigest()[:8]}"
+    return f"{readable}-{safe}".strip("-")
 
 
 def write_manifest(people: Iterable[Person], path: Path) -> None:
-    """Writes ``collected.csv``, one row a person."""
+    """Writes ``collected.csv``, one row a person; no cell of it is a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [one.name for one in fields(Person)]
     writer.writerow(names)
     writer.writerows(
-        [getattr(one, name) for name in names]
+        [harmless(speakable(getattr(one, name))) for name in names]
         for one in sorted(people, key=lambda one: (one.submission, one.id))
     )
-    path.write_text(text.getvalue(), encoding="utf-8")
+    path.write_text(whole(text.getvalue()), encoding="utf-8")
 
 
 def read_manifest(path: Path) -> list[Person]:
@@ -61,8 +71,21 @@ def read_manifest(path: Path) -> list[Person]:
         ValueError: it is not one.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+        try:
+            rows = list(csv.DictReader(file))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} cannot be read: {error}") from None
     names = {one.name for one in fields(Person)}
-    if any(set(row) != names for row in rows):
-        raise ValueError(f"{path} is not a {MANIFEST} that 'autograder collect' wrote")
-    return [Person(**row) for row in rows]
+    for number, row in enumerate(rows, 2):
+        if set(row) != names or None in row.values():
+            raise ValueError(
+                f"{path} is not a {MANIFEST} that 'autograder collect' wrote (row {number}); its columns are"
+                f" {', '.join(one.name for one in fields(Person))}"
+            )
+        if row["late_days"] and not row["late_days"].isdecimal():
+            raise ValueError(f"{path}, row {number}: late_days must be a whole number: {row['late_days']!r}")
+    return [Person(**{name: _unguarded(value) for name, value in row.items()}) for row in rows]
+
+
+def _unguarded(text: str) -> str:
+    return text[1:] if text[:1] == "'" and text[1:2] in GUARDED and len(text) > 1 else text

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -24,11 +24,13 @@ class Platform:
         read: takes the path of the platform's zip or folder and gives what is in it.
         fill: takes the text of the platform's own file and points by id, and gives the file to upload; None
             where a platform takes nothing back.
+        heads: role → a column's head in that file, which other languages call something else.
     """
 
     name: str
     read: Callable[..., Collected]
     fill: Callable[..., Upload] | None
+    heads: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -40,7 +42,9 @@ def platforms() -> Mapping[str, Platform]:
             continue
         imported = importlib.import_module(f"{lms.__name__}.{module.name}")
         if read := getattr(imported, "read", None):
-            found[module.name] = Platform(module.name, read, getattr(imported, "fill", None))
+            found[module.name] = Platform(
+                module.name, read, getattr(imported, "fill", None), getattr(imported, "HEADS", {})
+            )
     return found
 
 

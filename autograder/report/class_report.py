@@ -14,9 +14,11 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
-from autograder.grade.report import GRADER, QuestionResult, Report
+from autograder.grade.report import GRADER, LOST, QuestionResult, Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import charts, safehtml
+from autograder.report.not_run import NotRun, not_run
+from autograder.report.tables import open_words
 from autograder.submissions import similarity
 from autograder.submissions.cells import question_seconds
 
@@ -85,6 +87,11 @@ class ClassFigures:
     easy: tuple[CheckFigures, ...]
     charts: Mapping[str, Markup] = field(default_factory=dict)
     similar: similarity.Comparison | None = None
+
+    @property
+    def not_run(self) -> NotRun:
+        """What did not run here."""
+        return not_run(self.reports)
 
     @property
     def troubled(self) -> list[Report]:
@@ -164,7 +171,7 @@ def mistakes(reports: Sequence[Report]) -> list[Mistake]:
     for one in reports:
         for question in one.questions:
             for check in question.checks:
-                if check.state in ("failed", "partly"):
+                if check.state in ("failed", "partly") and check.cause not in LOST:
                     groups.setdefault((question.id, check.name, kind_of(check.feedback)), []).append(
                         (one.submission, check.feedback)
                     )
@@ -182,8 +189,9 @@ def check_figures(reports: Sequence[Report]) -> list[CheckFigures]:
     for one in reports:
         for question in one.questions:
             for check in question.checks:
-                tried[question.id, check.name] += check.state != "unanswered" and check.cause != GRADER
-                failed[question.id, check.name] += check.state in ("failed", "partly")
+                judged = check.state != "unanswered" and check.cause not in (GRADER, *LOST)
+                tried[question.id, check.name] += judged
+                failed[question.id, check.name] += judged and check.state in ("failed", "partly")
     return [CheckFigures(*key, tried[key], failed[key]) for key in tried]
 
 
@@ -274,6 +282,7 @@ def page(reports: Sequence[Report], output: Path) -> str:
         for homework, found in sorted(by_homework.items(), key=lambda item: item[0] or "~")
     ]
     environment = safehtml.environment()
+    environment.filters["so_far"] = so_far
     environment.filters["link"] = lambda name: f"submissions/{quote(name)}/feedback.html"
     shown = {
         "nearly_all": NEARLY_ALL,
@@ -284,5 +293,10 @@ def page(reports: Sequence[Report], output: Path) -> str:
     endings = dict(Counter(one.status for one in reports).most_common())
     template = environment.get_template("report.html.j2")
     return template.render(
-        classes=classes, total=len(reports), endings=endings, similarity=similarity, **shown
+        classes=classes,
+        total=len(reports),
+        endings=endings,
+        similarity=similarity,
+        open=open_words(reports),
+        **shown,
     )

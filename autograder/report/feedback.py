@@ -19,8 +19,8 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
-from autograder.files import write_atomically
-from autograder.grade.report import Report
+from autograder.files import encoded, write_atomically
+from autograder.grade.report import Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
@@ -94,11 +94,13 @@ def feedback_page(
         .get_template("feedback.html.j2")
         .render(
             graded=graded,
+            score=so_far(graded),
             homework=homework,
             questions=questions,
             cells=cells,
             trouble=trouble,
             pending=pending,
+            answers=sum(question.result.written is not None for question in questions),
             reveal=reveal,
             stamp=stamp,
         )
@@ -124,7 +126,7 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
             if stamp.encode() in file.read(1_000):
                 return False
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, feedback_page(graded, read_executed(folder), reveal, stamp).encode())
+    write_atomically(path, encoded(feedback_page(graded, read_executed(folder), reveal, stamp)))
     return True
 
 

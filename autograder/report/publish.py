@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from autograder.files import write_atomically
+from autograder.files import encoded, write_atomically
 from autograder.grade import marks, processes
 from autograder.grade.report import Report
 from autograder.grade.store import read_reports, write_results
@@ -49,9 +49,9 @@ def publish(
     for one in graded:
         write_results(output / "submissions" / one.submission, one)
     _write_all(output, graded, reveal, progress or (lambda done, total: None))
-    write_atomically(output / "grades.csv", grades_csv(graded).encode())
+    write_atomically(output / "grades.csv", encoded(grades_csv(graded)))
     path = output / "report.html"
-    write_atomically(path, class_report.page(graded, output).encode())
+    write_atomically(path, encoded(class_report.page(graded, output)))
     return path
 
 

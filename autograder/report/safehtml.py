@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,7 @@ STYLES = {
     ),
 }
 IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*\Z")
+PICTURE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]{40,}")
 SCRIPTED = re.compile(
     r"<\s*/?\s*(?:script|iframe|object|embed|form|meta|base|link|frame|portal|style)\b"
     r"|\bon\w+\s*=|(?:java|vb)script\s*:|srcdoc\s*=",
@@ -208,12 +210,25 @@ class _Renderer(IPythonRenderer):
 
 def markdown_html(text: str, **_: Any) -> str:
     """Markdown as Jupyter reads it, with MathML; not sanitised yet."""
-    if len(text) > MAX_MARKDOWN:
-        return str(as_text(text))
+    pictures: dict[str, str] = {}
+
+    def aside(picture: re.Match[str]) -> str:
+        name = f"data:image/png;base64,{secrets.token_hex(12)}"  # nobody's text can hold it
+        pictures[name] = picture[0]
+        return name
+
+    short = PICTURE.sub(aside, text)  # the parser is slow on long data, and its length is not the text's
+    if len(short) > MAX_MARKDOWN:
+        return str(as_text(PICTURE.sub("[picture]", text)))
     try:
-        return str(MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(text))
+        made = str(
+            MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(short)
+        )
     except Exception:  # odd nesting can exhaust the parser; the words count, not their dress
-        return str(as_text(text))
+        made = str(as_text(short))
+    for name, picture in pictures.items():
+        made = made.replace(name, picture)
+    return made
 
 
 def markdown(text: str) -> Markup:

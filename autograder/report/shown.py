@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from autograder.declare import Question, homeworks, picture_of
-from autograder.grade.report import CheckResult, QuestionResult, Report
+from autograder.grade.report import LOST, CheckResult, QuestionResult, Report
 from autograder.report.evidence import evidence_svg
 
 REVEAL = ("words", "inputs", "all")
@@ -42,8 +42,8 @@ class ShownCheck:
 
     @property
     def spoken(self) -> str:
-        """The state in words."""
-        return SPOKEN[self.state]
+        """The state in words; the cause, where that is no mistake of the answer."""
+        return self.result.cause if self.result.cause in LOST else SPOKEN[self.state]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,10 @@ class ShownQuestion:
 
     @property
     def spoken(self) -> str:
-        """The state in words."""
+        """The state in words; the cause, where nothing but that kept it from being judged."""
+        causes = {check.result.cause for check in self.checks}
+        if len(causes) == 1 and causes <= set(LOST):
+            return causes.pop()
         return SPOKEN[self.state] if self.checks else "written"
 
 

@@ -7,9 +7,11 @@ import io
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
-from autograder.files import harmless, points
-from autograder.grade.report import Report
+from autograder.files import harmless, speakable
+from autograder.grade.report import CAUSES, LOST, Report, so_far
+from autograder.kit.answers import NOT_FOUND
 
 NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
 
@@ -17,10 +19,11 @@ NAMED = 6  # questions that the terminal's table names; what a row lost beyond t
 def grades_csv(reports: Sequence[Report]) -> str:
     """One row for every submission, one column for every question.
 
-    Written points are empty until a person gave them.
     ``points`` and ``maximum`` are the autograder's, ``written`` and ``written maximum`` people's, ``total``
-    is both. Where a mistake in the grader left checks open, their questions' cells are empty, and a column
-    ``open`` says how many points that concerns.
+    is both as far as they are given. What nobody judged yet is empty, never 0, and ``open`` says how many
+    points that are: checks that were not judged, and written answers that no person graded. Of a submission
+    that could not be read all of it is open. A column for each cause says how many points it cost; a 0
+    there means that it concerns checks without points.
     """
     columns = list(
         dict.fromkeys(
@@ -38,11 +41,10 @@ def grades_csv(reports: Sequence[Report]) -> str:
         for head in ([column, f"{column} written"] if column in written else [column])
     ]
     text = io.StringIO()
-    totals = ["points", "maximum", "written", "written maximum", "total"]
-    totals += ["open"] if any(report.open_points for report in reports) else []
+    totals = ["points", "maximum", "written", "written maximum", "total", "open"]
     writer = csv.DictWriter(
         text,
-        ["submission", "homework", "status", "source", *totals, *heads, "notes"],
+        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "notes"],
         extrasaction="ignore",
         lineterminator="\n",
     )
@@ -62,16 +64,64 @@ def grades_csv(reports: Sequence[Report]) -> str:
             "homework": report.homework,
             "status": report.status,
             "source": report.source,
-            "points": f"{report.points:g}",
-            "maximum": f"{report.maximum:g}",
-            "written": f"{report.given:g}",
-            "written maximum": f"{sum(question.written_points for question in report.questions):g}",
-            "total": f"{report.points + report.given:g}",
-            "open": f"{report.open_points:g}",
             "notes": harmless(" ".join(report.notes)),
+            **_sums(report),
+            **{cause: f"{lost:g}" for cause, lost in report.causes.items()},
         }
         writer.writerow(row)
     return text.getvalue()
+
+
+def _sums(report: Report) -> dict[str, str]:
+    """The columns of points; empty where nothing could be judged, in words where all is open."""
+    if not report.questions:
+        return {"open": "all"}
+    written = [question for question in report.questions if question.written is not None]
+    graded = [question for question in written if question.given is not None]
+    return {
+        "points": f"{report.points:g}",
+        "maximum": f"{report.maximum:g}",
+        "written": f"{report.given:g}" if graded or not written else "",
+        "written maximum": f"{sum(question.written_points for question in written):g}",
+        "total": f"{report.points + report.given:g}",
+        "open": f"{report.waiting:g}",
+    }
+
+
+def open_words(reports: Sequence[Report]) -> list[str]:
+    """What of a class is open, a sentence for each kind; nothing if nothing is."""
+    told = []
+    answers = [
+        question
+        for report in reports
+        for question in report.questions
+        if question.written is not None and question.given is None
+    ]
+    if answers:
+        lost = sum(question.found == NOT_FOUND for question in answers)
+        more = (
+            f" {lost} of them {'were' if lost > 1 else 'was'} not found in its place: a person has to look."
+            if lost
+            else ""
+        )
+        count = f"{len(answers)} written answer{'s are' if len(answers) > 1 else ' is'}"
+        told.append(
+            f"{count} not graded yet: open, not 0. 'autograder desk' is where people grade them.{more}"
+        )
+    if unread := [report for report in reports if not report.questions]:
+        count = f"{len(unread)} submission{'s' if len(unread) > 1 else ''}"
+        told.append(f"{count} could not be judged: without points, not 0. The notes in grades.csv say why.")
+    return told
+
+
+def _causes(report: Report) -> str:
+    """What was lost to something other than mistakes, by cause: a few words for the terminal."""
+    told = []
+    for cause in LOST:
+        if ids := [question.id for question in report.questions if cause in question.causes]:
+            more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+            told.append(f"{cause}: {', '.join(ids[:NAMED])}{more}")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def table(reports: Sequence[Report]) -> Table:
@@ -99,10 +149,11 @@ def table(reports: Sequence[Report]) -> Table:
                 else [*lost[: NAMED - 1], f"{lost[NAMED - 1]} and {len(lost) - NAMED} more"]
             )
             what = "lost in " + ", ".join(named) if lost else "full marks"
-            score = f"{points(report.points - report.extra_points)} / {points(report.maximum)}"
-            score += f" + {points(report.extra_points)}" if report.extra_points else ""
+            what += _causes(report)
+            score = so_far(report)
             if report.open_points:
-                score += f" ({points(report.open_points)} open)"
                 what = what if lost else "open, see below"
-        made.add_row(report.submission, report.homework or "?", score, report.status, what)
+        # as text, never as markup: what a hand-in wrote stands in names and notes
+        row = (report.submission, report.homework or "?", score, report.status, what)
+        made.add_row(*(Text(speakable(cell)) for cell in row))
     return made

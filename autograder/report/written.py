@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from jinja2 import Environment
 
 from autograder.declare import Homework, Question, homeworks
+from autograder.kit.answers import NOT_FOUND
 from autograder.report import safehtml
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
@@ -43,10 +43,16 @@ class NoBrowserError(Exception):
 
 @dataclass(frozen=True)
 class Answered:
-    """A question and what was written to it; empty if nothing was."""
+    """A question and what was written to it; empty if nothing was.
+
+    Attributes:
+        lost: whether its place in the notebook is gone, or several texts could be it; they are ``nearby``.
+    """
 
     question: Question
     text: str
+    lost: bool = False
+    nearby: tuple[str, ...] = ()
 
     @property
     def words(self) -> int:
@@ -71,11 +77,10 @@ def answers(submission: Submission, homework: str | None = None) -> tuple[Homewo
     notebook = read_notebook(submission.notebook)
     known = homeworks() if homework is None else {homework: homeworks()[homework]}
     found = recognise(notebook, submission.log, known)
-    texts: Mapping[str, str] = written_answers(notebook)
+    texts = written_answers(notebook, found, submission.notebook)
     return found, [
-        Answered(question, texts.get(question.id, ""))
-        for question in found.questions.values()
-        if question.written
+        Answered(found.questions[name], one.text, one.state == NOT_FOUND, one.nearby)
+        for name, one in texts.items()
     ]
 
 

@@ -61,11 +61,12 @@ class SandboxError(RuntimeError):
     """The sandbox could not be started, or it has died; the message says why."""
 
 
-def bwrap_arguments(hidden: Iterable[Path] = ()) -> list[str]:
+def bwrap_arguments(hidden: Iterable[Path] = (), packages: Iterable[Path] = ()) -> list[str]:
     """Makes bubblewrap's arguments up to the program: what is visible, and what is not.
 
     Args:
         hidden: files and folders that must not be visible even where they lie inside something visible.
+        packages: folders of further packages that are.
 
     Raises:
         SandboxError: the interpreter lies where the sandbox puts a folder of its own.
@@ -76,7 +77,7 @@ def bwrap_arguments(hidden: Iterable[Path] = ()) -> list[str]:
         arguments += ["--unshare-user"]
     for capability in CAPABILITIES:
         arguments += ["--cap-add", f"CAP_{capability}"]
-    mounts = _mounts(hidden)
+    mounts = _mounts(hidden, packages)
     for path in sorted(mounts, key=lambda path: (len(path.parts), str(path))):
         arguments += mounts[path]
     for folder in (SESSION, WORK, IPC):
@@ -92,10 +93,10 @@ def bwrap_arguments(hidden: Iterable[Path] = ()) -> list[str]:
     return [*arguments, "--chdir", "/"]
 
 
-def _mounts(hidden: Iterable[Path]) -> dict[Path, list[str]]:
+def _mounts(hidden: Iterable[Path], packages: Iterable[Path]) -> dict[Path, list[str]]:
     """What is mounted: path inside → bubblewrap's arguments for it."""
     shown = [Path(path) for path in SYSTEM if os.path.lexists(path)]
-    shown += [Path(sys.prefix), Path(sys.base_prefix), *map(Path, site_folders())]
+    shown += [Path(sys.prefix), Path(sys.base_prefix), *map(Path, site_folders()), *packages]
     base = Path(sys.base_prefix)
     if sys.prefix != sys.base_prefix and inside(base) != base:  # a virtual environment names it
         raise SandboxError(
@@ -146,16 +147,17 @@ class Sandbox:
     Args:
         warm: import the heavy libraries once and fork; else start a new interpreter for each kernel.
         hidden: files and folders that must not be visible.
+        packages: folders of further packages.
 
     Raises:
         SandboxError: it does not start.
     """
 
-    def __init__(self, *, warm: bool = True, hidden: Iterable[Path] = ()):
+    def __init__(self, *, warm: bool = True, hidden: Iterable[Path] = (), packages: Iterable[Path] = ()):
         program = shutil.which("bwrap")
         if sys.platform != "linux" or program is None:
             raise SandboxError("bubblewrap (bwrap) is not installed")
-        visible = bwrap_arguments(hidden)
+        visible = bwrap_arguments(hidden, packages)
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # nobody's, so that its processes can be counted
         uid = secrets.randbelow(1 << 20) + (1 << 30) if os.getuid() == 0 else 0

@@ -27,11 +27,14 @@ class Place:
         sandbox: ``auto``, ``required`` or ``off``.
         cold: start a new interpreter for each submission.
         hidden: files and folders that submissions must not see, wherever they lie.
+        packages: folders of packages that they may import beside those that are installed; what is in them
+            is named in the settings, as it may change results.
     """
 
     sandbox: str = "auto"
     cold: bool = False
     hidden: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 @cache
@@ -41,14 +44,17 @@ def kernels(place: Place) -> tuple[Kernels, str]:
     Raises:
         NoSandboxError: a sandbox is required and does not work here.
     """
+    packages = [Path(path) for path in place.packages]
     if place.sandbox == "off":
-        return PlainKernels(), ""
+        return PlainKernels(packages), ""
     why = f"bubblewrap needs Linux, this is {sys.platform}"
     if sys.platform == "linux":
         from autograder.run.bubblewrap import SandboxError
         from autograder.run.sandbox import SandboxKernels
 
-        sandboxed = SandboxKernels(warm=not place.cold, hidden=[Path(path) for path in place.hidden])
+        sandboxed = SandboxKernels(
+            warm=not place.cold, hidden=[Path(path) for path in place.hidden], packages=packages
+        )
         try:
             sandboxed.idle.append(sandboxed.take())
             return sandboxed, ""
@@ -61,7 +67,7 @@ def kernels(place: Place) -> tuple[Kernels, str]:
         " and network in reach. Grade only what you trust, or install bubblewrap; '--sandbox required'"
         " refuses instead."
     )
-    return PlainKernels(), warning
+    return PlainKernels(packages), warning
 
 
 def in_container() -> tuple[Kernels, str]:

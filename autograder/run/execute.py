@@ -13,7 +13,7 @@ import py_compile
 import stat
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,8 +25,10 @@ from nbformat import NotebookNode
 from autograder.names import CHALLENGES_FILE, KIT_FILE, LOG_NAME
 from autograder.run.limits import Limits
 from autograder.run.plain import PlainKernels
-from autograder.run.runner import OutOfTimeError, Runner, cell_name
+from autograder.run.raised import ENDED, CellError, first_line
+from autograder.run.runner import OutOfTimeError, Runner, cell_name, skip_reason
 from autograder.run.session import Kernels, Session
+from autograder.submissions.names_of_cells import names_of
 
 LAST_CELL = "import homework_kit as _kit\n_kit._opened().record_missing()"
 
@@ -43,6 +45,8 @@ class Execution:
         cell_seconds: wall time of each executed cell, by index.
         cpu_seconds: processor time of the kernels and all that they started, where the sandbox measures it.
         files: what else was asked for and written: file name → bytes.
+        errors: what cells raised, in the order in which they ran.
+        stops: index of a cell → the limit that stopped it, in words.
     """
 
     logs: tuple[bytes, ...]
@@ -52,6 +56,8 @@ class Execution:
     cell_seconds: Mapping[int, float] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     files: Mapping[str, bytes] = field(default_factory=dict)
+    errors: tuple[CellError, ...] = ()
+    stops: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -63,6 +69,12 @@ class _Progress:
     logs: list[bytes] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     seconds: dict[int, float] = field(default_factory=dict)
+    errors: dict[CellError, None] = field(default_factory=dict)  # in order, each once over all restarts
+    stops: dict[int, str] = field(default_factory=dict)
+
+
+class KernelStartError(RuntimeError):
+    """No kernel could be started: the grader's own trouble, not the submission's."""
 
 
 def execute(
@@ -74,6 +86,8 @@ def execute(
     limits: Limits | None = None,
     kernels: Kernels | None = None,
     keep: Sequence[str] = (),
+    imports: Sequence[str] = (),
+    given: Sequence[str] = (),
 ) -> Execution:
     """Runs a notebook in a fresh folder that holds only the kit, the challenges and the allowed attachments.
 
@@ -85,9 +99,14 @@ def execute(
         limits: what it may use.
         kernels: where its kernels come from.
         keep: names of further files to read in the end, such as a checkpoint.
+        imports: modules that kernels find imported already, where they are forked.
+        given: statements to run before the first cell.
 
     Returns:
         The logs and what happened. Nothing that the notebook does raises here.
+
+    Raises:
+        KernelStartError: no kernel starts here.
     """
     limits = limits or Limits()
     started = time.monotonic()
@@ -99,16 +118,17 @@ def execute(
         files[CHALLENGES_FILE] = challenges
     progress = _Progress()
     with (kernels or PlainKernels()).session(limits) as session:
+        session.imports = tuple(imports)
         for _ in range(limits.restarts + 1):
             session.prepare(files, compiled(kit_source))
-            finished = _run(notebook, session, limits, deadline, progress)
+            finished = _run(notebook, session, limits, deadline, progress, given)
             _collect(session.folder, keep, limits.file_bytes, progress)
             if finished or time.monotonic() >= deadline:
                 break
         else:
-            progress.events.append(
-                f"More than {limits.restarts} cells ended the kernel; the rest was not run."
-            )
+            told = f"More than {limits.restarts} cells ended the kernel; the rest was not run."
+            progress.events.append(told)
+            _note_unrun(notebook, progress, told)
     notebook.cells.pop()
     for index, spent in progress.seconds.items():
         if index < len(notebook.cells):  # our own clock, not the kernel's word
@@ -121,40 +141,73 @@ def execute(
         cell_seconds=progress.seconds,
         cpu_seconds=session.cpu_seconds,
         files=progress.files,
+        errors=tuple(progress.errors),
+        stops=progress.stops,
     )
 
 
 def _run(
-    notebook: NotebookNode, session: Session, limits: Limits, deadline: float, progress: _Progress
+    notebook: NotebookNode,
+    session: Session,
+    limits: Limits,
+    deadline: float,
+    progress: _Progress,
+    given: Sequence[str],
 ) -> bool:
     """Runs the notebook once, without the cells that were struck out.
 
     Returns:
         Whether that was all; False if a cell ended the kernel and was struck out.
+
+    Raises:
+        KernelStartError: no kernel starts here.
     """
     events = progress.events
-    runner = Runner(limits, deadline, progress.struck, events)
+    more = [f"__import__('sys').path.extend({list(session.packages)!r})"] if session.packages else []
+    runner = Runner(limits, deadline, progress.struck, events, [*more, *given])
     try:
         runner.preprocess(notebook, {"metadata": {"path": session.kernel_folder}}, km=session.manager())
     except OutOfTimeError:
-        events.append(
-            f"The notebook ran longer than {limits.total_seconds:.3g} s in total; the cells after that were"
-            " not run."
-        )
+        told = f"The notebook ran longer than {limits.total_seconds:.3g} s in total"
+        events.append(f"{told}; the cells after that were not run.")
+        _note_unrun(notebook, progress, told, [*progress.seconds, *runner.seconds])
     except Exception as error:  # whatever a kernel does or says ends its own run at most
         why = session.ended()
         if runner.current is None:
-            events.append(f"No kernel could be started: {type(error).__name__}: {error}")
+            told = f"No kernel could be started: {why or f'{type(error).__name__}: {error}'}"
+            if not progress.struck:
+                raise KernelStartError(told) from error
+            events.append(told)  # what the submission did before may have caused it
             return True
-        progress.struck.add(runner.current)
-        name = cell_name(notebook.cells[runner.current], runner.current)
-        events.append(f"{name} {_end_in_words(why, error)}; the notebook was run again without it.")
+        at = runner.current
+        progress.struck.add(at)
+        ended = _end_in_words(why, error)
+        events.append(f"{cell_name(notebook.cells[at], at)} {ended}; the notebook was run again without it.")
+        limit = why or runner.stopped
+        progress.errors[_unrun(notebook.cells[at], at, limit or ended, limit)] = None
         return False
     finally:
         runner.end_kernel()
         session.ended()
         progress.seconds |= runner.seconds
+        progress.errors |= dict.fromkeys(runner.errors)
+        progress.stops |= runner.stops
     return True
+
+
+def _unrun(cell: NotebookNode, index: int, told: str, limit: str) -> CellError:
+    """What is lost with a cell that ended its kernel or was not run."""
+    return CellError(
+        index, first_line(cell.source), ENDED, told, names=names_of(cell.source).bound, limit=limit
+    )
+
+
+def _note_unrun(notebook: NotebookNode, progress: _Progress, told: str, ran: Iterable[int] = ()) -> None:
+    """Notes the cells that were never run, for the one reason."""
+    done = {*ran, *progress.seconds}
+    for index, cell in enumerate(notebook.cells[:-1]):
+        if cell.cell_type == "code" and index not in done and not skip_reason(cell):
+            progress.errors[_unrun(cell, index, told, told)] = None
 
 
 def _end_in_words(limit: str, error: Exception) -> str:

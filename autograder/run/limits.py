@@ -5,6 +5,7 @@ Adding a limit takes a field of :class:`Limits` and a row of :data:`RLIMITS`; se
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,6 +44,35 @@ class Limits:
     disk_bytes: float = 3e8
     output_bytes: int = 200_000
     file_bytes: int = 16_000_000
+
+
+# What an instructor may ask for: below, not even an empty notebook runs; above, it is a slip of the pen.
+PLAUSIBLE = {
+    "cell_seconds": (0.5, 86_400),
+    "grace_seconds": (0.1, 600),
+    "total_seconds": (1, 604_800),
+    "restarts": (0, 1_000),
+    "cpu_seconds": (5, 604_800),
+    "memory_bytes": (5e8, 1e13),
+    "processes": (20, 1_000_000),
+    "open_files": (64, 1_000_000),
+    "written_bytes": (1e5, 1e13),
+    "disk_bytes": (1e6, 1e13),
+    "output_bytes": (100, 1e9),
+    "file_bytes": (1e4, 1e9),
+}
+
+
+def implausible(name: str, value: float) -> str:
+    """Why a value makes no sense for a limit, with the range that does; empty if it does.
+
+    A limit without a row of its own takes any finite number above 0.
+    """
+    low, high = PLAUSIBLE.get(name, (0, math.inf))
+    if math.isfinite(value) and low <= value <= high and (value > 0 or name in PLAUSIBLE):
+        return ""
+    expected = f"from {low:,.15g} to {high:,.15g}" if name in PLAUSIBLE else "a finite number above 0"
+    return f"{name} = {value:g} is not plausible; expected {expected}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jupyter_client.manager import AsyncKernelManager
@@ -30,14 +30,23 @@ os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 
 
 class PlainKernels:
-    """Kernels as ordinary child processes: no sandbox, but the limits that the platform has."""
+    """Kernels as ordinary child processes: no sandbox, but the limits that the platform has.
+
+    Args:
+        packages: folders of packages that submissions may import beside those that are installed.
+    """
+
+    def __init__(self, packages: Iterable[Path] = ()):
+        self.packages = tuple(packages)
 
     @contextlib.contextmanager
     def session(self, limits: Limits) -> Iterator[Session]:
         """A folder below the system's temporary folder."""
         folder = Path(tempfile.mkdtemp(prefix="autograder-"))
         try:
-            yield PlainSession(folder, str(folder), limits)
+            session = PlainSession(folder, str(folder), limits)
+            session.packages = tuple(str(path.resolve()) for path in self.packages)
+            yield session
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -67,4 +76,4 @@ class PlainSession(Session):
         if group and hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
-        return ""
+        return super().ended()

@@ -10,7 +10,8 @@ import contextlib
 import json
 import subprocess
 import time
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jupyter_core.utils import run_sync
@@ -18,11 +19,17 @@ from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbclient.util import ensure_async
 from nbconvert.preprocessors import ExecutePreprocessor
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from autograder.names import KIT_FILE, SKIPPED
 from autograder.run.limits import Limits
+from autograder.run.raised import CellError, frames, goes_on, read_error
 from autograder.run.session import kernel_environment
+from autograder.submissions.names_of_cells import names_of
+from autograder.submissions.statements import Statement, from_line
 
+# Before the first cell: wherever a notebook goes with os.chdir, the kit has found its folder by then.
+OPEN_KIT = f"__import__({KIT_FILE.removesuffix('.py')!r});"
 RUNAWAY = 50  # times output_bytes
 
 
@@ -38,32 +45,112 @@ class Runner(ExecutePreprocessor):
         deadline: of the whole submission, on the monotonic clock.
         skipped: indices of cells that are not run.
         events: gets a sentence for everything that went wrong.
+        given: statements to run before the first cell.
     """
 
-    def __init__(self, limits: Limits, deadline: float, skipped: Container[int], events: list[str]):
+    def __init__(
+        self,
+        limits: Limits,
+        deadline: float,
+        skipped: Container[int],
+        events: list[str],
+        given: Sequence[str] = (),
+    ):
         super().__init__(timeout=None, allow_errors=True, kernel_name="python3", record_timing=False)
         self.limits, self.deadline, self.skipped, self.events = limits, deadline, skipped, events
         self.current: int | None = None
         self.output_size = 0
         self.runaway = asyncio.Event()
         self.seconds: dict[int, float] = {}
+        self.given: list[str] | None = [OPEN_KIT, *given]
+        self.raised: dict[str, Any] | None = None  # the error message of the cell that runs
+        self.errors: list[CellError] = []
+        self.lost: frozenset[str] = frozenset()  # names that statements which were passed over did not give
+        self.counts: dict[int, int] = {}  # execution count → index of the cell
+        self.stopped = ""  # the limit that has stopped the present cell, in words
+        self.cell_end = 0.0
+        self.stops: dict[int, str] = {}  # index → the limit that has stopped the cell
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
-        """Runs one cell within its limits, or leaves it out and says so."""
+        """Runs one cell within its limits, or leaves it out and says so.
+
+        Where a cell raised for what is missing here, the rest of it is run statement by statement.
+        """
+        if self.given is not None:
+            given, self.given = self.given, None
+            self.cell_end = time.monotonic() + self.limits.cell_seconds
+            for text in given:
+                self._run_part(text, index, store_history=False)
         if cell.cell_type != "code" or not cell.source.strip() or index in self.skipped or skip_reason(cell):
             return cell, resources
         if time.monotonic() >= self.deadline:
             raise OutOfTimeError
         self.current, self.output_size = index, 0
+        self.raised, self.stopped = None, ""
         started = time.monotonic()
+        self.cell_end = started + self.limits.cell_seconds
         try:
-            return super().preprocess_cell(cell, resources, index)
+            cell, resources = super().preprocess_cell(cell, resources, index)
+            self._note_error(cell, index)
+            return cell, resources
         finally:
             self.seconds[index] = time.monotonic() - started
+            if self.stopped:
+                self.stops[index] = self.stopped
             allowed = self.limits.output_bytes
             if self.output_size > allowed:
                 name = cell_name(cell, index)
                 self.events.append(f"{name} printed more than {allowed:,} bytes; the rest was dropped.")
+
+    def _note_error(self, cell: NotebookNode, index: int) -> None:
+        """Keeps what a cell raised, and runs the rest of it where that is fair."""
+        self._count(cell, index)
+        if self.raised is None:
+            return
+        rest = from_line(cell.source, self._line(index))
+        error = self._read_error(index, rest or [Statement(cell.source, 1, 1)])
+        if not rest or not goes_on(error, cell.source, self.lost):
+            self.errors.append(error)
+            return
+        if sum(one.line == rest[0].line for one in rest) == 1:  # else it is not known which of them raised
+            self._pass_over(replace(error, names=names_of(rest[0].text).bound))
+            rest = rest[1:]
+        for statement in rest:
+            if time.monotonic() >= min(self.cell_end, self.deadline) or self.stopped:
+                break
+            part = self._run_part(statement.placed, index)
+            cell.outputs += part.outputs
+            if self.raised is not None:
+                self._pass_over(self._read_error(index, [statement]))
+
+    def _pass_over(self, error: CellError) -> None:
+        self.errors.append(replace(error, apart=True))
+        self.lost |= error.names
+
+    def _run_part(self, text: str, index: int, store_history: bool = True) -> NotebookNode:
+        """Runs a text that is no cell of the notebook, in the place of one."""
+        cell, self.raised = self.nb.cells[index], None
+        part = new_code_cell(text, id="autograder-part")
+        try:
+            self.execute_cell(part, index, store_history=store_history)
+            if store_history:
+                self._count(part, index)
+        finally:
+            self.nb.cells[index] = cell
+        return part
+
+    def _count(self, cell: NotebookNode, index: int) -> None:
+        if isinstance(cell.execution_count, int):
+            self.counts[cell.execution_count] = index
+
+    def _line(self, index: int) -> int:
+        """The line at which the cell raised that has just run; 0 if unknown."""
+        found = frames(self.raised or {})
+        return found[0][1] if found and self.counts.get(found[0][0]) == index else 0
+
+    def _read_error(self, index: int, lost: Sequence[Statement]) -> CellError:
+        error = read_error(self.raised or {}, index, self.nb.cells, self.counts, lost)
+        return replace(error, limit=self.stopped)
 
     async def async_start_new_kernel(self, **options: Any) -> None:
         """Starts a kernel that keeps its messages to itself and sees little of the grader's environment."""
@@ -88,13 +175,15 @@ class Runner(ExecutePreprocessor):
     execute_cell = run_sync(async_execute_cell)
 
     async def _watch(self, cell: NotebookNode, index: int) -> None:
-        allowed = min(self.limits.cell_seconds, max(self.deadline - time.monotonic(), 0.1))
+        allowed = max(min(self.cell_end, self.deadline) - time.monotonic(), 0.1)
         self.runaway = asyncio.Event()
         try:
             await asyncio.wait_for(self.runaway.wait(), allowed)
-            self.events.append(f"{cell_name(cell, index)} printed without end and was stopped.")
+            self.stopped = "printed without end"
         except TimeoutError:
-            self.events.append(f"{cell_name(cell, index)} ran longer than {allowed:.3g} s and was stopped.")
+            least = min(self.limits.cell_seconds, self.deadline - self.cell_end + self.limits.cell_seconds)
+            self.stopped = f"ran longer than {max(least, 0.1):.3g} s"
+        self.events.append(f"{cell_name(cell, index)} {self.stopped} and was stopped.")
         assert self.km is not None
         with contextlib.suppress(Exception):  # a dead kernel cannot be interrupted; the kill below settles it
             await ensure_async(self.km.interrupt_kernel())
@@ -129,6 +218,8 @@ class Runner(ExecutePreprocessor):
         self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
     ) -> NotebookNode | None:
         """Keeps an output as long as the cell's outputs are within the limit."""
+        if msg["msg_type"] == "error":
+            self.raised = msg["content"]
         self.output_size += len(json.dumps(msg["content"], default=str))
         if self.output_size > RUNAWAY * self.limits.output_bytes:
             self.runaway.set()

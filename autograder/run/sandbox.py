@@ -18,7 +18,7 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from autograder.run.bubblewrap import Sandbox, SandboxError
+from autograder.run.bubblewrap import Sandbox, SandboxError, inside
 from autograder.run.limits import Limits, rlimits
 from autograder.run.provisioner import Client, Provisioner
 from autograder.run.seccomp import filter_bytes
@@ -36,6 +36,7 @@ class SandboxSession(Session):
         super().__init__(Path("/nonexistent"), WORK)
         self.kernels, self.limits = kernels, limits
         self.sandbox = kernels.take()
+        self.packages = tuple(str(inside(path.resolve())) for path in kernels.packages)
         self.descriptor: int | None = None
 
     def prepare(self, files: Mapping[str, bytes], compiled: Mapping[str, bytes]) -> None:
@@ -49,6 +50,7 @@ class SandboxSession(Session):
             limits=dataclasses.asdict(self.limits),
             rlimits=rlimits(self.limits, "sandbox"),
             seccomp=filter_bytes().hex(),
+            imports=self.imports,
         )
         self.folder = Path(f"/proc/self/fd/{self.descriptor}/work")
         super().prepare(files, compiled)
@@ -73,7 +75,7 @@ class SandboxSession(Session):
     def ended(self) -> str:
         """Why the sandbox ended the kernel: a limit, or its own death; empty if it did not."""
         try:
-            return str(self.sandbox.ask("kill")[0]["ended"])
+            return str(self.sandbox.ask("kill")[0]["ended"]) or super().ended()
         except SandboxError:
             return "made the sandbox fail"
 
@@ -93,10 +95,11 @@ class SandboxKernels:
     Args:
         warm: fork kernels from a process that has imported the heavy libraries.
         hidden: files and folders that submissions must not see.
+        packages: folders of packages that they may import beside those that are installed.
     """
 
-    def __init__(self, *, warm: bool = True, hidden: Iterable[Path] = ()):
-        self.warm, self.hidden = warm, tuple(hidden)
+    def __init__(self, *, warm: bool = True, hidden: Iterable[Path] = (), packages: Iterable[Path] = ()):
+        self.warm, self.hidden, self.packages = warm, tuple(hidden), tuple(packages)
         self.idle: list[Sandbox] = []
         self.lock = threading.Lock()
 
@@ -107,7 +110,7 @@ class SandboxKernels:
                 if (sandbox := self.idle.pop()).alive:
                     return sandbox
                 sandbox.close()
-        return Sandbox(warm=self.warm, hidden=self.hidden)
+        return Sandbox(warm=self.warm, hidden=self.hidden, packages=self.packages)
 
     @contextlib.contextmanager
     def session(self, limits: Limits) -> Iterator[Session]:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from jupyter_client.manager import AsyncKernelManager
 
+from autograder.run import container
 from autograder.run.limits import Limits
 
 KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "VIRTUAL_ENV")  # of the grader's environment
@@ -36,6 +37,9 @@ class Session:
     def __init__(self, folder: Path, kernel_folder: str):
         self.folder, self.kernel_folder = folder, kernel_folder
         self.cpu_seconds = 0.0
+        self.imports: tuple[str, ...] = ()  # for warm kernels, which fork from a process that has them
+        self.kills = container.memory_kills()
+        self.packages: tuple[str, ...] = ()  # folders of further packages, as the kernel sees them
 
     def prepare(self, files: Mapping[str, bytes], compiled: Mapping[str, bytes]) -> None:
         """Empties the folder, while no kernel runs, and puts files there.
@@ -63,7 +67,8 @@ class Session:
 
     def ended(self) -> str:
         """Ends what is left of the last kernel and says which limit had ended it before, if one had."""
-        return ""
+        before, self.kills = self.kills, container.memory_kills()
+        return container.killed_words() if self.kills > before else ""
 
 
 def kernel_environment(home: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import re
 from nbformat import NotebookNode
 
 from autograder.declare import Homework
-from autograder.kit.handing_in import ANSWER
+from autograder.kit.answers import heading
 from autograder.names import KIT_FILE
 
 RECORD = re.compile(r"""^\s*record\(\s*["'](\d+\.\d+\w*)["']\s*\)""", re.MULTILINE)
@@ -28,12 +28,11 @@ def record_cells(notebook: NotebookNode, homework: Homework) -> dict[int, str]:
             last |= {
                 question: index for question in RECORD.findall(cell.source) if question in homework.questions
             }
-        elif (
-            cell.cell_type == "markdown"
-            and (match := ANSWER.match(cell.source))
-            and match["question"] in homework.questions
-        ):
-            answers[match["question"]] = index
+        elif cell.cell_type != "code":
+            heads = (heading(line) for line in cell.source.split("\n")[:1_000])
+            answers |= {
+                head.question: index for head in heads if head and head.question in homework.questions
+            }
     for question, index in answers.items():
         last[question] = max(index, last.get(question, -1))
     places: dict[int, str] = {}

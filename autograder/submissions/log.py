@@ -15,6 +15,7 @@ import jsonschema
 
 from autograder import kit
 from autograder.declare import Case, Entry, Homework, LogEntry
+from autograder.files import whole
 from autograder.submissions.errors import SubmissionError
 
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
@@ -128,7 +129,9 @@ def parse_json(data: bytes, limit: int, what: str, problem: type[SubmissionError
     if not data.strip():
         raise problem(f"{what} is empty.")
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        document = json.loads(data.decode("utf-8-sig"))
+        # the walk costs time, and only an escape can spell half a character
+        return whole_values(document) if rb"\ud" in data.lower() else document
     except UnicodeDecodeError:
         raise problem(f"{what} is not UTF-8 text.") from None
     except RecursionError:
@@ -139,6 +142,17 @@ def parse_json(data: bytes, limit: int, what: str, problem: type[SubmissionError
         ) from None
     except ValueError:
         raise problem(f"{what} holds a number with too many digits.") from None
+
+
+def whole_values(document: Any) -> Any:
+    """A parsed document without halves of characters: JSON can spell them, no file can hold them."""
+    if isinstance(document, str):
+        return whole(document)
+    if isinstance(document, list):
+        return [whole_values(one) for one in document]
+    if isinstance(document, dict):
+        return {whole(name): whole_values(value) for name, value in document.items()}
+    return document
 
 
 def read_log(data: bytes, homework: Homework | None = None, what: str = "submission_log.json") -> Log:

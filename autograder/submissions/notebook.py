@@ -11,12 +11,14 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.declare import Homework
-from autograder.kit import handing_in as handin
+from autograder.kit import answers
+from autograder.kit.answers import WrittenAnswer
+from autograder.kit.packing import MAX_NOTEBOOK_BYTES
 from autograder.names import KIT_FILE
+from autograder.submissions import pictures
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import parse_json, read_log
 
-MAX_NOTEBOOK_BYTES = 30_000_000  # a notebook with many figures is 3 MB
 MAX_CELLS = 3_000
 
 
@@ -128,6 +130,24 @@ def recognise(
     raise SubmissionError(f"This notebook belongs to none of the homeworks {', '.join(homeworks)}.")
 
 
-def written_answers(notebook: NotebookNode) -> dict[str, str]:
-    """The written answers by question: what stands below ``**Answer 3.7**`` in Markdown cells."""
-    return handin.written_answers((cell.cell_type, cell.source) for cell in notebook.cells)
+def written_answers(
+    notebook: NotebookNode, homework: Homework, handed_in: bytes = b""
+) -> dict[str, WrittenAnswer]:
+    """The written answers by question; see :mod:`autograder.kit.answers`.
+
+    Args:
+        notebook: as :func:`read_notebook` read it.
+        homework: its questions.
+        handed_in: the same notebook's bytes, in which pasted pictures are; without them they are not shown.
+    """
+    asked = [question.id for question in homework.questions.values() if question.written]
+    cells = [
+        (cell.cell_type, pictures.numbered(index, cell.source) if cell.cell_type != "code" else cell.source)
+        for index, cell in enumerate(notebook.cells)
+    ]
+    found = answers.written_answers(cells, asked, homework.given())
+    attached: pictures.Attachments = {}
+    if handed_in and any("attachment:" in one.text for one in found.values()):
+        document = parse_json(handed_in, MAX_NOTEBOOK_BYTES, "The notebook")
+        attached = pictures.attachments(document.get("cells", []))
+    return pictures.with_pictures(found, attached)

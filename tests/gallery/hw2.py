@@ -78,6 +78,26 @@ EXAMPLES = [
     }, loses=PORT_ALL, says="it has no parameter Km.weight"),
 ]
 
+WRAPPED = """
+def plain(layer):
+    return layer.weight.detach().numpy().T
+
+pos = None if self.pos is None else self.pos.weight.detach().numpy()
+given = NumpyTransformer(plain(self.Km), plain(self.Qm), plain(self.Vm), pos)
+return torch.from_numpy(given.forward(x.numpy())[0]).float()
+"""
+EXAMPLES += [
+    wrong("2.1", "the given NumPy class in from_numpy", {"2.1 forward": WRAPPED}, loses=PORT_ALL, says="multiplies nothing in PyTorch"),
+    wrong("2.1", "plain Python lists", {"2.1 forward": """
+    rows = x.tolist() if self.pos is None else torch.cat([x, self.pos.weight[: len(x)]], dim=1).tolist()
+    Q, K, V = (np.array(rows) @ np.array(m.weight.tolist()).T for m in (self.Qm, self.Km, self.Vm))
+    powers = np.exp(Q @ K.T / Q.shape[1] ** 0.5 - (Q @ K.T / Q.shape[1] ** 0.5).max(1, keepdims=True))
+    return torch.tensor(powers / powers.sum(1, keepdims=True) @ V, dtype=torch.float32)
+    """}, loses=PORT_ALL, says="multiplies nothing in PyTorch"),
+    wrong("2.1", "scaled after the softmax", port("scores = self.Qm(x) @ self.Km(x).T / math.sqrt(self.Qm.out_features)\nreturn torch.softmax(scores, dim=1) @", "scores = self.Qm(x) @ self.Km(x).T\nreturn torch.softmax(scores, dim=1) / math.sqrt(self.Qm.out_features) @"), loses=[PLAIN, PLACED, LENGTHS, LARGE], says="The softmax comes first and the scale"),
+    wrong("2.1", "no gradients kept", {"2.1 forward": "with torch.no_grad():\n" + "\n".join("    " + line for line in HEAD.strip().split("\n"))}, loses=[PORT_GRADIENTS], says="no usable gradient"),
+]
+
 # 2.2 ------------------------------------------------------------------------------------------------------------------
 
 GROWTH = "the number of operations does not grow with the length"
@@ -116,6 +136,20 @@ for i in range(len(x)):
         scores[i, j] = queries[i] @ keys[j] / self.Qm.out_features**0.5
 return scores.softmax(1) @ self.Vm(x)
 """), loses=[GROWTH], shows="curve", says="a Python loop"),
+    wrong("2.2", "the given NumPy class in from_numpy", counted(WRAPPED), loses=[GROWTH], says="multiplies nothing in PyTorch"),
+    wrong("2.2", "maps in PyTorch, the loop in NumPy", counted("""
+if self.pos is not None:
+    x = torch.cat([x, self.pos.weight[: len(x)]], dim=1)
+queries, keys = self.Qm(x).detach().numpy(), self.Km(x).detach().numpy()
+scores = np.stack([keys @ query for query in queries]) / self.Qm.out_features**0.5
+return torch.softmax(torch.from_numpy(scores), dim=1) @ self.Vm(x)
+"""), loses=[GROWTH], shows="curve", says="outside PyTorch"),
+    right("2.2", "einsum and baddbmm", counted("""
+if self.pos is not None:
+    x = torch.cat([x, self.pos.weight[: len(x)]], dim=1)
+scores = torch.einsum("iq,jq->ij", self.Qm(x), self.Km(x)) / self.Qm.out_features**0.5
+return torch.baddbmm(torch.zeros(1, 1, 1), scores.softmax(1)[None], self.Vm(x)[None])[0]
+""")),
     wrong("2.2", "no attention at all", counted("return self.Vm(torch.cat([x, self.pos.weight[: len(x)]], dim=1))"), loses=[GROWTH], says="counted for a working head only"),
 ]
 
@@ -156,6 +190,10 @@ EXAMPLES += [
     wrong("2.3", "output transposed", layer("return weights @ self.value(x)", "return (weights @ self.value(x)).T"), loses=[LAYER], says="The output is transposed"),
     wrong("2.3", "raw values", layer("self.value(x)", "x"), loses=[LAYER, LAYER_GRADIENTS], says="the value map is not used"),
     wrong("2.3", "scores detached", layer("queries @ keys.T", "queries.detach() @ keys.detach().T"), loses=[LAYER_GRADIENTS], says="query.weight, key.weight"),
+    wrong("2.3", "scaled after the softmax", layer("torch.softmax(queries @ keys.T / keys.shape[-1] ** 0.5, dim=-1)", "torch.softmax(queries @ keys.T, dim=-1) / keys.shape[-1] ** 0.5"), loses=[LAYER], says="The softmax comes first and the scale"),
+    wrong("2.3", "naive softmax", layer("weights = torch.softmax(queries @ keys.T / keys.shape[-1] ** 0.5, dim=-1)", "powers = (queries @ keys.T / keys.shape[-1] ** 0.5).exp()\nweights = powers / powers.sum(-1, keepdim=True)"), loses=[LAYER], says="nan"),
+    wrong("2.3", "only documents of several tokens", layer("weights @ self.value(x)", "(weights @ self.value(x)).squeeze(0)"), loses=[LAYER], says="without squeeze()"),
+    wrong("2.3", "the mean before the layer", pooled("return self.head(self.attention(x.mean(dim=0, keepdim=True))[0])"), loses=[POOLED], says="The mean is taken before the attention layer"),
     wrong("2.3", "tokens summed", pooled("return self.head(self.attention(x).sum(dim=0))"), loses=[POOLED], says="The tokens are summed"),
     wrong("2.3", "mean over features", pooled("return self.head(self.attention(x).mean(dim=1))"), loses=[POOLED], says="raised RuntimeError"),
     wrong("2.3", "first token only", pooled("return self.head(self.attention(x)[0])"), loses=[POOLED], says="Only the first token"),
@@ -230,6 +268,16 @@ EXAMPLES += [
     wrong("2.4", "zero instead of minus infinity", multi(("masked_fill(~allowed, -1e9), dim=-1) * allowed", "masked_fill(~allowed, 0.0), dim=-1)")), loses=[CAUSAL, PADDING, BLIND], says="a score of 0 still gets weight"),
     wrong("2.4", "minus infinity: NaN where nothing can be seen", multi(("-1e9), dim=-1) * allowed", "float('-inf')), dim=-1)")), loses=[BLIND, HEADS_GRADIENTS], says="the softmax of a row of −∞"),
     wrong("2.4", "equal weights where nothing can be seen", multi(("dim=-1) * allowed", "dim=-1)")), loses=[BLIND], says="equal weights on masked places"),
+    right("2.4", "exp times the mask, over the sum plus 1e-9", multi(("torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed", "scores.exp() * allowed"), ("joined = (weights", "weights = weights / (weights.sum(-1, keepdim=True) + 1e-9)\njoined = (weights"))),
+    right("2.4", "minus 1e4 in the scores, zeros where nothing can be seen", multi(("-1e9), dim=-1) * allowed", "-1e4), dim=-1).masked_fill((~allowed).all(-1, keepdim=True), 0.0)"))),
+    wrong("2.4", "either mask, never both", multi(("if padding is not None:", "elif padding is not None:")), loses=[PADDING, BLIND], says="The padding mask is ignored"),
+    wrong("2.4", "minus 20 in the scores", multi(("-1e9), dim=-1) * allowed", "-20.0), dim=-1).masked_fill((~allowed).all(-1, keepdim=True), 0.0)")), loses=[CAUSAL, PADDING], says="it must be exactly 0"),
+    wrong("2.4", "dropout on the weights", multi(("joined = (weights", "weights = F.dropout(weights, 0.1, self.training)\njoined = (weights")), loses=[HEADS], says="Leave dropout out"),
+    wrong("2.4", "scaled after the softmax", multi((" / math.sqrt(size)", ""), ("dim=-1) * allowed", "dim=-1) * allowed / math.sqrt(size)")), loses=VALUES, says="The softmax comes first and the scale"),
+    wrong("2.4", "queries and keys swapped", multi(("queries, keys, values = (proj", "keys, queries, values = (proj")), loses=VALUES, says="Queries and keys are swapped"),
+    wrong("2.4", "heads summed", multi(("(weights @ values).transpose(1, 2).reshape(batch, n, d_model)", "(weights @ values).sum(dim=1)")), loses=[*VALUES, HEADS_GRADIENTS], says="Are the heads added up?"),
+    wrong("2.4", "the map is the sum of the heads", multi(("(joined), weights", "(joined), weights.sum(1)")), loses=VALUES, says="summed over the heads"),
+    wrong("2.4", "one axis too few with one sequence", multi(("return self.out_proj(joined), weights", "return self.out_proj(joined).squeeze(), weights")), loses=[HEADS, CAUSAL], says="has shape"),
     right("2.4", "NaN repaired after a masked_fill, which stops it in the backward pass too", multi(("torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed", "torch.nan_to_num(torch.softmax(scores.masked_fill(~allowed, float('-inf')), dim=-1))"))),
     wrong("2.4", "NaN of an additive mask repaired afterwards", multi(("torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed", "torch.nan_to_num(torch.softmax(scores + torch.zeros(allowed.shape).masked_fill(~allowed, float('-inf')), dim=-1))")), loses=[HEADS_GRADIENTS], says="does a NaN hide behind a mask"),
 ]
@@ -262,6 +310,10 @@ EXAMPLES += [
     wrong("2.5a", "over everything", norm(("x.mean(dim=-1, keepdim=True)", "x.mean()"), ("square().mean(dim=-1, keepdim=True)", "square().mean()")), loses=[NORM, EPS], says="One mean is taken over everything"),
     wrong("2.5a", "no root", norm(("torch.sqrt(variance + self.eps)", "(variance + self.eps)")), loses=[NORM, EPS], says="The root is missing"),
     wrong("2.5a", "weight and bias not used", norm((" * self.weight + self.bias", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight and bias are not used"),
+    wrong("2.5a", "weight and bias random at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.randn(d_model)), nn.Parameter(torch.randn(d_model))"}, loses=[NORM], says="other numbers than all ones in `weight`"),
+    wrong("2.5a", "weight zero at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.zeros(d_model)), nn.Parameter(torch.zeros(d_model))"}, loses=[NORM], says="other numbers than all ones in `weight`"),
+    wrong("2.5a", "the mean not subtracted", norm(("centred = x - x.mean(dim=-1, keepdim=True)", "centred = x")), loses=[NORM, EPS], says="that is RMS norm"),
+    wrong("2.5a", "weight forgotten", norm((" * self.weight", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight is not used"),
     wrong("2.5a", "buffers, not parameters", {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'}, loses=[NORM, EPS, NORM_GRADIENTS], says="it has no parameter bias, weight"),
 ]
 
@@ -270,6 +322,8 @@ EXAMPLES += [
     right("2.5b", "clamp and F.linear", {"2.5b forward": "hidden = F.linear(x, self.linear1.weight, self.linear1.bias).clamp(min=0)\nreturn F.linear(hidden, self.linear2.weight, self.linear2.bias)"}),
     wrong("2.5b", "no ReLU", {"2.5b forward": "return self.linear2(self.linear1(x))"}, loses=[FEED], says="ReLU between the two linear layers is missing"),
     wrong("2.5b", "ReLU at the end", {"2.5b forward": "return torch.relu(self.linear2(self.linear1(x)))"}, loses=[FEED], says="after the second layer"),
+    wrong("2.5b", "ReLU on the input", {"2.5b forward": "return self.linear2(self.linear1(torch.relu(x)))"}, loses=[FEED], says="ReLU is applied to the input"),
+    wrong("2.5b", "SiLU", {"2.5b forward": "return self.linear2(F.silu(self.linear1(x)))"}, loses=[FEED], says="That is a SiLU"),
     wrong("2.5b", "GELU", {"2.5b forward": "return self.linear2(F.gelu(self.linear1(x)))"}, loses=[FEED], says="That is a GELU"),
     wrong("2.5b", "in place of torch: hidden part detached", {"2.5b forward": "return self.linear2(torch.tensor(torch.relu(self.linear1(x)).tolist()))"}, loses=[FEED_GRADIENTS], says="linear1.weight, linear1.bias"),
     wrong("2.5b", "no bias", {"2.5b init": "self.linear1, self.linear2 = nn.Linear(d_model, d_ff, bias=False), nn.Linear(d_ff, d_model, bias=False)"}, loses=[FEED, FEED_GRADIENTS], says="it has no parameter linear1.bias"),
@@ -326,7 +380,10 @@ return x
     wrong("2.5c", "padding ignored", block(("key_padding_mask=padding, ", "")), loses=[HIDDEN], says="pass it on as key_padding_mask"),
     wrong("2.5c", "padding inverted", block(("key_padding_mask=padding", "key_padding_mask=None if padding is None else ~padding")), loses=[HIDDEN], says="padding mask is inverted"),
     wrong("2.5c", "attention's result detached", block(("need_weights=False)[0]", "need_weights=False)[0].detach()")), loses=[BLOCK_GRADIENTS], says="self_attn.in_proj_weight"),
-    wrong("2.5c", "batch axis forgotten", {"2.5c init": "self.norm_first = norm_first\nself.self_attn = nn.MultiheadAttention(d_model, n_heads)\nself.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)\nself.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)"}, loses=[POST, PRE, HIDDEN], says="differs in"),
+    wrong("2.5c", "batch axis forgotten", {"2.5c init": "self.norm_first = norm_first\nself.self_attn = nn.MultiheadAttention(d_model, n_heads)\nself.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)\nself.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)"}, loses=[POST, PRE, HIDDEN], says="needs batch_first=True"),
+    wrong("2.5c", "the second residual adds the block's input", block(("    x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "    y = x + attend(self.norm1(x))\n    return x + feed(self.norm2(y))"), ("x = self.norm1(x + attend(x))\nreturn self.norm2(x + feed(x))", "y = self.norm1(x + attend(x))\nreturn self.norm2(x + feed(y))")), loses=[POST, PRE, HIDDEN], says="The second residual connection adds the block's input"),
+    wrong("2.5c", "dropout as in torch's layer", block(("return self.linear2(torch.relu(self.linear1(y)))", "return F.dropout(self.linear2(torch.relu(self.linear1(y))), 0.1, self.training)")), loses=[POST], says="Leave dropout out"),
+    wrong("2.5c", "norms exchanged", block(("self.norm1(x + attend(x))", "self.norm2(x + attend(x))"), ("return self.norm2(x + feed(x))", "return self.norm1(x + feed(x))"), ("attend(self.norm1(x))", "attend(self.norm2(x))"), ("feed(self.norm2(x))", "feed(self.norm1(x))")), loses=[POST, PRE, HIDDEN], says="norm1 and norm2 are exchanged"),
 ]
 
 # 2.6 ------------------------------------------------------------------------------------------------------------------
@@ -359,6 +416,12 @@ EXAMPLES += [
     }),
     wrong("2.6", "gradients accumulate", train("optimizer.zero_grad()\n", ""), loses=[STEP], says="optimizer.zero_grad()"),
     wrong("2.6", "no step", train("optimizer.step()\n", ""), loses=[STEP], says="optimizer.step() is missing"),
+    wrong("2.6", "backward forgotten", train("loss.backward()\n", ""), loses=[STEP], says="loss.backward() is missing"),
+    wrong("2.6", "neither backward nor step", train("loss.backward()\noptimizer.step()\n", ""), loses=[STEP], says="loss.backward() and optimizer.step() are missing"),
+    wrong("2.6", "gradients zeroed between backward and step", train("optimizer.zero_grad()\nloss.backward()\n", "loss.backward()\noptimizer.zero_grad()\n"), loses=[STEP], says="set to zero between"),
+    right("2.6", "zero_grad only after the step, a loss for each place", train("optimizer.zero_grad()\nloss.backward()\noptimizer.step()\n", "loss.backward()\noptimizer.step()\noptimizer.zero_grad(set_to_none=False)\n")),
+    right("2.6", "float32 on the way, a Python number back", measure("n = weights.shape[1]\nreturn float(weights.float()[:, range(n), range(n - 1, -1, -1)].mean())")),
+    wrong("2.6", "gradients switched off for good", train("return loss.item()", "torch.set_grad_enabled(False)\nreturn loss.item()"), loses=[STEP], says="raised RuntimeError"),
     wrong("2.6", "the target is not reversed", train(".flip(1)", ""), loses=[STEP], says="The target is the sequence itself"),
     wrong("2.6", "the batch is reversed", train("flip(1)", "flip(0)"), loses=[STEP], says="flip axis 1"),
     wrong("2.6", "softmax before the loss", train("logits.flatten", "logits.softmax(-1).flatten"), loses=[STEP], says="wants raw logits"),
@@ -388,5 +451,6 @@ EXAMPLES += [
     wrong("2.7", "heads tell places apart", jobs(heads="E"), loses=["job_heads"], says="the job of positional encoding"),
     wrong("2.7", "layer norm mixes places", jobs(norm="A") | choices(path="D"), loses=["job_layer_norm", "path_length"], says="so the path is 1"),
     wrong("2.7", "generation is parallel", choices(parallel="D"), loses=["training_parallel"], says="generation goes token by token"),
+    wrong("2.7", "one letter for two parts", jobs(heads="A"), loses=["job_heads"], says="the job of self-attention"),
     wrong("2.7", "a word instead of a letter", choices(parallel="parallel"), loses=["training_parallel"], says="one of the letters"),
 ]

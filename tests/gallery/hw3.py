@@ -228,7 +228,51 @@ EXAMPLES = [
         loses=[ALL],
         says="occurs once, so its output must be positive",
     ),
+    right(
+        "3.3",
+        "no places at all: p = 0",
+        unique(
+            "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 20 + np.log(1.5)), 20 * np.eye(3)])])",
+            "2 * np.eye(4)",
+            "np.array([[1.0], [-1.0], [-1.0], [-1.0]])",
+            pos="np.zeros((5, 0))",
+        ),
+    ),
+    right(
+        "3.3",
+        "no places at all, as float32",
+        unique(
+            "np.vstack([np.zeros((1, 4)), np.hstack([np.full((3, 1), 20 + np.log(1.5)), 20 * np.eye(3)])]).astype(np.float32)",
+            "2 * np.eye(4, dtype=np.float32)",
+            "np.array([[1.0], [-1.0], [-1.0], [-1.0]], np.float32)",
+            pos="np.zeros((5, 0), np.float32)",
+        ),
+    ),
+    wrong(
+        "3.3",
+        "qk = 0",
+        unique("np.zeros((5, 0))", "np.zeros((5, 0))", "np.ones((5, 1))"),
+        loses=[SHORT, ALL],
+        says="an axis of size 0",
+    ),
+    wrong(
+        "3.2",
+        "no places at all: p = 0",
+        position("np.zeros((4, 0))", "10 * np.eye(3)", "np.eye(3)", "np.eye(3)"),
+        loses=[FIRST, COPY_FIRST],
+        says="`pos` has no columns",
+    ),
     # 3.4
+    right(
+        "3.4",
+        "float32 throughout",
+        moves(
+            "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)]).astype(np.float32)",
+            "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)[[2, 0, 4, 1, 3]]]).astype(np.float32)",
+            V="np.vstack([np.eye(3), np.zeros((5, 3))]).astype(np.float32)",
+            K="np.vstack([np.zeros((3, 5)), np.eye(5)]).astype(np.float32)",
+        ),
+    ),
     right(
         "3.4",
         "qk = 6 with an unused channel, gaps in K",
@@ -306,7 +350,7 @@ EXAMPLES = [
     """,
     ),
     wrong("3.6", "kernel flipped", heads("(-1, 0, 1)", "kernel[2 - head]"), loses=[CONVOLUTION], says="Your kernel is flipped"),
-    wrong("3.6", "channels swapped", heads(V="kernel[head].T"), loses=[PLACES, CONVOLUTION], says="V has shape"),
+    wrong("3.6", "channels swapped", heads(V="kernel[head].T"), loses=[PLACES, CONVOLUTION], says="Is each kernel[i] transposed?"),
     wrong("3.6", "all heads look at their own place", heads("(0, 0, 0)"), loses=[PLACES, CONVOLUTION], says="you need each of -1, 0 and +1 once"),
     wrong("3.6", "gap too small", heads(gap="8.0"), loses=[PLACES, CONVOLUTION], says="with nearly all weight"),
     wrong("3.6", "places for the example only", heads(places="5"), loses=[PLACES, CONVOLUTION], says="pos has shape (5, 5); expected (8, p)"),
@@ -321,8 +365,19 @@ EXAMPLES = [
     return np.eye(8), Q, np.stack([np.vstack([np.zeros((d, 8)), np.eye(8)])] * 3), V
     """,
         loses=[CONVOLUTION],
-        says="differs from the convolution",
+        says="the heads give",
     ),
+    right("3.6", "float32 arrays", heads().replace("return pos, Q, K, V", "return tuple(part.astype(np.float32) for part in (pos, Q, K, V))")),
+    wrong(
+        "3.6",
+        "square kernels only",
+        heads(V="np.resize(kernel[head], (d, d))"),
+        loses=[PLACES, CONVOLUTION],
+        says="V has shape",
+    ),
+    wrong("3.6", "outputs averaged", heads(V="(kernel[head] / 3)"), loses=[CONVOLUTION], says="averaged over the heads"),
+    wrong("3.6", "every head has the middle tap", heads(V="kernel[1]"), loses=[CONVOLUTION], says="Every head uses kernel[1]"),
+    wrong("3.6", "one head that does it all with soft places", heads("(0, 0, 0)", gap="0.0", V="kernel.sum(0)"), loses=[PLACES, CONVOLUTION], says="every position gets the same score"),
     # 3.7
     right("3.7", "scores with einsum", {"3.7 scores": 'return np.einsum("qd,kd->qk", Q, K) / Q.shape[-1] ** 0.5'}),
     wrong("3.7", "scores without the scale", {"3.7 scores": "return Q @ K.T"}, loses=[SCORES], says="without the scale"),
@@ -333,8 +388,10 @@ EXAMPLES = [
         "softmax applied",
         {"3.7 scores": "s = Q @ K.T / K.shape[1] ** 0.5\nreturn np.exp(s) / np.exp(s).sum(1, keepdims=True)"},
         loses=[SCORES],
-        says="differs in",
+        says="The softmax is applied",
     ),
+    wrong("3.7", "keys by queries, no scale", {"3.7 scores": "return K @ Q.T"}, loses=[SCORES], says="That is KQᵀ without the scale"),
+    wrong("3.7", "divided by qk", {"3.7 scores": "return Q @ K.T / K.shape[1]"}, loses=[SCORES], says="divides by its square root"),
     wrong(
         "3.7",
         "never trained: random weights recorded",

@@ -73,11 +73,14 @@ EXAMPLES = [
     wrong("4.2", "patches as columns, kernels transposed", embedding("    x = F.unfold(images.transpose(2, 3), p, stride=p).transpose(1, 2)\n    return F.linear(x, weight.reshape(-1, p, p).transpose(1, 2).flatten(1), bias)", "    return F.conv2d(images, weight.reshape(-1, 1, p, p).transpose(2, 3), bias, stride=p).flatten(2).transpose(1, 2)", "B"), loses=[UNFOLD, CONVOLVE, "patch_convolution"], says="Rows and columns of each kernel are swapped"),
     wrong("4.2", "stride 1", embedding("    return F.linear(F.unfold(images, p).transpose(1, 2), weight, bias)", "    return F.conv2d(images, weight.reshape(-1, 1, p, p), bias).flatten(2).transpose(1, 2)", "A"), loses=[UNFOLD, CONVOLVE, "patch_convolution"], says="the windows overlap"),
     wrong("4.2", "channels stay before places; kernels mirrored", embedding("    return F.linear(F.unfold(images, p, stride=p).transpose(1, 2), weight.flip(1), bias)", "    return F.conv2d(images, weight.reshape(-1, 1, p, p), bias, stride=p).flatten(2)", "D"), loses=[UNFOLD, CONVOLVE, "patch_convolution"], says="mirrored"),
+    wrong("4.2", "the convolution is the other function", embedding(convolution="    return embed_by_unfold(images, weight, bias)"), loses=[CONVOLVE], says="makes no convolution"),
+    wrong("4.2", "the unfolding is the other function", embedding("    return embed_by_convolution(images, weight, bias)"), loses=[UNFOLD], says="Asked are F.unfold and F.linear"),
+    right("4.1", "kernels of ones and zeros, float32", patches("    p = patch_size\n    eye = torch.eye(p * p, dtype=torch.float32).reshape(p * p, 1, p, p)\n    return F.conv2d(images, eye, stride=p).flatten(2).mT")),
     # 4.3
 ]
 
 TOKENS, PARTS, TOTAL = "class token first, positions after", "parameters of the parts", "parameters in total"
-RIGHT_COUNTS = {"patch_embedding": "2400", "tokens": "864", "block": "18960", "total": "60730"}
+RIGHT_COUNTS = {"patch_embedding": "9456", "tokens": "288", "block": "18960", "total": "67210"}
 
 
 def tokens(forward: str | None = None, init: str | None = None, **counts: object) -> dict[str, str]:
@@ -89,12 +92,13 @@ def tokens(forward: str | None = None, init: str | None = None, **counts: object
 FLAT_TABLES = "        self.class_token = nn.Parameter(torch.zeros(dim))\n        self.positions = nn.Parameter(torch.zeros(1 + patches, dim))"
 EXAMPLES += [
     right("4.3", "tables without axes of size 1", tokens("first = self.class_token.repeat(len(tokens), 1, 1)\n        return torch.cat((first, tokens), 1) + self.positions[None]", FLAT_TABLES)),
-    right("4.3", "added in two pieces, counts as floats", tokens("first = self.class_token + self.positions[:, :1]\n        return torch.cat([first.expand(len(tokens), -1, -1), tokens + self.positions[:, 1:]], dim=1)", total="60730.0")),
-    wrong("4.3", "class token last, biases forgotten", tokens("return torch.cat([tokens, self.class_token.expand(len(tokens), -1, -1)], dim=1) + self.positions", patch_embedding=2352, block=18624), loses=[TOKENS, PARTS], says="The class token comes last"),
-    wrong("4.3", "no positions, no layer norms", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)", block=18768, total=60634), loses=[TOKENS, PARTS, TOTAL], says="The positions are not added"),
-    wrong("4.3", "positions added before, no position for the class token", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens + self.positions[:, 1:]], dim=1)", tokens=768), loses=[TOKENS, PARTS], says="Add them after"),
-    wrong("4.3", "positions shifted by one, heads counted", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens + self.positions[:, :-1]], dim=1)", block=47184, total=22810), loses=[TOKENS, PARTS, TOTAL], says="heads cost nothing"),
-    wrong("4.3", "zeros instead of the class token", tokens("return torch.cat([torch.zeros_like(tokens[:, :1]), tokens], dim=1) + self.positions", total=60240.5), loses=[TOKENS, TOTAL], says="put your parameter in front"),
+    right("4.3", "added in two pieces, counts as floats", tokens("first = self.class_token + self.positions[:, :1]\n        return torch.cat([first.expand(len(tokens), -1, -1), tokens + self.positions[:, 1:]], dim=1)", total="67210.0")),
+    wrong("4.3", "class token last, biases forgotten", tokens("return torch.cat([tokens, self.class_token.expand(len(tokens), -1, -1)], dim=1) + self.positions", patch_embedding=9408, block=18624), loses=[TOKENS, PARTS], says="The class token comes last"),
+    wrong("4.3", "no positions, no layer norms", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)", block=18768, total=67114), loses=[TOKENS, PARTS, TOTAL], says="The positions are not added"),
+    wrong("4.3", "positions added before, no position for the class token", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens + self.positions[:, 1:]], dim=1)", tokens=192), loses=[TOKENS, PARTS], says="Add them after"),
+    wrong("4.3", "positions shifted by one, heads counted", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens + self.positions[:, :-1]], dim=1)", block=47184, total=29290), loses=[TOKENS, PARTS, TOTAL], says="heads cost nothing"),
+    wrong("4.3", "zeros instead of the class token", tokens("return torch.cat([torch.zeros_like(tokens[:, :1]), tokens], dim=1) + self.positions", total=66720.5), loses=[TOKENS, TOTAL], says="put your parameter in front"),
+    wrong("4.3", "counted for 4×4 patches", tokens(patch_embedding="16 * 48 + 48", tokens="48 + 50 * 48", total="816 + 2448 + 3 * 18960 + 96 + 490"), loses=[PARTS, TOTAL], says="that is with 4×4 patches"),
     wrong("4.3", "positions for the patches alone", tokens(init="        self.class_token = nn.Parameter(torch.zeros(1, 1, dim))\n        self.positions = nn.Parameter(torch.zeros(1, patches, dim))", tokens="None"), loses=[TOKENS, PARTS], says="positions has shape"),
 ]
 
@@ -288,6 +292,10 @@ EXAMPLES += [
     wrong("4.6a", "everything at once; loss and accuracy swapped", {"4.6a evaluate": evaluation(batch="len(labels)", result="right / len(labels), loss / len(labels)")}, loses=[MEAN, LEAVES], says="images at once, but batch_size is"),
 ]
 
+EXAMPLES += [
+    wrong("4.6a", "gradients switched off and left off", {"4.6a evaluate": "    torch.set_grad_enabled(False)\n" + evaluation(grad="torch.no_grad()")}, loses=[LEAVES], says="left recording of gradients changed"),
+]
+
 SPLIT, BEST, NO_TEST, INTERRUPT = "a validation split, equal in classes", "keeps the best epoch by validation", "never looks at the test set", "an interrupt loses nothing"
 
 
@@ -335,6 +343,7 @@ EXAMPLES += [
         "4.6b split": "    rng = np.random.default_rng(seed)\n    order, each, held = rng.permutation(len(labels)), validation // len(set(labels.tolist())), []\n    for kind in set(labels.tolist()):\n        held += [row for row in order if labels[row] == kind][:each]\n    return np.array([row for row in order if row not in held]), np.array(held)",
         "4.6b fit": SAVED_AT_THE_END.format(copy=COPY),
     }),
+    right("4.6b", "the file's usual name is written too", {"4.6b fit": fitting(before='torch.save(model.state_dict(), "hw4_vision_transformer.pt")')}),
     right("4.6b", "a plain range instead of the progress", {"4.6b fit": fitting()}),
     wrong("4.6b", "the best on the test set; rows not equal in classes", {"4.6b fit": fitting(judge="test"), "4.6b split": DRAW.format(seed="seed", lines="order = rng.permutation(len(labels))\n    return order[validation:], order[:validation]")}, loses=[SPLIT, BEST, NO_TEST, INTERRUPT], says="the best on the *test* set"),
     wrong("4.6b", "the last epoch kept; the same rows for every seed", {"4.6b fit": fitting(better="True"), "4.6b split": DRAW.format(seed="0", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held")}, loses=[SPLIT, BEST, INTERRUPT], shows="curve", says="the last one"),
@@ -399,7 +408,10 @@ EXAMPLES += [
     wrong("4.7", "a plain hostile pickle", attachments=handed_in(pickle.dumps(Hostile())), loses=[ACCURACY], says="hw4_vision_transformer.pt"),
     wrong("4.7", "far too large", attachments=handed_in(saved({"head.weight": torch.zeros(1_100_000)})), loses=[ACCURACY], says="larger than 4 MB"),
     wrong("4.7", "of a model with 64 hidden units more", attachments=handed_in(saved({name: torch.zeros(192, 64) if name == "blocks.0.mlp.0.weight" else value for name, value in kept().items()})), loses=[ACCURACY], says="blocks.0.mlp.0.weight has shape (192, 64)"),
-    wrong("4.7", "a training state instead of the weights", attachments=handed_in(saved({"model": kept(), "epoch": 45})), loses=[ACCURACY], says="Save model.state_dict() alone"),
+    right("4.7", "a training state, whose weights count", attachments=handed_in(saved({"model": kept(), "epoch": 45}))),
+    right("4.7", "names of a compiled model", attachments=handed_in(saved({f"_orig_mod.{name}": value for name, value in kept().items()}))),
+    right("4.7", "names of a parallel model in a state_dict", attachments=handed_in(saved({"state_dict": {f"module.{name}": value for name, value in kept().items()}}))),
+    wrong("4.7", "an optimizer alone", attachments=handed_in(saved({"optimizer": {"lr": 0.1}, "epoch": 45})), loses=[ACCURACY], says="Save model.state_dict() alone"),
     wrong("4.7", "not a number", attachments=handed_in(saved({**kept(), "head.bias": torch.full((10,), torch.nan)})), loses=[ACCURACY], says="NaN or infinity"),
 ]
 
@@ -452,6 +464,7 @@ RUN = {"curve_train_loss": [2.0, 1.5, 1.0, 1.2, 1.1], "curve_validation_accuracy
 EXAMPLES += [
     right("4.8b", "a short training", claims=RUN),
     right("4.8b", "whole numbers as floats", claims=RUN | {"best_epoch": 4.0, "test_confusion": CLASSES.astype(float), "most_confused": [6.0, 0.0]}),
+    right("4.8b", "two epochs are equally good", claims=RUN | {"curve_validation_accuracy": [0.3, 0.6, 0.75, 0.75, 0.72], "best_epoch": 4}),
     wrong("4.8b", "counted from 0; transposed; order swapped", claims=RUN | {"best_epoch": 3, "test_confusion": CLASSES.T, "most_confused": [6, 0]}, loses=[CURVES, MATRIX, PAIR], shows="curve", says="epochs are counted from 1"),
     wrong("4.8b", "epoch of the lowest training loss; shares; the diagonal", claims=RUN | {"best_epoch": 3, "curve_train_loss": [2.0, 1.5, 0.9, 1.2, 1.1], "test_confusion": CLASSES / 100, "most_confused": [9, 9]}, loses=[CURVES, MATRIX, PAIR], says="Leave the diagonal out"),
     wrong("4.8b", "percent; never trained; another pair", claims=RUN | {"curve_validation_accuracy": [30, 60, 70, 75, 72], "test_confusion": np.full((10, 10), 10), "most_confused": [9, 7]}, loses=[CURVES, MATRIX], says="not percent"),

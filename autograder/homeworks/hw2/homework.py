@@ -8,16 +8,22 @@ that several questions use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Homework, Question, Wrong, not_run
+from autograder import kit
+from autograder.declare import Answer, Challenge, Homework, Question, Wrong, judge_cases, not_run
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.oracles import Floats
 
-hw = Homework("hw2", title="A Transformer in NumPy, then in PyTorch", stem="hw2_numpy_to_pytorch")
+hw = Homework(
+    "hw2",
+    title="A Transformer in NumPy, then in PyTorch",
+    stem="hw2_numpy_to_pytorch",
+    imports=("torch._dynamo",),  # counting operations imports it: 800 modules, two thirds of a second
+)
 
 ATTENTION_CALLS = (
     "scaled_dot_product_attention",
@@ -64,3 +70,33 @@ def check_gradients(question: Question, name: str, *, points: float, group: str 
                 return trouble
         problem = public.gradient_problem(name, trials, public.HARMLESS.get(name, ()))
         return Wrong(problem) if problem else None
+
+
+def check_cases_and(
+    problem_in: Callable[[str, Sequence[kit.Trial]], str | None],
+    question: Question,
+    name: str,
+    label: str,
+    *,
+    points: float,
+    group: str,
+) -> None:
+    """Adds a comparison with the oracle after which a slip beside the values costs half the points.
+
+    Args:
+        problem_in: what is wrong beside the values, from the class's name and the trials of the group.
+        question: the question.
+        name: of the challenge.
+        label: of the check.
+        points: for values without the slip.
+        group: of the cases.
+    """
+    challenge = question.entry(name)
+    assert isinstance(challenge, Challenge)
+
+    @question.check(label, points=points, needs=[name])
+    def judged(answer: Answer) -> Wrong | None:
+        if wrong := judge_cases(challenge, answer[name], group):
+            return wrong
+        problem = problem_in(name, [trial for trial in answer[name] if trial.group == group])
+        return Wrong(problem, earned=0.5) if problem else None

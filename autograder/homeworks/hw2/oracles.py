@@ -39,7 +39,11 @@ def head(x: Floats, Wq: Floats, Wk: Floats, Wv: Floats, variant: str = "") -> Fl
     if variant == "causal":
         scores = np.where(np.tri(len(x), dtype=bool), scores, -np.inf)
     weights = scores if variant == "no softmax" else softmax(scores, axis=0 if variant == "wrong axis" else 1)
+    if variant == "scaled afterwards":
+        weights = softmax(queries @ keys.T) / np.sqrt(keys.shape[1])
     output = weights @ (x if variant == "raw values" and x.shape[1] == values.shape[1] else values)
+    if variant == "squeezed":
+        return np.asarray(output.squeeze())
     if variant == "mean of outputs":
         return np.asarray(output.mean(0))
     if variant == "transposed output":
@@ -85,8 +89,11 @@ def numpy_heads(
         split = [part.reshape(b, n, d // h, h).transpose(0, 3, 1, 2) for part in (queries, keys, values)]
     else:
         split = [part.reshape(b, n, h, d // h).transpose(0, 2, 1, 3) for part in (queries, keys, values)]
+    if variant == "queries and keys swapped":
+        split[:2] = split[1::-1]
+    root = np.sqrt(d / h)
     divisor = {"unscaled": 1.0, "scaled by d_model": np.sqrt(d), "divided by the head's size": d / h}.get(
-        variant, np.sqrt(d / h)
+        variant, 1.0 if variant == "scaled afterwards" else root
     )
     scores = split[0] @ split[1].swapaxes(-1, -2) / divisor
     allowed = allowed_pairs(b, n, causal, padding, variant)
@@ -98,6 +105,8 @@ def numpy_heads(
     else:
         attention = softmax(np.where(allowed, scores, -np.inf if variant == "NaN" else -1e30), axis)
         attention = attention if variant in ("uniform", "NaN") else attention * allowed
+    if variant == "scaled afterwards":
+        attention = attention / root
     mixed = attention @ split[2]
     joined = (mixed if variant == "heads joined wrongly" else mixed.transpose(0, 2, 1, 3)).reshape(b, n, d)
     output = (
@@ -105,7 +114,12 @@ def numpy_heads(
         if variant == "no output projection"
         else joined @ wide["out_proj.weight"].T + wide["out_proj.bias"]
     )
-    return [output, attention.mean(1) if variant == "weights averaged" else attention]
+    told = {
+        "weights averaged": attention.mean(1),
+        "weights summed": attention.sum(1),
+        "one head's weights": attention[:, 0],
+    }
+    return [output, told.get(variant, attention)]
 
 
 def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: str = "") -> Floats:
@@ -135,18 +149,21 @@ def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: st
         return np.asarray(unit)
     if variant == "shift first":
         return np.asarray((unit + shift) * scale)
+    if variant == "no scale":
+        return np.asarray(unit + shift)
     return np.asarray(unit * scale if variant == "no shift" else unit * scale + shift)
 
 
 def feed(x: Floats, weights: Mapping[str, Floats], variant: str = "") -> Floats:
     """linear1, ReLU, linear2 in float64, or with one mistake."""
     wide = {name: np.asarray(value, np.float64) for name, value in weights.items()}
-    hidden = x @ wide["linear1.weight"].T + wide["linear1.bias"]
-    if variant == "gelu":
-        hidden = np.asarray(_torch_function("gelu", hidden))
+    seen = np.maximum(x, 0) if variant == "relu first" else x
+    hidden = seen @ wide["linear1.weight"].T + wide["linear1.bias"]
+    if variant in ("gelu", "silu", "sigmoid"):
+        hidden = np.asarray(_torch_function(variant, hidden))
     elif variant == "tanh":
         hidden = np.tanh(hidden)
-    elif variant not in ("linear", "relu last"):
+    elif variant not in ("linear", "relu first", "relu last"):
         hidden = np.maximum(hidden, 0)
     output = hidden @ wide["linear2.weight"].T + wide["linear2.bias"]
     if variant in ("relu last", "relu twice"):

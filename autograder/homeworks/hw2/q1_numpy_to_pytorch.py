@@ -32,6 +32,7 @@ TRANSFORMER_MISTAKES = mistakes(
         "The softmax is over the wrong axis: each query's weights must sum to 1,"
         " over the keys (the last axis).": "wrong axis",
         "The scores are not divided by √qk_dim.": "unscaled",
+        "The softmax comes first and the scale 1/√qk_dim after it; divide the scores.": "scaled afterwards",
         "The scores are divided by qk_dim (or twice by its root); divide once by √qk_dim.": "divided by qk",
         "The scores are divided by √v_dim; it is the size of the queries and keys,"
         " qk_dim, that counts.": "scaled by v",
@@ -80,16 +81,16 @@ def ported(
 
 def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Sizes that all differ, so that a swapped one shows."""
-    for n, sizes in ((5, (3, 4, 2)), (4, (6, 2, 5)), (7, (2, 5, 3))):
+    for n, sizes in ((5, (3, 4, 2)), (3, (6, 2, 5)), (6, (4, 5, 3))):
         yield ported(rng, n, sizes, group="plain")
         yield ported(rng, n, sizes, pos=3, places=n + 2, group="positions")
     yield ported(
         rng, 4, (3, 5, 2), pos=3, places=10, note="positions and input of the same size", group="positions"
     )
     for n in range(1, 7):
-        yield ported(rng, n, (3, 4, 2), group="lengths")
+        yield ported(rng, n, (10, 7, 8), group="lengths")
         note = f"n = {n} of at most 6 places, with positions"
-        yield ported(rng, n, (3, 4, 2), pos=2, places=6, group="lengths", note=note)
+        yield ported(rng, n, (10, 7, 8), pos=3, places=6, group="lengths", note=note)
     note = "scores of about a thousand, where a naive exp overflows"
     yield ported(rng, 5, (3, 4, 2), scale=30.0, group="large", note=note)
     yield ported(
@@ -98,10 +99,13 @@ def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def transformer_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """One without positions, whose sizes have different roots, two with, and one with gradients."""
+    """One of each kind of hidden case; sizes differ, so that no two mistakes look the same."""
     yield ported(rng, 4, (5, 3, 2))
-    yield ported(rng, 2, (3, 4, 2), pos=2, places=4)
+    yield ported(rng, 3, (4, 5, 2), pos=2, places=4)
     yield ported(rng, 1, (3, 4, 2), pos=2, places=4)
+    yield ported(
+        rng, 3, (2, 3, 2), scale=30.0, note="scores of about a thousand, where a naive exp overflows"
+    )
     yield ported(
         rng, 4, (3, 4, 2), pos=2, places=4, want=["gradients"], note="n = 4 places, with a backward pass"
     )

@@ -30,6 +30,8 @@ def classifier(
     tokens = x if variant == "no layer" else np.tanh(x @ mix.T) + x.cumsum(0)
     if variant == "residual":
         tokens = tokens + x
+    if variant == "mean first":
+        tokens = np.tanh(x.mean(0, keepdims=True) @ mix.T) + x.mean(0, keepdims=True)
     if variant == "one logit a token":
         return np.asarray(tokens @ W.T + b)
     pooled = {"sum": tokens.sum(0), "max": tokens.max(0), "first": tokens[0], "last": tokens[-1]}.get(
@@ -65,8 +67,8 @@ def layer_case(
 
 def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Small scale for the default size, so that scores stay moderate."""
-    yield layer_case(rng, 5, 4, 3)
-    yield layer_case(rng, 3, 6, 2)
+    yield layer_case(rng, 5, 6, 3)
+    yield layer_case(rng, 3, 5, 2)
     yield layer_case(rng, 1, 3, 5)
     yield layer_case(rng, 6, 5, None, scale=0.3)
     yield layer_case(rng, 4, 3, 4, scale=30.0, note="scores of about a thousand, where a naive exp overflows")
@@ -74,9 +76,11 @@ def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def layer_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """Two small ones, gradients with the second."""
+    """One of each kind of hidden case, gradients with the second."""
     yield layer_case(rng, 4, 5, 3)
-    yield layer_case(rng, 2, 3, 4, want=["gradients"])
+    yield layer_case(rng, 2, 3, 5, want=["gradients"])
+    yield layer_case(rng, 1, 2, None, scale=0.3)
+    yield layer_case(rng, 3, 2, 4, scale=30.0, note="scores of about a thousand, where a naive exp overflows")
 
 
 def classifier_case(rng: np.random.Generator, n: int, d: int, classes: int, **more: Any) -> Case:
@@ -114,6 +118,8 @@ document = hw.question(
                     "The softmax is over the wrong axis:"
                     " it must be over the keys (the last axis).": "wrong axis",
                     "The scores are not divided by √d_qk.": "unscaled",
+                    "The softmax comes first and the scale 1/√d_qk after it;"
+                    " divide the scores.": "scaled afterwards",
                     "The scores are divided by d_qk (or twice by its root);"
                     " divide once by √d_qk.": "divided by qk",
                     "The scores are divided by √d_model; it is d_qk that counts.": "scaled by input",
@@ -123,6 +129,8 @@ document = hw.question(
                     "The values are the raw inputs: the value map is not used.": "raw values",
                     "The softmax is missing.": "no softmax",
                     "The output is transposed: rows must be tokens, (n, d_model).": "transposed output",
+                    # before the next: with one token the two give the same, elsewhere only the next is wrong
+                    "A document of one token loses an axis: keep both, without squeeze().": "squeezed",
                     "The layer already averages over tokens;"
                     " it must return one row a token, (n, d_model).": "mean of outputs",
                 },
@@ -142,6 +150,7 @@ document = hw.question(
                     "Only the first token is used; the mean over all tokens is asked for.": "first",
                     "Only the last token is used; the mean over all tokens is asked for.": "last",
                     "The attention layer is not used.": "no layer",
+                    "The mean is taken before the attention layer; it comes after it.": "mean first",
                     "The input is added to the layer's output;"
                     " this question has no residual connection.": "residual",
                     "These are probabilities; return the raw logits.": "softmax",
@@ -151,7 +160,9 @@ document = hw.question(
                     " so that the document has one.": "one logit a token",
                 },
             ),
-            examples=lambda rng: [classifier_case(rng, 3, 2, 2), classifier_case(rng, 5, 3, 4)],
+            examples=lambda rng: [
+                classifier_case(rng, *sizes) for sizes in ((3, 5, 2), (5, 3, 4), (1, 2, 3))
+            ],
             atol=1e-5,
         ),
     ],

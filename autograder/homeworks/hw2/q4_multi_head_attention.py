@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from autograder.declare import Case, Challenge
-from autograder.homeworks.hw2.homework import ATTENTION_CALLS, check_gradients, hw, mistakes, normal
+from autograder.homeworks.hw2 import public
+from autograder.homeworks.hw2.homework import (
+    ATTENTION_CALLS,
+    check_cases_and,
+    check_gradients,
+    hw,
+    mistakes,
+    normal,
+)
 from autograder.homeworks.hw2.oracles import PROJECTIONS, Floats, numpy_heads
 
 
@@ -57,12 +65,12 @@ def heads_case(
     note: str = "",
     **more: Any,
 ) -> Case:
-    """A case of 2.4.
+    """A case of 2.4, with scores of size 1 to 4: softmaxes of every usual kind are exact enough there.
 
     ``padding`` says how many places at the end of each sequence are padding (negative: at the start).
     """
-    weights = {f"{name}.weight": normal(rng, d, d) for name in PROJECTIONS} | {
-        f"{name}.bias": normal(rng, d) for name in PROJECTIONS
+    weights = {f"{name}.weight": normal(rng, d, d, scale=d**-0.5) for name in PROJECTIONS} | {
+        f"{name}.bias": normal(rng, d, scale=0.5) for name in PROJECTIONS
     }
     call: dict[str, Any] = {"causal": True} if causal else {}
     if padding is not None:
@@ -74,12 +82,12 @@ def heads_case(
         {"want": more.pop("want")} if "want" in more else {}
     )
     note = note or f"a batch of {b}, n = {n}, d_model = {d}, {h} heads"
-    return Case([normal(rng, b, n, d)], kwargs, note=note, probe="module", torch=True, **more)
+    return Case([normal(rng, b, n, d)], kwargs, note=note, probe="heads", torch=True, **more)
 
 
 def heads_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Sizes that all differ; each kind of mask alone, then both, then queries with nothing to look at."""
-    for b, n, d, h in ((2, 5, 6, 3), (3, 4, 8, 2), (1, 1, 4, 2), (2, 3, 5, 1), (1, 6, 6, 6)):
+    for b, n, d, h in ((4, 5, 6, 2), (2, 3, 8, 4), (1, 1, 4, 2), (2, 3, 5, 1), (1, 6, 6, 6)):
         yield heads_case(rng, b, n, d, h, group="plain")
     for b, n, d, h in ((2, 5, 6, 2), (1, 3, 4, 4)):
         yield heads_case(
@@ -102,12 +110,18 @@ def heads_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def heads_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """Small ones for the notebook: no mask, causal, padding, all padding."""
-    yield heads_case(rng, 1, 3, 4, 2)
-    yield heads_case(rng, 1, 3, 4, 2, causal=True, note="a causal mask")
-    yield heads_case(rng, 2, 3, 4, 2, padding=[0, 1], note="a padded place at the end of the second sequence")
+    """Small ones for the notebook, one of each kind of hidden case."""
+    yield heads_case(rng, 1, 4, 6, 2)
+    yield heads_case(rng, 1, 1, 2, 2, note="a batch of one sequence of one place, heads of one channel")
+    yield heads_case(rng, 1, 3, 4, 2, causal=True, group="causal", note="a causal mask")
+    note = "a padded place at the end of the second sequence"
+    yield heads_case(rng, 2, 3, 4, 2, padding=[0, 1], group="padding", note=note)
+    note = "padding at the end of the second sequence and a causal mask"
+    yield heads_case(rng, 2, 3, 2, 1, causal=True, padding=[0, 1], group="padding", note=note)
+    note = "padding at the start of the second sequence and a causal mask"
+    yield heads_case(rng, 2, 3, 2, 1, causal=True, padding=[0, -1], group="blind", note=note)
     note = "a batch whose second sequence is nothing but padding"
-    yield heads_case(rng, 2, 2, 2, 1, padding=[0, 2], want=["gradients"], note=note)
+    yield heads_case(rng, 2, 2, 2, 1, padding=[0, 2], want=["gradients"], group="blind", note=note)
 
 
 HEADS_MISTAKES = mistakes(
@@ -121,6 +135,8 @@ HEADS_MISTAKES = mistakes(
         " heads back before you reshape to (batch, n, d_model).": "heads joined wrongly",
         "The output projection is missing: out_proj mixes the heads.": "no output projection",
         "The scores are not divided by √d_head.": "unscaled",
+        "The softmax comes first and the scale 1/√d_head after it; divide the scores.": "scaled afterwards",
+        "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
         "The scores are divided by √d_model; each head"
         " has only d_head = d_model / n_heads channels.": "scaled by d_model",
         "The scores are divided by d_head (or twice by its root);"
@@ -144,6 +160,10 @@ HEADS_MISTAKES = mistakes(
         " Its weights must all be 0.": "NaN",
         "The weights are averaged over the heads;"
         " return one map a head: (batch, heads, n, n).": "weights averaged",
+        "The weights are summed over the heads;"
+        " return one map a head: (batch, heads, n, n).": "weights summed",
+        "Only the first head's weights are returned;"
+        " return one map a head: (batch, heads, n, n).": "one head's weights",
     },
 )
 
@@ -166,8 +186,11 @@ heads = hw.question(
     ],
     forbids=ATTENTION_CALLS,
 )
-heads.check_cases("MultiHeadAttention", "equal to nn.MultiheadAttention", points=5, group="plain")
-heads.check_cases("MultiHeadAttention", "the causal mask", points=3, group="causal")
-heads.check_cases("MultiHeadAttention", "the padding mask", points=3, group="padding")
+for _label, _points, _group, _beside in (
+    ("equal to nn.MultiheadAttention", 5, "plain", public.dropout_problem),
+    ("the causal mask", 3, "causal", public.masked_problem),
+    ("the padding mask", 3, "padding", public.masked_problem),
+):
+    check_cases_and(_beside, heads, "MultiHeadAttention", _label, points=_points, group=_group)
 heads.check_cases("MultiHeadAttention", "no NaN where nothing can be seen", points=3, group="blind")
 check_gradients(heads, "MultiHeadAttention", points=2)

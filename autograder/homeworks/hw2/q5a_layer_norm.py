@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from autograder.declare import Case, Challenge
-from autograder.homeworks.hw2.homework import NORM_CALLS, check_gradients, hw, mistakes, normal
+from autograder.homeworks.hw2 import public
+from autograder.homeworks.hw2.homework import (
+    NORM_CALLS,
+    check_cases_and,
+    check_gradients,
+    hw,
+    mistakes,
+    normal,
+)
 from autograder.homeworks.hw2.oracles import Floats, norm
 
 
@@ -55,7 +63,7 @@ def norm_case(
         [normal(rng, *shape, scale=scale) + np.float32(more.pop("offset", 0.0))],
         kwargs,
         note=note,
-        probe="module",
+        probe="norm",
         torch=True,
         **more,
     )
@@ -72,9 +80,12 @@ def norm_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def norm_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """A batch, and rows that hardly vary."""
+    """One of each kind of hidden case."""
     yield norm_case(rng, (2, 3, 4), offset=2.0)
-    yield norm_case(rng, (2, 3), scale=3e-3, want=["gradients"], note="rows that hardly vary")
+    yield norm_case(rng, (5,), offset=2.0)
+    yield norm_case(rng, (2, 3), scale=3e-3, want=["gradients"], group="eps", note="rows that hardly vary")
+    yield norm_case(rng, (2, 3), eps=0.5, group="eps", note="eps = 0.5")
+    yield norm_case(rng, (2, 3), scale=0.0, offset=3.0, group="eps", note="rows that are constant")
 
 
 layer_norm = hw.question(
@@ -107,6 +118,7 @@ layer_norm = hw.question(
                     "The mean is not subtracted (that is RMS norm).": "not centred",
                     "weight and bias are not used.": "no affine",
                     "bias is not used.": "no shift",
+                    "weight is not used.": "no scale",
                     "bias is added before weight multiplies: first weight, then bias.": "shift first",
                 },
             ),
@@ -117,6 +129,13 @@ layer_norm = hw.question(
     ],
     forbids=NORM_CALLS,
 )
-layer_norm.check_cases("LayerNorm", "normalises each token's features", points=4)
+check_cases_and(
+    public.initial_problem,
+    layer_norm,
+    "LayerNorm",
+    "normalises each token's features",
+    points=4,
+    group="values",
+)
 layer_norm.check_cases("LayerNorm", "eps under the root", points=3, group="eps")
 check_gradients(layer_norm, "LayerNorm", points=1)

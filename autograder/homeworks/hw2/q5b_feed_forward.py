@@ -71,10 +71,13 @@ forward = hw.question(
                     "That is a GELU; this question asks for ReLU,"
                     " as the original Transformer has it.": "gelu",
                     "That is a tanh; this question asks for ReLU.": "tanh",
+                    "That is a sigmoid; this question asks for ReLU.": "sigmoid",
+                    "That is a SiLU (Swish); this question asks for ReLU.": "silu",
+                    "The ReLU is applied to the input; it belongs between the two layers.": "relu first",
                     "The input is added; the residual connection belongs to the block, not here.": "residual",
                 },
             ),
-            examples=lambda rng: [feed_case(rng, 1, 2, 3, 4, want=["gradients"])],
+            examples=lambda rng: [feed_case(rng, 2, 3, 4, 5, want=["gradients"]), feed_case(rng, 1, 1, 3, 2)],
             atol=1e-5,
         )
     ],

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograder.declare import Case, Challenge
-from autograder.homeworks.hw2.homework import check_gradients, hw, mistakes, normal
+from autograder.homeworks.hw2 import public
+from autograder.homeworks.hw2.homework import check_cases_and, check_gradients, hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import PROJECTIONS, Floats, feed, norm, numpy_heads
 from autograder.homeworks.hw2.q5b_feed_forward import feed_weights
 
@@ -45,6 +46,8 @@ def numpy_block(
     variant: str = "",
 ) -> Floats:
     """An encoder block in NumPy with one mistake; without one it agrees with :func:`torch_block` (tested)."""
+    if variant == "batch as places" and (call or {}).get("padding") is not None:
+        return np.zeros(0)  # a mask of the other shape: torch refuses it
     d, first = init["d_model"], bool(init.get("norm_first", False)) != (variant == "other norm")
     maps = (
         np.split(np.asarray(weights["self_attn.in_proj_weight"]), 3),
@@ -57,6 +60,8 @@ def numpy_block(
     inside = variant if variant in ("padding ignored", "padding inverted") else ""
 
     def attention(y: Floats) -> Floats:
+        if variant == "batch as places":  # batch_first left out
+            return numpy_heads(y.swapaxes(0, 1), init=sizes, weights=own, call=call)[0].swapaxes(0, 1)
         return numpy_heads(y, init=sizes, weights=own, call=call, variant=inside)[0]
 
     def network(y: Floats) -> Floats:
@@ -83,6 +88,11 @@ def numpy_block(
         return step(step(x, network, 2), attention, 1)
     if variant == "no feed-forward":
         return step(x, attention, 1)
+    if variant == "second residual from the start":
+        middle = step(x, attention, 1)
+        if first:
+            return np.asarray(x + network(normal_form(middle, 2)))
+        return normal_form(x + network(middle), 2)
     return step(step(x, attention, 1), network, 2)
 
 
@@ -118,7 +128,7 @@ def block_case(
     if padding is not None:
         kwargs["call"] = {"padding": np.array([np.arange(n) >= n - count for count in padding])}
         note += f", {padding} padded places"
-    return Case([normal(rng, b, n, d)], kwargs, note=note, probe="module", torch=True, **more)
+    return Case([normal(rng, b, n, d)], kwargs, note=note, probe="modes", torch=True, **more)
 
 
 def block_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -132,10 +142,12 @@ def block_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def block_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """Post-norm, pre-norm, padding."""
-    yield block_case(rng, 1, 2, 4, 2, 3, norm_first=False)
-    yield block_case(rng, 1, 2, 4, 2, 3, norm_first=True, want=["gradients"])
-    yield block_case(rng, 2, 3, 4, 2, 3, norm_first=False, padding=[0, 1])
+    """One of each kind of hidden case."""
+    yield block_case(rng, 2, 3, 4, 2, 5, norm_first=False, group="post")
+    yield block_case(rng, 2, 3, 4, 2, 5, norm_first=True, group="pre", want=["gradients"])
+    yield block_case(rng, 1, 1, 2, 1, 3, norm_first=True, group="pre")
+    for norm_first in (False, True):
+        yield block_case(rng, 2, 3, 4, 2, 3, norm_first=norm_first, padding=[0, 1], group="padding")
 
 
 block = hw.question(
@@ -170,6 +182,10 @@ block = hw.question(
                     "The layer norms are missing.": "no norm",
                     "The feed-forward network comes first; the attention comes first.": "feed-forward first",
                     "The feed-forward sublayer is missing.": "no feed-forward",
+                    "The second residual connection adds the block's input;"
+                    " add what came out of the first sublayer.": "second residual from the start",
+                    "The attention looks along the batch, not along the places:"
+                    " nn.MultiheadAttention needs batch_first=True.": "batch as places",
                     "The feed-forward network uses GELU; ReLU is asked for.": "gelu",
                     "The ReLU of the feed-forward network is missing.": "linear",
                     "The padding mask is ignored: pass it on as key_padding_mask.": "padding ignored",
@@ -183,7 +199,14 @@ block = hw.question(
     ],
     forbids=("TransformerEncoderLayer", "TransformerEncoder", "Transformer", "TransformerDecoderLayer"),
 )
-block.check_cases("EncoderBlock", "post-norm equals nn.TransformerEncoderLayer", points=5, group="post")
+check_cases_and(
+    public.dropout_problem,
+    block,
+    "EncoderBlock",
+    "post-norm equals nn.TransformerEncoderLayer",
+    points=5,
+    group="post",
+)
 block.check_cases("EncoderBlock", "pre-norm equals nn.TransformerEncoderLayer", points=5, group="pre")
 block.check_cases("EncoderBlock", "padding is hidden", points=2, group="padding")
 check_gradients(block, "EncoderBlock", points=2)

@@ -12,9 +12,20 @@ from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import Floats, softmax
 
+# What leaves the parameters as they are: whether backward and step ran, and gradients were there at the step.
+NO_CHANGE = {
+    "no backward": (0, 1, 0),
+    "no step": (1, 0, 0),
+    "zeroed before the step": (1, 1, 0),
+    "neither": (0, 0, 0),
+}
+
 
 def steps(*batches: Floats, table: Floats, places: Floats, lr: float, variant: str = "") -> list[Floats]:
-    """Losses of SGD steps on the probe's toy model and its tables afterwards, by autograd in float64."""
+    """Losses of SGD steps on the probe's toy model and its tables afterwards, by autograd in float64.
+
+    The last output is the probe's: which of backward, step and gradients at the step were seen.
+    """
     import torch
 
     parameters = [torch.from_numpy(np.asarray(part, np.float64)).requires_grad_() for part in (table, places)]
@@ -37,12 +48,13 @@ def steps(*batches: Floats, table: Floats, places: Floats, lr: float, variant: s
         kept = [
             old + new if variant == "accumulated" else new for old, new in zip(kept, gradients, strict=True)
         ]
-        if variant != "no step":
+        if variant not in NO_CHANGE:
             parameters = [
                 (part - lr * change).detach().requires_grad_()
                 for part, change in zip(parameters, kept, strict=True)
             ]
-    return [np.array(losses), *(parameter.detach().numpy() for parameter in parameters)]
+    seen = np.array(NO_CHANGE.get(variant, (1, 1, 1)))
+    return [np.array(losses), *(parameter.detach().numpy() for parameter in parameters), seen]
 
 
 def antidiagonal(weights: Floats) -> Floats:
@@ -63,7 +75,10 @@ def step_case(rng: np.random.Generator, count: int, batch: int, n: int, symbols:
     """A case of ``train_step``: so many steps, each on a batch of its own."""
     batches = [rng.integers(symbols, size=(batch, n)) for _ in range(count)]
     kwargs = {"table": normal(rng, symbols, symbols), "places": normal(rng, n + 1, symbols), "lr": 0.5}
-    note = f"{count} steps of SGD on a toy model (output 1: the losses; 2 and 3: its parameters afterwards)"
+    note = (
+        f"{count} steps of SGD on a toy model (output 1: the losses; 2 and 3: its parameters afterwards;"
+        " 4: whether backward and step ran, and gradients were there)"
+    )
     return Case(batches, kwargs, note=note, probe="steps", torch=True)
 
 
@@ -112,6 +127,12 @@ reverse = hw.question(
                     "Gradients of the step before are still there:"
                     " call optimizer.zero_grad() before loss.backward().": "accumulated",
                     "The parameters do not change: optimizer.step() is missing.": "no step",
+                    "The parameters do not change: loss.backward() is missing,"
+                    " so the step finds no gradients.": "no backward",
+                    "The parameters do not change: loss.backward() and optimizer.step()"
+                    " are missing.": "neither",
+                    "The parameters do not change: the gradients are set to zero between"
+                    " loss.backward() and optimizer.step().": "zeroed before the step",
                     "The target is the sequence itself;"
                     " it must be reversed along the places.": "not reversed",
                     "The batch is reversed instead of the places: flip axis 1.": "batch reversed",
@@ -121,7 +142,7 @@ reverse = hw.question(
                     " Flatten (batch, n) together instead.": "wrong axis",
                 },
             ),
-            examples=lambda rng: [step_case(rng, 2, 2, 3, symbols=3)],
+            examples=lambda rng: [step_case(rng, 2, 2, 3, symbols=4), step_case(rng, 2, 1, 2, symbols=3)],
             atol=1e-5,
         ),
         Challenge(

@@ -16,7 +16,9 @@ by_position = hw.question(
     minutes=15,
     difficulty="medium",
     entries=[
-        Array("attention_by_position_pos", (4, "p")),
+        Array(
+            "attention_by_position_pos", (4, "p?")
+        ),  # without places it cannot work, and the check says why
         Array("attention_by_position_Q", ("3+p", "qk")),
         Array("attention_by_position_K", ("3+p", "qk")),
         Array("attention_by_position_V", ("3+p", 3)),

@@ -19,7 +19,7 @@ by_both = hw.question(
     minutes=25,
     difficulty="hard",
     entries=[
-        Array("attention_by_content_and_position_pos", (5, "p")),
+        Array("attention_by_content_and_position_pos", (5, "p?")),  # a design without places is a good one
         Array("attention_by_content_and_position_Q", ("4+p", "qk")),
         Array("attention_by_content_and_position_K", ("4+p", "qk")),
         Array("attention_by_content_and_position_V", ("4+p", 1)),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -30,14 +28,14 @@ def numbered(batch: int, height: int, width: int) -> np.ndarray:
 def images_to_cut(rng: np.random.Generator, sizes: Any = SIZES) -> Iterator[Case]:
     """Images in which each pixel is told apart, square and not."""
     for batch, height, width, p in sizes:
-        images = numbered(batch, height, width) + rng.integers(100)
+        images = numbered(batch, height, width) + np.float32(rng.integers(100))
         yield Case([images, p], note=f"{batch} images of {height}×{width} with {p}×{p} patches", torch=True)
 
 
 def patches_to_glue(rng: np.random.Generator, sizes: Any = SIZES) -> Iterator[Case]:
     """The same images, cut."""
     for batch, height, width, p in sizes:
-        images = numbered(batch, height, width) + rng.integers(100)
+        images = numbered(batch, height, width) + np.float32(rng.integers(100))
         yield Case(
             [cut(images, p), p, height, width],
             note=f"the patches of {batch} images of {height}×{width}",
@@ -51,7 +49,8 @@ def embedding_inputs(
     """Images, weights and biases; the patch size is to be read from the weight's shape."""
     for batch, height, width, p, dim in sizes:
         arrays = [short(rng, batch, 1, height, width), short(rng, dim, p * p), short(rng, dim)]
-        yield Case(arrays, note=f"{batch} images of {height}×{width}, {p}×{p} patches, dim {dim}", torch=True)
+        note = f"{batch} images of {height}×{width}, {p}×{p} patches, dim {dim}"
+        yield Case(arrays, note=note, probe="embedding", torch=True)
 
 
 def token_inputs(rng: np.random.Generator, sizes: Any = ((2, 49, 8), (3, 4, 6), (1, 1, 3))) -> Iterator[Case]:
@@ -187,7 +186,8 @@ def model_inputs(rng: np.random.Generator, sizes: Any = SMALL_MODELS) -> Iterato
     """Small models with all weights; torch's own blocks stand in, so that 4.4 does not matter here."""
     for init in sizes:
         kwargs = {"init": {**init, "block": "ready_block"}, "weights": model_weights(rng, init)}
-        images = short(rng, 2, 1, init["image_size"], init["image_size"])
+        # the batch is as large as neither depth nor heads nor tokens, so that swapped axes show
+        images = short(rng, 7, 1, init["image_size"], init["image_size"])
         shape = (
             f"a model with depth {init['depth']}, dim {init['dim']} and"
             f" {init['image_size']}×{init['image_size']} images"
@@ -274,13 +274,14 @@ def trainings(rng: np.random.Generator, random: int = 3) -> Iterator[Case]:
             "interrupt",
             "fit",
         )
-    yield Case(
-        (),
-        {**curves, "interrupt": 1},
-        "a training that is interrupted in its first epoch",
-        "interrupt",
-        "fit",
-    )
+    yield from _stopped(curves, {"interrupt": 1}, "a training that is interrupted in its first epoch")
+    inside = "a training that is interrupted while `evaluate` runs, in epoch"
+    for epoch in (1, 3):
+        yield from _stopped(curves, {"interrupt": epoch, "where": "evaluate"}, f"{inside} {epoch}")
+
+
+def _stopped(curves: Mapping[str, Any], stop: Mapping[str, Any], note: str) -> Iterator[Case]:
+    yield Case((), {**curves, **stop}, note, "interrupt", "fit")
 
 
 def trainings_shown(rng: np.random.Generator) -> Iterator[Case]:
@@ -291,33 +292,10 @@ def trainings_shown(rng: np.random.Generator) -> Iterator[Case]:
         "losses": np.array([0.6, 0.8, 0.7, 0.9]),
     }
     yield Case((), {**curves, "interrupt": 0}, "a training of 4 epochs", "best", "fit")
-    yield Case(
-        (), {**curves, "interrupt": 3}, "a training that is interrupted in epoch 3", "interrupt", "fit"
-    )
-
-
-BATCH = 100
-
-
-@cache
-def hidden_images() -> tuple[np.ndarray, np.ndarray]:
-    """400 official test images that the notebook's data does not contain, 40 of each class.
-
-    Returns:
-        The images (400, 28, 28), uint8, and their labels.
-    """
-    with (
-        resources.files("autograder").joinpath("data/fashion_mnist_hidden.npz").open("rb") as file,
-        np.load(file) as held,
-    ):
-        return held["images"], held["labels"]
-
-
-def image_batches(rng: np.random.Generator) -> Iterator[Case]:
-    """The hidden images in an order drawn from the seed, prepared as in the notebook: float32 from 0 to 1."""
-    images = hidden_images()[0]
-    for rows in rng.permutation(len(images)).reshape(-1, BATCH):
-        yield Case([images[rows][:, None].astype(np.float32) / np.float32(255)], note="hidden images")
+    yield from _stopped(curves, {"interrupt": 3}, "a training that is interrupted in epoch 3")
+    yield from _stopped(curves, {"interrupt": 1}, "a training that is interrupted in its first epoch")
+    inside = "a training that is interrupted while `evaluate` runs, in epoch 2"
+    yield from _stopped(curves, {"interrupt": 2, "where": "evaluate"}, inside)
 
 
 def labels_to_show(rng: np.random.Generator, sizes: Any = ((3, 30, 2), (10, 300, 5))) -> Iterator[Case]:

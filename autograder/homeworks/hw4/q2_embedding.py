@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from autograder.declare import Challenge, Choice, Oracle
+from autograder.declare import Answer, Challenge, Choice, Oracle, Wrong, judge_cases, wrong_on
+from autograder.homeworks.hw4 import public
 from autograder.homeworks.hw4.cases import embedding_inputs
 from autograder.homeworks.hw4.common import COLUMNS_FIRST, FLOAT32_ATOL
 from autograder.homeworks.hw4.homework import hw
@@ -79,5 +80,20 @@ embedding = hw.question(
         ),
     ],
 )
-embedding.check_cases("embed_by_unfold", "unfold and a linear map", points=3)
-embedding.check_cases("embed_by_convolution", "a strided convolution", points=3)
+
+
+def two_ways(name: str, label: str) -> None:
+    """Adds the check of one way: right values, by the operation that the question names."""
+
+    @embedding.check(label, points=3, needs=[name])
+    def right_and_that_way(answer: Answer) -> Wrong | None:
+        challenge = next(one for one in embedding.entries if isinstance(one, Challenge) and one.name == name)
+        trials = answer[name]
+        return judge_cases(challenge, trials) or next(
+            (wrong for trial in trials if (wrong := wrong_on(trial, public.way_problem(name, trial.result)))),
+            None,
+        )
+
+
+two_ways("embed_by_unfold", "unfold and a linear map")
+two_ways("embed_by_convolution", "a strided convolution")

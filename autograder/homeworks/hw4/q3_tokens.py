@@ -38,7 +38,8 @@ tokens = hw.question(
         *(Array(f"count_{name}") for name in ("patch_embedding", "tokens", "block", "total")),
     ],
     numbers=[
-        Number("patch", 7, (4, 7, 14)),
+        # not 4 and 7: 16 pixels with 49 patches and 49 pixels with 16 patches have the same total
+        Number("patch", 14, (2, 14)),
         Number("dim", 48, (32, 40, 48, 56, 64, 72)),
         Number("depth", 3, (2, 3, 4, 5)),
         Number("mlp_dim", 96, (80, 96, 112, 128, 144, 160)),
@@ -97,6 +98,9 @@ def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[
             ),
         },
         "total": {
+            counts(4, dim, depth, mlp_dim)[
+                "total"
+            ]: f"that is with 4×4 patches; here they are {patch}×{patch}",
             right["total"] - norm: "the last layer norm is missing",
             right["total"] - head: f"the head is missing: {dim}×10 weights and 10 biases",
             right["total"] - norm - head: "the last layer norm and the head are missing",

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from autograder.declare import Checkpoint, Right, Wrong, not_run
-from autograder.homeworks.hw4.cases import hidden_images, image_batches
+from autograder.homeworks.hw4 import public
 from autograder.homeworks.hw4.common import confusion
+from autograder.homeworks.hw4.hidden import file_alone, hidden_labels, image_batches
 from autograder.homeworks.hw4.homework import hw
 from autograder.kit import Trial, describe
 
@@ -18,6 +19,9 @@ from autograder.kit import Trial, describe
 # most: our model
 # of 89.3% on the official 10,000 has 85.8% here, so that 88.5% here stands for about 92.3%.
 NOTHING, FULL = 0.40, 0.78
+PUBLISHED = (
+    0.93  # above what is published for Vision Transformers of this size, on the easier official images
+)
 BONUS_FROM, BONUS_TO, BONUS = 0.83, 0.885, 5.0
 
 trained = hw.question(
@@ -27,19 +31,34 @@ trained = hw.question(
     minutes=30,
     difficulty="medium",
     entries=[
-        Checkpoint("Classifier", cases=image_batches, file="hw4_vision_transformer.pt", max_bytes=4_000_000)
+        Checkpoint(
+            "Classifier",
+            cases=image_batches,
+            examples=file_alone,
+            file="hw4_vision_transformer.pt",
+            max_bytes=4_000_000,
+        )
     ],
 )
 
 
+def same_without_weights(logits: np.ndarray, forgotten: list[object]) -> bool:
+    """Whether guesses stay as they were for most images once the weights are spoiled."""
+    return any(
+        isinstance(spoiled, np.ndarray)
+        and spoiled.shape == logits.shape
+        and float((spoiled.argmax(-1) == logits.argmax(-1)).mean()) > 0.5
+        for spoiled in forgotten
+    )
+
+
 @trained.check(points=15)
 def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
-    labels = {image.tobytes(): int(label) for image, label in zip(*hidden_images(), strict=True)}
     table = np.zeros((10, 10), dtype=int)  # true class, guess
     for trial in Classifier:
         if trouble := not_run("Classifier", trial):
             return trouble
-        images = np.round(trial.args[0][:, 0] * 255).astype(np.uint8)
+        images = trial.args[0]
         logits = trial.result["result"]
         if not isinstance(logits, np.ndarray) or logits.shape != (len(images), 10):
             return Wrong(
@@ -48,11 +67,23 @@ def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
             )
         if not np.isfinite(logits).all():
             return Wrong("The model's logits hold NaN or infinity.")
-        np.add.at(table, ([labels[image.tobytes()] for image in images], logits.argmax(-1)), 1)
+        np.add.at(table, (hidden_labels(images), logits.argmax(-1)), 1)
     seen, guesses = int(table.sum()), np.flatnonzero(table.sum(0))
     accuracy = float(np.trace(table) / seen)
     error = math.sqrt(accuracy * (1 - accuracy) / seen)
     told = f"Your checkpoint classifies {accuracy:.1%} of {seen} hidden images (standard error {error:.1%})"
+    first = Classifier[0].result
+    if accuracy > NOTHING and same_without_weights(first["result"], first.get("forgotten", [])):
+        return Wrong(
+            f"{told}, but guesses the same once all numbers of the file are shuffled or replaced by their mean."
+            " So its guesses do not come from the weights, and earn nothing.",
+            measured=accuracy,
+        )
+    if (seen := first.get("seen")) and (problem := public.transformer_problem(seen)):
+        share = min(max((accuracy - NOTHING) / (FULL - NOTHING), 0.0), 1.0)
+        return Wrong(f"{told}. {problem} So half of its points count.", earned=share / 2, measured=accuracy)
+    if accuracy > PUBLISHED:
+        told += ", more than is published for such models; your instructor will ask how it was trained"
     if accuracy >= FULL:
         share = min(max((accuracy - BONUS_FROM) / (BONUS_TO - BONUS_FROM), 0.0), 1.0)
         return Right(

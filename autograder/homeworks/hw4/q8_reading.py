@@ -81,7 +81,7 @@ def learning_curves_with_their_best_epoch(
         )
         return Wrong(told, evidence=shown)
     expected = int(accuracy.argmax()) + 1
-    if best == expected:
+    if best in np.flatnonzero(accuracy == accuracy.max()) + 1:  # of equal epochs each is the best
         return None
     told = f"`best_epoch` is {best:g}, but the recorded validation accuracy is highest in epoch {expected}"
     if best == expected - 1:

@@ -17,12 +17,9 @@ compared = hw.question(
             options={
                 "A": (
                     "A ViT cannot see two distant patches at once before its last block; a CNN can in its"
-                    " first layer."
+                    " first layer, since its kernels slide over the whole image."
                 ),
-                "B": (
-                    "A CNN builds in that nearby pixels belong together and that patterns may stand anywhere;"
-                    " a ViT must learn most of this."
-                ),
+                "B": ("A CNN builds in that nearby pixels belong together; a ViT must learn this."),
                 "C": "A ViT has no weights in common with any convolution.",
                 "D": "A CNN needs more training images than a ViT, because its kernels are small.",
             },
@@ -44,12 +41,12 @@ compared = hw.question(
             "vit_against_transformer",
             options={
                 "A": "A ViT has a decoder that writes the class names.",
-                "B": "A ViT masks later patches, so that each sees only the ones before it.",
-                "C": "A ViT divides scores by the number of patches instead of √d.",
-                "D": (
-                    "A ViT is an encoder alone and norms before each half of a block; the original has a"
-                    " decoder too and norms after the sum."
+                "B": (
+                    "A ViT masks later patches, so that each sees only the ones before it, as the decoder of the"
+                    " original does with later words."
                 ),
+                "C": "A ViT divides scores by the number of patches instead of √d.",
+                "D": ("A ViT is an encoder alone, with norms before each half of a block."),
             },
             correct="D",
             why={
@@ -62,10 +59,7 @@ compared = hw.question(
         Choice(
             "vit_positions",
             options={
-                "A": (
-                    "Learned ones are a table with a trained vector for each place, fixed in length;"
-                    " sinusoids need no training and never end."
-                ),
+                "A": ("Learned ones are a table of fixed length; sinusoids never end."),
                 "B": (
                     "Learned positions work for images of every size without change; sinusoidal ones must be"
                     " trained again."
@@ -95,11 +89,8 @@ compared = hw.question(
             options={
                 "A": "The patch with the highest attention is classified by its pixels.",
                 "B": "Each patch votes for a class, and votes are counted.",
-                "C": (
-                    "The class token collects from all patches by attention, block by block; a norm and a"
-                    " linear map turn it into ten logits."
-                ),
-                "D": "All 50 tokens are put side by side and go through one large linear map.",
+                "C": ("The class token collects by attention; a linear map turns it into logits."),
+                "D": "All 50 tokens are put side by side and go through one large linear map to ten logits.",
             },
             correct="C",
             why={

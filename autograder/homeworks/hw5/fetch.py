@@ -1,8 +1,9 @@
 """Data that hw5 needs and no repository holds.
 
 Grading itself has no network. Set-up (``make test``, ``make demo``, a Gradescope image) runs
-``python -m autograder.author.fetch`` once; afterwards the trusted process reads the cache. Kernels never see
-the files, only the inputs that a seed draws.
+``python -m autograder.author.fetch`` once; afterwards the trusted process reads the cache. Kernels see the
+word vectors, because a student's class may start from them, and never the sentences, only inputs that a seed
+draws.
 """
 
 from __future__ import annotations
@@ -55,6 +56,12 @@ def graded() -> dict[str, bytes]:
     """What grading reads and no wheel holds, by file name, for a container without a network."""
     with _in_words():
         return {sentences.SDIST: sentences.fetch(), sentences.GLOVE: sentences.glove_bytes()}
+
+
+def vectors_file() -> bytes:
+    """The file of word vectors, for a kernel."""
+    with _in_words():
+        return sentences.glove_bytes()
 
 
 def verify() -> str:

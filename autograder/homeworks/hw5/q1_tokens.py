@@ -22,6 +22,7 @@ def split_words(text: str, pattern: str = r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\sa-z0-9]
 def texts_to_split(rng: np.random.Generator) -> Iterator[Case]:
     """Texts for the tokeniser."""
     yield Case(["It isn't bad, at ALL!"], note='"It isn\'t bad, at ALL!"')
+    yield Case(["A so-so, 50-year-old re-make?"], note='"A so-so, 50-year-old re-make?"')
     yield Case(
         ["'Twas   the dogs' day...\n(9/10)"], note="apostrophes at the edge of words, a line break and digits"
     )
@@ -93,6 +94,9 @@ words = hw.question(
                 ),
                 "Punctuation sticks to the words: splitting at blanks is not enough.": lambda text: (
                     text.lower().split()
+                ),
+                "Hyphens are marks too: so-so is three tokens, so, - and so.": lambda text: split_words(
+                    text, r"[a-z0-9]+(?:['-][a-z0-9]+)*|[^\sa-z0-9]"
                 ),
                 "Apostrophes inside a word belong to it: isn't is one token here.": lambda text: split_words(
                     text, r"[a-z0-9]+|[^\sa-z0-9]"
@@ -198,11 +202,11 @@ padding = hw.question(
         Choice(
             "unknown_or_padding",
             options={
-                "A": "It saves a row of the table, and the results are the same.",
-                "B": (
-                    "An unknown word would be masked out: attention and averages would run as if the sentence"
-                    " were shorter."
+                "A": (
+                    "It saves a row of the table; all results stay the same, since rare words hardly matter"
+                    " for the meaning."
                 ),
+                "B": ("An unknown word would be masked out, as if the sentence were shorter."),
                 "C": "Unknown words would get a gradient, and padding must not have one.",
                 "D": "Nothing works at all, because ids must be unique.",
             },

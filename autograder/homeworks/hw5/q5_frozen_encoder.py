@@ -70,7 +70,7 @@ def encoded_logits(
         states = encoder(
             input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(given.astype(np.int64))
         ).last_hidden_state.numpy()
-    logits = []
+    tops = []
     for row, keep in zip(states, mask, strict=True):
         x = row if variant in ("padding read", "last place") else row[keep]
         for layer in range(1 if variant == "first layer" else 2):
@@ -81,8 +81,11 @@ def encoded_logits(
         last = {"last output": x[-1], "last place": x[-1], "swapped": np.roll(last, hidden)}.get(
             variant, last
         )
-        logits.append(last @ w["output.weight"][0] + w["output.bias"][0])
-    found = np.array(logits)
+        tops.append(last)
+    read = np.array(tops)
+    if variant == "reshaped":
+        read = np.concatenate([read[:, :hidden], read[:, hidden:]]).reshape(len(read), -1)
+    found = read @ w["output.weight"][0] + w["output.bias"][0]
     return sigmoid(found) if variant == "probability" else found[:, None] if variant == "column" else found
 
 
@@ -129,6 +132,10 @@ frozen = hw.question(
                     "last place": (
                         "You take the outputs at the last place of the padded batch. Pack the states, and"
                         " take h_n of both directions."
+                    ),
+                    "reshaped": (
+                        "h_n[-2:] has the axes (direction, batch, hidden); a reshape to (batch, ·) mixes"
+                        " sentences. Take torch.cat([h_n[-2], h_n[-1]], dim=1)."
                     ),
                     "first layer": (
                         "Those are the first layer's states, h_n[0] and h_n[1]; asked are the top layer's,"

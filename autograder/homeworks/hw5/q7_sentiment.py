@@ -21,6 +21,7 @@ from autograder.homeworks.hw5.homework import hw
 HIDDEN_SENTENCES = 800  # of 1,007: the draw moves the reference's score by 0.6 points (standard deviation)
 # Full points: what 30 s of CPU time reach on validation (82%) less 2.5 standard errors.
 NO_POINTS, FULL_POINTS = 0.60, 0.78
+PUBLISHED = 0.95  # above what large pretrained models reach on short film sentences
 
 
 def hidden_rows(rng: np.random.Generator) -> np.ndarray:
@@ -31,7 +32,7 @@ def hidden_rows(rng: np.random.Generator) -> np.ndarray:
 def hidden_sentences(rng: np.random.Generator) -> Iterator[Case]:
     """One batch of test sentences as ids and mask, in the order of the draw; no labels."""
     ids, mask = padded([table_ids("test")[row] for row in hidden_rows(rng)])
-    yield Case([ids, mask], {"init": {}, "batch": 200}, f"{len(ids)} hidden sentences")
+    yield Case([ids, mask], {"init": {}, "batch": 200, "forget": True}, f"{len(ids)} hidden sentences")
 
 
 sentiment = hw.question(
@@ -68,6 +69,16 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
         return Wrong("Some logits are NaN or infinite.")
     right = hidden_labels(trial.args[0], trial.args[1])
     accuracy = float(((logits > 0) == right).mean())
+    for spoiled in trial.result.get("forgotten", []):
+        if isinstance(spoiled, np.ndarray) and spoiled.ndim == 1 and accuracy > NO_POINTS:
+            agreement = float(((spoiled > 0) == (logits[: len(spoiled)] > 0)).mean())
+            if agreement > 0.9:
+                return Wrong(
+                    f"Your checkpoint gets {accuracy:.1%} right, but guesses the same once all numbers of the"
+                    " file are shuffled or replaced by their mean. So its guesses do not come from the"
+                    " weights, and earn nothing.",
+                    measured=accuracy,
+                )
     share = float(np.clip((accuracy - NO_POINTS) / (FULL_POINTS - NO_POINTS), 0, 1))
     table = np.zeros((2, 2), dtype=int)
     np.add.at(table, (right.astype(int), (logits > 0).astype(int)), 1)
@@ -84,6 +95,10 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
         f"Your checkpoint gets {accuracy:.1%} of {len(right)} hidden sentences right; points rise from"
         f" {NO_POINTS:.0%} to {FULL_POINTS:.0%}."
     )
+    if accuracy > PUBLISHED:
+        told += (
+            " That is more than is published for such models; your instructor will ask how it was trained."
+        )
     if share == 1:
         return Right(told, measured=accuracy)
     if accuracy < 1 - NO_POINTS:
@@ -214,7 +229,7 @@ predicting = hw.question(
             "model_comparison",
             options={
                 "A": (
-                    "The attention model is better: it leads by 2.4 points on validation and by 0.1 on test."
+                    "The attention model is better: it leads by 2.4 points on validation, and by 0.1 on test."
                 ),
                 "B": (
                     "This test cannot tell the two apart; the lead on validation is within luck and choosing."

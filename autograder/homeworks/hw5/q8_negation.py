@@ -90,10 +90,7 @@ looking = hw.question(
             "heatmap_claim",
             options={
                 "A": 'The model has found the negation: attention goes to "not".',
-                "B": (
-                    'The adjective receives most attention; "not" receives about an even share, yet removing'
-                    " it changes the answer."
-                ),
+                "B": ('The adjective receives most; "not" has an even share, yet decides the answer.'),
                 "C": '"not" is unimportant to the model: it receives no more attention than other words.',
                 "D": 'Attention turns "not good" into the opposite of "good", so the model handles negation.',
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ def linear_oracle(
     K: Any,
     V: Any,
     lengths: Any = (),
+    long: int = 0,
     *,
     causal: bool = False,
     scores: Callable[[np.ndarray], np.ndarray] | None = None,
@@ -33,13 +35,13 @@ def linear_oracle(
         return similar / similar.sum(axis=1, keepdims=True) @ V
 
 
-def half_causal(Q: Any, K: Any, V: Any, lengths: Any = ()) -> Any:
+def half_causal(Q: Any, K: Any, V: Any, lengths: Any = (), long: int = 0) -> Any:
     """Numerator of the past, denominator of everything."""
     Q, K, V = (np.asarray(item, np.float64) for item in (Q, K, V))
     return np.tril(Q @ K.T) @ V / (Q @ K.T).sum(axis=1, keepdims=True)
 
 
-def exclusive(Q: Any, K: Any, V: Any, lengths: Any = ()) -> Any:
+def exclusive(Q: Any, K: Any, V: Any, lengths: Any = (), long: int = 0) -> Any:
     """Only earlier places, the own one left out; the first row is 0/0."""
     Q, K, V = (np.asarray(item, np.float64) for item in (Q, K, V))
     with np.errstate(all="ignore"):
@@ -74,6 +76,13 @@ def attention_inputs(rng: np.random.Generator) -> Iterator[Case]:
         probe="observe",
         torch=True,
     )
+
+
+def long_inputs(rng: np.random.Generator) -> Iterator[Case]:
+    """The same, of which the first also runs at a length whose square has 29 GB."""
+    first, *others = attention_inputs(rng)
+    yield replace(first, kwargs={**first.kwargs, "long": 60_000})
+    yield from others
 
 
 def attention_example(rng: np.random.Generator) -> Iterator[Case]:
@@ -144,28 +153,30 @@ linear = hw.question(
     entries=[
         Challenge(
             "linear_attention",
-            cases=attention_inputs,
+            cases=long_inputs,
             examples=attention_example,
             expected=linear_oracle,
             mistakes={
-                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(): (
+                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(), long=0: (
                     Q @ K.T @ V
                 ),
                 "You divide by the sum over the queries; each query must divide by the sum over its keys.": (
-                    lambda Q, K, V, lengths=(): Q @ K.T / (Q @ K.T).sum(axis=0, keepdims=True) @ V
+                    lambda Q, K, V, lengths=(), long=0: Q @ K.T / (Q @ K.T).sum(axis=0, keepdims=True) @ V
                 ),
-                "That is softmax attention: here the exponential is dropped.": lambda Q, K, V, lengths=(): (
+                "That is softmax attention: here the exponential is dropped.": lambda Q, K, V, lengths=(), long=0: (
                     linear_oracle(Q, K, V, scores=np.exp)
                 ),
                 "That is softmax attention with its scale: here the exponential is dropped.": (
-                    lambda Q, K, V, lengths=(): linear_oracle(
+                    lambda Q, K, V, lengths=(), long=0: linear_oracle(
                         Q, K, V, scores=lambda s: np.exp(s / np.sqrt(Q.shape[1]))
                     )
                 ),
                 "You divide by the number of tokens, not by the sum of the similarities.": (
-                    lambda Q, K, V, lengths=(): Q @ K.T @ V / len(Q)
+                    lambda Q, K, V, lengths=(), long=0: Q @ K.T @ V / len(Q)
                 ),
-                "Queries and keys have changed places.": lambda Q, K, V, lengths=(): linear_oracle(K, Q, V),
+                "Queries and keys have changed places.": lambda Q, K, V, lengths=(), long=0: linear_oracle(
+                    K, Q, V
+                ),
             },
         ),
     ],
@@ -184,7 +195,7 @@ causal = hw.question(
             "causal_linear_attention",
             cases=attention_inputs,
             examples=attention_example,
-            expected=lambda Q, K, V, lengths=(): linear_oracle(Q, K, V, causal=True),
+            expected=lambda Q, K, V, lengths=(), long=0: linear_oracle(Q, K, V, causal=True),
             mistakes={
                 "Every query sees all keys, later ones too: the sums must run up to the query's own place.": (
                     linear_oracle
@@ -192,9 +203,11 @@ causal = hw.question(
                 "The numerator is causal, but the denominator sums over all keys.": half_causal,
                 "A place does not see itself: the sums must include s = t.": exclusive,
                 "The sums run from the end: each place sees itself and the later ones.": (
-                    lambda Q, K, V, lengths=(): linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[::-1]
+                    lambda Q, K, V, lengths=(), long=0: linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[
+                        ::-1
+                    ]
                 ),
-                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(): (
+                "The division by the sum of the similarities is missing.": lambda Q, K, V, lengths=(), long=0: (
                     np.tril(Q @ K.T) @ V
                 ),
             },

@@ -33,6 +33,8 @@ def some_dimensions(rng: np.random.Generator) -> Iterator[Case]:
 COUNT_SLIPS: dict[str, Callable[[int], int]] = {
     "That counts the constant, the x_i and the x_i², but no cross terms x_i·x_j.": lambda D: 2 * D + 1,
     "That counts x_i·x_j and x_j·x_i both; one feature for each pair is enough.": lambda D: D * D + D + 1,
+    "Those are all products of (1, x) with itself, (D + 1)²: of x_i·x_j and x_j·x_i, and of 1·x_i and x_i·1,"
+    " one is enough.": lambda D: (D + 1) ** 2,
     "The constant feature 1 is not counted.": lambda D: (D + 1) * (D + 2) // 2 - 1,
     "Only the terms of degree 2 are counted; the x_i and the constant are missing.": lambda D: (
         D * (D + 1) // 2
@@ -89,7 +91,7 @@ def polynomial_problem(left: Trial, right: Trial) -> str | None:
         ): (squares + cross + dot + 1),
         "The constant feature is missing: (q·k + 1)² holds a 1.": dot**2 + 2 * dot,
     }
-    named = (words for words, gram in slips.items() if np.allclose(found, gram, rtol=1e-6, atol=1e-9))
+    named = (words for words, gram in slips.items() if public.near(found, gram, left, right))
     return f"{problem} {next(named, '')}".strip()
 
 
@@ -115,6 +117,11 @@ def as_few_features_as_possible(polynomial_features: Sequence[Trial]) -> Wrong |
             return (
                 f"{told} You keep x_i·x_j and x_j·x_i both: one feature with the weight √2 does the work of"
                 " the two."
+            )
+        if found == (D + 1) ** 2:
+            return (
+                f"{told} Those are all (D + 1)² products of (1, x) with itself: x_i·x_j and x_j·x_i are both"
+                " there, and so are 1·x_i and x_i·1. One feature with the weight √2 does the work of the two."
             )
         more = "One for the constant, one for each x_i, x_i² and each pair i < j."
         return f"{told} {more if found > count_monomials(D) else 'Some are missing.'}"

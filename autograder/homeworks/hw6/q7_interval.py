@@ -130,6 +130,9 @@ def none_where_nothing_fits(lambda_interval: Sequence[Trial]) -> Wrong | None:
             " the answer is None."
         )
 
+    ran = [trial for trial in lambda_interval if trial.status == "ok"]
+    if ran and all(trial.output is None for trial in ran):
+        return Wrong("Your function says None whatever it is given. It must tell apart where λ exist.")
     return first_problem(
         "lambda_interval",
         [trial for trial in lambda_interval if trial.group == "impossible"],

@@ -36,10 +36,7 @@ measured = hw.question(
             "short_sequences",
             options={
                 "A": "for short sequences linear attention does fewer multiplications for each token",
-                "B": (
-                    "each operation has a fixed cost (starting it), which for short sequences outweighs the"
-                    " arithmetic"
-                ),
+                "B": ("starting an operation has a fixed cost, which outweighs little arithmetic"),
                 "C": "the largest tensor no longer fits into memory",
                 "D": "linear attention's work grows more slowly than N, like √N",
             },

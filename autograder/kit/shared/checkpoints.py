@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from autograder.kit import decode, encode, probe
+
+Look = Callable[[Any, Mapping[str, Any]], Any]  # (loaded module, keyword arguments of forward) → plain values
+LOOKS: dict[str, Look] = {}
+WRAPPINGS = ("state_dict", "model_state_dict", "model", "weights", "net")  # usual names in a training state
+
+
+def look(name: str) -> Callable[[Look], Look]:
+    """Registers a function that looks at a loaded module, which a checkpoint's case may name."""
+    return lambda function: LOOKS.setdefault(name, function)
 
 
 class CheckpointError(Exception):
@@ -22,6 +31,8 @@ class CheckpointError(Exception):
 
 def read_checkpoint(path: Path, max_bytes: int) -> dict[str, Any]:
     """Reads a checkpoint without running anything that it holds.
+
+    A training state such as ``{"model": model.state_dict(), "epoch": 3}`` is read too: its weights count.
 
     Args:
         path: a file that ``torch.save(model.state_dict(), path)`` wrote.
@@ -65,6 +76,8 @@ def read_checkpoint(path: Path, max_bytes: int) -> dict[str, Any]:
         raise CheckpointError(
             f"{name} holds a {type(loaded).__name__}, not a dict of named tensors. Save model.state_dict()"
         )
+    inner = [loaded[key] for key in WRAPPINGS if isinstance(loaded.get(key), dict)]
+    loaded = dict(inner[0]) if inner else loaded
     for key, value in loaded.items():
         if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
             raise CheckpointError(
@@ -87,6 +100,7 @@ def load_into(module: Any, weights: Mapping[str, Any], name: str) -> None:
     import torch
 
     own, problems = module.state_dict(), []
+    weights = _unwrapped(weights, set(own))
     where = type(module).__name__
     missing, extra = [key for key in own if key not in weights], [key for key in weights if key not in own]
     if missing:
@@ -107,6 +121,16 @@ def load_into(module: Any, weights: Mapping[str, Any], name: str) -> None:
         module.load_state_dict(weights, strict=True)
 
 
+def _unwrapped(weights: Mapping[str, Any], own: set[str]) -> Mapping[str, Any]:
+    """Weights without what ``torch.compile`` and ``DataParallel`` put before names, where that fits."""
+    if set(weights) == own:
+        return weights
+    renamed = {name.replace("_orig_mod.", ""): value for name, value in weights.items()}
+    if all(name.startswith("module.") for name in renamed):
+        renamed = {name.removeprefix("module."): value for name, value in renamed.items()}
+    return renamed if len(renamed) == len(weights) else weights
+
+
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
@@ -116,18 +140,19 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     """Loads the file into the student's class and predicts, in evaluation mode and without gradients.
 
     The case's args are the inputs, whose first axes agree (none: the file is only loaded); its kwargs are
-    ``file``,
-    ``max_bytes``, ``init`` (of the constructor), ``call`` (keyword arguments of forward) and ``batch`` (rows
-    at a time).
+    ``file``, ``max_bytes``, ``init`` (of the constructor), ``call`` (keyword arguments of forward), ``batch``
+    (rows at a time), ``forget`` (whether to predict the first batch again with weights that were made
+    useless) and ``look`` (the name of a function registered by :func:`look`).
 
     Returns:
         ``result``, the predictions of all batches along the first axis; ``parameters``, how many numbers were
-        loaded.
+        loaded; ``forgotten``, the predictions of the first batch with shuffled and with constant weights;
+        ``seen``, what the look returned.
     """
     import torch
 
     options = decode({"fields": case["kwargs"]})
-    inputs = decode(case["args"])
+    inputs, call = decode(case["args"]), options.get("call", {})
     torch.manual_seed(0)
     module = cls(**options.get("init", {}))
     if not isinstance(module, torch.nn.Module):
@@ -136,12 +161,43 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     load_into(module, weights, options["file"])
     module.eval()
     found: dict[str, Any] = {"result": None, "parameters": sum(value.numel() for value in weights.values())}
-    if inputs:
-        rows, size = len(inputs[0]), options.get("batch", 100)
-        with torch.no_grad():
-            outputs = [
-                module(*(item[start : start + size] for item in inputs), **options.get("call", {}))
-                for start in range(0, rows, size)
+    with torch.no_grad():
+        if inputs:
+            size = options.get("batch", 100)
+            parts = [
+                [item[start : start + size] for item in inputs] for start in range(0, len(inputs[0]), size)
             ]
-        found["result"] = encode(torch.cat(outputs))
+            found["result"] = encode(torch.cat([module(*part, **call) for part in parts]))
+        if options.get("look"):
+            found["seen"] = encode(LOOKS[options["look"]](module, call))
+        if inputs and options.get("forget"):
+            found["forgotten"] = [
+                encode(predicted) for predicted in _without_weights(module, lambda: module(*parts[0], **call))
+            ]
     return {"fields": found}
+
+
+def _without_weights(module: Any, predict: Callable[[], Any]) -> list[Any]:
+    """What a module predicts once its numbers are shuffled, then once they are all their mean.
+
+    A model that cannot run so uses its weights; its predictions are missing.
+    """
+    import torch
+
+    kept = {name: value.clone() for name, value in module.state_dict().items()}
+
+    def shuffled(value: Any) -> Any:
+        return value.flatten()[torch.randperm(value.numel())].reshape(value.shape)
+
+    def constant(value: Any) -> Any:
+        return torch.full_like(value, value.mean()) if value.is_floating_point() else shuffled(value)
+
+    predictions = []
+    for spoiled in (shuffled, constant):
+        module.load_state_dict({name: spoiled(value) for name, value in kept.items()})
+        try:
+            predictions.append(predict())
+        except Exception:
+            predictions.append(None)
+    module.load_state_dict(kept)
+    return predictions

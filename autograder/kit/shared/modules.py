@@ -6,10 +6,63 @@ before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import os
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from autograder.kit import decode, encode, probe
+
+
+@contextlib.contextmanager
+def state_kept() -> Iterator[list[str]]:
+    """Gives back torch's global settings after student code, so that none is charged to the next answer.
+
+    Yields:
+        A list that says at the end, in words, which settings that code had left changed. Random generators
+        are given back without a word, since drawing is no mistake.
+    """
+    import torch
+
+    settings: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+        "recording of gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+        "the default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+        "the number of threads": (torch.get_num_threads, torch.set_num_threads),
+        "anomaly detection": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+        "deterministic algorithms": (
+            torch.are_deterministic_algorithms_enabled,
+            torch.use_deterministic_algorithms,
+        ),
+    }
+    before = {name: read() for name, (read, _) in settings.items()}
+    generators = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    left: list[str] = []
+    try:
+        yield left
+    finally:
+        for name, (read, write) in settings.items():
+            if read() != before[name]:
+                left.append(name)
+                write(before[name])
+        torch.set_rng_state(generators[0])
+        np.random.set_state(generators[1])
+        random.setstate(generators[2])
+
+
+@contextlib.contextmanager
+def in_own_folder() -> Iterator[str]:
+    """Runs student code in a new empty folder, so that what it writes replaces no file of the student's."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield folder
+        finally:
+            os.chdir(before)
 
 
 class MismatchError(Exception):

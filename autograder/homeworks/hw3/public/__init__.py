@@ -12,6 +12,8 @@ from autograder.homeworks.hw3.public.convolution import (
     conv_arrays,
     conv_heads_output,
     conv_places_problem,
+    conv_sum_problem,
+    plain_convolution,
 )
 from autograder.homeworks.hw3.public.induction import (
     induction_output,
@@ -36,7 +38,7 @@ from autograder.homeworks.hw3.public.moves import move_problem, moves_problem
 from autograder.homeworks.hw3.public.position import first_copy_problem, first_place_problem
 from autograder.homeworks.hw3.public.trained import (
     content_error,
-    first_place_weight,
+    first_place_weights,
     first_token_error,
     unique_accuracy,
 )
@@ -56,9 +58,10 @@ __all__ = [
     "conv_arrays",
     "conv_heads_output",
     "conv_places_problem",
+    "conv_sum_problem",
     "first_copy_problem",
     "first_place_problem",
-    "first_place_weight",
+    "first_place_weights",
     "first_token_error",
     "induction_output",
     "induction_problem",
@@ -66,6 +69,7 @@ __all__ = [
     "listed",
     "move_problem",
     "moves_problem",
+    "plain_convolution",
     "previous_problem",
     "repeated_patterns",
     "sequences",

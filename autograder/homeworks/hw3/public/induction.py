@@ -86,14 +86,16 @@ def induction_problem(weights: Mapping[str, np.ndarray], groups: Sequence[np.nda
 @visible_check("3.8a")
 def check_previous_token(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     Q, K, V, pos = (answers[f"previous_token_{name}"] for name in ("Q", "K", "V", "pos"))
-    problem = previous_problem(Q, K, V, pos, [np.array([[0, 1, 2, 3]]), np.array([[3, 3, 1, 0, 2, 1]])])
-    return [
-        (problem is None, problem or "Each place gives the token before it in `A B C D` and `D D B A C B`.")
-    ]
+    shown = [[0, 1, 2, 3], [3, 3, 1, 0, 2, 1], [2, 0, 0, 1, 3, 1, 2, 0]]
+    problem = previous_problem(Q, K, V, pos, [np.array([tokens]) for tokens in shown])
+    told = "Each place gives the token before it in `A B C D`, `D D B A C B` and `C A A B D B C A`."
+    return [(problem is None, problem or told)]
 
 
 @visible_check("3.8b")
 def check_induction(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     weights = {name: answers[f"induction_{name}"] for name in ("pos", "Q1", "K1", "V1", "Q2", "K2", "V2")}
-    problem = induction_problem(weights, [np.array([[0, 1, 0, 1]]), np.array([[2, 0, 3, 2, 0, 3]])])
-    return [(problem is None, problem or "The second saying is predicted in `A B A B` and `C A D C A D`.")]
+    shown = [[0, 1, 0, 1], [2, 0, 3, 2, 0, 3], [1, 3, 0, 2, 1, 3, 0, 2]]
+    problem = induction_problem(weights, [np.array([tokens]) for tokens in shown])
+    told = "The second saying is predicted in `A B A B`, `C A D C A D` and `B D A C B D A C`."
+    return [(problem is None, problem or told)]

@@ -31,6 +31,8 @@ def first_place_problem(
             rows, row = weights[index], weights[index, place]
             told = f"In `{spell(group[index])}` the query at place {place} has the attention {listed(row)}"
             n = len(row)
+            if not pos.shape[1]:
+                return f"{told}: `pos` has no columns, so nothing tells the head which place is the first."
             if is_uniform(rows):
                 return (
                     f"{told}: every position gets the same score, so the output is the average of the tokens."
@@ -83,15 +85,15 @@ def first_copy_problem(
 @visible_check("3.2")
 def check_position(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     Q, K, V, pos = (answers[f"attention_by_position_{name}"] for name in ("Q", "K", "V", "pos"))
-    shown = [np.array([[1]]), np.array([[2, 0, 2]]), np.array([[0, 1, 2, 2]])]
+    shown = [np.array([tokens]) for tokens in ([1], [1, 0], [2, 0, 2], [0, 1, 2, 2])]
     attention, copy = first_place_problem(Q, K, pos, shown), first_copy_problem(Q, K, V, pos, shown)
     return [
         (
             attention is None,
-            attention or "Every place looks at the first place in `B`, `C A C` and `A B C C`.",
+            attention or "Every place looks at the first place in `B`, `B A`, `C A C` and `A B C C`.",
         ),
         (
             copy is None,
-            copy or "Every output row equals the first token in these three. The grader tries all 120.",
+            copy or "Every output row equals the first token in these four. The grader tries all 120.",
         ),
     ]

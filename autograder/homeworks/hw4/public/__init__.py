@@ -5,6 +5,7 @@ No answer stands here: the ready parts wrap torch's own layers, the probes only 
 
 from __future__ import annotations
 
+from autograder.homeworks.hw4.public.attending import look_at_attention, transformer_problem
 from autograder.homeworks.hw4.public.diagnosis import (
     data_problem,
     evaluation_problem,
@@ -24,7 +25,13 @@ from autograder.homeworks.hw4.public.images import (
     Images,
     load_fashion_mnist,
 )
-from autograder.homeworks.hw4.public.injection import fit_names, inject, vit_probe
+from autograder.homeworks.hw4.public.injection import (
+    embedding_probe,
+    fit_names,
+    inject,
+    vit_probe,
+    way_problem,
+)
 from autograder.homeworks.hw4.public.probes import evaluate_probe, fit_probe, split_probe, train_step_probe
 from autograder.homeworks.hw4.public.progress import save_safely, when_answered, with_progress
 from autograder.homeworks.hw4.public.ready import READY, ready_attention, ready_block
@@ -38,6 +45,7 @@ __all__ = [
     "READY",
     "Images",
     "data_problem",
+    "embedding_probe",
     "evaluate_probe",
     "evaluation_problem",
     "fit_names",
@@ -46,6 +54,7 @@ __all__ = [
     "inject",
     "interrupt_problem",
     "load_fashion_mnist",
+    "look_at_attention",
     "ready_attention",
     "ready_block",
     "results",
@@ -55,7 +64,9 @@ __all__ = [
     "split_problem",
     "step_problem",
     "train_step_probe",
+    "transformer_problem",
     "vit_probe",
+    "way_problem",
     "when_answered",
     "with_progress",
 ]

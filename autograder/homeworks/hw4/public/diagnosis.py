@@ -40,6 +40,11 @@ def evaluation_problem(result: Mapping[str, Any], batch_size: int) -> str | None
             "`evaluate` did not restore the mode: remember `model.training` at the start and give it back"
             " with `model.train(...)`."
         )
+    if result["left_behind"]:
+        return (
+            f"`evaluate` left {' and '.join(result['left_behind'])} changed for all code after it. Use `with"
+            " torch.no_grad():`, which ends by itself."
+        )
     if result["with_gradients"]:
         return "`evaluate` recorded gradients, which costs time and memory: wrap it in `torch.no_grad()`."
     if not result["unchanged"]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw4.public.ready import READY
-from autograder.kit import decode, encode, probe
+from autograder.kit import call, decode, encode, probe, visible_check
 from autograder.kit.shared.checkpoints import checkpoint_probe  # noqa: F401  # registers the probe
-from autograder.kit.shared.modules import MismatchError
+from autograder.kit.shared.modules import MismatchError, state_kept
 
 
 def fit_names(own: Mapping[str, tuple[int, ...]], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -83,6 +83,44 @@ def inject(module: Any, weights: Mapping[str, Any]) -> None:
             own[name].copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 
+@probe("embedding")
+def embedding_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """Calls a patch embedding as the ``call`` probe does, and counts the convolutions in it."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counter(TorchDispatchMode):
+        convolutions = 0
+
+        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.convolutions += "convolution" in operation.__name__
+            return operation(*args, **(kwargs or {}))
+
+    with Counter() as counter:
+        found = call(function, case)
+    found["fields"]["convolutions"] = counter.convolutions
+    return found
+
+
+def way_problem(name: str, result: Mapping[str, Any]) -> str | None:
+    """Whether an embedding of 4.2 goes the way that its name says; else words."""
+    by_convolution = name == "embed_by_convolution"
+    if by_convolution == bool(result["convolutions"]):
+        return None
+    if by_convolution:
+        return f"`{name}` makes no convolution. Asked is a single F.conv2d, not the other function once more."
+    return f"`{name}` makes a convolution. Asked are F.unfold and F.linear, not the other function once more."
+
+
+@visible_check("4.2")
+def check_ways(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    return [
+        (False, problem)
+        for name in ("embed_by_unfold", "embed_by_convolution")
+        for trial in answers.get(name, ())[:1]
+        if trial.status == "ok" and (problem := way_problem(name, trial.result))
+    ]
+
+
 @probe("vit")
 def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     """Builds the student's module, injects weights, calls it once in evaluation mode.
@@ -123,7 +161,8 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     if options.get("weights") is not None:
         inject(module, options["weights"])
     module.eval()
-    output = module(*inputs, **options.get("call", {}))
+    with state_kept():
+        output = module(*inputs, **options.get("call", {}))
     found: dict[str, Any] = {"result": encode(output)}
     found["changed_inputs"] = any(not torch.equal(a, b) for a, b in zip(inputs, before, strict=True))
     want = options.get("want", [])

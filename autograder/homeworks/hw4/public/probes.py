@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from autograder.kit import decode, encode, probe
+from autograder.kit.shared.modules import in_own_folder, state_kept
 
 
 def _spying_classifier(weight: Any, bias: Any) -> Any:
@@ -63,9 +63,10 @@ def train_step_probe(function: Any, case: Mapping[str, Any]) -> Any:
     optimizer = _PlainSGD(model, options["lr"])
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    losses = [
-        function(model, optimizer, options["images"], options["labels"]) for _ in range(options["steps"])
-    ]
+    with state_kept(), in_own_folder():
+        losses = [
+            function(model, optimizer, options["images"], options["labels"]) for _ in range(options["steps"])
+        ]
     return {
         "fields": {
             "result": [encode(losses), encode(model.linear.weight), encode(model.linear.bias)],
@@ -88,13 +89,15 @@ def evaluate_probe(function: Any, case: Mapping[str, Any]) -> Any:
     model.train(options["training"])
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    result = function(model, options["images"], options["labels"], options["batch_size"])
+    with state_kept() as left, in_own_folder():
+        result = function(model, options["images"], options["labels"], options["batch_size"])
     unchanged = torch.equal(model.linear.weight, options["weight"].float()) and torch.equal(
         model.linear.bias, options["bias"].float()
     )
     return {
         "fields": {
             "result": encode(result),
+            "left_behind": left,
             "mode_restored": model.training == options["training"],
             "in_training_mode": any(training for training, _, _ in model.calls),
             "with_gradients": any(gradients for _, gradients, _ in model.calls),
@@ -158,7 +161,7 @@ def fit_probe(function: Any, case: Mapping[str, Any]) -> Any:
 
     def train_epoch(trained: Any, images: Any, labels: Any) -> float:
         epoch = int(model.weight.item()) + 1
-        if epoch == options["interrupt"]:
+        if epoch == options["interrupt"] and options.get("where") != "evaluate":
             raise KeyboardInterrupt
         with torch.no_grad():
             model.weight.fill_(float(epoch))
@@ -168,10 +171,12 @@ def fit_probe(function: Any, case: Mapping[str, Any]) -> Any:
         name = list(accuracies)[int(images.flatten()[0].item())]
         evaluated.append(name)
         epoch = int(model.weight.item())
+        if epoch == options["interrupt"] and options.get("where") == "evaluate":
+            raise KeyboardInterrupt
         return float(options["losses"][epoch - 1]) + 0.5, float(accuracies[name][epoch - 1])
 
     found: dict[str, Any] = {"interrupt_reached_us": False}
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+    with in_own_folder() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder) / "best.pt"
         history: Any = None
         try:

@@ -13,6 +13,36 @@ from autograder.kit import visible_check
 N_WORDS, D_MODEL = 17_375, 50  # of the GloVe table, padding and unknown included
 MIN_COUNT = 3  # 5.2: rarer words of the training sentences share the unknown word's column
 
+NEGATIONS = {
+    *(
+        "not",
+        "n't",
+        "no",
+        "never",
+        "none",
+        "nobody",
+        "nothing",
+        "nowhere",
+        "neither",
+        "nor",
+        "cannot",
+        "without",
+    ),
+    *(
+        "hardly",
+        "barely",
+        "scarcely",
+        "rarely",
+        "seldom",
+        "few",
+        "little",
+        "lack",
+        "lacks",
+        "lacking",
+        "fails",
+    ),
+}
+
 
 def fit_logistic(features: Any, labels: Any, l2: float = 1e-4, steps: int = 60) -> tuple[Any, Any]:
     """Logistic regression by LBFGS from zero: minimises the mean cross entropy plus l2/2·|w|².
@@ -77,10 +107,8 @@ def pair_problem(pair: Any) -> str | None:
             f"The averages differ: only the first has {' '.join(one) or 'nothing'}, only the second has"
             f" {' '.join(other) or 'nothing'}."
         )
-    if not {"not", "n't", "no", "never", "without", "nothing", "hardly"} & set(first):
-        return (
-            "Use a negation (not, n't, no, never, without, nothing, hardly) whose place decides the meaning."
-        )
+    if not NEGATIONS & set(first):
+        return "Use a negation (such as not, n't, no, never, none, without) whose place decides the meaning."
     return None
 
 

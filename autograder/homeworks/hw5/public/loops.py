@@ -7,6 +7,7 @@ from typing import Any
 
 from autograder.homeworks.hw5.public.flags import check_flags
 from autograder.kit import Trial, decode, encode, probe
+from autograder.kit.shared.modules import in_own_folder, state_kept
 
 
 def _toy(options: Mapping[str, Any]) -> Any:
@@ -54,18 +55,20 @@ def training_probe(function: Any, case: Mapping[str, Any]) -> Any:
     options = decode({"fields": case["kwargs"]})
     model, batches = _toy(options), [tuple(batch) for batch in options["batches"]]
     weight, bias = model.linear.weight.detach().clone(), model.linear.bias.detach().clone()
-    if options["lr"] is None:
-        answer = function(model, batches)
-        result = list(answer) if isinstance(answer, tuple | list) else answer
-    else:
-        optimizer = torch.optim.SGD(model.parameters(), lr=options["lr"])
-        loss = function(model, batches, optimizer)
-        result = [loss, model.linear.weight[0], model.linear.bias[0]]
+    with state_kept() as left, in_own_folder():
+        if options["lr"] is None:
+            answer = function(model, batches)
+            result = list(answer) if isinstance(answer, tuple | list) else answer
+        else:
+            optimizer = torch.optim.SGD(model.parameters(), lr=options["lr"])
+            loss = function(model, batches, optimizer)
+            result = [loss, model.linear.weight[0], model.linear.bias[0]]
     found = {
         "result": encode(result),
         "modes": model.training_seen,
         "gradients": model.gradients_seen,
         "mode_after": model.training,
+        "left_behind": left,
         "changed": not (torch.equal(model.linear.weight, weight) and torch.equal(model.linear.bias, bias)),
     }
     return {"fields": found}
@@ -101,7 +104,8 @@ def keep_best_probe(function: Any, case: Mapping[str, Any]) -> Any:
         epoch = round(model.weight.item())
         return float(accuracies[epoch - 1]) if 1 <= epoch <= len(accuracies) else 0.5
 
-    returned = function(model, len(accuracies), train_one_epoch, validate)
+    with state_kept(), in_own_folder():
+        returned = function(model, len(accuracies), train_one_epoch, validate)
     kept = [model.weight.item(), model.steps.item()]
     return {
         "fields": {
@@ -135,6 +139,11 @@ def evaluation_mode_problem(trial: Trial) -> str | None:
     if any(result["modes"]):
         return (
             "The model was in train mode while it was evaluated, so dropout was on: call model.eval() first."
+        )
+    if result["left_behind"]:
+        return (
+            f"Evaluation left {' and '.join(result['left_behind'])} changed for all code after it. Use `with"
+            " torch.no_grad():`, which ends by itself."
         )
     if any(result["gradients"]):
         return "Evaluation kept track of gradients: wrap it in torch.no_grad(), it costs memory and time."

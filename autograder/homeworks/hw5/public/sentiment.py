@@ -77,6 +77,8 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
                 problems.append(
                     "the mask hides real tokens: with one sentence there is no padding, all of it is True"
                 )
+            if torch.is_grad_enabled():
+                problems.append("gradients were recorded while predicting: wrap the call in torch.no_grad()")
             noise = 25.0 if self.training else 0.0  # as dropout would, only more visibly
             return options["shift"] + noise + options["scale"] * (ids * mask).sum(1).to(torch.float32)
 

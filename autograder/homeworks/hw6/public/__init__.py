@@ -9,6 +9,7 @@ from autograder.homeworks.hw6.public.features import (
     example_vectors,
     features_problem,
     gram_problem,
+    near,
 )
 from autograder.homeworks.hw6.public.orders import exponents_problem, monomial
 from autograder.homeworks.hw6.public.power_laws import fitted_slope, show_power_laws
@@ -28,6 +29,7 @@ __all__ = [
     "listed",
     "monomial",
     "named_kind",
+    "near",
     "observe",
     "show_power_laws",
     "shrinkage",

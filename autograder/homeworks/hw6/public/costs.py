@@ -5,9 +5,10 @@ Operations, sizes and memory are counted as torch dispatches them, never read of
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -91,14 +92,34 @@ def _multiplications(name: str, shapes: Sequence[tuple[int, ...]]) -> int:
     return left[0] if name == "dot" else 0
 
 
-@probe("observe")
+@contextlib.contextmanager
+def _plain_einsum() -> Iterator[None]:
+    """Lets ``torch.einsum`` multiply from left to right, whether or not opt_einsum is installed."""
+    import torch
+
+    settings: Any = torch.backends.opt_einsum
+    before = settings.enabled
+    settings.enabled = False
+    try:
+        yield
+    finally:
+        settings.enabled = before
+
+
+@probe("observe", measures=True)
 def observe_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """Calls the student's function on ``args``; then observes it on random Q, K, V of each length.
 
     Returns:
         ``result`` and ``changed_inputs`` as the ``call`` probe, and ``grown``: for each length the length, D,
-        M, calls, work and largest tensor.
+        M, calls, work and largest tensor. With ``long`` in the case, ``survived``: whether the function also
+        ran at that length, whose square fits no limit of memory; asked only of what seemed linear.
     """
+    with _plain_einsum():
+        return _observed(function, case)
+
+
+def _observed(function: Any, case: Mapping[str, Any]) -> Any:
     import torch
 
     inputs = decode(case["args"])
@@ -106,12 +127,21 @@ def observe_probe(function: Any, case: Mapping[str, Any]) -> Any:
     result = function(*inputs)
     changed = any(not torch.equal(a, b) for a, b in zip(inputs, before, strict=True))
     grown = []
-    for length in decode({"fields": case["kwargs"]}).get("lengths", []):
+    options = decode({"fields": case["kwargs"]})
+    for length in options.get("lengths", []):
         D, M = inputs[0].shape[1], inputs[2].shape[1]
         tensors = [0.1 + torch.rand(length, size, dtype=torch.float64) for size in (D, D, M)]
         _, seen = observe(partial(function, *tensors))
         grown.append([length, D, M, seen.calls, seen.work, seen.largest])
-    return {"fields": {"result": encode(result), "changed_inputs": changed, "grown": grown}}
+    found = {"result": encode(result), "changed_inputs": changed, "grown": grown, "survived": True}
+    if "long" in options and all(row[5] < row[0] ** 2 for row in grown):
+        sizes = [item.shape[1] for item in inputs]
+        try:
+            given = [0.1 + torch.rand(options["long"], size, dtype=torch.float64) for size in sizes]
+            found["survived"] = len(function(*given)) == options["long"]
+        except (MemoryError, RuntimeError):  # torch's word for too little memory
+            found["survived"] = False
+    return {"fields": found}
 
 
 def size_problem(trial: Trial) -> str | None:
@@ -131,6 +161,11 @@ def size_problem(trial: Trial) -> str | None:
                 f"{told}: that is {what}. Which product can be formed first, so that T disappears from the"
                 " shape?"
             )
+    if not trial.result.get("survived", True):
+        return (
+            f"With T = {trial.kwargs['long']:,} your function ended with an error; linear attention needs no more"
+            " memory there than its inputs, T×T numbers would need gigabytes."
+        )
     return None
 
 

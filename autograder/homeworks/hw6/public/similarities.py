@@ -30,7 +30,7 @@ def dot_problem(query: np.ndarray, keys: np.ndarray) -> str | None:
             " does a sum of numbers become small?"
         )
     largest = np.inf if similar.sum() == 0 else np.abs(similar / similar.sum()).max()
-    if largest >= UNBOUNDED:
+    if largest >= UNBOUNDED * (1 - 1e-6):  # exactly 100 may come out as its last bit less
         return None
     return (
         f"The similarities {listed(similar)} give weights of size {largest:.3g} at most; asked is"
@@ -56,7 +56,7 @@ def square_problem(query: np.ndarray, keys: np.ndarray) -> str | None:
 def _entries_problem(name: str, query: np.ndarray, keys: np.ndarray) -> str | None:
     if len(keys) < 2:
         return f"{name}_keys holds one key; a single key always gets the weight 1. Use at least two."
-    if max(np.abs(query).max(), np.abs(keys).max()) > 1:
+    if max(np.abs(query).max(), np.abs(keys).max()) > 1 + 1e-6:
         return f"Every entry of {name}_query and {name}_keys must lie between -1 and 1."
     return None
 

@@ -1,0 +1,90 @@
+"""hw2: what check cells say beyond public examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.homeworks.hw2.public.properties import (
+    dropout_problem,
+    gradient_problem,
+    initial_problem,
+    masked_problem,
+    operations_problem,
+)
+from autograder.homeworks.hw2.public.reversing import PROBE_SEQUENCES, reverse_accuracy
+from autograder.kit import Trial, visible_check
+from autograder.kit.shared.letters import letter_lines, letter_of
+
+Problem = Callable[[str, Sequence[Trial]], str | None]
+
+
+def _gradients(question: str, name: str, harmless: Sequence[str], beside: Mapping[str, Problem]) -> None:
+    @visible_check(question)
+    def gradients_and_more(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+        trials = answers.get(name, [])
+        problem = gradient_problem(name, trials, harmless)
+        lines: list[tuple[bool | None, str]] = [
+            (problem is None, problem or "Every parameter gets a gradient.")
+        ]
+        for fine, find in beside.items():
+            problem = find(name, trials)
+            lines.append((problem is None, problem or fine))
+        return lines
+
+
+# one number added to all scores of a query changes no softmax
+HARMLESS = {"MultiHeadAttention": ("k_proj.bias",)}
+BESIDE: dict[str, dict[str, Problem]] = {
+    "MultiHeadAttention": {
+        "Masked weights are exactly 0.": masked_problem,
+        "Training mode gives the same: no dropout.": dropout_problem,
+    },
+    "LayerNorm": {"At first `weight` is all ones and `bias` all zeros.": initial_problem},
+    "EncoderBlock": {"Training mode gives the same: no dropout.": dropout_problem},
+}
+for _question, _name in (
+    ("2.1", "PytorchTransformer"),
+    ("2.3", "Attention"),
+    ("2.4", "MultiHeadAttention"),
+    ("2.5a", "LayerNorm"),
+    ("2.5b", "FeedForward"),
+    ("2.5c", "EncoderBlock"),
+):
+    _gradients(_question, _name, HARMLESS.get(_name, ()), BESIDE.get(_name, {}))
+
+
+@visible_check("2.2")
+def operations_do_not_grow(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    trials = answers.get("VectorisedTransformer", [])
+    if not trials or any(trial.status != "ok" for trial in trials):
+        return []
+    problem, told = operations_problem("VectorisedTransformer", trials)
+    return [(problem is None, problem or f"Operations do not grow with the length ({told}).")]
+
+
+@visible_check("2.6")
+def weights_reverse(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    names = ("E", "pos", "Q", "K", "V", "U")
+    if not all(isinstance(answers.get(f"reverse_{name}"), np.ndarray) for name in names):
+        return [(None, "The trained weights are not there yet: run the training cell.")]
+    share = reverse_accuracy({name: answers[f"reverse_{name}"] for name in names}, PROBE_SEQUENCES)
+    message = (
+        f"The recorded weights reverse 200 sequences with {share:.1%} of the places right (wanted: 99%)."
+    )
+    return [(share >= 0.99, message)]
+
+
+JOBS = ("job_self_attention", "job_heads", "job_feed_forward", "job_layer_norm")
+
+
+@visible_check("2.7")
+def letters_fit(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    lines = letter_lines(answers, JOBS, "ABCDE")
+    letters = [letter_of(answers[name]) for name in JOBS if name in answers]
+    if twice := sorted({letter for letter in letters if letters.count(letter) > 1}):
+        told = f"{', '.join(twice)} stands for more than one part; each letter has one at most."
+        lines.append((False, told))
+    return [*lines, *letter_lines(answers, ("path_length", "training_parallel"), "ABCD")]

@@ -1,0 +1,160 @@
+"""Whether a trained model is a Vision Transformer: it reads patches and mixes them by attention (4.7)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from autograder.kit import visible_check
+from autograder.kit.shared.checkpoints import look
+
+NO_ATTENTION = (
+    "The model does not mix its tokens by attention: no weights of every token for every token were seen"
+)
+UNUSED = (
+    "Attention is there, but hardly matters: when every token attends to itself alone, the logits stay as they"
+    " were"
+)
+NO_PATCHES = (
+    "The model does not read patches: when the patches of an image change places together with their"
+    " positions, the logits change, and convolutions with overlapping windows were seen"
+)
+ASKED = "4.7 asks for a Vision Transformer, which cuts the image into patches and mixes them by attention"
+
+
+def transformer_problem(seen: Mapping[str, Any]) -> str | None:
+    """What a trained model lacks of a Vision Transformer, by what was seen of it; None if nothing."""
+    if not seen["maps"]:
+        return f"{NO_ATTENTION}. {ASKED}."
+    if seen["change"] < 0.05:
+        return f"{UNUSED}. {ASKED}."
+    if seen["overlapping"] and not seen["patches"]:
+        return f"{NO_PATCHES}. {ASKED}."
+    return None
+
+
+@look("vision_transformer")
+def look_at_attention(module: Any, call: Mapping[str, Any]) -> dict[str, Any]:
+    """Watches a model on made-up images.
+
+    Returns:
+        ``maps``: how many attention maps were seen; ``change``: how far the logits move, against how far they
+        differ between images, once every token attends to itself alone; ``overlapping``: how many
+        convolutions or poolings had overlapping windows; ``patches``: whether logits stay when patches move
+        together with their positions.
+    """
+    import torch
+
+    images = _pictures()
+    with _plain_attention():
+        with _watcher(alone=False) as seen:
+            logits = module(images, **call)
+        with _watcher(alone=True):
+            without = module(images, **call)
+        spread = float((logits - logits.mean(0)).norm())
+        change = float((without - logits).norm()) / max(spread, 1e-9)
+        moves = seen.overlapping and any(
+            torch.allclose(moved, logits, atol=1e-3 * max(spread, 1e-3))
+            for moved in _moved(module, images, call)
+        )
+    return {"maps": seen.maps, "change": change, "overlapping": seen.overlapping, "patches": bool(moves)}
+
+
+def _pictures() -> Any:
+    """Seven gray pictures (7, 1, 28, 28) of soft bars and blocks, each its own."""
+    import torch
+
+    places = torch.arange(28.0)
+    pictures = [
+        torch.sigmoid(places[None] - 2 - 3 * k) * torch.sigmoid(22 - places[:, None] - k) for k in range(7)
+    ]
+    return torch.stack(pictures)[:, None]
+
+
+@contextlib.contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Makes torch's own layers attend step by step, so that their weights can be seen."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _overlaps(name: str, args: Any) -> bool:
+    """Whether an operation slides a window over the image by less than the window's size."""
+    if name == "convolution":
+        return any(size > step for size, step in zip(args[1].shape[2:], args[3], strict=False))
+    if name in ("max_pool2d_with_indices", "avg_pool2d"):
+        stride = args[2] if len(args) > 2 and args[2] else args[1]
+        return any(size > step for size, step in zip(args[1], stride, strict=False))
+    return name == "im2col" and any(size > step for size, step in zip(args[1], args[4], strict=False))
+
+
+def _watcher(alone: bool) -> Any:
+    """Counts attention maps and overlapping windows; with ``alone``, makes each map the identity.
+
+    Weights of every token for every token come from a softmax, or from exponentials that are divided by their
+    sum; both are (…, n, n) with at least three axes.
+    """
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Watcher(TorchDispatchMode):
+        maps = overlapping = 0
+
+        def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = operation(*args, **(kwargs or {}))
+            name = operation.__name__.split(".")[0]
+            self.overlapping += _overlaps(name, args)
+            if name not in ("_softmax", "_safe_softmax", "exp", "exp_") or result.ndim < 3:
+                return result
+            rows, columns = result.shape[-2:]
+            if rows != columns or rows < 4:
+                return result
+            self.maps += 1
+            if alone:
+                result.copy_(torch.eye(rows, dtype=result.dtype).expand(result.shape))
+            return result
+
+    return Watcher()
+
+
+def _moved(module: Any, images: Any, call: Mapping[str, Any]) -> Iterator[Any]:
+    """Logits of images whose patches change places, for each table that could be the positions of patches."""
+    import torch
+
+    for size in (2, 4, 7, 14):
+        side = 28 // size
+        order = torch.randperm(side**2, generator=torch.Generator().manual_seed(0))
+        grid = images.reshape(-1, side, size, side, size).transpose(2, 3).reshape(-1, side**2, size, size)
+        shuffled = grid[:, order].reshape(-1, side, side, size, size).transpose(2, 3).reshape(images.shape)
+        for table in [*module.parameters(), *module.buffers()]:
+            for axis, length in enumerate(table.shape):
+                if length not in (side**2, side**2 + 1) or table.numel() == length:
+                    continue
+                first = length - side**2
+                rows = torch.cat([torch.arange(first), first + order])
+                kept = table.data.clone()
+                table.data.copy_(kept.index_select(axis, rows))
+                try:
+                    yield module(shuffled, **call)
+                finally:
+                    table.data.copy_(kept)
+
+
+@visible_check("4.7")
+def look_at_the_model(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    lines: list[tuple[bool | None, str]] = []
+    for trial in answers.get("Classifier", ()):
+        if trial.status == "ok" and isinstance(trial.result.get("seen"), dict):
+            problem = transformer_problem(trial.result["seen"])
+            told = f"{problem} As it is, half of the points count." if problem else ""
+            lines.append((problem is None, told or "Your model reads patches and mixes them by attention."))
+    return lines

@@ -1,0 +1,356 @@
+"""Whose is what: files that were found become submissions, and two people never become one.
+
+A log, a zip or a checkpoint joins a notebook only because they lie in a folder of their own, because their
+names have the same stem, or because their content fits and nothing else could be meant. Everything else is a
+submission of its own, or is listed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from autograder import kit
+from autograder.declare import homeworks
+from autograder.files import same_name, whole
+from autograder.kit.handing_in import cell_digest
+from autograder.submissions.archive import ATTACHMENT, LOG, NOTEBOOK, OTHER, ZIP, Item
+from autograder.submissions.errors import SubmissionError
+from autograder.submissions.log import MAX_LOG_BYTES, parse_json
+from autograder.submissions.notebook import read_notebook, recognise
+from autograder.submissions.submission import Submission, flat_name
+
+HAND_IN = "Hand in the notebook (the .ipynb file), or the zip that its last cell makes."
+COPY = (
+    "The cells of this notebook are those of another one that lies in the same folder; each was graded by"
+    " itself."
+)
+NAMED = 5  # files that a sentence names
+TAIL = re.compile(r"[ _.-]*(?:submission[ _-]?log|submission|log)$")
+GENERIC = re.compile(r"submission_log(?:[ _-]*\(?\d+\)?)?")  # what the kit calls it, counted by a browser
+# names that a learning platform made: files that have such names may be different people's
+OF_PLATFORM = re.compile(r"_\d{2,}_|_attempt_\d|_assignsubmission_|^\d+-\d+ - |\([^()]+\)_|_\d{2,}$")
+# what a student hands in instead of a notebook; a folder of nothing but pictures or tables is no hand-in
+INSTEAD = {
+    ".py", ".pdf", ".html", ".htm", ".rar", ".7z", ".gz", ".tgz", ".tar", ".xz", ".docx", ".doc", ".odt",
+    ".pages", ".rtf", ".md", ".tex", ".rmd", ".qmd", ".txt", ".ipynb",
+}  # fmt: skip
+
+
+def group(items: Sequence[Item], root: str, left: list[str], own: bool) -> list[Submission]:
+    """The submissions among files.
+
+    Args:
+        items: with paths relative to one folder or zip.
+        root: what that is called.
+        left: gets a line for each file that is part of no submission.
+        own: whether files at the very top may be one person's: so in a zip, not in a class's folder.
+    """
+    folders: dict[PurePosixPath, list[Item]] = {}
+    for item in items:
+        folders.setdefault(item.path.parent, []).append(item)
+    made: list[Submission] = []
+    full: set[PurePosixPath] = set()
+    for folder, members in folders.items():
+        top = folder == PurePosixPath()
+        found = _of_folder(folder, members, left, own or not top, root)
+        if len(found) == 1 and not top:
+            found = [replace(found[0], name=flat_name(folder))]
+        if found:
+            full.add(folder)
+        made += found
+    return [*made, *_without(folders, full)]
+
+
+def _of_folder(
+    folder: PurePosixPath, members: Sequence[Item], left: list[str], own: bool, root: str
+) -> list[Submission]:
+    """The submissions whose files lie in one folder, those in its zips included."""
+    loose, zips = [one for one in members if one.kind != ZIP], [one for one in members if one.kind == ZIP]
+    made = []
+    for one in zips:
+        joined = None if one.problem else _joined(one, loose, zips, own)
+        if joined is not None:
+            taken = {(item.path.name) for item in loose}
+            loose += [item for item in joined if item.path.name not in taken]
+            left += [f"{one.path}: {item.path}" for item in one.items if item.kind == OTHER]
+            continue
+        inside = _of_zip(one, left)
+        if any(_same_cells(a.notebook, b.data) for a in inside for b in loose if b.kind == NOTEBOOK):
+            inside = [replace(item, notes=(*item.notes, COPY)) for item in inside]
+        made += inside
+    return [*_of_loose(folder, loose, left, own, root), *made]
+
+
+def _of_zip(item: Item, left: list[str]) -> list[Submission]:
+    """The submissions in a zip; at least one, which says what is wrong if nothing in it can be graded."""
+    name = flat_name(item.path)
+    if item.problem:
+        return [Submission(name, problem=item.problem)]
+    inner: list[str] = []
+    found = group(item.items, name, inner, own=True)
+    left += [f"{item.path}: {line}" for line in inner]
+    if not found:
+        files = [str(one.path) for one in item.items]
+        problem = f"{item.path.name} holds no notebook and no {kit.LOG_NAME}{_only(files)}. {HAND_IN}"
+        return [Submission(name, problem=problem)]
+    if len(found) == 1:
+        return [replace(found[0], name=name)]
+    return [replace(one, name=flat_name(PurePosixPath(f"{name}-{one.name}"))) for one in found]
+
+
+def _joined(one: Item, loose: Sequence[Item], zips: Sequence[Item], own: bool) -> list[Item] | None:
+    """A zip's files under the folder's path, if they belong to what lies loose there; None if not."""
+    inside = list(_flat(one))
+    notebooks = [item for item in loose if item.kind == NOTEBOOK]
+    copies = [item for item in inside if item.kind == NOTEBOOK]
+    rest = [item for item in inside if item.kind in (LOG, ATTACHMENT)]
+    stem = _stem(one.path)
+    named = [item for item in notebooks if _stem(item.path) == stem]
+    alone = len(zips) == 1
+    if len(named) == 1 and sum(_stem(other.path) == stem for other in zips) == 1:
+        target = named[0]
+    elif own and alone and not notebooks and any(item.kind == LOG for item in loose) and len(copies) == 1:
+        return [*(_moved(item, one) for item in [*copies, *rest])]
+    elif alone and own and len(main := _of_a_homework(notebooks)) == 1:
+        target = main[0]
+    elif alone and len(notebooks) == 1 and not copies and _logs_fit(rest, notebooks[0]):
+        target = notebooks[0]
+    else:
+        return None
+    if not (copies or rest) or any(not _same_cells(item.data, target.data) for item in copies):
+        return None
+    named_log = [item for item in loose if item.kind == LOG and _stem(item.path) == _stem(target.path)]
+    return [
+        _renamed(_moved(item, one), target) if item.kind == LOG and len(notebooks) > 1 else _moved(item, one)
+        for item in rest
+        if not (item.kind == LOG and named_log)
+    ]
+
+
+def _flat(one: Item) -> Iterator[Item]:
+    for item in one.items:
+        yield item
+        yield from _flat(item)
+
+
+def _moved(item: Item, archive: Item) -> Item:
+    return replace(item, path=archive.path.parent / item.path.name)
+
+
+def _renamed(log: Item, notebook: Item) -> Item:
+    """The log under the notebook's name, so that nobody else's notebook takes it."""
+    return replace(log, path=log.path.with_name(f"{_bare(notebook.path)}_{kit.LOG_NAME}"))
+
+
+# --- loose files in one folder ------------------------------------------------------------------------------
+
+
+def _of_loose(
+    folder: PurePosixPath, loose: Sequence[Item], left: list[str], own: bool, root: str
+) -> list[Submission]:
+    notebooks = [item for item in loose if item.kind == NOTEBOOK]
+    logs = [item for item in loose if item.kind == LOG]
+    files = [item for item in loose if item.kind == ATTACHMENT]
+    left += [
+        f"{item.path}{f' ({item.problem})' if item.problem else ''}" for item in loose if item.kind == OTHER
+    ]
+    notes: tuple[str, ...] = ()
+    if own and len(notebooks) > 1:
+        notebooks, notes = _one_of(notebooks, left)
+    own = own and len(notebooks) == 1
+    mine = _pairs(notebooks, logs, own)
+    used = {id(log) for log in mine.values()}
+    made = [
+        Submission(
+            flat_name(folder) if own and folder != PurePosixPath() else flat_name(item.path),
+            None if item.problem else item.data,
+            mine[number].data if number in mine else None,
+            _files_of(item, notebooks, files, own),
+            item.problem if number not in mine else "",
+            notes=(*notes, *_copied(item, notebooks), *_spare(logs, mine.get(number), own)),
+        )
+        for number, item in enumerate(notebooks)
+    ]
+    taken = {name for one in made for name in one.attachments}
+    left += [str(item.path) for item in files if whole(item.path.name) not in taken]
+    for log in logs:
+        if id(log) in used:
+            continue
+        if own and GENERIC.fullmatch(_bare(log.path).lower()):
+            left.append(f"{log.path} (another log of the same notebook)")
+        else:
+            name = flat_name(log.path) if log.path.name != kit.LOG_NAME else flat_name(folder) or root
+            made.append(Submission(name, log=None if log.problem else log.data, problem=log.problem))
+    return made
+
+
+def _one_of(notebooks: list[Item], left: list[str]) -> tuple[list[Item], tuple[str, ...]]:
+    """One person's notebook of a homework, if it is one person's; all of them if that cannot be told."""
+    belongs = _of_a_homework(notebooks)
+    if len(belongs) != 1:
+        return notebooks, ()
+    others = [item for item in notebooks if item is not belongs[0]]
+    left += [f"{item.path} (a notebook of no homework, beside {belongs[0].path.name})" for item in others]
+    names = _listed([item.path.name for item in others])
+    return belongs, (f"{belongs[0].path.name} was graded; {names} beside it belongs to no homework.",)
+
+
+def _of_a_homework(notebooks: list[Item]) -> list[Item]:
+    """The notebooks that may be a person's hand-in: those of a homework, unless a platform named them."""
+    if len(notebooks) < 2 or any(OF_PLATFORM.search(_bare(item.path)) for item in notebooks):
+        return notebooks
+    return [item for item in notebooks if _belongs(item)]
+
+
+def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[int, Item]:
+    """The log of each notebook, by the notebook's place."""
+    pairs: dict[int, Item] = {}
+    for number, notebook in enumerate(notebooks):
+        stem = _stem(notebook.path)
+        named = [log for log in logs if _stem(log.path) == stem]
+        if len(named) == 1 and sum(_stem(other.path) == stem for other in notebooks) == 1:
+            pairs[number] = named[0]
+    if len(notebooks) != 1 or pairs:
+        return pairs
+    exact = [log for log in logs if log.path.name == kit.LOG_NAME]
+    generic = [log for log in logs if GENERIC.fullmatch(_bare(log.path).lower())]
+    for some in (exact, generic, logs):
+        fitting = [log for log in some if _may_join(log, notebooks[0], own)]
+        if len(fitting) == 1:
+            return {0: fitting[0]}
+    return {0: sorted(generic, key=lambda log: log.path.name)[-1]} if own and generic else {}
+
+
+def _may_join(log: Item, notebook: Item, own: bool) -> bool:
+    """Whether a folder's only notebook may have a log whose name is not its own."""
+    fits = _fits(log.data, notebook.data)
+    if GENERIC.fullmatch(_bare(log.path).lower()):
+        return True
+    return fits is True or (own and fits is None)
+
+
+def _spare(logs: Sequence[Item], used: Item | None, own: bool) -> Iterator[str]:
+    """What to say where a person's folder holds several logs of the kit."""
+    others = [log for log in logs if log is not used and GENERIC.fullmatch(_bare(log.path).lower())]
+    if own and used is not None and others:
+        names = _listed([one.path.name for one in others])
+        yield f"Of several logs, {used.path.name} counts; not used: {names}."
+
+
+def _files_of(item: Item, notebooks: Sequence[Item], files: Sequence[Item], own: bool) -> dict[str, bytes]:
+    """The checkpoints of a notebook: all in a folder of its own, else those that begin with its name."""
+    if own or (len(notebooks) == 1 and len(files) <= 2):
+        return {whole(one.path.name): one.data for one in files}
+    stems = [_bare(one.path) for one in notebooks]
+    return {
+        whole(one.path.name): one.data
+        for one in files
+        if max((stem for stem in stems if one.path.name.startswith(stem)), key=len, default=None)
+        == _bare(item.path)
+    }
+
+
+def _copied(item: Item, notebooks: Sequence[Item]) -> Iterator[str]:
+    """A note where another notebook in the folder has the same cells."""
+    if any(other is not item and _same_cells(item.data, other.data) for other in notebooks):
+        yield COPY
+
+
+# --- folders without anything -------------------------------------------------------------------------------
+
+
+def _without(folders: dict[PurePosixPath, list[Item]], full: Iterable[PurePosixPath]) -> Iterator[Submission]:
+    """A row for each person's folder in which nothing can be graded."""
+    full, top = set(full), PurePosixPath()
+    above = {parent for folder in full for parent in (folder, *folder.parents)}
+    told: set[PurePosixPath] = set()
+    for folder in sorted(folders):
+        chain = [folder, *folder.parents]
+        if folder == top or any(parent in full for parent in chain if parent != top):
+            continue
+        bare = [one for one in chain if one != top and one not in above][-1]  # the topmost without any
+        if bare in told:
+            continue
+        names = [
+            item.path.relative_to(bare).as_posix()
+            for other, members in folders.items()
+            if other.is_relative_to(bare)
+            for item in members
+        ]
+        if len(bare.parts) > 1 and not any(PurePosixPath(name).suffix.lower() in INSTEAD for name in names):
+            continue
+        told.add(bare)
+        problem = f"The folder holds no notebook, log or zip{_only(names)}. {HAND_IN}"
+        yield Submission(flat_name(bare), problem=problem)
+
+
+def _only(names: Sequence[str]) -> str:
+    return f", only {_listed(names)}" if names else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(whole(name)[:80] for name in names[:NAMED])}{more}"
+
+
+# --- what belongs together ----------------------------------------------------------------------------------
+
+
+def _bare(path: PurePosixPath) -> str:
+    """A file's name without the suffixes that say what it is."""
+    name = path.name
+    while (bare := PurePosixPath(name)).suffix.lower() in (".ipynb", ".json", ".zip", ".txt"):
+        name = bare.stem
+    return name
+
+
+def _stem(path: PurePosixPath) -> str:
+    """What a notebook, its log and its zip have in common: ``hw3_jane_submission.zip`` → ``hw3_jane``."""
+    return TAIL.sub("", same_name(_bare(path))) or "submission_log"
+
+
+def _belongs(item: Item) -> bool:
+    try:
+        recognise(read_notebook(item.data), None, homeworks())
+    except SubmissionError:
+        return False
+    return True
+
+
+def _same_cells(one: bytes | None, other: bytes | None) -> bool:
+    """Whether two notebooks differ in outputs only: the last cell makes the zip before its print is saved."""
+    if not one or not other:
+        return False
+    if one == other:
+        return True
+    try:
+        return bool(read_notebook(one).cells == read_notebook(other).cells)
+    except SubmissionError:
+        return False
+
+
+def _logs_fit(items: Sequence[Item], notebook: Item) -> bool:
+    """Whether there is one log and its answers come from the notebook's cells."""
+    logs = [item for item in items if item.kind == LOG]
+    return len(logs) == 1 and _fits(logs[0].data, notebook.data) is True
+
+
+def _fits(log: bytes, notebook: bytes) -> bool | None:
+    """Whether most answers in a log come from a notebook's cells; None if it does not say."""
+    try:
+        document = parse_json(log, MAX_LOG_BYTES, "The log")
+        cells = read_notebook(notebook).cells
+    except SubmissionError:
+        return None
+    answers = document.get("answers") if isinstance(document, dict) else None
+    told = {
+        source
+        for answer in (answers.values() if isinstance(answers, dict) else ())
+        for source in (answer.get("sources") if isinstance(answer, dict) else None) or ()
+        if isinstance(source, str)
+    }
+    there = {cell_digest(cell.source) for cell in cells if cell.cell_type == "code"}
+    return 2 * len(told & there) >= len(told) if told else None

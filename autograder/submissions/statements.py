@@ -1,0 +1,107 @@
+"""A cell's text as single statements, so that what follows one that raised can still be run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAGIC = re.compile(r"^(\s*)(?:[%!]|[\w., ]+=\s*[%!]).*$", re.MULTILINE)
+HELP = re.compile(r"^(\s*)(?:\?.*|[\w.]+\?{1,2}\s*)$", re.MULTILINE)
+TRANSPARENT = ("%%time", "%%capture", "%%timeit")  # cell magics below which Python stands
+MAX_STATEMENTS = 200  # of one cell that are run one by one
+MAX_CELL = 200_000  # characters of a cell that are looked at
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a cell.
+
+    Attributes:
+        text: as it stands there, magics included; of an import of several names one name.
+        line: where it begins, from 1.
+        last: where it ends.
+        setting: whether it imports, sets up or asserts something.
+        imports: whether it imports something.
+    """
+
+    text: str
+    line: int
+    last: int
+    setting: bool = False
+    imports: bool = False
+
+    @property
+    def placed(self) -> str:
+        """The text with as many lines of comment before it that tracebacks name its line in the cell."""
+        return "#\n" * (self.line - 1) + self.text
+
+
+def python_text(source: str) -> str:
+    """The cell as Python: each magic is ``pass`` on a line of its own; empty if it is another language."""
+    first = source.lstrip()
+    if len(source) > MAX_CELL:
+        return ""
+    if first.startswith("%%") and not first.startswith(TRANSPARENT):
+        return ""
+    return HELP.sub(r"\1pass", MAGIC.sub(r"\1pass", source))
+
+
+def parse(source: str) -> ast.Module | None:
+    """The cell's syntax tree; None if it is no Python."""
+    try:
+        return ast.parse(python_text(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def statements(source: str) -> list[Statement]:
+    """The statements at a cell's top level, in order; none if the cell is no Python."""
+    tree = parse(source)
+    return [] if tree is None else list(_split(tree, source))
+
+
+def _split(tree: ast.Module, source: str) -> Iterator[Statement]:
+    lines = source.split("\n")
+    for node in tree.body:
+        first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))])
+        last = node.end_lineno or first
+        if isinstance(node, ast.Import) or (
+            isinstance(node, ast.ImportFrom) and node.names[0].name != "*" and len(node.names) > 1
+        ):
+            for alias in node.names:
+                one = ast.Import([alias])
+                if isinstance(node, ast.ImportFrom):
+                    one = ast.ImportFrom(node.module, [alias], node.level)  # type: ignore[assignment]
+                yield Statement(ast.unparse(one), first, last, setting=True, imports=True)
+            continue
+        if isinstance(node, ast.Pass) and lines[first - 1].lstrip().startswith("%%"):
+            continue
+        begin = node.col_offset if first == node.lineno else 0
+        rows = [line.encode("utf-8", "surrogatepass") for line in lines[first - 1 : last]]
+        if not isinstance(node, ast.Pass):  # a magic has its line for itself
+            rows[-1] = rows[-1][: node.end_col_offset]
+            rows[0] = rows[0][begin:]
+        text = b"\n".join(rows).decode("utf-8", "surrogatepass")
+        yield Statement(text, first, last, _is_setting(node), isinstance(node, ast.ImportFrom))
+
+
+def _is_setting(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Assign):  # such as plt.rcParams["figure.dpi"] = 100
+        return all(isinstance(target, ast.Attribute | ast.Subscript) for target in node.targets)
+    called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Constant)
+    return called or isinstance(node, ast.Import | ast.ImportFrom | ast.Assert | ast.Pass)
+
+
+def is_set_up(source: str) -> bool:
+    """Whether a cell mostly imports and sets things up: half of its statements do, one of them imports."""
+    found = statements(source)
+    return any(one.imports for one in found) and 2 * sum(one.setting for one in found) >= len(found)
+
+
+def from_line(source: str, line: int) -> list[Statement]:
+    """The statements from the one on a line; all of them if none stands there."""
+    found = statements(source)
+    at = [one for one in found if one.last >= line]
+    return (at or found)[:MAX_STATEMENTS]

@@ -1,0 +1,206 @@
+"""hw4 to hw6: verdicts as a fair person would give them, kind by kind."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from autograder import kit
+from autograder.declare import Case, Checkpoint
+from autograder.homeworks.hw4 import public
+from autograder.homeworks.hw4.hidden import hidden_images, hidden_labels, image_batches
+from autograder.homeworks.hw4.q7_training import same_without_weights
+from autograder.kit.shared.checkpoints import checkpoint_probe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Reference(nn.Module):
+    """The Vision Transformer of solutions/, with torch's own blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch_embedding = nn.Linear(16, 64)
+        self.class_token, self.positions = (nn.Parameter(torch.zeros(1, n, 64)) for n in (1, 50))
+        self.blocks = nn.ModuleList(public.ready_block(64, 4, 128) for _ in range(6))
+        self.norm, self.head = nn.LayerNorm(64), nn.Linear(64, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.patch_embedding(nn.functional.unfold(images, 4, stride=4).mT)
+        x = torch.cat([self.class_token.expand(len(x), -1, -1), x], dim=1) + self.positions
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x[:, 0]))
+
+
+def reference() -> Reference:
+    weights = torch.load(ROOT / "solutions" / "hw4_vision_transformer.pt", weights_only=True)
+    fitted = {}
+    for name, value in weights.items():
+        if ".key." in name or ".value." in name:
+            continue
+        if ".query." in name:
+            value = torch.cat([weights[name.replace("query", part)] for part in ("query", "key", "value")])
+            name = name.replace("attention.query.", "self_attn.in_proj_")
+        for old, new in {
+            "attention.out": "self_attn.out_proj",
+            "mlp.0": "linear1",
+            "mlp.2": "linear2",
+        }.items():
+            name = name.replace(old, new)
+        fitted[name] = value.float()
+    model = Reference()
+    model.load_state_dict(fitted)
+    return model.eval()
+
+
+def test_hidden_images_differ_with_the_seed_and_the_reference_stays_within_one_point():
+    model, accuracies, images = reference(), [], []
+    for seed in range(20):
+        batches = [case.args[0] for case in image_batches(np.random.default_rng(seed))]
+        images.append(np.concatenate(batches))
+        with torch.no_grad():
+            guesses = model(torch.from_numpy(images[-1])).argmax(-1).numpy()
+        labels = hidden_labels(images[-1])
+        assert np.bincount(labels).tolist() == [40] * 10
+        accuracies.append(float((guesses == labels).mean()))
+    assert max(abs(accuracy - 0.805) for accuracy in accuracies) <= 0.01 + 1e-9, accuracies
+    known = {image.tobytes() for image in hidden_images()[0]}
+    raw = {np.round(255 * image).astype(np.uint8).tobytes() for image in images[0]}
+    again = {np.round(255 * image).astype(np.uint8).tobytes() for image in images[1]}
+    assert len(raw & known) + len(raw & again) < 8
+
+
+class Plain(nn.Module):
+    """A convolutional network with a small Vision Transformer that adds next to nothing."""
+
+    def __init__(self, share: float = 0.0) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8 * 196, 10)
+        )
+        self.share, self.attending = share, Reference() if share else None
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits = self.convolutions(images)
+        return logits + self.share * self.attending(images) if self.attending else logits
+
+
+class Averaged(nn.Module):
+    """Another Vision Transformer: torch's encoder, 7×7 patches by a convolution, the mean of all tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cut = nn.Conv2d(1, 32, 7, 7)
+        self.places = nn.Parameter(torch.randn(1, 16, 32))
+        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), 2)
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.encoder(self.cut(images).flatten(2).mT + self.places).mean(1))
+
+
+class ByHand(nn.Module):
+    """Attention with exponentials written out, and overlapping poolings of an input that has none: one head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cut, self.qkv = nn.Linear(16, 24), nn.Linear(24, 72)
+        self.places = nn.Parameter(torch.randn(49, 24))
+        self.head = nn.Linear(24, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.cut(nn.functional.unfold(images, 4, stride=4).mT) + self.places
+        q, k, v = self.qkv(x).chunk(3, -1)
+        scores = q @ k.mT / 24**0.5
+        weights = (scores - scores.amax(-1, keepdim=True)).exp()
+        return self.head((x + (weights / weights.sum(-1, keepdim=True)) @ v).square().mean(1))
+
+
+MODELS = {
+    "the reference": (Reference, ""),
+    "torch's encoder, mean of tokens": (Averaged, ""),
+    "a softmax by hand": (ByHand, ""),
+    "a convolutional network": (Plain, "does not mix its tokens by attention"),
+    "attention as decoration": (lambda: Plain(1e-4), "hardly matters"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_vision_transformer_is_known_by_its_patches_and_its_attention(name: str):
+    make, says = MODELS[name]
+    torch.manual_seed(1)
+    with torch.no_grad():
+        seen = public.look_at_attention(make().eval(), {})
+    problem = public.transformer_problem(seen)
+    assert bool(problem) == bool(says), problem
+    assert says in (problem or "")
+
+
+class Table(nn.Module):
+    """Knows the labels by heart; the weights do not matter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(784, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        known = np.eye(10, dtype=np.float32)[hidden_labels(images.numpy())]
+        return torch.from_numpy(known) + 1e-9 * self.linear(images.flatten(1))
+
+
+@pytest.mark.parametrize(("make", "same"), [(reference, False), (Table, True)])
+def test_guesses_that_do_not_come_from_the_weights_are_seen(
+    make: Any, same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    model = make()
+    torch.save(model.state_dict(), "m.pt")
+    images = hidden_images()[0][:60, None].astype(np.float32) / np.float32(255)
+    entry = Checkpoint("M", cases=lambda rng: [Case([images], {"forget": True})], file="m.pt")
+    case = entry.drawn(np.random.default_rng(0))[0].as_json("M/0")
+    found = kit.decode(checkpoint_probe(type(model), case))
+    assert same_without_weights(found["result"], found["forgotten"]) is same
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x)
+
+
+WEIGHTS = Small().state_dict()
+WRAPPED: dict[str, Any] = {
+    "compiled": {f"_orig_mod.{name}": value for name, value in WEIGHTS.items()},
+    "parallel": {f"module.{name}": value for name, value in WEIGHTS.items()},
+    "both": {f"module._orig_mod.{name}": value for name, value in WEIGHTS.items()},
+    "a training state": {"model": WEIGHTS, "epoch": 3, "optimizer": {"state": {}, "lr": 0.1}},
+    "lightning": {"state_dict": WEIGHTS, "epoch": 3},
+    "compiled in a training state": {
+        "model": {f"_orig_mod.{name}": value for name, value in WEIGHTS.items()}
+    },
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_usual_wrappings_of_the_weights_are_taken_off(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    buffer = io.BytesIO()
+    torch.save(WRAPPED[name], buffer)
+    Path("m.pt").write_bytes(buffer.getvalue())
+    x = np.ones((4, 3), dtype=np.float32)
+    case = Checkpoint("M", cases=lambda rng: [Case([x])], file="m.pt").drawn(np.random.default_rng(0))[0]
+    found = kit.decode(checkpoint_probe(Small, case.as_json("M/0")))
+    expected = x @ WEIGHTS["linear.weight"].numpy().T + WEIGHTS["linear.bias"].numpy()
+    np.testing.assert_allclose(found["result"], expected, rtol=1e-5)
