@@ -119,11 +119,9 @@ def grades_by_id(
             notes.append(f"{one.submission}: collected, but not in grades.csv{several}")
             continue
         points = grades[one.submission]
+        if policy is not None and one.late == "yes" and not one.late_days:
+            notes.append(f"{one.submission}: late, but by how much is not known, so nothing was taken off")
         if policy is not None and points is not None:
-            if one.late == "yes" and not one.late_days:
-                notes.append(
-                    f"{one.submission}: late, but by how much is not known, so nothing was taken off"
-                )
             days = int(one.late_days or 0)
             kept = policy.points(points, days, used.get(one.id, 0))
             if days:
