@@ -192,7 +192,7 @@ def grade_command(
         handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
         if queue:
             for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
-                results.keep(one.report, one.executed)
+                results.keep(one.report, one.executed, one.seconds)
                 reports[one.report.submission] = one.report
     except (batch.BatchError, NoSandboxError, OutputBusyError) as error:
         raise click.ClickException(str(error)) from None
@@ -261,7 +261,7 @@ def _conclude(
     Raises:
         click.exceptions.Exit: a mistake in the grader left points open.
     """
-    write_atomically(output / "grades.csv", tables.grades_csv(reports).encode())
+    write_atomically(output / "grades.csv", tables.grades_csv(reports).encode(errors="replace"))
     console.print(tables.table(reports))
     if ignored:
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
@@ -286,7 +286,7 @@ def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> b
     if not found:
         path.unlink(missing_ok=True)  # of an earlier run
         return False
-    write_atomically(path, faults.faults_text(found).encode(), SECRET)
+    write_atomically(path, faults.faults_text(found).encode(errors="replace"), SECRET)
     for fault in found:
         console.print(faults.fault_line(fault, path), soft_wrap=True, markup=False, highlight=False)
     return True

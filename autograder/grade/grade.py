@@ -19,6 +19,7 @@ from autograder.grade.judge import judge_question
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
 from autograder.run.execute import Execution, execute
+from autograder.run.guard import SECONDS, limited
 from autograder.run.limits import Limits
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
@@ -98,7 +99,7 @@ class Judged:
 def grade_submission(
     submission: Submission, settings: Settings, kernels: Kernels | None = None
 ) -> tuple[Report, Execution | None]:
-    """Grades one submission. Never raises for what a submission holds.
+    """Grades one submission. Never raises for what a submission holds, but for ``OverLimitError``.
 
     Args:
         submission: as handed in.
@@ -107,10 +108,14 @@ def grade_submission(
 
     Returns:
         The report, and how the run went if there was one.
+
+    Raises:
+        OverLimitError: reading or judging it took more time or memory than any honest submission needs.
     """
     started = time.monotonic()
     try:
-        found = read(submission, settings)
+        with limited(SECONDS):
+            found = read(submission, settings)
     except SubmissionError as error:
         report = Report(
             submission.name,
@@ -121,7 +126,8 @@ def grade_submission(
         )
         return report, None
     ran = run(found, settings, kernels)
-    report = annotate(judge(ran, settings), settings)
+    with limited(SECONDS):
+        report = annotate(judge(ran, settings), settings)
     return replace(report, seconds=time.monotonic() - started), ran.execution
 
 
@@ -187,7 +193,8 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
         limits=settings.limits,
         kernels=kernels,
     )
-    log, problems = _merge(execution.logs, found.homework)
+    with limited(SECONDS):
+        log, problems = _merge(execution.logs, found.homework)
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
 
 

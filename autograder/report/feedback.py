@@ -20,12 +20,15 @@ from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
-from autograder.grade.report import Report
+from autograder.grade.report import CheckResult, Report
 from autograder.grade.store import read_executed
 from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
 from autograder.report.shown import ShownQuestion, shown_questions
+from autograder.run.guard import PAGE_SECONDS, OverLimitError, limited
 from autograder.submissions.cells import is_kit, record_cells
+
+NOT_SHOWN = "The notebook is not shown: to show it {why}. The results above are complete."
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,11 @@ def shown_cells(
 
 
 def feedback_page(
-    graded: Report, notebook: NotebookNode | None, reveal: str = "words", stamp: str = ""
+    graded: Report,
+    notebook: NotebookNode | None,
+    reveal: str = "words",
+    stamp: str = "",
+    trouble: str = "",
 ) -> str:
     """The feedback page of one submission.
 
@@ -72,10 +79,10 @@ def feedback_page(
         notebook: as executed; None if it could not be read.
         reveal: how much of the hidden inputs the page may show, one of :data:`REVEAL`.
         stamp: what the page was made from, in short; :func:`write_feedback` looks for it.
+        trouble: why the notebook is not shown, in words.
     """
     questions = shown_questions(graded, reveal)
     homework = homeworks().get(graded.homework)
-    trouble = ""
     cells: list[ShownCell] = []
     if notebook is not None and homework is not None:
         try:
@@ -105,8 +112,14 @@ def feedback_page(
     )
 
 
-def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
-    """Writes ``feedback.html`` into a submission's folder of results.
+def write_feedback(folder: Path, graded: Report, reveal: str, plain: str = "") -> bool:
+    """Writes ``feedback.html`` into a submission's folder of results, within limits on time and memory.
+
+    Args:
+        folder: the submission's.
+        graded: its report.
+        reveal: how much of the hidden inputs the page may show.
+        plain: why the page is to go without the notebook, in words; empty to show it.
 
     Returns:
         False if the page that is there would come out the same; it is left alone then.
@@ -116,6 +129,7 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
         json.dumps(dataclasses.asdict(graded), sort_keys=True).encode(),
         executed.read_bytes() if executed.is_file() else b"",
         reveal.encode(),
+        plain.encode(),
         _own_text(),
     ]
     stamp = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
@@ -124,8 +138,36 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
             if stamp.encode() in file.read(1_000):
                 return False
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, feedback_page(graded, read_executed(folder), reveal, stamp).encode())
+    write_atomically(path, _page_within_limits(folder, graded, reveal, stamp, plain).encode(errors="replace"))
     return True
+
+
+def _page_within_limits(folder: Path, graded: Report, reveal: str, stamp: str, plain: str) -> str:
+    """The page, as much of it as can be made within the limits: without the notebook, or the notes alone."""
+    trouble = plain
+    if not plain:
+        try:
+            with limited(PAGE_SECONDS):
+                return feedback_page(graded, read_executed(folder), reveal, stamp)
+        except OverLimitError as error:
+            trouble = NOT_SHOWN.format(why=error)
+    try:
+        with limited(PAGE_SECONDS):
+            return feedback_page(graded, None, reveal, stamp, trouble)
+    except OverLimitError as error:
+        # what is left are the points: their texts are what takes so long
+        bare = [
+            dataclasses.replace(question, written=None, checks=tuple(map(_without_words, question.checks)))
+            for question in graded.questions
+        ]
+        told = f"To show this page {error}, so it has the points alone."
+        return feedback_page(
+            dataclasses.replace(graded, questions=tuple(bare), notes=()), None, reveal, stamp, told
+        )
+
+
+def _without_words(check: CheckResult) -> CheckResult:
+    return dataclasses.replace(check, feedback="", evidence=None)
 
 
 @lru_cache(maxsize=1)
