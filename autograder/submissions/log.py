@@ -65,7 +65,7 @@ def _entry_problem(raw: Any) -> str:
     """
     try:
         _quick_validator("$defs", "entry")(raw)
-    except fastjsonschema.JsonSchemaException as error:
+    except fastjsonschema.JsonSchemaValueException as error:
         broken = raw
         responses = raw.get("responses") if isinstance(raw, dict) else None
         if isinstance(responses, dict) and len(error.path or ()) > 2:
@@ -105,7 +105,7 @@ def _check_head(document: dict[str, Any], what: str) -> list[str]:
         del document[name]
     try:
         _quick_validator("properties", "answers")(document.get("answers", {}))
-    except fastjsonschema.JsonSchemaException as error:
+    except fastjsonschema.JsonSchemaValueException as error:
         document["answers"] = {}
         told = str(error.message).removeprefix("data").lstrip(".")[:160]
         notes.append(f"{what} says in a way that cannot be read which cells its answers came from: {told}")

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from nbformat import NotebookNode
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, Levenshtein
 
 from autograder.declare import Homework
 from autograder.names import notebook_path
@@ -126,7 +126,7 @@ def _only_text(tokens: Sequence[str]) -> bool:
 
 
 def own_lines(notebook: NotebookNode, kept: frozenset[str]) -> list[Line]:
-    """The lines of code of a notebook, without kit, check and record cells; the first, if it has very many."""
+    """The first lines of code of a notebook, without kit, check and record cells."""
     found: list[Line] = []
     for cell in notebook.cells:
         if cell.cell_type == "code" and len(cell.source) <= MAX_CELL and not is_kit(cell.source):
@@ -234,7 +234,7 @@ def side_by_side(left: Sequence[Line], right: Sequence[Line]) -> tuple[tuple[str
     """Two lists of lines in rows, equal ones beside each other; the first rows, where there are many."""
     rows: list[tuple[str, str, bool]] = []
     left, right = left[:MAX_ROWS], right[:MAX_ROWS]
-    for step in Indel.opcodes([line.key for line in left], [line.key for line in right]):
+    for step in Levenshtein.opcodes([line.key for line in left], [line.key for line in right]):
         ours, theirs = left[step.src_start : step.src_end], right[step.dest_start : step.dest_end]
         for index in range(max(len(ours), len(theirs))):
             rows.append(
