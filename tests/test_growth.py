@@ -1,11 +1,12 @@
-"""No reader of a hand-in takes more than linear time: each is fed doubling inputs, and its processor time compared.
+"""No reader of a hand-in takes more than linear time: each is fed growing inputs, and its time compared.
 
 What a page shows is cut, so that for most of these inputs time stops to grow at all.
 """
 
 from __future__ import annotations
 
-import gc
+# ruff: noqa: E501  # data: one input a line
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -28,32 +29,30 @@ HW3 = homeworks()["hw3"]
 CHALLENGE = next(
     entry.name for question in HW3.questions.values() for entry in question.entries if entry.hidden_inputs
 )
-GROWTH = 3.0  # of time, where an input doubles: linear is 2, quadratic 4
-LITTLE = 0.1  # seconds that count as nothing: a clock tick, a collection of garbage
-DOUBLINGS = 3
+FACTOR = 8  # between the sizes: three doublings
+ALLOWED = 24.0  # times as long
+LITTLE = 0.01  # seconds that count as nothing: a clock tick, a collection of garbage
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The least processor time of three calls."""
+def seconds(work: Callable[[], object], tries: int) -> float:
+    """The least processor time of some calls."""
     found = []
-    for _ in range(3):
-        gc.collect()
+    for _ in range(tries):
         started = time.process_time()
-        try:
+        with contextlib.suppress(SubmissionError, library_calls.UnreadError):
             work()
-        except SubmissionError:
-            pass
         found.append(time.process_time() - started)
     return min(found)
 
 
 def assert_linear(made: Callable[[int], object], read: Callable[[object], object], size: int) -> None:
-    times = []
-    for step in range(DOUBLINGS + 1):
-        given = made(size << step)
-        times.append(seconds(lambda given=given: read(given)))
-    allowed = GROWTH**DOUBLINGS * max(times[0], LITTLE / 2**DOUBLINGS)
-    assert times[-1] <= allowed, f"sizes {size} to {size << DOUBLINGS}: {times}"
+    """Compares a size with eight times as much; quadratic time would be 64 times as long."""
+    small, large = made(size), made(FACTOR * size)
+    least = seconds(lambda: read(small), 2)
+    spent = seconds(lambda: read(large), 1)
+    if spent > ALLOWED * max(least, LITTLE):  # once more, should the machine have been busy
+        spent = seconds(lambda: read(large), 2)
+    assert spent <= ALLOWED * max(least, LITTLE), f"size {size}: {least} s, {FACTOR * size}: {spent} s"
 
 
 def shown(**output: str):
@@ -134,7 +133,7 @@ TEXT = {
 
 @pytest.mark.parametrize("made", HTML.values(), ids=HTML)
 def test_html_is_cleaned_in_linear_time(made):
-    assert_linear(made, lambda text: safehtml.clean(safehtml.shown_html(text)), 4_000)
+    assert_linear(made, lambda text: safehtml.clean(safehtml.shown_html(text)), 1_000)
 
 
 @pytest.mark.parametrize("made", HTML.values(), ids=HTML)
@@ -144,19 +143,19 @@ def test_an_output_of_html_is_shown_in_linear_time(made):
 
 @pytest.mark.parametrize("made", MARKDOWN.values(), ids=MARKDOWN)
 def test_markdown_is_shown_in_linear_time(made):
-    assert_linear(made, safehtml.markdown, 2_000)
-    assert_linear(lambda n: of_cell(new_markdown_cell(made(n))), render_cells, 2_000)
+    assert_linear(made, safehtml.markdown, 1_000)
+    assert_linear(lambda n: of_cell(new_markdown_cell(made(n))), render_cells, 1_000)
 
 
 @pytest.mark.parametrize("made", CODE.values(), ids=CODE)
 def test_code_is_shown_in_linear_time(made):
-    assert_linear(lambda n: of_cell(new_code_cell(made(n))), render_cells, 4_000)
+    assert_linear(lambda n: of_cell(new_code_cell(made(n))), render_cells, 1_000)
 
 
 @pytest.mark.parametrize("made", TEXT.values(), ids=TEXT)
 def test_text_is_shown_in_linear_time(made):
-    assert_linear(lambda n: shown(stream=made(n)), render_cells, 4_000)
-    assert_linear(lambda n: shown(traceback=made(n)), render_cells, 4_000)
+    assert_linear(lambda n: shown(stream=made(n)), render_cells, 1_000)
+    assert_linear(lambda n: shown(traceback=made(n)), render_cells, 1_000)
 
 
 @pytest.mark.parametrize("made", CODE.values(), ids=CODE)
@@ -165,7 +164,7 @@ def test_code_is_compared_in_linear_time(made):
         similarity._cell_lines.cache_clear()
         similarity.compare_notebooks([("a", of_cell(cell)), ("b", of_cell(cell))])
 
-    assert_linear(lambda n: new_code_cell(made(n)), compare, 4_000)
+    assert_linear(lambda n: new_code_cell(made(n)), compare, 1_000)
 
 
 @pytest.mark.parametrize("text", ["x = 1\n", "y{i} = x{i} + {i}\n", "a.b{i}(c)[{i}]\n"])
@@ -173,12 +172,12 @@ def test_equal_and_different_lines_are_set_side_by_side_in_linear_time(text: str
     def lines(n: int):
         return list(similarity.logical_lines("".join(text.format(i=i) for i in range(n))))
 
-    assert_linear(lines, lambda found: similarity.side_by_side(found, found[::-1]), 2_000)
+    assert_linear(lines, lambda found: similarity.side_by_side(found, found[::-1]), 1_000)
 
 
 @pytest.mark.parametrize("made", CODE.values(), ids=CODE)
-def test_magics_are_left_out_in_linear_time(made):
-    assert_linear(made, library_calls.parse, 4_000)
+def test_plain_code_is_parsed_in_linear_time(made):
+    assert_linear(made, library_calls.parse, 500)
 
 
 def log_of(entries: object) -> bytes:
@@ -186,11 +185,11 @@ def log_of(entries: object) -> bytes:
 
 
 LOGS = {
-    "broken responses": lambda n: log_of({CHALLENGE: {"status": "ok", "responses": dict.fromkeys(map(str, range(n)), {})}}),
-    "broken responses after good ones": lambda n: log_of({CHALLENGE: {"status": "ok", "responses": {**dict.fromkeys(map(str, range(n)), {"status": "ok", "result": 1}), "x": 1}}}),
+    "broken responses": lambda n: log_of({CHALLENGE: {"status": "ok", "responses": {str(i): {} for i in range(n)}}}),
+    "broken responses after good ones": lambda n: log_of({CHALLENGE: {"status": "ok", "responses": {**{str(i): {"status": "ok", "result": 1} for i in range(n)}, "x": 1}}}),
     "responses with long errors": lambda n: log_of({CHALLENGE: {"status": "ok", "responses": {"a": {"status": "error", "error": {"type": "x" * n, "message": "", "where": ""}}}}}),
     "unknown keys of an entry": lambda n: log_of({CHALLENGE: {"status": "ok", **dict.fromkeys(map(str, range(n)))}}),
-    "unknown entries": lambda n: log_of(dict.fromkeys(map(str, range(n)), {"status": "ok"})),
+    "unknown entries": lambda n: log_of({str(i): {"status": "ok"} for i in range(n)}),
     "broken entries": lambda n: log_of(dict.fromkeys(map(str, range(n)), 1)),
     "unknown keys": lambda n: json.dumps({"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": {}, **dict.fromkeys(map(str, range(n)))}).encode(),
     "broken answers": lambda n: json.dumps({"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": {}, "answers": dict.fromkeys(map(str, range(n)), 1)}).encode(),
@@ -203,7 +202,7 @@ LOGS = {
 
 @pytest.mark.parametrize("made", LOGS.values(), ids=LOGS)
 def test_logs_are_read_in_linear_time(made):
-    assert_linear(made, lambda data: read_log(data, HW3), 2_000)
+    assert_linear(made, lambda data: read_log(data, HW3), 1_000)
 
 
 def notebook_of(*cells: dict) -> bytes:
@@ -229,7 +228,7 @@ def test_notebooks_are_read_in_linear_time(made):
         written_answers(notebook)
         recognise(notebook, None, homeworks())
 
-    assert_linear(made, read, 2_000)
+    assert_linear(made, read, 1_000)
 
 
 def report(text: str) -> Report:
@@ -239,8 +238,8 @@ def report(text: str) -> Report:
 
 @pytest.mark.parametrize("made", [*MARKDOWN.values(), *TEXT.values()], ids=[*MARKDOWN, *TEXT])
 def test_feedback_of_any_text_is_shown_and_grouped_in_linear_time(made):
-    assert_linear(lambda n: report(made(n)), lambda one: feedback_page(one, None), 2_000)
-    assert_linear(made, class_report.kind_of, 2_000)
+    assert_linear(lambda n: report(made(n)), lambda one: feedback_page(one, None), 1_000)
+    assert_linear(made, class_report.kind_of, 1_000)
 
 
 def test_json_is_parsed_in_linear_time():

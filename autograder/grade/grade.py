@@ -24,6 +24,7 @@ from autograder.run.limits import Limits
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
+from autograder.submissions.library_calls import NOT_SEARCHED
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
 from autograder.submissions.notebook import read_notebook, recognise, written_answers
 
@@ -288,7 +289,9 @@ def annotate(judged: Judged, settings: Settings) -> Report:
             questions, found.homework, found.notebook, zero=settings.library_calls == "zero"
         )
     still_open = note_open_checks(questions)
+    unclear = settings.library_calls == "zero" and any(note.startswith(NOT_SEARCHED) for note in called)
     trouble = found.notebook is None or bool(ran.execution and ran.execution.events) or bool(still_open)
+    trouble = trouble or unclear  # for the instructor to look at
     return Report(
         found.submission.name,
         found.homework.id,

@@ -50,6 +50,8 @@ def _exporter() -> HTMLExporter:
         "markdown2html": lambda text, **_: safehtml.markdown(text),
         # bleach, cell by cell, takes most of the time; nh3 cleans the whole below
         "clean_html": lambda text: text,
+        # it searches for paths of an old notebook server, in quadratic time
+        "strip_files_prefix": lambda text: text,
         "highlight_code": lambda text, **options: (
             colored(text, **options)
             if len(text) <= MAX_COLORED
