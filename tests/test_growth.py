@@ -5,7 +5,6 @@ What a page shows is cut, so that for most of these inputs time stops to grow at
 
 from __future__ import annotations
 
-# ruff: noqa: E501  # data: one input a line
 import contextlib
 import json
 import time
@@ -105,30 +104,57 @@ HTML = {
     "quotes": lambda n: "<p a='" * n,
 }
 MARKDOWN = {
-    "brackets": lambda n: "[" * n, "pictures": lambda n: "![a](" * n, "stars": lambda n: "*a " * n,
-    "underscores": lambda n: "_a__" * n, "quotes": lambda n: ">" * n, "ticks": lambda n: "`" * n + " a",
+    "brackets": lambda n: "[" * n,
+    "pictures": lambda n: "![a](" * n,
+    "stars": lambda n: "*a " * n,
+    "underscores": lambda n: "_a__" * n,
+    "quotes": lambda n: ">" * n,
+    "ticks": lambda n: "`" * n + " a",
     "ticks of many lengths": lambda n: " ".join("`" * (i % 300 + 1) for i in range(n // 100)),
-    "angle brackets": lambda n: "<" * n, "tags": lambda n: "<a " * n, "dollars": lambda n: "$" * n,
-    "dollars and letters": lambda n: "$a " * n, "blanks": lambda n: "a" + " " * n + "b",
-    "blank lines": lambda n: " \n" * n, "lists": lambda n: "- " * n, "deeper lists": lambda n: "\n".join(" " * (2 * i) + "- a" for i in range(n // 50)),
-    "a table": lambda n: "|" * n + "\n" + "|-" * n, "references": lambda n: "[a]: b\n" * n,
-    "environments": lambda n: "\\begin{" * n, "fractions": lambda n: "$" + "\\frac{" * n + "$",
-    "entities": lambda n: "&" * n, "comments": lambda n: "<!--" * n, "backslashes": lambda n: "\\" * n,
-}  # fmt: skip
+    "angle brackets": lambda n: "<" * n,
+    "tags": lambda n: "<a " * n,
+    "dollars": lambda n: "$" * n,
+    "dollars and letters": lambda n: "$a " * n,
+    "blanks": lambda n: "a" + " " * n + "b",
+    "blank lines": lambda n: " \n" * n,
+    "lists": lambda n: "- " * n,
+    "deeper lists": lambda n: "\n".join(" " * (2 * i) + "- a" for i in range(n // 50)),
+    "a table": lambda n: "|" * n + "\n" + "|-" * n,
+    "references": lambda n: "[a]: b\n" * n,
+    "environments": lambda n: "\\begin{" * n,
+    "fractions": lambda n: "$" + "\\frac{" * n + "$",
+    "entities": lambda n: "&" * n,
+    "comments": lambda n: "<!--" * n,
+    "backslashes": lambda n: "\\" * n,
+}
 CODE = {
-    "assignments": lambda n: "x = [1, 2]\n" * n, "quotes": lambda n: '"' * n, "formats": lambda n: "f'{" * n,
-    "brackets": lambda n: "(" * n, "raw strings": lambda n: "r'\\" * n, "magics": lambda n: "%" * n,
-    "blanks": lambda n: " " * n + "x", "a string without an end": lambda n: "'''" + "a\n" * n,
-    "digits": lambda n: "1" * n + "e", "attributes": lambda n: "a." * n, "backslashes": lambda n: "\\\n" * n,
-    "question marks": lambda n: "?" * n, "indents": lambda n: "\n".join(" " * (i % 90) + "if x:" for i in range(n)),
-    "a decorator": lambda n: "@" * n, "definitions": lambda n: "def f(x):\n    return x\n" * n,
-    "assigned magics": lambda n: "a, " * n + "= %x", "commas": lambda n: "a , " * n,
-}  # fmt: skip
+    "assignments": lambda n: "x = [1, 2]\n" * n,
+    "quotes": lambda n: '"' * n,
+    "formats": lambda n: "f'{" * n,
+    "brackets": lambda n: "(" * n,
+    "raw strings": lambda n: "r'\\" * n,
+    "magics": lambda n: "%" * n,
+    "blanks": lambda n: " " * n + "x",
+    "a string without an end": lambda n: "'''" + "a\n" * n,
+    "digits": lambda n: "1" * n + "e",
+    "attributes": lambda n: "a." * n,
+    "backslashes": lambda n: "\\\n" * n,
+    "question marks": lambda n: "?" * n,
+    "indents": lambda n: "\n".join(" " * (i % 90) + "if x:" for i in range(n)),
+    "a decorator": lambda n: "@" * n,
+    "definitions": lambda n: "def f(x):\n    return x\n" * n,
+    "assigned magics": lambda n: "a, " * n + "= %x",
+    "commas": lambda n: "a , " * n,
+}
 TEXT = {
-    "escape sequences": lambda n: "\x1b[31m" * n, "beginnings of them": lambda n: "\x1b[" * n,
-    "one of them": lambda n: "\x1b[1;" + "1;" * n, "angle brackets": lambda n: "<" * n, "lines": lambda n: "\n" * n,
-    "rewritten lines": lambda n: "\r" * n, "backspaces": lambda n: "a\b" * n,
-}  # fmt: skip
+    "escape sequences": lambda n: "\x1b[31m" * n,
+    "beginnings of them": lambda n: "\x1b[" * n,
+    "one of them": lambda n: "\x1b[1;" + "1;" * n,
+    "angle brackets": lambda n: "<" * n,
+    "lines": lambda n: "\n" * n,
+    "rewritten lines": lambda n: "\r" * n,
+    "backspaces": lambda n: "a\b" * n,
+}
 
 
 @pytest.mark.parametrize("made", HTML.values(), ids=HTML)
@@ -180,24 +206,38 @@ def test_plain_code_is_parsed_in_linear_time(made):
     assert_linear(made, library_calls.parse, 500)
 
 
-def log_of(entries: object) -> bytes:
-    return json.dumps({"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": entries}).encode()
+def log_with(**more: object) -> bytes:
+    return json.dumps(
+        {"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": {}, **more}
+    ).encode()
 
 
+def responses(given: object) -> bytes:
+    return log_with(entries={CHALLENGE: {"status": "ok", "responses": given}})
+
+
+def names(n: int) -> list[str]:
+    return list(map(str, range(n)))
+
+
+GOOD = {"status": "ok", "result": 1}
 LOGS = {
-    "broken responses": lambda n: log_of({CHALLENGE: {"status": "ok", "responses": {str(i): {} for i in range(n)}}}),
-    "broken responses after good ones": lambda n: log_of({CHALLENGE: {"status": "ok", "responses": {**{str(i): {"status": "ok", "result": 1} for i in range(n)}, "x": 1}}}),
-    "responses with long errors": lambda n: log_of({CHALLENGE: {"status": "ok", "responses": {"a": {"status": "error", "error": {"type": "x" * n, "message": "", "where": ""}}}}}),
-    "unknown keys of an entry": lambda n: log_of({CHALLENGE: {"status": "ok", **dict.fromkeys(map(str, range(n)))}}),
-    "unknown entries": lambda n: log_of({str(i): {"status": "ok"} for i in range(n)}),
-    "broken entries": lambda n: log_of(dict.fromkeys(map(str, range(n)), 1)),
-    "unknown keys": lambda n: json.dumps({"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": {}, **dict.fromkeys(map(str, range(n)))}).encode(),
-    "broken answers": lambda n: json.dumps({"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": {}, "answers": dict.fromkeys(map(str, range(n)), 1)}).encode(),
-    "sources of an answer": lambda n: json.dumps({"schema": "attention-homeworks/log/1", "homework": "hw3", "entries": {}, "answers": {"3.1": {"sources": [1] * n}}}).encode(),
-    "a deep list": lambda n: log_of({CHALLENGE: {"status": "ok", "value": 1}}).replace(b"1}", b"[" * n + b"]" * n + b"}"),
-    "half characters": lambda n: log_of({"x" + "\ud83d" * n: {}}),
+    "broken responses": lambda n: responses(dict.fromkeys(names(n), 1)),
+    "broken responses after good ones": lambda n: responses({**{name: GOOD for name in names(n)}, "x": 1}),
+    "responses with long errors": lambda n: responses(
+        {"a": {"status": "error", "error": {"type": "x" * n, "message": "", "where": ""}}}
+    ),
+    "unknown keys of an entry": lambda n: log_with(
+        entries={CHALLENGE: {"status": "ok", **dict.fromkeys(names(n))}}
+    ),
+    "unknown entries": lambda n: log_with(entries=dict.fromkeys(names(n), 1)),
+    "unknown keys": lambda n: log_with(**dict.fromkeys(names(n))),
+    "broken answers": lambda n: log_with(answers=dict.fromkeys(names(n), 1)),
+    "sources of an answer": lambda n: log_with(answers={"3.1": {"sources": [1] * n}}),
+    "a deep list": lambda n: responses("@").replace(b'"@"', b"[" * n + b"]" * n),
+    "half characters": lambda n: log_with(entries={"x" + "\ud83d" * n: {}}),
     "a long number": lambda n: b'{"a": ' + b"1" * n + b"}",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("made", LOGS.values(), ids=LOGS)
@@ -209,16 +249,30 @@ def notebook_of(*cells: dict) -> bytes:
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": list(cells)}).encode()
 
 
+def code(source: object) -> dict:
+    return {"cell_type": "code", "source": source}
+
+
+def prose(source: str) -> dict:
+    return {"cell_type": "markdown", "source": source}
+
+
+def old(n: int) -> bytes:
+    outputs = [{"output_type": "stream", "text": "x"}] * n
+    cell = {"cell_type": "code", "input": "a", "language": "python", "outputs": outputs}
+    return json.dumps({"nbformat": 3, "worksheets": [{"cells": [cell]}]}).encode()
+
+
 NOTEBOOKS = {
-    "cells": lambda n: notebook_of(*[{"cell_type": "code", "source": ["a\n"] * 10}] * (n // 10)),
-    "lines": lambda n: notebook_of({"cell_type": "code", "source": ["record('3.1')\n"] * n}),
-    "answers": lambda n: notebook_of({"cell_type": "markdown", "source": "**Answer 3.1**" * n}),
-    "blank answers": lambda n: notebook_of({"cell_type": "markdown", "source": "**Answer 3.1**" + " \n" * n}),
-    "stars": lambda n: notebook_of({"cell_type": "markdown", "source": "*" * n}),
-    "blanks": lambda n: notebook_of({"cell_type": "markdown", "source": " " * n + "**Answer"}),
-    "records": lambda n: notebook_of({"cell_type": "code", "source": "record(" + " " * n}),
-    "old outputs": lambda n: json.dumps({"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "code", "input": "a", "language": "python", "outputs": [{"output_type": "stream", "text": "x"}] * n}]}]}).encode(),
-}  # fmt: skip
+    "cells": lambda n: notebook_of(*[code(["a\n"] * 10)] * (n // 10)),
+    "lines": lambda n: notebook_of(code(["record('3.1')\n"] * n)),
+    "answers": lambda n: notebook_of(prose("**Answer 3.1**" * n)),
+    "blank answers": lambda n: notebook_of(prose("**Answer 3.1**" + " \n" * n)),
+    "stars": lambda n: notebook_of(prose("*" * n)),
+    "blanks": lambda n: notebook_of(prose(" " * n + "**Answer")),
+    "records": lambda n: notebook_of(code("record(" + " " * n)),
+    "old outputs": old,
+}
 
 
 @pytest.mark.parametrize("made", NOTEBOOKS.values(), ids=NOTEBOOKS)

@@ -102,6 +102,8 @@ LAYOUTS: dict[str, Callable[[Path], list[str]]] = {
     "conda": conda,
 }
 
+IN_TMP = (relative, blanks)
+
 
 @pytest.fixture(params=["/tmp", "/opt"])  # the sandbox has a /tmp of its own
 def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
@@ -121,6 +123,8 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_submission_runs_in_the_sandbox(base: Path, layout: Callable[[Path], list[str]]):
+    if base.parts[1] == "tmp" and layout not in IN_TMP:
+        pytest.skip("of those below /tmp, two stand for all")
     folder, python = layout(base)
     found = subprocess.run(
         [python, "-c", PROBE],

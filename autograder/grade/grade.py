@@ -16,6 +16,7 @@ from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
 from autograder.grade.annotate import note_library_calls, note_open_checks, note_stale_answers
 from autograder.grade.judge import judge_question
+from autograder.grade.leaks import Prints, mark_prints
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
 from autograder.run.execute import Execution, execute
@@ -196,6 +197,7 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     )
     with limited(SECONDS):
         log, problems = _merge(execution.logs, found.homework)
+        mark_prints(execution.notebook, _prints(found.homework.id, seed))
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
 
 
@@ -204,6 +206,11 @@ def _drawn(homework: str, seed: str) -> tuple[Mapping[str, Mapping[str, Case]], 
     declared = homeworks()[homework]
     drawn = declared.draw(seed)
     return drawn, challenges_json(declared, drawn), kit_source(declared)
+
+
+@lru_cache(maxsize=8)
+def _prints(homework: str, seed: str) -> Prints:
+    return Prints(_drawn(homework, seed)[0])
 
 
 def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, bytes], list[str]]:

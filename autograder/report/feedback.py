@@ -14,20 +14,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import nbformat
 from jinja2 import Environment
 from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
+from autograder.grade import leaks
 from autograder.grade.report import CheckResult, Report
 from autograder.grade.store import read_executed
 from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
-from autograder.report.shown import ShownQuestion, shown_questions
+from autograder.report.shown import REVEAL, ShownQuestion, shown_questions
 from autograder.run.guard import PAGE_SECONDS, OverLimitError, limited
 from autograder.submissions.cells import is_kit, record_cells
 
+NOT_REVEALED = "This output shows inputs of hidden checks, so it is left out here. Your instructor has it."
 NOT_SHOWN = "The notebook is not shown: to show it {why}. The results above are complete."
 
 
@@ -84,6 +87,8 @@ def feedback_page(
     questions = shown_questions(graded, reveal)
     homework = homeworks().get(graded.homework)
     cells: list[ShownCell] = []
+    if notebook is not None and reveal == REVEAL[0]:
+        notebook = _without_prints(notebook)
     if notebook is not None and homework is not None:
         try:
             cells = shown_cells(notebook, homework, questions)
@@ -110,6 +115,21 @@ def feedback_page(
             stamp=stamp,
         )
     )
+
+
+def _without_prints(notebook: NotebookNode) -> NotebookNode:
+    """The notebook without the outputs that show hidden inputs."""
+    cells = []
+    for cell in notebook.cells:
+        marked = cell.metadata.get(leaks.MARK, [])
+        if marked and cell.cell_type == "code":
+            outputs = [
+                nbformat.v4.new_output("stream", text=f"[{NOT_REVEALED}]\n") if index in marked else output
+                for index, output in enumerate(cell.outputs)
+            ]
+            cell = nbformat.from_dict({**cell, "outputs": outputs})
+        cells.append(cell)
+    return nbformat.from_dict({**notebook, "cells": cells})
 
 
 def write_feedback(folder: Path, graded: Report, reveal: str, plain: str = "") -> bool:

@@ -129,7 +129,7 @@ def real_folder(path: Path) -> Path:
 
 
 def interpreter() -> Path:
-    """The interpreter that runs here, by a path that the sandbox has, too, and by which it finds its packages.
+    """The interpreter that runs here, by a path that the sandbox has and by which it finds its packages.
 
     In a virtual environment that is the environment's own link, elsewhere the file itself: what a relative
     path or a link in somebody's folder led to.

@@ -66,8 +66,8 @@ class Runner(ExecutePreprocessor):
                 self.events.append(f"{name} printed more than {allowed:,} bytes; the rest was dropped.")
             elif self.all_output > RUNAWAY * allowed:
                 self.events.append(
-                    f"The cells up to {index + 1} printed more than {RUNAWAY * allowed:,} bytes in all; the rest was"
-                    " dropped."
+                    f"The cells up to {index + 1} printed more than {RUNAWAY * allowed:,} bytes in all;"
+                    " the rest was dropped."
                 )
 
     async def async_start_new_kernel(self, **options: Any) -> None:
@@ -133,7 +133,7 @@ class Runner(ExecutePreprocessor):
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
-        """Keeps what a message says as long as all messages of the cell, and of the notebook, are within limits.
+        """Keeps what a message says while all messages of the cell, and of the notebook, are within limits.
 
         Comms are dropped: nothing here answers them, and nbclient would keep their state.
         """
