@@ -223,7 +223,7 @@ def names(n: int) -> list[str]:
 GOOD = {"status": "ok", "result": 1}
 LOGS = {
     "broken responses": lambda n: responses(dict.fromkeys(names(n), 1)),
-    "broken responses after good ones": lambda n: responses({**{name: GOOD for name in names(n)}, "x": 1}),
+    "broken responses after good ones": lambda n: responses({**dict.fromkeys(names(n), GOOD), "x": 1}),
     "responses with long errors": lambda n: responses(
         {"a": {"status": "error", "error": {"type": "x" * n, "message": "", "where": ""}}}
     ),

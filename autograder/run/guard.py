@@ -16,6 +16,7 @@ from types import FrameType
 SECONDS = 60.0  # of reading and judging a submission; honest ones take 2
 PAGE_SECONDS = 30.0  # of its page; honest ones take 1
 MEMORY = 1_500_000_000  # bytes beyond what the process holds already
+SPARE_SECONDS = 10.0  # beyond twice the time, before the operating system ends the process
 TICK = 0.5  # seconds: how often it is raised again, should something have caught it
 
 
@@ -30,7 +31,7 @@ class OverLimitError(BaseException):
 def limited(seconds: float, memory: int = MEMORY) -> Iterator[None]:
     """Ends the block when it has used too much processor time or memory.
 
-    Code that holds the interpreter's lock for long is not interrupted; after twice the time and 10 s more the
+    Code that holds the interpreter's lock for long is not interrupted; after twice the time and some more the
     operating system ends the whole process, which a batch survives. On Windows, and in threads, there is no
     limit.
 
@@ -55,7 +56,7 @@ def limited(seconds: float, memory: int = MEMORY) -> Iterator[None]:
     fatal = signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
     try:
         with _less_memory(memory):
-            signal.setitimer(signal.ITIMER_VIRTUAL, 2 * seconds + 10)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 2 * seconds + SPARE_SECONDS)
             signal.setitimer(signal.ITIMER_PROF, seconds, TICK)
             try:
                 yield
