@@ -174,7 +174,7 @@ def test_the_leaderboard_shows_what_checks_measured_and_else_the_score():
 @pytest.mark.parametrize("hidden", bundle.VISIBILITIES)
 @pytest.mark.parametrize("name", by_homework())
 def test_nothing_that_students_see_at_once_counts_what_they_do_not_see(name: str, hidden: str):
-    """Gradescope holds the total back while a test waits for a date, not for tests that are hidden for ever."""
+    """Gradescope holds the total back while a test waits for a date, not for those that are always hidden."""
     report = graded_class(name).reference
     quiet = replace(
         report,
