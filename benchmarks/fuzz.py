@@ -92,9 +92,9 @@ def main() -> None:
     folder = Path(sys.argv[3] if len(sys.argv) > 3 else tempfile.mkdtemp(prefix="fuzz-"))
     (folder / "corpus").mkdir(parents=True, exist_ok=True)
     (folder / "corpus" / "seed").write_bytes(SEEDS.get(name, b"PK"))
-    with atheris.instrument_imports(include=["autograder", "fastjsonschema", "mistune"]):
-        with contextlib.suppress(ValueError):  # imports what it needs
-            READERS[name](SEEDS.get(name, b"PK"))
+    instrumented = atheris.instrument_imports(include=["autograder", "fastjsonschema", "mistune"])
+    with instrumented, contextlib.suppress(ValueError):  # a first call imports what it needs
+        READERS[name](SEEDS.get(name, b"PK"))
     from autograder.submissions.errors import SubmissionError
 
     counts = {"inputs": 0, "findings": 0}

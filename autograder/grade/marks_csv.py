@@ -99,7 +99,7 @@ def from_csv(output: Path, reports: Sequence[Report], text: str, grader: str) ->
     return Marks(output).save_all(marks)
 
 
-def _numbered(rows: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _numbered(rows: csv.DictReader[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     for row in rows:
         yield rows.line_num, row
 
