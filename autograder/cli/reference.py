@@ -34,7 +34,7 @@ def _section(name: str, command: click.Command, parent: click.Context) -> Iterat
     yield f"## autograder {name}\n"
     yield f"```text\nautograder {name} {usage}\n```\n"
     yield f"{inspect.cleandoc(command.help or '')}\n"
-    yield "| option | |\n|---|---|"
+    yield "| option | meaning |\n|---|---|"
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             yield _row(parameter, context)

@@ -189,10 +189,15 @@ class Homework:
         title: for people.
         stem: the file name without ending, of source and notebook.
         data: what it needs beyond the repository; None if nothing.
+        imports: modules that its kernels import by and by and that take long, such as ``torch._dynamo``; a
+            warm sandbox imports them once, before it forks kernels.
     """
 
-    def __init__(self, id: str, *, title: str, stem: str, data: Data | None = None):
+    def __init__(
+        self, id: str, *, title: str, stem: str, data: Data | None = None, imports: Sequence[str] = ()
+    ):
         self.id, self.title, self.stem, self.data = id, title, stem, data
+        self.imports = tuple(imports)
         self.questions: dict[str, Question] = {}
 
     def question(self, id: str, title: str, **fields: Any) -> Question:

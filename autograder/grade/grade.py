@@ -194,6 +194,7 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
         attachments=attachments,
         limits=settings.limits,
         kernels=kernels,
+        imports=found.homework.imports,
     )
     with limited(SECONDS):
         log, problems = _merge(execution.logs, found.homework)

@@ -46,6 +46,7 @@ class Recorded:
         self.path = Path(folder).resolve() / LOG_NAME
         self.namespace = namespace if namespace is not None else sys.modules["__main__"].__dict__
         self.entries: dict[str, dict[str, Any]] = {}
+        self.texts: dict[str, tuple[dict[str, Any], str]] = {}  # name → a recorded entry, and it as JSON
         self.student: dict[str, str] = {}  # id and word, where students have numbers of their own
         # question → when it was recorded, from which cells and files, whether it is stale
         self.answers: dict[str, dict[str, Any]] = {}
@@ -194,10 +195,21 @@ class Recorded:
             "challenges": self.challenged,
             "written": recorded or now(),
             **({"student": self.student} if self.student else {}),
-            "entries": self.entries,
-            "answers": self.answers,
         }
-        write_whole(self.path, json.dumps(document, allow_nan=False).encode())
+        head = json.dumps(document, allow_nan=False)[:-1]
+        entries = ", ".join(f"{json.dumps(name)}: {self._text(name)}" for name in self.entries)
+        answers = json.dumps(self.answers, allow_nan=False)
+        write_whole(self.path, f'{head}, "entries": {{{entries}}}, "answers": {answers}}}'.encode())
+
+    def _text(self, name: str) -> str:
+        """An entry as JSON; kept, as the log is written after each record and large entries take long.
+
+        An entry is complete when the log is first written with it; recording again makes a new one.
+        """
+        entry = self.entries[name]
+        if name not in self.texts or self.texts[name][0] is not entry:
+            self.texts[name] = entry, json.dumps(entry, allow_nan=False)
+        return self.texts[name][1]
 
 
 def _earlier_log(path: Path) -> dict[str, Any]:

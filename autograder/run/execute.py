@@ -74,6 +74,7 @@ def execute(
     limits: Limits | None = None,
     kernels: Kernels | None = None,
     keep: Sequence[str] = (),
+    imports: Sequence[str] = (),
 ) -> Execution:
     """Runs a notebook in a fresh folder that holds only the kit, the challenges and the allowed attachments.
 
@@ -85,6 +86,7 @@ def execute(
         limits: what it may use.
         kernels: where its kernels come from.
         keep: names of further files to read in the end, such as a checkpoint.
+        imports: modules that kernels find imported already, where they are forked.
 
     Returns:
         The logs and what happened. Nothing that the notebook does raises here.
@@ -99,6 +101,7 @@ def execute(
         files[CHALLENGES_FILE] = challenges
     progress = _Progress()
     with (kernels or PlainKernels()).session(limits) as session:
+        session.imports = tuple(imports)
         for _ in range(limits.restarts + 1):
             session.prepare(files, compiled(kit_source))
             finished = _run(notebook, session, limits, deadline, progress)

@@ -34,8 +34,7 @@ def preload(modules: list[str], cells: list[str], later: list[str]) -> None:
     What the latter is depends on versions, so a forked kernel tries it out and reports the modules it has.
     Those of ``later`` do something when they are imported, and are left to the kernel.
     """
-    for name in modules:
-        importlib.import_module(name)
+    import_all(modules)
     sys.modules["torch"].set_num_threads(1)
     told, tell = os.pipe()
     if os.fork() == 0:
@@ -49,8 +48,22 @@ def preload(modules: list[str], cells: list[str], later: list[str]) -> None:
             # a module that only a kernel can import is imported there, later
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
+    freeze()
+
+
+def import_all(modules: list[str]) -> None:
+    """Imports the modules that are not there yet; one that is not installed is left to the kernel."""
+    if wanted := [name for name in modules if name not in sys.modules]:
+        for name in wanted:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+        freeze()
+
+
+def freeze() -> None:
+    """Keeps the collector from touching, and so copying, every page in every kernel."""
     gc.collect()
-    gc.freeze()  # the collector would touch, and so copy, every page in every kernel
+    gc.freeze()
 
 
 def rehearse(cells: list[str], tell: int) -> None:

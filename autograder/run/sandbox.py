@@ -49,6 +49,7 @@ class SandboxSession(Session):
             limits=dataclasses.asdict(self.limits),
             rlimits=rlimits(self.limits, "sandbox"),
             seccomp=filter_bytes().hex(),
+            imports=self.imports,
         )
         self.folder = Path(f"/proc/self/fd/{self.descriptor}/work")
         super().prepare(files, compiled)

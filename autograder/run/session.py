@@ -36,6 +36,7 @@ class Session:
     def __init__(self, folder: Path, kernel_folder: str):
         self.folder, self.kernel_folder = folder, kernel_folder
         self.cpu_seconds = 0.0
+        self.imports: tuple[str, ...] = ()  # for warm kernels, which fork from a process that has them
 
     def prepare(self, files: Mapping[str, bytes], compiled: Mapping[str, bytes]) -> None:
         """Empties the folder, while no kernel runs, and puts files there.

@@ -153,7 +153,9 @@ class Zygote:
             for file in files:
                 os.close(file)
 
-    def do_open(self, files: list[int], limits: Numbers, rlimits: dict[str, int], seccomp: str) -> None:
+    def do_open(
+        self, files: list[int], limits: Numbers, rlimits: dict[str, int], seccomp: str, imports: list[str]
+    ) -> None:
         """Makes fresh folders of limited size for one run and hands them to the worker.
 
         Args:
@@ -161,8 +163,11 @@ class Zygote:
             limits: what all processes of a kernel may use together.
             rlimits: what each of them may use.
             seccomp: the filter of system calls, in hexadecimal.
+            imports: modules that warm kernels have; imported here once, while no kernel runs.
         """
         self.do_close(files)
+        if self.warm:
+            self.kernel.import_all(imports)
         self.limits, self.rlimits, self.rules, self.ended = limits, rlimits, bytes.fromhex(seccomp), ""
         uid, size = self.uid or os.getuid(), int(limits["disk_bytes"])
         mount("session", SESSION, "tmpfs", NOSUID | NODEV, f"size={size},nr_inodes=20000,mode=755")

@@ -1,0 +1,47 @@
+"""Warm kernels find imported what they need: each submission would pay for an import anew."""
+
+from __future__ import annotations
+
+import json
+
+import nbformat
+import pytest
+
+from autograder.author.build import build_notebook
+from autograder.author.kit_text import kit_source
+from autograder.author.reference import kept_files
+from autograder.declare import homeworks
+from autograder.names import source_path
+from autograder.run.choose import kernels
+from autograder.run.execute import execute
+from autograder.run.sandbox import SandboxKernels
+from autograder.submissions.log import challenges_json
+from tests.conftest import PLACE
+from tests.gallery import ROOT
+
+FEW = 60  # modules: what figures and checks import by and by; torch._dynamo alone is 800
+
+
+@pytest.mark.parametrize("name", list(homeworks()))
+def test_a_reference_imports_nothing_of_size_after_the_fork(name: str):
+    sandbox, _ = kernels(PLACE)
+    if not isinstance(sandbox, SandboxKernels):
+        pytest.skip("no sandbox here, so no warm kernels")
+    homework = homeworks()[name]
+    notebook = build_notebook(homework, source_path(ROOT, homework.stem), blank=False)
+    first = "import sys\n_modules_before = set(sys.modules)"
+    last = "import json\nprint(json.dumps(sorted(set(sys.modules) - _modules_before)))"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(first))
+    notebook.cells.append(nbformat.v4.new_code_cell(last))
+    ran = execute(
+        notebook,
+        kit_source=kit_source(homework),
+        challenges=challenges_json(homework, homework.draw("warm")),
+        attachments=kept_files(ROOT, homework),
+        kernels=sandbox,
+        imports=homework.imports,
+    )
+    imported = json.loads(ran.notebook.cells[-1].outputs[-1]["text"].splitlines()[-1])
+    assert len(imported) <= FEW, (
+        f"{len(imported)} modules, such as {imported[:: max(len(imported) // 20, 1)]}"
+    )
