@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from autograder.files import harmless
 from autograder.grade.marks import MAX_COMMENT, Mark, Marks, digest, rubric_points, written_of
