@@ -54,8 +54,8 @@ def files(folder: Path) -> dict[str, bytes]:
         if path.is_file()
     }
     assert not [name for name in found if "draft" in name]
-    times = ("seconds.json", "timing.csv")  # all that differs from run to run
-    return {name: data for name, data in found.items() if not name.endswith(times)}
+    shown = ("executed.ipynb", "feedback.html", "report.html")  # which may show addresses and times
+    return {name: data for name, data in found.items() if not name.endswith(shown)}
 
 
 def started_by(process: int) -> set[int]:
