@@ -171,6 +171,35 @@ def test_the_leaderboard_shows_what_checks_measured_and_else_the_score():
     assert "leaderboard" not in gradescope.results(some_report(0.8), bundle.Config("hw3", "seed"), {})
 
 
+@pytest.mark.parametrize("hidden", bundle.VISIBILITIES)
+@pytest.mark.parametrize("name", by_homework())
+def test_nothing_that_students_see_at_once_counts_what_they_do_not_see(name: str, hidden: str):
+    """Gradescope holds the total back while a test waits for a date, not for those that are always hidden."""
+    report = graded_class(name).reference
+    quiet = replace(
+        report,
+        questions=tuple(
+            replace(one, checks=tuple(replace(check, measured=None) for check in one.checks))
+            for one in report.questions
+        ),
+    )
+    config = bundle.Config(name, "seed", hidden=hidden, leaderboard=True)
+    made = gradescope.results(quiet, config, {})
+    seen = round(sum(test["score"] for test in made["tests"] if test["visibility"] == "visible"), 4)
+    (entry,) = made["leaderboard"]
+    assert entry["value"] == seen
+    waiting = [test for test in made["tests"] if test["visibility"] in ("after_due_date", "after_published")]
+    if not waiting:
+        assert made["score"] == pytest.approx(seen)
+    else:
+        assert made["score"] == pytest.approx(report.points + report.given)
+        assert seen < made["score"]
+    never = [test for test in made["tests"] if test["visibility"] == "hidden"]
+    assert all(test["score"] == test["max_score"] == 0 for test in never)
+    assert bool(never) == (hidden == "hidden")
+    assert read_results(made).points == report.points, "the instructor has all"
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", '{"assignment": 3, "users": 5, "created_at": {}}', '{"created_at": "yesterday"}'],

@@ -239,7 +239,7 @@ def grade_command(
         handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
         if queue:
             for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
-                results.keep(one.report, one.executed)
+                results.keep(one.report, one.executed, one.seconds)
                 reports[one.report.submission] = one.report
     except DataUnavailableError as error:
         raise RefusedError(_without_data(str(error), len(reports))) from None

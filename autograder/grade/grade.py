@@ -23,15 +23,18 @@ from autograder.grade.annotate import (
 from autograder.grade.beside import data_files, local_files
 from autograder.grade.causes import explain_causes, is_lost, names_in, provided_note, witnesses
 from autograder.grade.judge import judge_question
+from autograder.grade.leaks import Prints, mark_prints
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.variants import hidden_seed, whose
 from autograder.kit.answers import NOT_FOUND, WrittenAnswer
 from autograder.run.execute import Execution, execute
+from autograder.run.guard import SECONDS, limited
 from autograder.run.limits import Limits
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
 from autograder.submissions.given import given, to_provide
+from autograder.submissions.library_calls import NOT_SEARCHED
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
 from autograder.submissions.notebook import read_notebook, recognise, written_answers
 
@@ -111,7 +114,7 @@ class Judged:
 def grade_submission(
     submission: Submission, settings: Settings, kernels: Kernels | None = None
 ) -> tuple[Report, Execution | None]:
-    """Grades one submission. Never raises for what a submission holds.
+    """Grades one submission. Never raises for what a submission holds, but for ``OverLimitError``.
 
     Args:
         submission: as handed in.
@@ -120,10 +123,14 @@ def grade_submission(
 
     Returns:
         The report, and how the run went if there was one.
+
+    Raises:
+        OverLimitError: reading or judging it took more time or memory than any honest submission needs.
     """
     started = time.monotonic()
     try:
-        found = read(submission, settings)
+        with limited(SECONDS):
+            found = read(submission, settings)
     except SubmissionError as error:
         report = Report(
             submission.name,
@@ -134,7 +141,8 @@ def grade_submission(
         )
         return report, None
     ran = run(found, settings, kernels)
-    report = annotate(judge(ran, settings), settings)
+    with limited(SECONDS):
+        report = annotate(judge(ran, settings), settings)
     return replace(report, seconds=time.monotonic() - started), ran.execution
 
 
@@ -207,7 +215,9 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
         imports=found.homework.imports,
         given=[one.source for one in provided],
     )
-    log, problems = _merge(execution.logs, found.homework)
+    with limited(SECONDS):
+        log, problems = _merge(execution.logs, found.homework)
+        mark_prints(execution.notebook, _prints(found.homework.id, seed))
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
 
 
@@ -216,6 +226,11 @@ def _drawn(homework: str, seed: str) -> tuple[Mapping[str, Mapping[str, Case]], 
     declared = homeworks()[homework]
     drawn = declared.draw(seed)
     return drawn, challenges_json(declared, drawn), kit_source(declared)
+
+
+@lru_cache(maxsize=8)
+def _prints(homework: str, seed: str) -> Prints:
+    return Prints(_drawn(homework, seed)[0])
 
 
 def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, bytes], list[str]]:
@@ -311,8 +326,9 @@ def annotate(judged: Judged, settings: Settings) -> Report:
             questions, found.homework, found.notebook, zero=settings.library_calls == "zero"
         )
     still_open = note_open_checks(questions)
+    unclear = settings.library_calls == "zero" and any(note.startswith(NOT_SEARCHED) for note in called)
     trouble = found.notebook is None or bool(ran.execution and ran.execution.events) or bool(still_open)
-    trouble = trouble or is_lost(questions)
+    trouble = trouble or is_lost(questions) or unclear  # for the instructor to look at
     return Report(
         found.submission.name,
         found.homework.id,

@@ -7,9 +7,11 @@ older one is told.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import sqlite3
 import time
@@ -19,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.declare import Written, homeworks
+from autograder.files import SECRET
 from autograder.grade.report import QuestionResult, Report
 
 FILE = "desk.sqlite3"
@@ -94,6 +97,8 @@ class Marks:
 
     def __init__(self, output: Path):
         self.path = output / FILE
+        with contextlib.suppress(FileExistsError):  # what SQLite puts beside it gets the same permissions
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, SECRET))
         with self._open() as database:
             database.executescript(SCHEMA)
             database.execute("INSERT OR IGNORE INTO settings VALUES ('secret', ?)", (secrets.token_hex(16),))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from autograder.files import harmless
 from autograder.grade.marks import MAX_COMMENT, Mark, Marks, digest, rubric_points, written_of
@@ -70,6 +71,10 @@ def from_csv(output: Path, reports: Sequence[Report], text: str, grader: str) ->
         for question in report.questions
     }
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    try:
+        lines = list(_numbered(rows))
+    except csv.Error as error:
+        raise MarksCsvError(f"line {rows.line_num} is no CSV: {error}") from None
     if missing := {"submission", "question", "points"} - set(rows.fieldnames or ()):
         raise MarksCsvError(
             f"The first line must name the columns {', '.join(COLUMNS)}; {', '.join(sorted(missing))}"
@@ -77,7 +82,7 @@ def from_csv(output: Path, reports: Sequence[Report], text: str, grader: str) ->
         )
     problems: list[str] = []
     marks: list[Mark] = []
-    for row in rows:
+    for number, row in lines:
         cells = {
             name: _unguarded(value or "")
             for name, value in row.items()
@@ -88,11 +93,16 @@ def from_csv(output: Path, reports: Sequence[Report], text: str, grader: str) ->
         try:
             marks.append(_read(cells, answers, grader))
         except ValueError as error:
-            problems.append(f"line {rows.line_num}: {error}")
+            problems.append(f"line {number}: {error}")
     if problems:
         more = "; …" if len(problems) > MAX_PROBLEMS else ""
         raise MarksCsvError("; ".join(problems[:MAX_PROBLEMS]) + more)
     return Marks(output).save_all(marks)
+
+
+def _numbered(rows: csv.DictReader[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    for row in rows:
+        yield rows.line_num, row
 
 
 def _read(cells: Mapping[str, str], answers: Answers, grader: str) -> Mark:

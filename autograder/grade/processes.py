@@ -7,14 +7,21 @@ with one thread and nothing of a batch in its memory; elsewhere each starts by i
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
+import socket
+import stat
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
+from pathlib import Path
 
+NEW_SECONDS = 60.0
 IMPORTED = ["autograder.cli.grade", "torch"]  # what a worker or a writer of pages needs
 
 
@@ -31,6 +38,35 @@ def without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@functools.cache
+def sweep() -> None:
+    """Removes folders of sockets that processes of ours left behind when they were killed; once a process."""
+    for folder in Path(tempfile.gettempdir()).glob("pymp-*"):
+        with contextlib.suppress(OSError):
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                continue
+            sockets = list(folder.iterdir())
+            # a socket comes a moment after its folder
+            new = not sockets and time.time() - status.st_mtime < NEW_SECONDS
+            if not new and all(map(_is_dead, sockets)):
+                for path in sockets:
+                    path.unlink()
+                folder.rmdir()
+
+
+def _is_dead(path: Path) -> bool:
+    """Whether it is a socket at which nobody listens any more."""
+    if not stat.S_ISSOCK(path.lstat().st_mode):
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+    return False
+
+
 def context() -> BaseContext:
     """How processes are started here; on Linux a server is running afterwards, importing if it is new."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -38,6 +74,7 @@ def context() -> BaseContext:
         os.environ.setdefault(name, "1")
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
+    sweep()
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(IMPORTED)
     resource_tracker.ensure_running()  # a new one would end the blocking below

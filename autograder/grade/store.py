@@ -13,11 +13,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.files import encoded, write_atomically
+from autograder.files import SECRET, encoded, write_atomically
 from autograder.grade.report import CheckResult, QuestionResult, Raised, Report
 
+PRIVATE = 0o700  # the folder of results: it holds the seed, grades and names
 RESULTS = "results.json"
 EXECUTED = "executed.ipynb"
+SECONDS = "seconds.json"
 MAX_EXECUTED = 20_000_000  # bytes of an executed notebook that is read back
 
 
@@ -135,6 +137,16 @@ def read_executed(folder: Path) -> NotebookNode | None:
         return None
 
 
+def read_seconds(folder: Path) -> dict[str, float]:
+    """Wall time by question, out of a submission's folder of results; empty if none was kept."""
+    try:
+        return {
+            str(name): float(spent) for name, spent in json.loads((folder / SECONDS).read_bytes()).items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
 class Results:
     """The folder of results: one folder a submission, its ``results.json`` written last and whole.
 
@@ -148,6 +160,7 @@ class Results:
     def __init__(self, folder: Path):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(PRIVATE)
         with contextlib.suppress(ImportError):  # Windows has no fcntl and goes without the lock
             import fcntl
 
@@ -175,17 +188,20 @@ class Results:
             return None
         return found if found.key == key and not found.faulty else None
 
-    def keep(self, report: Report, executed: str = "") -> None:
+    def keep(self, report: Report, executed: str = "", seconds: Mapping[str, float] | None = None) -> None:
         """Writes one result: first what belongs to it, then the file that says that it is there.
 
         Args:
             report: of one submission.
             executed: the text of its executed notebook; empty if it was not executed.
+            seconds: wall time by question.
         """
         folder = self.of(report.submission)
         folder.mkdir(parents=True, exist_ok=True)
         if executed:
-            write_atomically(folder / EXECUTED, encoded(executed))
+            write_atomically(folder / EXECUTED, encoded(executed), SECRET)
+            write_atomically(folder / SECONDS, json.dumps(seconds or {}).encode(), SECRET)
         else:
             (folder / EXECUTED).unlink(missing_ok=True)
+            (folder / SECONDS).unlink(missing_ok=True)
         write_results(folder, report)

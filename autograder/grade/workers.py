@@ -11,22 +11,31 @@ import signal
 import sys
 import threading
 import traceback
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 from autograder import __version__
-from autograder.declare import DataUnavailableError
+from autograder.declare import DataUnavailableError, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.run.choose import NoSandboxError, Place, kernels
+from autograder.run.guard import SECONDS, OverLimitError, limited
+from autograder.submissions.cells import question_seconds
 from autograder.submissions.find import Submission
 
 FAILED = (
     "This submission was not judged because of a mistake in the grader; the points are open. Please tell your"
     " instructor."
+)
+
+OVER_LIMIT = (
+    "Reading and judging this submission {why} and was stopped, so its points are open. An honest submission"
+    " takes a few seconds: look for something very large in the notebook or in submission_log.json."
 )
 
 
@@ -35,15 +44,17 @@ class Graded:
     """One submission's result.
 
     Attributes:
-        executed: the text of its executed notebook, if any.
-        warning: the worker's, if any.
+        executed: the text of its executed notebook; empty if there is none.
+        warning: the worker's.
         version: of the worker's grader.
+        seconds: wall time by question.
     """
 
     report: Report
     executed: str = ""
     warning: str = ""
     version: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def probe(place: Place) -> str:
@@ -61,18 +72,32 @@ def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
         if "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1:
             sys.modules["torch"].set_num_threads(1)  # on Dask, where this project does not start the workers
         result, execution = grade_submission(submission, settings, kernels(place)[0])
+        # without wall time, so that the same submission gives the same files
+        kept = Graded(replace(result, seconds=0.0, key=key), warning=warning, version=grader_version())
+        if execution is None:
+            return kept
+        with limited(SECONDS):
+            executed, seconds = _without_times(execution.notebook, result.homework)
+            return replace(kept, executed=executed, seconds=seconds)
     except (NoSandboxError, DataUnavailableError):
         raise  # they concern all of a batch
+    except OverLimitError as error:
+        over = replace(failure(submission, settings, OVER_LIMIT.format(why=error)), key=key)
+        return Graded(over, version=grader_version())
     except Exception:
         failed = failure(submission, settings, FAILED, traceback.format_exc())
         return Graded(failed, version=grader_version())
-    # without wall time, so that the same submission gives the same file
-    return Graded(
-        replace(result, seconds=0.0, key=key),
-        nbformat.writes(execution.notebook) if execution else "",
-        warning,
-        grader_version(),
-    )
+
+
+def _without_times(notebook: NotebookNode, homework: str) -> tuple[str, dict[str, float]]:
+    """The notebook's text without what differs from run to run, and the wall time by question."""
+    known = homeworks().get(homework)
+    seconds = question_seconds(notebook, known) if known else {}
+    for cell in notebook.cells:
+        cell.metadata.pop("autograder", None)
+    text: str = nbformat.writes(notebook)
+    # half an emoji is no text that a file can hold
+    return text.encode(errors="replace").decode(), seconds
 
 
 def failure(submission: Submission, settings: Settings, note: str, fault: str = "") -> Report:

@@ -120,6 +120,10 @@ def failure(told: str) -> dict[str, Any]:
 def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The report as Gradescope takes it: what tells of hidden inputs is shown when the bundle says so.
 
+    As long as a test waits for a date or for publication, Gradescope does not show the total. Tests that are
+    ``hidden`` for ever do not hold it back, so they carry no points here; their result is in their text. The
+    score on the leaderboard, which all students see at once, is that of the tests they see at once.
+
     Args:
         report: one submission's.
         config: the bundle's.
@@ -131,6 +135,10 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
     for test, (question, check) in zip(made["tests"], checks, strict=True):
         if tells_hidden(questions[question.id], check.name):
             test["visibility"] = config.hidden
+            if config.hidden == "hidden":
+                earned = f"Carries no points here; {test['score']:g} of {test['max_score']:g} otherwise."
+                test.update(score=0.0, max_score=0.0, output=f"{earned}\n\n{test['output']}")
+                made["score"] -= check.points
     for told in made["extra_data"]["report"]["questions"]:
         for judged in told["checks"]:
             # they hold hidden inputs with their answers; they stay with the grader
@@ -142,8 +150,13 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
             {"name": f"{question.id} {check.name}"[:60], "value": round(check.measured, 4), "order": "desc"}
             for question, check in checks
             if check.measured is not None
-        ] or [{"name": "Score", "value": report.points, "order": "desc"}]
+        ] or [{"name": "Score", "value": _visible_points(made), "order": "desc"}]
     return made
+
+
+def _visible_points(made: Mapping[str, Any]) -> float:
+    """The points of the tests that students see at once."""
+    return round(sum(test["score"] for test in made["tests"] if test["visibility"] == "visible"), 4)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import Any
 from autograder.declare import DataUnavailableError, Homework, Question, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
-from autograder.grade.workers import FAILED, failure
+from autograder.grade.workers import FAILED, OVER_LIMIT, failure
 from autograder.hosts.bundle import Config, package_digest
 from autograder.run.choose import in_container
 from autograder.run.container import within_container
+from autograder.run.guard import OverLimitError
 from autograder.run.limits import Limits
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission, find
@@ -101,6 +102,8 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
         return grade_submission(submission, Settings(config.seed, config.homework, limits), kernels)[0]
     except DataUnavailableError:
         raise  # nobody can be graded here, and nobody must get 0 points for that
+    except OverLimitError as error:
+        return failure(submission, Settings(config.seed, config.homework), OVER_LIMIT.format(why=error))
     except Exception:  # a platform must always get results
         return failure(submission, Settings(config.seed, config.homework), FAILED, traceback.format_exc())
 

@@ -13,19 +13,22 @@ import numpy as np
 from markupsafe import Markup
 from nbformat import NotebookNode
 
-from autograder.declare import Homework, homeworks
+from autograder.declare import homeworks
 from autograder.grade.report import GRADER, LOST, QuestionResult, Report, so_far
-from autograder.grade.store import read_executed
+from autograder.grade.store import read_executed, read_seconds
 from autograder.report import charts, safehtml
 from autograder.report.not_run import NotRun, not_run
 from autograder.report.tables import open_words
+from autograder.run.guard import OverLimitError, limited
 from autograder.submissions import similarity
-from autograder.submissions.cells import question_seconds
 
 MIN_CLASS = 5  # fewer submissions say nothing about a check or a question
 NEARLY_ALL = 0.9
 MAX_MISTAKES = 40
 MAX_LINKS = 12
+TIMING = "timing.csv"
+COMPARE_SECONDS, EACH_SECONDS = 60.0, 2.0  # for looking for similar code, and more for each submission
+NOT_COMPARED = "The submissions were not compared: to do so {why}."
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,6 @@ class QuestionFigures:
         mean: mean share of its points; ``full`` the share of submissions with all of them.
         answered: share of submissions that answered it at all.
         discrimination: correlation of its points with the points of all other questions (item–rest).
-        seconds: median wall time of its cells.
         written: mean share of the written points, over those graded by now; ``graded`` how many of how many
             are.
     """
@@ -48,7 +50,6 @@ class QuestionFigures:
     full: float | None
     answered: float
     discrimination: float | None
-    seconds: float
     written: float | None = None
     graded: tuple[int, int] = (0, 0)
 
@@ -87,6 +88,7 @@ class ClassFigures:
     easy: tuple[CheckFigures, ...]
     charts: Mapping[str, Markup] = field(default_factory=dict)
     similar: similarity.Comparison | None = None
+    trouble: str = ""  # why nothing was compared
 
     @property
     def not_run(self) -> NotRun:
@@ -119,15 +121,8 @@ def discrimination(scores: np.ndarray, rest: np.ndarray) -> float | None:
     return float(np.corrcoef(scores, rest)[0, 1])
 
 
-def question_figures(
-    reports: Sequence[Report], seconds: Sequence[Mapping[str, float]] = ()
-) -> Iterator[QuestionFigures]:
-    """Each question of one homework over the reports that judged it.
-
-    Args:
-        reports: of one homework.
-        seconds: for each executed notebook, wall time by question.
-    """
+def question_figures(reports: Sequence[Report]) -> Iterator[QuestionFigures]:
+    """Each question of one homework over the reports that judged it."""
     judged = [one for one in reports if one.questions]
     if not judged:
         return
@@ -152,7 +147,6 @@ def question_figures(
             float((own >= first.maximum - 1e-9).mean()) if checked else None,
             float(np.mean(answered)),
             discrimination(own, rest) if checked else None,
-            float(np.median([one.get(first.id, 0.0) for one in seconds])) if seconds else 0.0,
             float(np.mean(given) / first.written_points) if given else None,
             (len(given), sum(result.written is not None for result in results)),
         )
@@ -195,22 +189,42 @@ def check_figures(reports: Sequence[Report]) -> list[CheckFigures]:
     return [CheckFigures(*key, tried[key], failed[key]) for key in tried]
 
 
-def class_figures(homework: str, reports: Sequence[Report], output: Path) -> ClassFigures:
-    """Everything that the page says of one homework."""
+def timing_csv(reports: Sequence[Report], output: Path) -> str:
+    """Median wall time of each question's cells; beside the pages, which are the same on every machine."""
+    times: dict[tuple[str, str], list[float]] = {}
+    for one in sorted(reports, key=lambda report: (report.homework, report.submission)):
+        for question, seconds in read_seconds(output / "submissions" / one.submission).items():
+            times.setdefault((one.homework, question), []).append(seconds)
+    rows = [
+        f"{homework},{question},{len(found)},{np.median(found):.3f},{max(found):.3f}"
+        for (homework, question), found in times.items()
+    ]
+    return "\n".join(["homework,question,submissions,median seconds,longest", *rows]) + "\n"
+
+
+def class_figures(
+    homework: str, reports: Sequence[Report], output: Path, compare: bool = True
+) -> ClassFigures:
+    """Everything that the page says of one homework.
+
+    Args:
+        homework: its id.
+        reports: of this homework.
+        output: the folder of results.
+        compare: look for similar code, which reads all notebooks.
+    """
     known = homeworks().get(homework)
     checks = check_figures(reports)
     judged = [one for one in reports if one.questions and one.maximum]
     shares = tuple(one.points / one.maximum for one in judged)
-    seconds: list[dict[str, float]] = []
-
-    def notebooks(known: Homework) -> Iterator[tuple[str, NotebookNode]]:
-        for one in judged:
-            if (notebook := read_executed(output / "submissions" / one.submission)) is not None:
-                seconds.append(question_seconds(notebook, known))
-                yield one.submission, notebook
-
-    alike = similarity.compare_notebooks(notebooks(known), similarity.skeleton(known)) if known else None
-    questions = tuple(question_figures(reports, seconds))
+    alike, trouble = None, "" if compare else NOT_COMPARED.format(why="ended the process that did so")
+    if known and compare:
+        try:
+            with limited(COMPARE_SECONDS + EACH_SECONDS * len(judged)):
+                alike = similarity.compare_notebooks(_notebooks(judged, output), similarity.skeleton(known))
+        except OverLimitError as error:
+            trouble = NOT_COMPARED.format(why=error)
+    questions = tuple(question_figures(reports))
     return ClassFigures(
         homework,
         known.title if known else "not recognised",
@@ -224,7 +238,14 @@ def class_figures(homework: str, reports: Sequence[Report], output: Path) -> Cla
         tuple(check for check in checks if check.tried >= MIN_CLASS and not check.failed),
         _charts(homework, shares, questions),
         alike,
+        trouble,
     )
+
+
+def _notebooks(reports: Sequence[Report], output: Path) -> Iterator[tuple[str, NotebookNode]]:
+    for one in reports:
+        if (notebook := read_executed(output / "submissions" / one.submission)) is not None:
+            yield one.submission, notebook
 
 
 def _charts(
@@ -248,15 +269,6 @@ def _charts(
             f"The hardest question is {hardest.id} with a mean of {hardest.mean:.0%}. All numbers stand in"
             " the table below.",
         ),
-        "seconds": charts.bars(
-            {question.id: (question.seconds,) for question in checked},
-            ("seconds",),
-            f"{homework}-seconds",
-            "Median time in a question's cells",
-            "seconds",
-            "Median wall time of the cells of each question. All numbers stand in the table below.",
-            "{:.2f}",
-        ),
     }
     if any(question.discrimination is not None for question in checked):
         made["discrimination"] = charts.bars(
@@ -272,13 +284,13 @@ def _charts(
     return made
 
 
-def page(reports: Sequence[Report], output: Path) -> str:
+def page(reports: Sequence[Report], output: Path, compare: bool = True) -> str:
     """The class report as HTML, with links relative to the folder of results."""
     by_homework: dict[str, list[Report]] = {}
     for one in reports:
         by_homework.setdefault(one.homework, []).append(one)
     classes = [
-        class_figures(homework, found, output)
+        class_figures(homework, found, output, compare)
         for homework, found in sorted(by_homework.items(), key=lambda item: item[0] or "~")
     ]
     environment = safehtml.environment()

@@ -14,18 +14,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import nbformat
 from jinja2 import Environment
 from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import Homework, homeworks
 from autograder.files import encoded, write_atomically
-from autograder.grade.report import Report, so_far
+from autograder.grade import leaks
+from autograder.grade.report import CheckResult, Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
-from autograder.report.shown import ShownQuestion, shown_questions
+from autograder.report.shown import REVEAL, ShownQuestion, shown_questions
+from autograder.run.guard import PAGE_SECONDS, OverLimitError, limited
 from autograder.submissions.cells import is_kit, record_cells
+
+NOT_REVEALED = "This output shows inputs of hidden checks, so it is left out here. Your instructor has it."
+NOT_SHOWN = "The notebook is not shown: to show it {why}. The results above are complete."
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,11 @@ def shown_cells(
 
 
 def feedback_page(
-    graded: Report, notebook: NotebookNode | None, reveal: str = "words", stamp: str = ""
+    graded: Report,
+    notebook: NotebookNode | None,
+    reveal: str = "words",
+    stamp: str = "",
+    trouble: str = "",
 ) -> str:
     """The feedback page of one submission.
 
@@ -72,11 +82,13 @@ def feedback_page(
         notebook: as executed; None if it could not be read.
         reveal: how much of the hidden inputs the page may show, one of :data:`REVEAL`.
         stamp: what the page was made from, in short; :func:`write_feedback` looks for it.
+        trouble: why the notebook is not shown, in words.
     """
     questions = shown_questions(graded, reveal)
     homework = homeworks().get(graded.homework)
-    trouble = ""
     cells: list[ShownCell] = []
+    if notebook is not None and reveal == REVEAL[0]:
+        notebook = _without_prints(notebook)
     if notebook is not None and homework is not None:
         try:
             cells = shown_cells(notebook, homework, questions)
@@ -107,8 +119,29 @@ def feedback_page(
     )
 
 
-def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
-    """Writes ``feedback.html`` into a submission's folder of results.
+def _without_prints(notebook: NotebookNode) -> NotebookNode:
+    """The notebook without the outputs that show hidden inputs."""
+    cells = []
+    for cell in notebook.cells:
+        marked = cell.metadata.get(leaks.MARK, [])
+        if marked and cell.cell_type == "code":
+            outputs = [
+                nbformat.v4.new_output("stream", text=f"[{NOT_REVEALED}]\n") if index in marked else output
+                for index, output in enumerate(cell.outputs)
+            ]
+            cell = nbformat.from_dict({**cell, "outputs": outputs})
+        cells.append(cell)
+    return nbformat.from_dict({**notebook, "cells": cells})
+
+
+def write_feedback(folder: Path, graded: Report, reveal: str, plain: str = "") -> bool:
+    """Writes ``feedback.html`` into a submission's folder of results, within limits on time and memory.
+
+    Args:
+        folder: the submission's.
+        graded: its report.
+        reveal: how much of the hidden inputs the page may show.
+        plain: why the page is to go without the notebook, in words; empty to show it.
 
     Returns:
         False if the page that is there would come out the same; it is left alone then.
@@ -118,6 +151,7 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
         json.dumps(dataclasses.asdict(graded), sort_keys=True).encode(),
         executed.read_bytes() if executed.is_file() else b"",
         reveal.encode(),
+        plain.encode(),
         _own_text(),
     ]
     stamp = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
@@ -126,8 +160,36 @@ def write_feedback(folder: Path, graded: Report, reveal: str) -> bool:
             if stamp.encode() in file.read(1_000):
                 return False
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, encoded(feedback_page(graded, read_executed(folder), reveal, stamp)))
+    write_atomically(path, encoded(_page_within_limits(folder, graded, reveal, stamp, plain)))
     return True
+
+
+def _page_within_limits(folder: Path, graded: Report, reveal: str, stamp: str, plain: str) -> str:
+    """The page, as much of it as can be made within the limits: without the notebook, or the notes alone."""
+    trouble = plain
+    if not plain:
+        try:
+            with limited(PAGE_SECONDS):
+                return feedback_page(graded, read_executed(folder), reveal, stamp)
+        except OverLimitError as error:
+            trouble = NOT_SHOWN.format(why=error)
+    try:
+        with limited(PAGE_SECONDS):
+            return feedback_page(graded, None, reveal, stamp, trouble)
+    except OverLimitError as error:
+        # what is left are the points: their texts are what takes so long
+        bare = [
+            dataclasses.replace(question, written=None, checks=tuple(map(_without_words, question.checks)))
+            for question in graded.questions
+        ]
+        told = f"To show this page {error}, so it has the points alone."
+        return feedback_page(
+            dataclasses.replace(graded, questions=tuple(bare), notes=()), None, reveal, stamp, told
+        )
+
+
+def _without_words(check: CheckResult) -> CheckResult:
+    return dataclasses.replace(check, feedback="", evidence=None)
 
 
 @lru_cache(maxsize=1)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from autograder.files import encoded, write_atomically
 from autograder.grade import marks, processes
 from autograder.grade.report import Report
 from autograder.grade.store import read_reports, write_results
+from autograder.grade.workers import start_worker
 from autograder.report import class_report
-from autograder.report.feedback import write_feedback
+from autograder.report.feedback import NOT_SHOWN, write_feedback
 from autograder.report.shown import REVEAL
 from autograder.report.tables import grades_csv
 
 FEW = 10  # pages for which a second process is not worth its start
+IN_FLIGHT = 4  # pages handed to each process ahead of time
+_Job = tuple[Path, Report, str]
 
 
 def publish(
@@ -50,22 +56,60 @@ def publish(
         write_results(output / "submissions" / one.submission, one)
     _write_all(output, graded, reveal, progress or (lambda done, total: None))
     write_atomically(output / "grades.csv", encoded(grades_csv(graded)))
+    write_atomically(output / class_report.TIMING, encoded(class_report.timing_csv(graded, output)))
     path = output / "report.html"
-    write_atomically(path, encoded(class_report.page(graded, output)))
+    write_atomically(path, encoded(_class_page(graded, output)))
     return path
 
 
 def _write_all(
     output: Path, graded: Sequence[Report], reveal: str, progress: Callable[[int, int], None]
 ) -> None:
-    """Writes all feedback pages, several at a time where there are many."""
-    jobs = [(output / "submissions" / one.submission, one, reveal) for one in graded]
-    workers = min(os.cpu_count() or 1, len(jobs) // FEW)
-    if workers < 2:
-        for number, job in enumerate(jobs, 1):
-            write_feedback(*job)
-            progress(number, len(jobs))
-        return
-    with ProcessPoolExecutor(workers, mp_context=processes.context()) as executor:
-        for number, _ in enumerate(executor.map(write_feedback, *zip(*jobs, strict=True), chunksize=4), 1):
-            progress(number, len(jobs))
+    """Writes all feedback pages, in processes of their own: several where there are many."""
+    jobs: deque[_Job] = deque((output / "submissions" / one.submission, one, reveal) for one in graded)
+    total, workers = len(jobs), max(1, min(os.cpu_count() or 1, len(jobs) // FEW))
+    while jobs:
+        for job in _write_some(jobs, workers, lambda underway: progress(total - len(jobs) - underway, total)):
+            # a process has died: which of the pages ended it shows when each is written by itself
+            if _write_some(deque([job]), 1, lambda underway: None):
+                write_feedback(*job, plain=NOT_SHOWN.format(why="ended the process that did so"))
+    progress(total, total)
+
+
+def _write_some(jobs: deque[_Job], workers: int, told: Callable[[int], None]) -> list[_Job]:
+    """Writes pages until there are no more or a process dies.
+
+    Args:
+        jobs: what to write; those that were tried are taken out.
+        workers: how many processes.
+        told: called with how many pages are underway, whenever one is written.
+
+    Returns:
+        Those that were underway when a process died.
+    """
+    underway: dict[Future[bool], _Job] = {}
+    with _writers(workers) as executor:
+        try:
+            while jobs or underway:
+                while jobs and len(underway) < IN_FLIGHT * workers:
+                    underway[executor.submit(write_feedback, *jobs[0])] = jobs[0]
+                    jobs.popleft()
+                for future in wait(underway, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    del underway[future]
+                    told(len(underway))
+        except BrokenProcessPool:
+            return list(underway.values())
+    return []
+
+
+def _class_page(graded: Sequence[Report], output: Path) -> str:
+    """The class report, made in a process of its own; without comparing, should that end the process."""
+    for compare in (True, False):
+        with _writers(1) as executor, contextlib.suppress(BrokenProcessPool):
+            return executor.submit(class_report.page, graded, output, compare).result()
+    return class_report.page(graded, output, compare=False)
+
+
+def _writers(count: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(count, mp_context=processes.context(), initializer=start_worker)

@@ -23,6 +23,8 @@ from autograder.files import points
 
 MAX_MARKDOWN = 30_000  # characters of a cell that are rendered; the rest of such an answer is shown as it is
 MAX_MATH = 3_000
+MAX_BLANKS = 200  # in a row: the Markdown parser takes the square of their number
+_BLANKS = re.compile(rf"[ \t]{{{MAX_BLANKS},}}+")
 OWN_CLASSES = ("ag-",)  # classes of our pages; student HTML may not wear them
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -131,11 +133,28 @@ STYLES = {
 }
 IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*\Z")
 PICTURE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]{40,}")
+# possessive (++, ?+): what has matched is not tried again in another way, so that none takes quadratic time
 SCRIPTED = re.compile(
-    r"<\s*/?\s*(?:script|iframe|object|embed|form|meta|base|link|frame|portal|style)\b"
-    r"|\bon\w+\s*=|(?:java|vb)script\s*:|srcdoc\s*=",
+    r"<\s*+/?+\s*+(?:script|iframe|object|embed|form|meta|base|link|frame|portal|style)\b"
+    r"|\bon\w++\s*+=|(?:java|vb)script\s*+:|srcdoc\s*+=",
     re.I,
 )
+MAX_DEPTH = 150  # of elements in each other: cleaning takes their square
+MAX_UNCLEAR = 300  # elements where it cannot be told how deep they lie
+MAX_TEXT = 100_000  # characters of one text that a page shows
+_TAG = re.compile(
+    r"<(?:!--[^<>]*+--(?P<comment>)>"
+    r"|(?P<close>/?)(?P<name>[a-z][a-z0-9-]*+)"
+    r"(?:\s++[\w:-]++(?:=(?:\"[^\"<>]*+\"|'[^'<>]*+'|[^\s\"'<>=`]++))?+)*+\s*+/?+>"
+    r"|(?P<unclear>[a-z/!?]))",
+    re.I,
+)
+_VOID = {"area", "br", "col", "hr", "img", "input", "wbr"}
+_OPTIONAL = {"p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot"}  # may be left unclosed
+_RAW = {
+    *("select", "template", "textarea", "title", "noscript", "style", "script", "xmp", "iframe", "svg"),
+    *("noembed", "noframes", "plaintext", "frameset", "option"),
+}  # what stands in there closes nothing
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
@@ -150,7 +169,8 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-UNLOADED = re.compile(r"<img(?![^>]*\ssrc=)[^>]*>")  # as the cleaner writes it: quoted attributes, > escaped
+# as the cleaner writes it: each attribute in double quotes
+UNLOADED = re.compile(r'<img(?:\s++(?!src=)[\w:-]++="[^"]*+")*+\s*+>')
 _CLEANER = nh3.Cleaner(
     tags=TAGS,
     attributes=ATTRIBUTES,
@@ -161,8 +181,13 @@ _CLEANER = nh3.Cleaner(
 )
 
 
-def clean(text: str) -> Markup:
-    """The HTML without what runs, loads, or leaves its place; pictures from elsewhere become their words."""
+def clean(text: str, depth: int = MAX_DEPTH) -> Markup:
+    """The HTML without what runs, loads, or leaves its place; pictures from elsewhere become their words.
+
+    What is nested so deeply that cleaning would take long is shown as text.
+    """
+    if too_deep(text, depth):
+        return cut_text(text, "This is nested too deeply to be shown as more than text.")
     kept = UNLOADED.sub(
         lambda image: f"[{words[1]}]" if (words := re.search(r'alt="([^"]*)"', image[0])) else "",
         _CLEANER.clean(text),
@@ -170,16 +195,57 @@ def clean(text: str) -> Markup:
     return Markup(kept)  # noqa: S704  # that is what the cleaner is for
 
 
+def too_deep(text: str, depth: int = MAX_DEPTH) -> bool:
+    """Whether elements lie in each other more than so deep, or may do so; in linear time."""
+    inside: list[str] = []
+    opened, unclear = 0, False
+    for tag in _TAG.finditer(text):
+        name = (tag["name"] or "").lower()
+        unclear = unclear or tag["unclear"] is not None or name in _RAW
+        if tag["close"]:
+            _close(inside, name)
+        elif tag["unclear"] or (name and name not in _VOID):
+            opened += 1
+            inside.append(name)
+        if len(inside) > depth or (unclear and opened > MAX_UNCLEAR):
+            return True
+    return False
+
+
+def _close(inside: list[str], name: str) -> None:
+    """Closes an element, with those in it that need no end; one that is closed out of turn stays open."""
+    at = len(inside) - 1
+    while at >= 0 and inside[at] != name and inside[at] in _OPTIONAL:
+        at -= 1
+    if at >= 0 and inside[at] == name:
+        del inside[at:]
+
+
 def as_text(text: str) -> Markup:
-    """The text itself, as it was written, in a box."""
-    return Markup("<pre>{}</pre>").format(text)
+    """The text itself, as it was written, in a box; what is longer than a page shows is cut."""
+    return Markup("<pre>{}</pre>{}").format(text[:MAX_TEXT], _cut_note(text))
+
+
+def cut_text(text: str, why: str) -> Markup:
+    """The text itself, in a box, and why it is shown like this."""
+    return Markup("<p><em>{}</em></p>{}").format(why, as_text(text))
+
+
+def _cut_note(text: str) -> Markup:
+    more = len(text) - MAX_TEXT
+    return (
+        Markup("<p><em>Cut here: {} more characters are not shown.</em></p>").format(f"{more:,}")
+        if more > 0
+        else Markup("")
+    )
 
 
 def shown_html(text: str) -> str:
     """HTML out of a notebook's output: as it is, or as plain text if it tries to run or embed something."""
     if SCRIPTED.search(text):
-        told = "This output holds a script or the like; it is shown as text."
-        return f"<p><em>{told}</em></p><pre>{html.escape(text[:20_000])}</pre>"
+        return str(cut_text(text, "This output holds a script or the like; it is shown as text."))
+    if len(text) > MAX_TEXT or too_deep(text):
+        return str(cut_text(text, "This output is too large or nested too deeply; it is shown as text."))
     return text
 
 
@@ -220,6 +286,7 @@ def markdown_html(text: str, **_: Any) -> str:
     short = PICTURE.sub(aside, text)  # the parser is slow on long data, and its length is not the text's
     if len(short) > MAX_MARKDOWN:
         return str(as_text(PICTURE.sub("[picture]", text)))
+    short = _BLANKS.sub(" " * MAX_BLANKS, short)
     try:
         made = str(
             MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(short)

@@ -18,7 +18,7 @@ import site
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,8 @@ def bwrap_arguments(hidden: Iterable[Path] = (), packages: Iterable[Path] = ()) 
 def _mounts(hidden: Iterable[Path], packages: Iterable[Path]) -> dict[Path, list[str]]:
     """What is mounted: path inside → bubblewrap's arguments for it."""
     shown = [Path(path) for path in SYSTEM if os.path.lexists(path)]
-    shown += [Path(sys.prefix), Path(sys.base_prefix), *map(Path, site_folders()), *packages]
-    base = Path(sys.base_prefix)
+    base = real_folder(Path(sys.base_prefix))
+    shown += [real_folder(Path(sys.prefix)), base, *map(Path, site_folders()), *packages]
     if sys.prefix != sys.base_prefix and inside(base) != base:  # a virtual environment names it
         raise SandboxError(
             f"the Python in {base} cannot be used in the sandbox, which has a /{base.parts[1]} of its own"
@@ -109,6 +109,9 @@ def _mounts(hidden: Iterable[Path], packages: Iterable[Path]) -> dict[Path, list
         elif path.exists():
             for one in (path.absolute(), path.resolve()):
                 mounts.setdefault(inside(one), ["--ro-bind", str(one), str(inside(one))])
+    for link in _links(interpreter()):
+        if not any(inside(link).is_relative_to(other) for other in mounts):
+            mounts[inside(link)] = ["--symlink", os.readlink(link), str(inside(link))]
     checkout = [PACKAGE.parent] if (PACKAGE.parent / "solutions").is_dir() else []
     for path in (path.resolve() for path in (PACKAGE, *checkout, *hidden)):
         there = inside(path)
@@ -120,11 +123,38 @@ def _mounts(hidden: Iterable[Path], packages: Iterable[Path]) -> dict[Path, list
     return mounts | {parent: ["--perms", "0755", "--dir", str(parent)] for parent in parents}
 
 
+def real_folder(path: Path) -> Path:
+    """A path without ``..`` and without links among its parents; the last part may be one."""
+    path = Path(os.path.normpath(path)) if path.name == ".." else path
+    return path.parent.resolve() / path.name
+
+
+def interpreter() -> Path:
+    """The interpreter that runs here, by a path that the sandbox has and by which it finds its packages.
+
+    In a virtual environment that is the environment's own link, elsewhere the file itself: what a relative
+    path or a link in somebody's folder led to.
+    """
+    if sys.prefix == sys.base_prefix:
+        return Path(sys.executable).resolve()
+    return real_folder(Path(sys.prefix)) / "bin" / Path(sys.executable).name
+
+
+def _links(path: Path) -> Iterator[Path]:
+    """The links that lead from an interpreter to its file, one after the other."""
+    for _ in range(40):  # as many as Linux follows
+        path = real_folder(path)
+        if not path.is_symlink():
+            return
+        yield path
+        path = path.parent / os.readlink(path)
+
+
 def site_folders() -> list[str]:
     """Folders of installed packages, outside the interpreter's own too; never a checkout."""
     paths = [*sys.path, *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     found = [path for path in paths if Path(path).name in ("site-packages", "dist-packages")]
-    return list(dict.fromkeys(path for path in found if Path(path).is_dir()))
+    return list(dict.fromkeys(str(real_folder(Path(path))) for path in found if Path(path).is_dir()))
 
 
 def inside(path: Path) -> Path:
@@ -137,7 +167,7 @@ def environment() -> dict[str, str]:
     """The environment inside the sandbox."""
     made = kernel_environment(HOME) | {"USER": "student", "LOGNAME": "student"}
     if "VIRTUAL_ENV" in made:
-        made["VIRTUAL_ENV"] = str(inside(Path(made["VIRTUAL_ENV"])))
+        made["VIRTUAL_ENV"] = str(inside(real_folder(Path(made["VIRTUAL_ENV"]))))
     return made
 
 
@@ -161,7 +191,7 @@ class Sandbox:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # nobody's, so that its processes can be counted
         uid = secrets.randbelow(1 << 20) + (1 << 30) if os.getuid() == 0 else 0
-        python = [str(inside(Path(sys.executable))), "-s", "-W", "ignore"]
+        python = [str(inside(interpreter())), "-s", "-W", "ignore"]
         paths = [str(inside(Path(folder))) for folder in site_folders()]
         settings = {"uid": uid, "paths": paths, "warm": WARM if warm else None}
         serve = ["/zygote.py", str(theirs.fileno()), json.dumps(settings)]

@@ -30,7 +30,7 @@ from autograder.submissions.statements import Statement, from_line
 
 # Before the first cell: wherever a notebook goes with os.chdir, the kit has found its folder by then.
 OPEN_KIT = f"__import__({KIT_FILE.removesuffix('.py')!r});"
-RUNAWAY = 50  # times output_bytes
+RUNAWAY = 50  # times output_bytes: of one cell, then it is stopped; of all cells, then no more is kept
 
 
 class OutOfTimeError(Exception):
@@ -59,7 +59,7 @@ class Runner(ExecutePreprocessor):
         super().__init__(timeout=None, allow_errors=True, kernel_name="python3", record_timing=False)
         self.limits, self.deadline, self.skipped, self.events = limits, deadline, skipped, events
         self.current: int | None = None
-        self.output_size = 0
+        self.output_size = self.all_output = 0
         self.runaway = asyncio.Event()
         self.seconds: dict[int, float] = {}
         self.given: list[str] | None = [OPEN_KIT, *given]
@@ -101,6 +101,11 @@ class Runner(ExecutePreprocessor):
             if self.output_size > allowed:
                 name = cell_name(cell, index)
                 self.events.append(f"{name} printed more than {allowed:,} bytes; the rest was dropped.")
+            elif self.all_output > RUNAWAY * allowed:
+                self.events.append(
+                    f"The cells up to {index + 1} printed more than {RUNAWAY * allowed:,} bytes in all;"
+                    " the rest was dropped."
+                )
 
     def _note_error(self, cell: NotebookNode, index: int) -> None:
         """Keeps what a cell raised, and runs the rest of it where that is fair."""
@@ -214,18 +219,30 @@ class Runner(ExecutePreprocessor):
                 except CellExecutionComplete:
                     return
 
-    def output(
-        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
-        """Keeps an output as long as the cell's outputs are within the limit."""
-        if msg["msg_type"] == "error":
+        """Keeps what a message says while all messages of the cell, and of the notebook, are within limits.
+
+        Comms are dropped: nothing here answers them, and nbclient would keep their state.
+        """
+        kind = msg["msg_type"]
+        if kind == "error":
             self.raised = msg["content"]
-        self.output_size += len(json.dumps(msg["content"], default=str))
-        if self.output_size > RUNAWAY * self.limits.output_bytes:
-            self.runaway.set()
-        if self.output_size > self.limits.output_bytes:
-            return None
-        kept: NotebookNode | None = super().output(outs, msg, display_id, cell_index)
+        if kind not in ("status", "execute_input"):
+            size = len(json.dumps(msg["content"], default=str)) + sum(map(len, msg.get("buffers") or ()))
+            self.output_size += size
+            self.all_output += size
+            if self.output_size > RUNAWAY * self.limits.output_bytes:
+                self.runaway.set()
+            if (
+                self.output_size > self.limits.output_bytes
+                or self.all_output > RUNAWAY * self.limits.output_bytes
+            ):
+                return None
+            if kind.startswith("comm"):
+                return None
+        kept: NotebookNode | None = super().process_message(msg, cell, cell_index)
         return kept
 
     def end_kernel(self) -> None:

@@ -23,10 +23,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 MAX_CELL = 200_000  # characters of one cell; the kit's own cell, the largest honest one, is not looked at
+NAMED = 5  # cells that a note names
 SECONDS = 10.0
 MEMORY = 1 << 30
-MAGIC = re.compile(r"^(\s*)(?:%time(?:it)?\s+(?:-\S+\s+)*|(?:%|!|\?).*$)")  # %time keeps the code behind it
-ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)[%!].*$")
+NOT_SEARCHED = "The source could not be searched for library calls"
+RUNNING_LINE = ("time", "timeit", "prun", "mprun", "memit")  # magics whose argument is Python
+RUNNING_CELL = (*RUNNING_LINE, "capture", "python", "python3", "debug")
+OPTIONS = re.compile(r"\s*(?:-[A-Za-z]+(?:\s+\d+)?\s+)*+")  # of such a magic, before the code
 
 
 @dataclass(frozen=True)
@@ -68,52 +71,88 @@ def find_library_calls(
     if not any(call in everything for _, calls in wanted.values() for call in calls):
         return [], None
     task = json.dumps({"cells": {str(number): text for number, text in cells.items()}, "wanted": wanted})
-    command = [sys.executable, "-I", "-S", __file__]
+    command = [sys.executable, "-I", __file__]
+    asked = f"{NOT_SEARCHED} (questions {', '.join(wanted)})"
     try:
         done = subprocess.run(command, input=task.encode(), capture_output=True, timeout=SECONDS, check=True)  # noqa: S603  # our own file
         found = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
-        return (
-            [],
-            (
-                f"The source could not be searched for library calls (questions {', '.join(wanted)}); please"
-                " look yourself."
-            ),
-        )
-    return [LibraryCall(*row) for row in found], None
+        return [], f"{asked}; please look yourself."
+    calls = [LibraryCall(*row) for row in found["rows"]]
+    if not found["unread"]:
+        return calls, None
+    cells_told = ", ".join(f"{number} ({why})" for number, why in list(found["unread"].items())[:NAMED])
+    more = f" and {len(found['unread']) - NAMED} more" if len(found["unread"]) > NAMED else ""
+    return calls, f"{asked} in cells {cells_told}{more}; please look yourself."
 
 
 # --- in the child process -----------------------------------------------------------------------------------
 
 
+class UnreadError(ValueError):
+    """A cell cannot be searched; the message says why, in two words."""
+
+
 def parse(source: str) -> list[ast.stmt]:
-    """The statements of a cell, magics left out; none where it is no Python, too long or too deep."""
+    """The statements of a cell, and of what its magics run; as IPython would take them.
+
+    Raises:
+        UnreadError: it is no Python, too long or too deep.
+    """
     if len(source) > MAX_CELL:
-        return []
-    for text in (source, without_magics(source)):
-        try:
-            return ast.parse(text).body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise UnreadError(f"longer than {MAX_CELL:,} characters")
+    try:
+        body = _parsed(source) if "\n%" not in f"\n{source}" else None
+    except SyntaxError:
+        body = None
+    if body is not None:
+        return body  # plain Python, as nearly every cell
+    body = _parsed_or_unread(_transform(source))
+    return [*body, *_run_by_magics(body)]
+
+
+def _parsed(text: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(text).body
+    except (ValueError, RecursionError, MemoryError) as error:
+        if isinstance(error, SyntaxError):
+            raise
+        raise UnreadError("not to be parsed") from None
+
+
+def _parsed_or_unread(text: str) -> list[ast.stmt]:
+    try:
+        return _parsed(text)
+    except SyntaxError:
+        raise UnreadError("no Python") from None
+
+
+def _transform(source: str) -> str:
+    """A cell's magics as the Python that IPython makes of them."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        return str(TransformerManager().transform_cell(source))
+    except Exception:
+        raise UnreadError("no Python") from None
+
+
+def _run_by_magics(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that stand as text in a cell's magics, at their lines as far as that can be told."""
+    for node in [part for statement in body for part in ast.walk(statement)]:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
-    return []
-
-
-def without_magics(source: str) -> str:
-    """The source with each line of IPython's own syntax replaced, line numbers kept."""
-    lines = []
-    for line in source.split("\n"):
-        if line.lstrip().startswith("%%") or (
-            line.rstrip().endswith("?") and not line.lstrip().startswith("#")
-        ):
-            lines.append("")
-        elif ASSIGNED_MAGIC.match(line):
-            lines.append(ASSIGNED_MAGIC.sub(r"\1None", line))
-        elif match := MAGIC.match(line):
-            rest = line[match.end() :]
-            lines.append(match[1] + (rest or "pass"))
-        else:
-            lines.append(line)
-    return "\n".join(lines)
+        texts = [
+            one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)
+        ]
+        name, text = (texts[0], texts[-1]) if len(texts) == len(node.args) > 1 else ("", "")
+        cell = node.func.attr == "run_cell_magic" and name in RUNNING_CELL
+        if not cell and not (node.func.attr == "run_line_magic" and name in RUNNING_LINE):
+            continue
+        line = OPTIONS.sub("", text, count=1) if not cell else text
+        inner = _parsed_or_unread(_transform(line))
+        for statement in [*inner, *_run_by_magics(inner)]:
+            yield ast.increment_lineno(statement, node.lineno if cell else node.lineno - 1)
 
 
 @dataclass
@@ -190,14 +229,18 @@ def _uses_of(statement: _Statement, calls: set[str], own: set[str]) -> Iterator[
 
 def search(
     cells: Mapping[str, str], wanted: Mapping[str, Sequence[Sequence[str]]]
-) -> list[tuple[str, int, int, str]]:
-    """Rows (question, cell, line, call), in order; each call once a line.
+) -> tuple[list[tuple[str, int, int, str]], dict[str, str]]:
+    """Rows (question, cell, line, call), in order, each call once a line; and cell → why it is not.
 
     A call is reported for the question that owns the name it serves, not for others that build on that name.
     """
-    statements = [
-        statement for number, text in cells.items() for statement in _statements(int(number), parse(text))
-    ]
+    statements: list[_Statement] = []
+    unread: dict[str, str] = {}
+    for number, text in cells.items():
+        try:
+            statements += _statements(int(number), parse(text))
+        except UnreadError as error:
+            unread[number] = str(error)
     definitions: dict[str, list[_Statement]] = {}
     for statement in statements:
         for name in statement.binds:
@@ -225,7 +268,7 @@ def search(
                     (question, statement.cell, line, call)
                     for line, call in _uses_of(statement, set(calls), own)
                 }
-    return sorted(rows, key=lambda row: (row[0], row[1], row[2], row[3]))
+    return sorted(rows, key=lambda row: (row[0], row[1], row[2], row[3])), unread
 
 
 def _main() -> None:
@@ -235,7 +278,8 @@ def _main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     task = json.load(sys.stdin)
-    json.dump(search(task["cells"], task["wanted"]), sys.stdout)
+    rows, unread = search(task["cells"], task["wanted"])
+    json.dump({"rows": rows, "unread": unread}, sys.stdout)
 
 
 if __name__ == "__main__":

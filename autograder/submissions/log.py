@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Set
+import re
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -19,6 +20,7 @@ from autograder.files import whole
 from autograder.submissions.errors import SubmissionError
 
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # how JSON writes half of a character such as an emoji
 
 
 class LogError(SubmissionError):
@@ -42,22 +44,85 @@ def _validator(name: str) -> jsonschema.Draft202012Validator:
 
 
 @cache
-def _quick_validator(name: str) -> Callable[[Any], Any]:
-    schema = _schema(name)
-    del (
-        schema["$schema"],
-        schema["$id"],
-    )  # fastjsonschema knows neither this draft's name nor our relative id; all keywords it knows
-    compiled: Callable[[Any], Any] = fastjsonschema.compile(schema, use_default=False)
+def _part_schema(*path: str) -> dict[str, Any]:
+    """The schema of a part of the log; the part may refer to the definitions of the whole."""
+    whole = _schema("log-1")
+    part = whole
+    for name in path:
+        part = part[name]
+    return {**part, "$defs": whole["$defs"]}
+
+
+@cache
+def _quick_validator(*path: str) -> Callable[[Any], Any]:
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(_part_schema(*path), use_default=False)
     return compiled
 
 
-def _errors(name: str, document: Any) -> Iterator[jsonschema.ValidationError]:
-    """Every way in which a document breaks a schema; the slow search for those only where there are any."""
+def _entry_problem(raw: Any) -> str:
+    """What is wrong with an entry, in words; empty if nothing is. In linear time, whatever it holds.
+
+    The validator that explains takes long, so it gets the part that is broken alone.
+    """
     try:
-        _quick_validator(name)(document)
+        _quick_validator("$defs", "entry")(raw)
+    except fastjsonschema.JsonSchemaValueException as error:
+        broken = raw
+        responses = raw.get("responses") if isinstance(raw, dict) else None
+        if isinstance(responses, dict) and len(error.path or ()) > 2:
+            name = next((key for key in responses if _response_broken(responses[key])), None)
+            broken = {**raw, "responses": {} if name is None else {name: responses[name]}}
+        found = next(
+            jsonschema.Draft202012Validator(_part_schema("$defs", "entry")).iter_errors(broken), None
+        )
+        if found is None:
+            return str(error.message)[:160]
+        where = "/".join(map(str, found.absolute_path)) or "the entry"
+        return f"{where}: {found.message[:160]}"
+    return ""
+
+
+def _response_broken(raw: Any) -> bool:
+    try:
+        _quick_validator("$defs", "response")(raw)
     except fastjsonschema.JsonSchemaException:
-        yield from _validator(name).iter_errors(document)
+        return True
+    return False
+
+
+def _check_head(document: dict[str, Any], what: str) -> list[str]:
+    """Checks a log but for its single entries; what is unknown or no use is taken out.
+
+    Returns:
+        Notes on what was.
+
+    Raises:
+        LogError: the log cannot be used.
+    """
+    notes: list[str] = []
+    if unknown := sorted(set(map(str, document)) - set(_schema("log-1")["properties"])):
+        notes.append(f"{what} has unknown keys, ignored: {', '.join(unknown[:20])[:200]}")
+    for name in unknown:
+        del document[name]
+    try:
+        _quick_validator("properties", "answers")(document.get("answers", {}))
+    except fastjsonschema.JsonSchemaValueException as error:
+        document["answers"] = {}
+        told = str(error.message).removeprefix("data").lstrip(".")[:160]
+        notes.append(f"{what} says in a way that cannot be read which cells its answers came from: {told}")
+    entries = document.get("entries")
+    if isinstance(entries, dict):
+        allowed = _schema("log-1")["properties"]["entries"]["maxProperties"]
+        if len(entries) > allowed:
+            raise LogError(f"{what} has {len(entries)} entries; the most that any homework has is {allowed}.")
+        entries = {name: {"status": "missing"} for name in entries}
+    head = {name: value for name, value in document.items() if name not in ("answers", "entries")}
+    if "entries" in document:
+        head["entries"] = entries
+    for wrong in _validator("log-1").iter_errors(head):
+        where = "/".join(map(str, wrong.absolute_path)) or "the top level"
+        raise LogError(f"{what} is not a log this grader can read, at {where}: {wrong.message[:200]}")
+    return notes
 
 
 def challenges_json(homework: Homework, drawn: Mapping[str, Mapping[str, Case]]) -> bytes:
@@ -173,26 +238,7 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
     document = parse_json(data, MAX_LOG_BYTES, what, LogError)
     if not isinstance(document, dict):
         raise LogError(f"{what} should hold a JSON object, but holds {kit.describe(document)}.")
-    notes: list[str] = []
-    invalid: dict[str, str] = {}
-    for error in _errors("log-1", document):
-        path = list(error.absolute_path)
-        if len(path) >= 2 and path[0] == "entries":
-            invalid.setdefault(
-                str(path[1]), f"{'/'.join(map(str, path[2:])) or 'the entry'}: {error.message[:160]}"
-            )
-        elif path[:1] == ["answers"]:
-            document["answers"] = {}
-            notes.append(
-                f"{what} says in a way that cannot be read which cells its answers came from:"
-                f" {error.message[:160]}"
-            )
-        elif not path and error.validator == "additionalProperties":
-            unknown = sorted(set(map(str, document)) - set(_schema("log-1")["properties"]))
-            notes.append(f"{what} has unknown keys, ignored: {', '.join(unknown)[:200]}")
-        else:
-            where = "/".join(map(str, path)) or "the top level"
-            raise LogError(f"{what} is not a log this grader can read, at {where}: {error.message[:200]}")
+    notes = _check_head(document, what)
     if homework is None:
         return Log(document["homework"], notes=tuple(notes))
     if document["homework"] != homework.id:
@@ -202,8 +248,8 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
     for name, raw in document["entries"].items():
         if name not in known:
             notes.append(f"{what} has an entry that {homework.id} does not ask for, ignored: {name}")
-        elif name in invalid:
-            entries[name] = LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {invalid[name]}")
+        elif problem := _entry_problem(raw):
+            entries[name] = LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {problem}")
         else:
             entries[name] = _read_entry(known[name], raw, what)
     told = document.get("student", {}), document.get("answers", {})

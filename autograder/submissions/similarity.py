@@ -14,12 +14,11 @@ import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import lru_cache
 from pathlib import Path
 
 from nbformat import NotebookNode
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, Levenshtein
 
 from autograder.declare import Homework
 from autograder.names import notebook_path
@@ -30,6 +29,9 @@ THRESHOLD = 0.9
 MIN_TOKENS = 60  # of one's own code; less is too little to tell
 COMMON_SHARE, COMMON_LEAST = 0.15, 5  # a line in more submissions than this is common property
 MAX_TOKENS = 20_000
+MAX_CELL = 50_000  # characters: a longer cell is data, not code
+MAX_LINES = 5_000  # of one submission; an honest one has 500
+MAX_ROWS = 600  # of two submissions side by side
 MAX_PAIRS = 3  # shown side by side for each group
 MAX_GROUPS = 30
 
@@ -124,14 +126,16 @@ def _only_text(tokens: Sequence[str]) -> bool:
 
 
 def own_lines(notebook: NotebookNode, kept: frozenset[str]) -> list[Line]:
-    """All lines of code of a notebook, without kit, check and record cells."""
+    """The first lines of code of a notebook, without kit, check and record cells."""
     found: list[Line] = []
     for cell in notebook.cells:
-        if cell.cell_type == "code" and not is_kit(cell.source):
+        if cell.cell_type == "code" and len(cell.source) <= MAX_CELL and not is_kit(cell.source):
             source = "\n".join(
                 line for line in cell.source.split("\n") if not line.lstrip().startswith(("%", "!"))
             )
             found += _cell_lines(source, kept)
+            if len(found) >= MAX_LINES:
+                return found[:MAX_LINES]
     return found
 
 
@@ -227,17 +231,17 @@ def _groups(pairs: Sequence[Pair], own: Mapping[str, Sequence[Line]]) -> Iterato
 
 
 def side_by_side(left: Sequence[Line], right: Sequence[Line]) -> tuple[tuple[str, str, bool], ...]:
-    """Two lists of lines in rows, equal ones beside each other."""
+    """Two lists of lines in rows, equal ones beside each other; the first rows, where there are many."""
     rows: list[tuple[str, str, bool]] = []
-    matcher = SequenceMatcher(None, [line.key for line in left], [line.key for line in right], autojunk=False)
-    for kind, left_from, left_to, right_from, right_to in matcher.get_opcodes():
-        ours, theirs = left[left_from:left_to], right[right_from:right_to]
+    left, right = left[:MAX_ROWS], right[:MAX_ROWS]
+    for step in Levenshtein.opcodes([line.key for line in left], [line.key for line in right]):
+        ours, theirs = left[step.src_start : step.src_end], right[step.dest_start : step.dest_end]
         for index in range(max(len(ours), len(theirs))):
             rows.append(
                 (
                     ours[index].text if index < len(ours) else "",
                     theirs[index].text if index < len(theirs) else "",
-                    kind == "equal",
+                    step.tag == "equal",
                 )
             )
-    return tuple(rows[:600])
+    return tuple(rows[:MAX_ROWS])
