@@ -408,9 +408,6 @@ EXAMPLES += [
     wrong("4.7", "a plain hostile pickle", attachments=handed_in(pickle.dumps(Hostile())), loses=[ACCURACY], says="hw4_vision_transformer.pt"),
     wrong("4.7", "far too large", attachments=handed_in(saved({"head.weight": torch.zeros(1_100_000)})), loses=[ACCURACY], says="larger than 4 MB"),
     wrong("4.7", "of a model with 64 hidden units more", attachments=handed_in(saved({name: torch.zeros(192, 64) if name == "blocks.0.mlp.0.weight" else value for name, value in kept().items()})), loses=[ACCURACY], says="blocks.0.mlp.0.weight has shape (192, 64)"),
-    right("4.7", "a training state, whose weights count", attachments=handed_in(saved({"model": kept(), "epoch": 45}))),
-    right("4.7", "names of a compiled model", attachments=handed_in(saved({f"_orig_mod.{name}": value for name, value in kept().items()}))),
-    right("4.7", "names of a parallel model in a state_dict", attachments=handed_in(saved({"state_dict": {f"module.{name}": value for name, value in kept().items()}}))),
     wrong("4.7", "an optimizer alone", attachments=handed_in(saved({"optimizer": {"lr": 0.1}, "epoch": 45})), loses=[ACCURACY], says="Save model.state_dict() alone"),
     wrong("4.7", "not a number", attachments=handed_in(saved({**kept(), "head.bias": torch.full((10,), torch.nan)})), loses=[ACCURACY], says="NaN or infinity"),
 ]

@@ -357,7 +357,7 @@ return self.output(self.dropout(torch.stack(finals)))[:, 0]
     right("5.6c", "inference mode and means", evaluate(context="torch.inference_mode()")),
     wrong("5.6c", "train mode left on", evaluate(mode="pass"), loses=[EVAL_MODE], says="call model.eval() first"),
     wrong("5.6c", "gradients kept", evaluate(context="torch.enable_grad()"), loses=[EVAL_MODE], says="torch.no_grad()"),
-    wrong("5.6c", "gradients switched off and left off", evaluate(mode="torch.set_grad_enabled(False)\n    model.eval()"), loses=[EVAL_MODE], says="left recording of gradients changed"),
+    wrong("5.6c", "gradients switched off and left off", evaluate(mode="torch.set_grad_enabled(False); model.eval()"), loses=[EVAL_MODE], says="left recording of gradients changed"),
     wrong("5.6c", "mode not restored", evaluate(after="pass"), loses=[EVAL_MODE], says="restore model.training"),
     wrong("5.6c", "always train mode after", evaluate(after="model.train()"), loses=[EVAL_MODE], says="left in train mode"),
     wrong("5.6c", "means of batches", evaluate(back="float(np.mean([x.mean() for x in losses])), float(np.mean([x.mean() for x in rights]))"), loses=[MEANS], says="must be over sentences"),

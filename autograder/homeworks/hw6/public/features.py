@@ -40,11 +40,11 @@ def features_problem(name: str, trial: Trial) -> str | None:
 
 
 def near(found: np.ndarray, expected: np.ndarray, left: Trial, right: Trial) -> bool:
-    """Whether products of features are what is expected, as nearly as the features' dtype can hold them.
+    """Whether products of features are what is expected, as nearly as float32 can compute them.
 
     Each product is a sum over the features, so what cancels in it is bounded by the vectors' lengths.
     """
-    unit = max(_unit(left.output), _unit(right.output))
+    unit = max(_unit(left.output), _unit(right.output), float(np.finfo(np.float32).eps))
     lengths = [np.linalg.norm(trial.output.astype(float), axis=1) for trial in (left, right)]
     bound = 1e-9 + 16 * unit * np.outer(*lengths) + max(1e-6, 64 * unit) * np.abs(expected)
     return bool((np.abs(found - expected) <= bound).all())
