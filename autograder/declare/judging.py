@@ -17,18 +17,19 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
     """Compares every trial of one group with the challenge's oracle.
 
     The words show the first difference. They name one of the challenge's mistakes if it explains every trial
-    of the group, those that are right included.
+    of the group that is not right.
     """
     if challenge.expected is None:
         raise ValueError(f"{challenge.name} has no oracle")
     chosen = [trial for trial in trials if trial.group == group]
     if not chosen:
         raise ValueError(f"{challenge.name} has no cases in group {group!r}")
-    told = ((trial, _problem(challenge, trial)) for trial in chosen)
-    first, problem = next(((trial, words) for trial, words in told if words), (None, ""))
-    if first is None:
+    failing = [(trial, words) for trial in chosen if (words := _problem(challenge, trial))]
+    if not failing:
         return None
-    says = next((says for says in challenge.mistakes if _explains(challenge, says, chosen)), "")
+    first, problem = failing[0]
+    differing = [trial for trial, _ in failing]
+    says = next((says for says in challenge.mistakes if _explains(challenge, says, differing)), "")
     shown: dict[str, Any] = {"found": None}
     if first.status == "ok":
         expected = _result_of(challenge.expected, first)
@@ -53,12 +54,13 @@ def _problem(challenge: Challenge, trial: kit.Trial) -> str | None:
 def _explains(challenge: Challenge, says: str, trials: Sequence[kit.Trial]) -> bool:
     """Whether a mistake gives what came out in each of these trials; where it cannot run, nothing did."""
     for trial in trials:
+        failed = trial.status == "error"
         try:
             result = _result_of(challenge.mistakes[says], trial)
+            cannot_run = failed and isinstance(result, np.ndarray) and result.size == 0
         except Exception:  # shapes that do not fit; a mistake's formula only names, it never judges
-            result = np.zeros(0)
-        cannot_run = isinstance(result, np.ndarray) and result.size == 0
-        if cannot_run != (trial.status == "error"):
+            result, cannot_run = None, True
+        if cannot_run != failed:
             return False
         found = _response(trial)["result"]
         mistaken = kit.decode(kit.encode(result))

@@ -107,6 +107,8 @@ def clipped(value: Any) -> str:
 def same(left: Any, right: Any, *, rtol: float = 1e-4, atol: float = 1e-6) -> bool:
     """Whether two decoded values (arrays or lists of them) are equal within tolerance; never broadcasts."""
     right = as_kind(left, right)
+    if isinstance(left, list) and not isinstance(right, list | np.ndarray):
+        return False
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(
             same(a, b, rtol=rtol, atol=atol) for a, b in zip(left, right, strict=True)

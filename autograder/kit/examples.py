@@ -28,16 +28,20 @@ def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapp
     ]
     for (fine, words), example in zip(told, examples, strict=True):
         if fine is False:
-            group = [other for other in examples if other.get("group") == example.get("group")]
-            return [*lines, (False, f"{words} {_named(group, entry)}".rstrip())]
+            failing = [
+                other
+                for other, (right, _) in zip(examples, told, strict=True)
+                if right is False and other.get("group") == example.get("group")
+            ]
+            return [*lines, (False, f"{words} {_named(failing, entry)}".rstrip())]
         lines.append((fine, words))
     return lines
 
 
-def _named(group: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> str:
-    """The first known mistake that explains every example of a group; empty if none does."""
-    for mistake in group[0].get("mistakes", []):
-        if all(_explained(mistake["says"], example, entry) for example in group):
+def _named(failing: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> str:
+    """The first known mistake that explains every failing example of a group; empty if none does."""
+    for mistake in failing[0].get("mistakes", []):
+        if all(_explained(mistake["says"], example, entry) for example in failing):
             return str(mistake["says"])
     return ""
 

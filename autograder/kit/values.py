@@ -211,7 +211,9 @@ def as_kind(expected: Any, found: Any) -> Any:
             array = np.asarray(found)
             return array if array.dtype.kind in "biuf" else found
     if isinstance(expected, list) and isinstance(found, np.ndarray) and found.ndim:
-        found = list(found)
+        # one array for several results: if each row is one of them, and not the first result alone
+        if [np.shape(one) for one in expected] == [row.shape for row in found]:
+            found = list(found)
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         return [as_kind(right, one) for right, one in zip(expected, found, strict=True)]
     return found
