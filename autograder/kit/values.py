@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -211,12 +211,15 @@ def as_kind(expected: Any, found: Any) -> Any:
             array = np.asarray(found)
             return array if array.dtype.kind in "biuf" else found
     if isinstance(expected, list) and isinstance(found, np.ndarray) and found.ndim:
-        # one array for several results: if each row is one of them, and not the first result alone
-        if [np.shape(one) for one in expected] == [row.shape for row in found]:
-            found = list(found)
+        # one array stands for several results if each row is one of them; it may be the first result alone
+        found = list(found) if _shapes(expected) == _shapes(found) else found
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         return [as_kind(right, one) for right, one in zip(expected, found, strict=True)]
     return found
+
+
+def _shapes(items: Iterable[Any]) -> list[tuple[int, ...]]:
+    return [np.shape(one) for one in items]
 
 
 def as_array(value: Any) -> Any:
