@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 EXTRAS ?= dev,dask,docs,otter
 
-.PHONY: help demo test lint build docs clean
+.PHONY: help demo test sweep lint build docs clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -26,6 +26,9 @@ demo: $(BIN)/.installed ## Grade the bundled example class and write the report 
 
 test: $(BIN)/.installed ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+sweep: $(BIN)/.installed ## Grade every gallery answer in other representations and under other seeds: long
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m sweep
 
 lint: $(BIN)/.installed ## Check style, types and that the notebooks are fresh
 	$(BIN)/ruff check .

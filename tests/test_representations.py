@@ -86,6 +86,7 @@ def refusals(name: str, student: Student) -> dict[str, list[str]]:
     return problems
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", by_homework())
 def test_a_right_answer_is_right_in_any_usual_representation(name: str):
     found = {student.name: refusals(name, student) for student in right_students(name)}

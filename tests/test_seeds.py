@@ -32,6 +32,7 @@ def changes(name: str) -> list[str]:
         return [str(change) for change in grade_seeds(made, SEEDS, PLACE, executor, lambda: None)]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", by_homework())
 def test_no_answer_of_the_gallery_is_judged_by_the_luck_of_the_draw(name: str):
     assert not changes(name), "\n".join(changes(name))
@@ -98,6 +99,7 @@ def failing_groups(challenge: Challenge, says: str, cases: Iterable[Case]) -> fr
     return frozenset(failing)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", by_homework())
 def test_no_known_mistake_is_right_by_the_luck_of_the_draw(name: str):
     seen: dict[str, set[frozenset[str]]] = defaultdict(set)
