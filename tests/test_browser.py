@@ -117,7 +117,7 @@ def test_the_class_report_opens_from_disk_and_leads_to_feedback_and_back(watched
     page = watched.page
     page.goto((made / "report.html").as_uri())
     assert page.locator("h1").inner_text() == "Class report"
-    assert page.locator("svg[role=img]").count() >= 4
+    assert page.locator("svg[role=img]").count() >= 3
     for picture in page.locator("svg[role=img]").all():
         labels = picture.get_attribute("aria-labelledby").split()
         assert all(page.locator(f"[id='{label}']").text_content() for label in labels)

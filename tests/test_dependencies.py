@@ -174,7 +174,12 @@ def test_every_upstream_name_that_we_override_or_call_exists():
 def test_upstream_itself_calls_the_private_methods_that_we_override():
     """An override that nothing calls any more would be silent: the watchdog would lose its turn."""
     text = inspect.getsource(nbclient.client)
-    for name in ("_async_poll_kernel_alive", "_async_poll_output_msg", "async_start_new_kernel", "process_message"):
+    for name in (
+        "_async_poll_kernel_alive",
+        "_async_poll_output_msg",
+        "async_start_new_kernel",
+        "process_message",
+    ):
         assert re.search(rf"self\.{name}\(", text), name
 
 

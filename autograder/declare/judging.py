@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
     """Compares every trial of one group with the challenge's oracle.
 
     The words show the first difference. They name one of the challenge's mistakes if it explains every trial
-    of the group that is not right.
+    of the group that is not right; best one that explains all of the group.
     """
     if challenge.expected is None:
         raise ValueError(f"{challenge.name} has no oracle")
@@ -29,7 +30,9 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
         return None
     first, problem = failing[0]
     differing = [trial for trial, _ in failing]
-    says = next((says for says in challenge.mistakes if _explains(challenge, says, differing)), "")
+    whole = (says for says in challenge.mistakes if _explains(challenge, says, chosen))
+    partly = (says for says in challenge.mistakes if _explains(challenge, says, differing))
+    says = next(itertools.chain(whole, partly), "")
     shown: dict[str, Any] = {"found": None}
     if first.status == "ok":
         expected = _result_of(challenge.expected, first)
