@@ -226,7 +226,7 @@ def test_the_grader_takes_the_zip_as_it_is_and_says_where_a_claim_is_stale(finis
         "edited in the notebook after it was recorded; what counts here is what was recorded"
         in claimed.notes[0]
     )
-    assert claimed.notes == report.notes
+    assert set(report.notes) <= set(claimed.notes)  # and one that says on what a claim rests
     (tmp_path / ZIP).write_bytes((finished / ZIP).read_bytes())
     assert gather(tmp_path, HW3).log == found.log
 

@@ -232,11 +232,12 @@ def test_a_malformed_notebook_gets_a_report_that_says_why(data: bytes, says: str
 
 def test_written_answers_are_collected_below_their_first_line():
     notebook = blank()
-    assert written_answers(notebook) == {"3.7": ""}
+    assert written_answers(notebook, HW3)["3.7"].text == ""
     for cell in notebook.cells:
         if cell.source.startswith("**Answer 3.7**"):
             cell.source = "**Answer 3.7**\n\nBoth maps agree.\n\n$QK^T$ decides."
-    assert written_answers(notebook) == {"3.7": "Both maps agree.\n\n$QK^T$ decides."}
+    found = written_answers(notebook, HW3)
+    assert {name: one.text for name, one in found.items()} == {"3.7": "Both maps agree.\n\n$QK^T$ decides."}
 
 
 # folders and zips -------------------------------------------------------------------------------------------
