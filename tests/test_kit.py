@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from autograder import kit
 from autograder.declare import homeworks
 from autograder.kit import kinds
+from autograder.kit.probes import register
 from autograder.submissions.log import read_log
 
 ARRAYS = hnp.arrays(
@@ -246,3 +247,11 @@ def test_another_kind_of_entry_can_be_registered(
 def test_a_kind_that_nobody_registered_is_named_with_those_that_there_are():
     with pytest.raises(KeyError, match="'ranking', which the kit does not have; it has array, choice"):
         kinds.kind_of({"name": "order", "kind": "ranking"})
+
+
+def test_two_functions_cannot_be_registered_under_one_name():
+    table: dict[str, object] = {}
+    register(table, "probe", "count")(len)
+    with pytest.raises(ValueError, match=r"two functions are registered as the probe 'count'"):
+        register(table, "probe", "count")(sum)
+    assert table == {"count": len}

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from autograder.kit.feedback import Line
 from autograder.kit.values import decode, encode, without_marks
 
 Probe = Callable[[Any, Mapping[str, Any]], Any]
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 VisibleCheck = Callable[[Mapping[str, Any]], Iterable[Line]]
 PROBES: dict[str, Probe] = {}
 MEASURING: set[str] = set()  # probes whose result rests on functions of the kit that count or watch
@@ -59,6 +60,22 @@ class InstrumentError(Exception):
     """What counts or watches was replaced or switched off; the message names it."""
 
 
+def register(table: dict[str, AnyFunction], what: str, name: str) -> Callable[[AnyFunction], AnyFunction]:
+    """A decorator that puts a function into a table by name.
+
+    Raises:
+        ValueError: another one has that name; one of the two would never be called.
+    """
+
+    def put(function: AnyFunction) -> AnyFunction:
+        if name in table:
+            raise ValueError(f"two functions are registered as the {what} {name!r}; rename one of them")
+        table[name] = function
+        return function
+
+    return put
+
+
 def probe(name: str, *, measures: bool = False) -> Callable[[Probe], Probe]:
     """Registers a function ``(student's object, case) -> result`` that a challenge may name.
 
@@ -68,7 +85,7 @@ def probe(name: str, *, measures: bool = False) -> Callable[[Probe], Probe]:
             replaced, its result does not count.
     """
     MEASURING.update({name} if measures else ())
-    return lambda function: PROBES.setdefault(name, function)
+    return register(PROBES, "probe", name)
 
 
 def keep_intact() -> None:
@@ -95,7 +112,7 @@ def _refuse_replaced() -> None:
 
 def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
     """Registers what ``check(question)`` says beyond shapes and examples, from the answers by entry name."""
-    return lambda function: VISIBLE_CHECKS.setdefault(question, function)
+    return register(VISIBLE_CHECKS, "visible check", question)
 
 
 @probe("call")

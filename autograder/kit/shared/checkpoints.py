@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.kit import decode, encode, probe
+from autograder.kit.probes import register
 
 Look = Callable[[Any, Mapping[str, Any]], Any]  # (loaded module, keyword arguments of forward) → plain values
 LOOKS: dict[str, Look] = {}
@@ -22,7 +23,7 @@ WRAPPINGS = ("state_dict", "model_state_dict", "model", "weights", "net")  # usu
 
 def look(name: str) -> Callable[[Look], Look]:
     """Registers a function that looks at a loaded module, which a checkpoint's case may name."""
-    return lambda function: LOOKS.setdefault(name, function)
+    return register(LOOKS, "look", name)
 
 
 class CheckpointError(Exception):
