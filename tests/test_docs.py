@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ import pytest
 
 from autograder.cli.main import main
 from tests.gallery import ROOT
+from tests.handbook import blocks, copy_project, follow, run
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 CONSOLE = re.compile(r"^[ ]*```console\n(.*?)^[ ]*```", re.DOTALL | re.MULTILINE)
@@ -151,17 +150,6 @@ def test_every_make_target_on_a_page_exists():
 # --- examples -----------------------------------------------------------------------------------------------
 
 
-def blocks(page: str) -> list[tuple[str, str]]:
-    """The files that a page names before its Python blocks, each with its block, in order."""
-    found = re.findall(
-        r"`([\w/]+\.py)`[^\n]*:\n\n```python\n(.*?)^```",
-        (ROOT / "docs" / page).read_text(encoding="utf-8"),
-        re.DOTALL | re.MULTILINE,
-    )
-    assert found, page
-    return found
-
-
 @dataclass(frozen=True)
 class Copy:
     """A copy of the project in which somebody did what the two pages say, word by word."""
@@ -171,48 +159,18 @@ class Copy:
 
     def run(self, *command: str) -> str:
         """What a Python module prints that runs in the copy."""
-        return run(self.folder, *command)
-
-
-def run(folder: Path, *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3_000:]}{done.stderr[-3_000:]}"
-    return done.stdout
+        return run(self.folder, "-m", *command)
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    files = [path.name for path in ROOT.glob("*") if path.is_file()]
     folder = tmp_path_factory.mktemp("copy")
-    leave = shutil.ignore_patterns("__pycache__", "fashion_mnist_5000*", "glove*")
-    for name in ("autograder", "solutions", "notebooks", "docs", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=leave)
-    for path in ROOT.glob("*"):
-        if path.is_file():
-            shutil.copy(path, folder)
-    for name, text in blocks("add-question.md"):
-        path = folder / name
-        if not path.exists():
-            path.write_text(text, encoding="utf-8")
-            continue
-        before = path.read_text(encoding="utf-8")
-        if name.startswith("solutions/"):
-            place = before.index("# %% [markdown]\n# ## Hand in")
-            path.write_text(f"{before[:place]}{text}\n{before[place:]}", encoding="utf-8")
-        else:
-            path.write_text(f"{before}\n\n{text}", encoding="utf-8")
-    for name, text in blocks("add-homework.md"):
-        assert not (folder / name).exists()
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return Copy(folder, run(folder, "autograder", "build"))
+    copy_project(folder, ("autograder", "solutions", "notebooks", "docs", "tests", *files))
+    follow(folder, "add-question.md")
+    assert not [name for name, _ in blocks("add-homework.md") if (folder / name).exists()]
+    follow(folder, "add-homework.md")
+    return Copy(folder, run(folder, "-m", "autograder", "build"))
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from autograder.declare import homeworks
 from autograder.names import source_path
 from autograder.run.user import no_other_user
 from tests.gallery import ROOT
+from tests.handbook import copy_project, run
 
 PAGE = (ROOT / "docs" / "add-limit.md").read_text(encoding="utf-8")
 HW3 = homeworks()["hw3"]
@@ -54,10 +52,7 @@ def edits() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package in which somebody did what the page says."""
-    copy = tmp_path_factory.mktemp("limit")
-    leave = shutil.ignore_patterns("__pycache__", "*.pt", "fashion_mnist_5000*", "glove*")
-    shutil.copytree(ROOT / "autograder", copy / "autograder", ignore=leave)
-    shutil.copy(ROOT / "pyproject.toml", copy)
+    copy = copy_project(tmp_path_factory.mktemp("limit"), ("autograder", "pyproject.toml"))
     (name,) = set(re.findall(r"changes to `([\w/]+\.py)`", PAGE))
     text = (copy / name).read_text(encoding="utf-8")
     for before, after in edits():
@@ -65,21 +60,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text = text.replace(before, after)
     (copy / name).write_text(text, encoding="utf-8")
     return copy
-
-
-def run(copy: Path, *command: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
-    return done.stdout
 
 
 @pytest.mark.parametrize("sandbox", ["off", "auto"])

@@ -1,7 +1,8 @@
 """Prints as JSON how questions of a checkout are judged: ``python -m tests.verdicts hw3:3.9 hw7:7.1``.
 
-For each: the verdict on the reference, on the blank notebook and on each answer of the gallery, by check; and
-what of the solutions a release would leak. The tests of the handbook run it in a copy of the project.
+For each: the verdict on the reference, on the blank notebook and on each answer of the gallery, by check;
+how it is graded and what the blank notebook shows of it; and what of the solutions a release would leak. The
+tests of the handbook run it in a copy of the project.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import nbformat
 from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import students
 from autograder.author.release import leaks, student_files
+from autograder.author.tables import how_graded
 from autograder.declare import homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.names import source_path
@@ -52,10 +54,13 @@ def verdicts(root: Path, name: str, question: str) -> dict[str, Any]:
     """All verdicts on a question, and what of its homework's solutions would leak."""
     homework = homeworks()[name]
     source = source_path(root, homework.stem)
+    blank = build_notebook(homework, source)
     own = [example for example in examples(name) if example.question == question]
     return {
         "reference": verdict(dumps(build_notebook(homework, source, blank=False)), name, question),
-        "blank": verdict(dumps(build_notebook(homework, source)), name, question),
+        "blank": verdict(dumps(blank), name, question),
+        "letter": how_graded(homework.questions[question]),
+        "shown": [cell.source for cell in blank.cells if cell.source.startswith(f"## {question}")],
         "gallery": [
             (example.name, list(example.loses), example.says, verdict(student.notebook, name, question))
             for student in students(root, homework, own, b"{}", {})
