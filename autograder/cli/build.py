@@ -11,7 +11,7 @@ from autograder.author import build, given_lines, tables
 from autograder.author.given import given_path, given_text
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
-from autograder.cli.shared import FOLDER, chosen, root_option
+from autograder.cli.shared import FOLDER, chosen, root_option, tell
 from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
 from autograder.names import notebook_path
@@ -47,7 +47,7 @@ def build_command(
         elif not check:
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, text.encode())
-        click.echo(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
+        tell(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
         if reference is not None:
             _write_reference(root, homework, reference)
     pages = {
@@ -59,7 +59,7 @@ def build_command(
         pages |= tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
     for path, text in pages.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            click.echo(f"{path}: {'STALE' if check else 'written'}")
+            tell(f"{path}: {'STALE' if check else 'written'}")
             stale += [str(path)] if check else []
             if not check:
                 write_atomically(path, text.encode())
@@ -79,12 +79,12 @@ def _given(root: Path, homework: Homework, check: bool) -> list[str]:
         return []
     if not check:
         write_atomically(path, made)
-    click.echo(f"{path}: {'STALE' if check else 'written'}")
+    tell(f"{path}: {'STALE' if check else 'written'}")
     return [str(path)] if check else []
 
 
 def _write_reference(root: Path, homework: Homework, folder: Path) -> None:
-    click.echo(f"{homework.id}: running the reference with its training cells …")
+    tell(f"{homework.id}: running the reference with its training cells …")
     executed, log, files = run_reference(root, homework)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{homework.stem}.ipynb"
@@ -92,4 +92,4 @@ def _write_reference(root: Path, homework: Homework, folder: Path) -> None:
     write_atomically(folder / f"{homework.stem}.submission_log.json", log)
     for name, data in files.items():
         write_atomically(folder / name, data)
-    click.echo(f"{path}: written")
+    tell(f"{path}: written")

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from autograder.author.gallery import Example, Student, students
 from autograder.author.reference import reference_submission
 from autograder.cli.progress import show_progress
-from autograder.cli.shared import chosen, root_option
+from autograder.cli.shared import Terminal, chosen, root_option, tell
 from autograder.declare import Homework
 from autograder.grade.batch import local_executor
 from autograder.grade.seeds import grade_seeds
@@ -69,7 +68,7 @@ def gallery_command(
     """
     if bool(names) == every:
         raise click.UsageError("Name the homeworks, such as hw1, or say --all.")
-    console, drawn = Console(stderr=True), [f"seed {number}" for number in range(1, seeds + 1)]
+    console, drawn = Terminal(stderr=True), [f"seed {number}" for number in range(1, seeds + 1)]
     changes = 0
     with local_executor(workers) as executor:
         for homework in chosen(names):
@@ -78,8 +77,8 @@ def gallery_command(
             with show_progress(console, len(made) * seeds) as done:
                 for change in grade_seeds(made, drawn, Place(), executor, done):
                     changes += 1
-                    click.echo(f"{homework.id}, {change}")
-            click.echo(f"{homework.id}: {answers} answers under {seeds} seeds")
+                    tell(f"{homework.id}, {change}")
+            tell(f"{homework.id}: {answers} answers under {seeds} seeds")
     if changes:
         raise click.ClickException(f"{changes} answers are judged in several ways.")
-    click.echo("Each is judged in one way.")
+    tell("Each is judged in one way.")

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 from autograder import __version__
 from autograder.declare import DataUnavailableError, homeworks
+from autograder.files import quiet_parser
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.run.choose import NoSandboxError, Place, kernels
@@ -155,6 +156,7 @@ def key_of(submission: Submission, settings: Settings) -> str:
 def start_worker() -> None:
     """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet_parser()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
