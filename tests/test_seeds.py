@@ -73,8 +73,8 @@ def test_the_command_wants_homeworks_or_all_of_them():
 
 def test_the_command_tells_where_no_gallery_is(tmp_path):
     result = CliRunner().invoke(main, ["gallery", "hw1", "--root", str(tmp_path)])
-    assert result.exit_code == 1
-    assert "Run this in a checkout" in result.output
+    assert result.exit_code == 2
+    assert "is not a checkout of this project" in result.output
 
 
 def test_the_command_grades_the_answers_to_one_question_under_seeds():
