@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from autograder.cli.shared import publish_pages
-from autograder.report.shown import REVEAL
+from autograder.report.tables import REVEAL
 
 
 @click.command("report")
