@@ -24,14 +24,14 @@ from autograder.declare import DataUnavailableError
 from autograder.files import SECRET, encoded, kept_secret, speakable, write_atomically
 from autograder.grade import batch, faults, marks
 from autograder.grade.cluster import cluster
-from autograder.grade.grade import Settings
 from autograder.grade.report import Report
+from autograder.grade.settings import Settings
 from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
 from autograder.report import tables
 from autograder.report.not_run import class_lines
-from autograder.report.shown import REVEAL
+from autograder.report.tables import REVEAL
 from autograder.run.choose import NoSandboxError, Place
 from autograder.run.container import within_container
 from autograder.run.limits import Limits, implausible

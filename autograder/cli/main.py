@@ -66,7 +66,7 @@ class Commands(click.Group):
         except (click.exceptions.Exit, click.exceptions.Abort):
             raise
         except click.ClickException as error:
-            error.message = _printable(error.message)
+            vars(error)["message"] = _printable(error.message)  # final, says click
             raise
         except Exception as error:
             from autograder.cli.trouble import RefusedError, refused
@@ -75,7 +75,7 @@ class Commands(click.Group):
             if isinstance(error, DataUnavailableError):
                 raise RefusedError(_printable(str(error))) from None
             if (told := refused(error)) is not None:
-                told.message = _printable(told.message)
+                vars(told)["message"] = _printable(told.message)
                 raise told from None
             raise
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autograder.cli.shared import Terminal, publish_pages, tell
-from autograder.report.shown import REVEAL
+from autograder.report.tables import REVEAL
 
 
 @click.command("report")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
 
 from rich.table import Table
 from rich.text import Text
 
 from autograder.files import harmless, speakable
 from autograder.grade.report import CAUSES, LOST, Report, so_far
+from autograder.grade.store import read_seconds
 from autograder.kit.answers import NOT_FOUND
 
+TIMING = "timing.csv"
+REVEAL = ("words", "inputs", "all")  # how much of the hidden inputs pages may show
 NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
 
 
@@ -157,3 +162,16 @@ def table(reports: Sequence[Report]) -> Table:
         row = (report.submission, report.homework or "?", score, report.status, what)
         made.add_row(*(Text(speakable(cell)) for cell in row))
     return made
+
+
+def timing_csv(reports: Sequence[Report], output: Path) -> str:
+    """Median wall time of each question's cells; beside the pages, which are the same on every machine."""
+    times: dict[tuple[str, str], list[float]] = {}
+    for one in sorted(reports, key=lambda report: (report.homework, report.submission)):
+        for question, seconds in read_seconds(output / "submissions" / one.submission).items():
+            times.setdefault((one.homework, question), []).append(seconds)
+    rows = [
+        f"{homework},{question},{len(found)},{median(found):.3f},{max(found):.3f}"
+        for (homework, question), found in times.items()
+    ]
+    return "\n".join(["homework,question,submissions,median seconds,longest", *rows]) + "\n"

@@ -231,24 +231,19 @@ class Zygote:
     def fork_namespace(self, ready: int, tell: int) -> int:
         """Forks the first process of a new PID namespace.
 
-        The process between, which enters the namespace, ends at once, so that this one collects the first.
+        To leave one namespace concerns children alone; this process's own children are back in its own after.
         """
-        number, tell_number = os.pipe()
-        between = os.fork()
-        if between == 0:
-            with last_act(tell, 0):
-                unshare(NEWPID)
-                init = os.fork()
-                if init == 0:
-                    os.close(number)
-                    os.close(tell_number)
-                    self.become_init(ready, tell)
-                os.write(tell_number, str(init).encode())
-        os.close(tell_number)
-        with os.fdopen(number) as file:
-            said = file.read()
-        os.waitpid(between, 0)
-        return int(said or 0)
+        own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        try:
+            unshare(NEWPID)
+            init = os.fork()
+            if init == 0:
+                os.close(own)
+                self.become_init(ready, tell)
+            check(LIBC.setns(own, NEWPID), "setns")
+        finally:
+            os.close(own)
+        return init
 
     def become_init(self, ready: int, tell: int) -> None:
         """The first process of a new PID namespace: shuts itself in, starts the kernel and reaps."""
