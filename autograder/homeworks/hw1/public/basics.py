@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw1.public.steps import loop_problem
-from autograder.kit import compare, decode, encode, probe, show_figure, visible_check
+from autograder.kit import compare, decode, encode, probe, visible_check
 
 PRESERVED_KEY = 1  # 1.6: whose value the output must be
 MIXING_ATOL = 1e-3  # stated in the notebook
@@ -46,40 +46,6 @@ def library_attention(
     allowed = None if mask is None else torch.as_tensor(np.asarray(mask, dtype=bool))[None]
     weights = attend(q, k, torch.eye(k.shape[1], dtype=torch.float64)[None], attn_mask=allowed, scale=scale)
     return attend(q, k, v, attn_mask=allowed, scale=scale)[0].numpy(), weights[0].numpy()
-
-
-MARKERS = ("o", "s", "D", "^")
-STYLES = ("-", "--", "-.", ":")
-# colour-blind people tell these apart; in grey the styles do
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#555555")
-
-
-def show_lines(*panels: Mapping[str, Any]) -> None:
-    """Draws panels of curves side by side.
-
-    Args:
-        panels: each with ``title``, ``x`` and ``y`` (axis labels), ``lines`` (label → (x values, y values)),
-            and where wanted ``points`` (labels drawn as markers), ``log`` (``x``, ``y`` or ``xy``), ``level``
-            ((label, y) of a grey line), ``ylim``.
-    """
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(4.4 * len(panels) + 0.6, 3.3), squeeze=False, layout="constrained"
-    )
-    for axis, panel in zip(axes[0], panels, strict=True):
-        for number, (label, (xs, ys)) in enumerate(panel["lines"].items()):
-            style = (MARKERS if label in panel.get("points", ()) else STYLES)[number % 4]
-            axis.plot(xs, ys, style, color=COLOURS[number % 4], lw=2, ms=6, label=label)
-        if "level" in panel:
-            axis.axhline(panel["level"][1], ls=":", color="#666666", lw=1.5, label=panel["level"][0])
-        axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
-        for name in panel.get("log", ""):
-            getattr(axis, f"set_{name}scale")("log")
-        if "ylim" in panel:
-            axis.set_ylim(*panel["ylim"])
-        axis.legend(fontsize=8)
-    show_figure(figure)
 
 
 # Probes -----------------------------------------------------------------------------------------------------
