@@ -15,13 +15,13 @@ from nbformat import NotebookNode
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
 from autograder.grade.annotate import (
-    note_claims,
     note_library_calls,
     note_open_checks,
     note_stale_answers,
 )
 from autograder.grade.beside import data_files, local_files
 from autograder.grade.causes import explain_causes, is_lost, names_in, provided_note, witnesses
+from autograder.grade.claims import note_claims
 from autograder.grade.judge import judge_question
 from autograder.grade.leaks import Prints, mark_prints
 from autograder.grade.report import QuestionResult, Report
@@ -295,7 +295,9 @@ def annotate(judged: Judged, settings: Settings) -> Report:
     known = witnesses(found.homework, ran.log, found.claims, found.notebook, ran.execution)
     questions, raised, lost = explain_causes(judged.questions, found.homework, known)
     questions, stale = note_stale_answers(questions, found.claims, found.notebook)
-    questions = note_claims(questions, found.homework, found.claims, found.notebook)
+    questions = note_claims(
+        questions, found.homework, found.claims, found.notebook, found.submission.attachments
+    )
     called: list[str] = []
     if found.notebook is not None:
         questions, called = note_library_calls(

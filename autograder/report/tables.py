@@ -28,7 +28,8 @@ def grades_csv(reports: Sequence[Report]) -> str:
     is both as far as they are given. What nobody judged yet is empty, never 0, and ``open`` says how many
     points that are: checks that were not judged, and written answers that no person graded. Of a submission
     that could not be read all of it is open. A column for each cause says how many points it cost; a 0
-    there means that it concerns checks without points.
+    there means that it concerns checks without points. ``rests on a claim`` names the questions whose answers
+    were handed in rather than run, such as what was trained, and the evidence for each.
     """
     columns = list(
         dict.fromkeys(
@@ -49,7 +50,7 @@ def grades_csv(reports: Sequence[Report]) -> str:
     totals = ["points", "maximum", "written", "written maximum", "total", "open"]
     writer = csv.DictWriter(
         text,
-        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "notes"],
+        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "rests on a claim", "notes"],
         extrasaction="ignore",
         lineterminator="\n",
     )
@@ -69,6 +70,7 @@ def grades_csv(reports: Sequence[Report]) -> str:
             "homework": report.homework,
             "status": report.status,
             "source": report.source,
+            "rests on a claim": "; ".join(f"{one.id}: {one.claim}" for one in report.questions if one.claim),
             "notes": harmless(" ".join(report.notes)),
             **_sums(report),
             **{cause: f"{lost:g}" for cause, lost in report.causes.items()},
