@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,10 +12,12 @@ from autograder.author import build, given_lines, tables
 from autograder.author.given import given_path, given_text
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
-from autograder.cli.shared import FOLDER, chosen, root_option
+from autograder.cli.shared import FOLDER, chosen, course_option, following, root_option
 from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
 from autograder.names import notebook_path
+
+COURSE_NOTEBOOKS = "course-notebooks"
 
 
 @click.command("build")
@@ -27,18 +30,33 @@ from autograder.names import notebook_path
     type=FOLDER,
     help="Also write the executed reference notebooks here.",
 )
+@course_option
 @root_option
 @click.pass_context
 def build_command(
-    context: click.Context, names: tuple[str, ...], check: bool, reference: Path | None, root: Path
+    context: click.Context,
+    names: tuple[str, ...],
+    check: bool,
+    reference: Path | None,
+    course: Path | None,
+    root: Path,
 ) -> None:
-    """Makes the student notebooks from the sources in solutions/, and the pages that follow from the code."""
+    """Makes the student notebooks from the sources in solutions/, and the pages that follow from the code.
+
+    With a course.toml, the course's notebooks go to course-notebooks/ beside it, and the files of this
+    project stay as they are.
+    """
+    taught = following(course)
+    names = names or taught.chosen
     stale = []
     for homework in chosen(names):
         path = notebook_path(root, homework.stem)
+        if taught.path is not None:
+            path = taught.path.parent / COURSE_NOTEBOOKS / path.name
         try:
-            stale += _given(root, homework, check)
-            text = build.student_notebook(root, homework)
+            if taught.path is None:
+                stale += _given(root, homework, check)
+            text = build.student_notebook(root, homework, taught.variants or "", taught.history)
         except build.BuildError as error:
             raise click.ClickException(str(error)) from None
         fresh = path.is_file() and path.read_text(encoding="utf-8") == text
@@ -50,13 +68,7 @@ def build_command(
         click.echo(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
         if reference is not None:
             _write_reference(root, homework, reference)
-    pages = {
-        path: given_text(root, homework)
-        for homework in chosen(names)
-        if (path := given_path(root, homework)).parent.is_dir()
-    }
-    if (root / tables.README).is_file():
-        pages |= tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
+    pages = {} if taught.path is not None else _pages(context, root, names)
     for path, text in pages.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             click.echo(f"{path}: {'STALE' if check else 'written'}")
@@ -67,6 +79,18 @@ def build_command(
         raise click.ClickException(
             f"stale: {', '.join(stale)}. Run 'autograder build' and commit the result."
         )
+
+
+def _pages(context: click.Context, root: Path, names: Sequence[str]) -> dict[Path, str]:
+    """The files beside the notebooks that follow from declarations and commands, with their right text."""
+    pages = {
+        path: given_text(root, homework)
+        for homework in chosen(names)
+        if (path := given_path(root, homework)).parent.is_dir()
+    }
+    if (root / tables.README).is_file():
+        pages |= tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
+    return pages
 
 
 def _given(root: Path, homework: Homework, check: bool) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from autograder.cli.shared import publish_pages
+from autograder.cli.shared import of_graded, publish_pages
 from autograder.report.shown import REVEAL
 
 
@@ -19,5 +19,6 @@ def report_command(output: Path, reveal: str | None) -> None:
 
     Points given at the desk are in them.
     """
+    of_graded(output)
     page = publish_pages(Console(), output, None, reveal)
     click.echo(f"Open the class report in a browser: {page}")

@@ -20,7 +20,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import __version__
-from autograder.declare import DataUnavailableError, homeworks
+from autograder.declare import DataUnavailableError, follow, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.run.choose import NoSandboxError, Place, kernels
@@ -68,6 +68,7 @@ def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
     """Grades one submission; a mistake of the grader itself becomes a report, too."""
     key = key_of(submission, settings)
     try:
+        follow(settings.course)
         warning = probe(place)
         if "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1:
             sys.modules["torch"].set_num_threads(1)  # on Dask, where this project does not start the workers
@@ -152,8 +153,13 @@ def key_of(submission: Submission, settings: Settings) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def start_worker() -> None:
-    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``."""
+def start_worker(course: str = "") -> None:
+    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``.
+
+    Args:
+        course: what the course changes in the homeworks.
+    """
+    follow(course)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

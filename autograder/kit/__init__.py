@@ -11,7 +11,7 @@ see ``docs/formats.md``.
 
 from __future__ import annotations
 
-from autograder.kit.api import check, finish, my_numbers, open_homework, record
+from autograder.kit.api import check, finish, keep_history, my_numbers, open_homework, record
 from autograder.kit.comparison import compare, compare_text, same
 from autograder.kit.examples import judge_example
 from autograder.kit.feedback import Feedback, Line
@@ -79,6 +79,7 @@ __all__ = [
     "error_words",
     "finish",
     "judge_example",
+    "keep_history",
     "my_numbers",
     "name_to_come",
     "open_homework",

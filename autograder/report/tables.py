@@ -44,7 +44,7 @@ def grades_csv(reports: Sequence[Report]) -> str:
     totals = ["points", "maximum", "written", "written maximum", "total", "open"]
     writer = csv.DictWriter(
         text,
-        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "notes"],
+        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "set by hand", "notes"],
         extrasaction="ignore",
         lineterminator="\n",
     )
@@ -64,12 +64,23 @@ def grades_csv(reports: Sequence[Report]) -> str:
             "homework": report.homework,
             "status": report.status,
             "source": report.source,
+            "set by hand": harmless("; ".join(overridden(report))),
             "notes": harmless(" ".join(report.notes)),
             **_sums(report),
             **{cause: f"{lost:g}" for cause, lost in report.causes.items()},
         }
         writer.writerow(row)
     return text.getvalue()
+
+
+def overridden(report: Report) -> list[str]:
+    """The points of a submission that the staff set, each with what it replaces and the reason."""
+    return [
+        f"{question.id} {one.what}: {'open' if one.judged is None else f'{one.judged:g}'} → {one.points:g}"
+        f" ({one.why})"
+        for question in report.questions
+        for one in question.overrides
+    ]
 
 
 def _sums(report: Report) -> dict[str, str]:
