@@ -131,7 +131,7 @@ def test_canvas_there_and_back(tmp_path: Path):
         "leesam2-88: collected, but not in grades.csv; it was graded as 1 submissions: leesam2-88-hw3",
         "aB3x: graded, but that id is not in the file of the platform",
         "in the gradebook, but without a grade here; left out (3): Lee, Sam; Body, No; Student, Test",
-        "doejane-1234: written answers without points: 3.7",
+        "written answers without points: 3.7 (4): doejane-1234; garcíaluz-77; leesam2-88-hw3; anon-aB3x",
     ):
         assert told in result.output, told
     wrong = command(*arguments, "--column", "Homework", "-o", tmp_path / "x.csv")
