@@ -15,6 +15,7 @@ from autograder.cli.shared import (
     following,
     given_options,
     show_list,
+    tell,
     unless_given,
 )
 from autograder.files import speakable
@@ -114,7 +115,7 @@ def collect_command(
         )
     if len(found.people) == 0:
         raise click.ClickException(f"nothing in {source} is named as {platform} does")
-    click.echo(
+    tell(
         f"{len(found.files)} submissions of {len(found.people)} students in {output}. Next: autograder grade"
         f" {output} -o GRADED"
     )

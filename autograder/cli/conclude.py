@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
-from autograder.cli.shared import publish_pages
+from autograder.cli.shared import Terminal, publish_pages
 from autograder.files import SECRET, encoded, speakable, write_atomically
 from autograder.grade import changes, faults, staff
 from autograder.grade.changes import Change
-from autograder.grade.grade import Settings
 from autograder.grade.overrides import unfitting
 from autograder.grade.report import Report
+from autograder.grade.settings import Settings
 from autograder.kit.clock import now
 from autograder.report import tables
 from autograder.report.changes import CSV, PAGE
@@ -29,7 +27,7 @@ OUR_FAULT = 3  # the exit code where a mistake in the grader left points open
 
 
 def conclude(
-    console: Console,
+    console: Terminal,
     output: Path,
     reports: list[Report],
     ignored: Sequence[str],
@@ -48,13 +46,13 @@ def conclude(
     if ignored:
         write_atomically(output / LEFT_ALONE, encoded("".join(f"{speakable(one)}\n" for one in ignored)))
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
-        names = escape(speakable(", ".join(ignored[:SHOWN])))
+        names = speakable(", ".join(ignored[:SHOWN]))
         console.print(
             f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}", soft_wrap=True
         )
     changed = _changes(output, reports, settings)
     publish_pages(console, output, reports, reveal)
-    where = escape(speakable(str(output)))
+    where = speakable(str(output))
     console.print(
         f"{len(reports)} submissions judged. Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
@@ -68,17 +66,16 @@ def conclude(
                 f"Points set by hand that fit nothing here any more: {names} ('autograder override --list')"
             ),
             soft_wrap=True,
-            markup=False,
             highlight=False,
         )
     for line in class_lines(reports):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False)
     _tell_changes(console, output, changed)
     if _tell_faults(console, output, reports):
         raise click.exceptions.Exit(OUR_FAULT)
 
 
-def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> bool:
+def _tell_faults(console: Terminal, output: Path, reports: Sequence[Report]) -> bool:
     """Prints a line for each check that failed on our side and writes the tracebacks.
 
     Returns:
@@ -90,9 +87,7 @@ def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> b
         return False
     write_atomically(path, encoded(faults.faults_text(found)), SECRET)
     for fault in found:
-        console.print(
-            speakable(faults.fault_line(fault, path)), soft_wrap=True, markup=False, highlight=False
-        )
+        console.print(speakable(faults.fault_line(fault, path)), soft_wrap=True, highlight=False)
     return True
 
 
@@ -107,7 +102,7 @@ def _changes(output: Path, reports: Sequence[Report], settings: Settings) -> lis
     return found
 
 
-def _tell_changes(console: Console, output: Path, found: Sequence[Change] | None) -> None:
+def _tell_changes(console: Terminal, output: Path, found: Sequence[Change] | None) -> None:
     """Prints the grades that changed, the first of many."""
     if found is None:
         return
@@ -119,10 +114,9 @@ def _tell_changes(console: Console, output: Path, found: Sequence[Change] | None
     console.print(
         speakable(f"{len(found)} {many} changed since the last run ({where}):"),
         soft_wrap=True,
-        markup=False,
         highlight=False,
     )
     for one in found[:SHOWN_CHANGES]:
-        console.print(f"  {speakable(one.line)}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"  {speakable(one.line)}", soft_wrap=True, highlight=False)
     if len(found) > SHOWN_CHANGES:
         console.print(f"  and {len(found) - SHOWN_CHANGES} more")

@@ -14,24 +14,31 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from autograder.cli.conclude import conclude
 from autograder.cli.packages import check_packages
 from autograder.cli.progress import show_progress
-from autograder.cli.shared import check_word, chosen, course_option, following, keep_course, unless_given
+from autograder.cli.shared import (
+    Terminal,
+    check_word,
+    chosen,
+    course_option,
+    following,
+    keep_course,
+    unless_given,
+)
 from autograder.cli.trouble import RefusedError
 from autograder.declare import DataUnavailableError
 from autograder.files import kept_secret, speakable
 from autograder.grade import batch
 from autograder.grade.cluster import cluster
-from autograder.grade.grade import Settings
 from autograder.grade.report import Report
+from autograder.grade.settings import Settings
 from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
-from autograder.report.shown import REVEAL
+from autograder.report.tables import REVEAL
 from autograder.run.choose import NoSandboxError, Place
 from autograder.run.container import within_container
 from autograder.run.limits import Limits, implausible
@@ -222,7 +229,7 @@ def grade_command(
     cell_seconds = unless_given("cell_seconds", cell_seconds, bounds.pop("cell_seconds", None))
     total_seconds = unless_given("total_seconds", total_seconds, bounds.pop("total_seconds", None))
     importable = check_packages(allowed, packages)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = Terminal(width=None if sys.stdout.isatty() else WIDTH)
     handed_in, ignored = _find(submissions, with_ids=bool(variants))
     place = Place(
         sandbox,
@@ -287,7 +294,7 @@ def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequ
 
 
 def _kept(
-    console: Console, results: Results, handed_in: Sequence[Submission], settings: Settings
+    console: Terminal, results: Results, handed_in: Sequence[Submission], settings: Settings
 ) -> dict[str, Report]:
     """The reports of an earlier run that still hold."""
     kept = {
@@ -307,7 +314,7 @@ def _source(dask: str | None, workers: int | None, total: int) -> Source:
 
 
 def _grade(
-    console: Console, queue: deque[Submission], settings: Settings, place: Place, source: Source
+    console: Terminal, queue: deque[Submission], settings: Settings, place: Place, source: Source
 ) -> Iterator[Graded]:
     """Grades a queue, with warnings and progress on the console."""
     total = len(queue)
@@ -315,7 +322,7 @@ def _grade(
         local = functools.partial(batch.local_executor, count)
         for one in batch.run(queue, settings, place, executors or local, count):
             if isinstance(one, str):
-                console.print(f"[bold yellow]Warning:[/] {escape(speakable(one))}")
+                console.print(Text.assemble(("Warning: ", "bold yellow"), speakable(one)))
                 continue
             yield one
             advance()

@@ -15,6 +15,7 @@ from autograder.cli.shared import (
     given_options,
     of_graded,
     show_list,
+    tell,
     unless_given,
 )
 from autograder.files import speakable, write_atomically
@@ -137,13 +138,13 @@ def handback_command(
         raise click.ClickException(speakable(str(error))) from None
     show_list("Look at these before you upload", grouped(notes))
     if policy is not None:
-        click.echo(f"Late days: {policy}")
+        tell(f"Late days: {policy}")
     if output is not None:
-        click.echo(f"{matched} of {len(by_id)} grades in {output}")
+        tell(f"{matched} of {len(by_id)} grades in {output}")
     if feedback is not None:
-        click.echo(f"{pages} of {len(by_id)} feedback pages in {feedback}")
+        tell(f"{pages} of {len(by_id)} feedback pages in {feedback}")
     if still_open := sum(points is None for points in by_id.values()):
-        click.echo(
+        tell(
             f"{still_open} of {len(by_id)} are open: their cells are empty, not 0. Grade what waits, and run"
             " this again."
         )

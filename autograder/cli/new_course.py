@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import FILE, chosen
+from autograder.cli.shared import FILE, chosen, tell
 from autograder.files import encoded, write_atomically
 from autograder.grade.course import FILE as COURSE
 from autograder.grade.new_course import course_text
@@ -23,4 +23,4 @@ def new_course_command(names: tuple[str, ...], output: Path) -> None:
     if output.exists():
         raise click.ClickException(f"{output} is there already; edit it, or name another with -o")
     write_atomically(output, encoded(course_text(chosen(names))))
-    click.echo(f"{output}: written. Edit it; what follows it says so: build, release, grade, …")
+    tell(f"{output}: written. Edit it; what follows it says so: build, release, grade, …")

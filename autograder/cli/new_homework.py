@@ -8,7 +8,7 @@ import click
 
 from autograder.author.new_homework import new_homework
 from autograder.author.source import BuildError
-from autograder.cli.shared import root_option
+from autograder.cli.shared import root_option, tell
 from autograder.files import encoded, write_atomically
 
 
@@ -29,5 +29,5 @@ def new_homework_command(id: str, title: str, root: Path) -> None:
     for path, text in made.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, encoded(text))
-        click.echo(f"{path}: written")
-    click.echo("Next: make build, make lint, make test. How to go on: docs/add-question.md")
+        tell(f"{path}: written")
+    tell("Next: make build, make lint, make test. How to go on: docs/add-question.md")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from autograder.cli.shared import graded_option, near, of_graded, publish_graded
+from autograder.cli.shared import Terminal, graded_option, near, of_graded, publish_graded, tell
 from autograder.files import speakable
 from autograder.grade import staff
 from autograder.grade.overrides import OverrideError, Overrides, made, part_of, unfitting
@@ -71,8 +70,8 @@ def override_command(
     (now,) = staff.apply(output, [report])
     result = next(one for one in now.questions if one.id == question)
     total = result.points + (result.given or 0.0)
-    click.echo(speakable(f"{submission}, {question}: {total:g} points now."))
-    publish_graded(Console(), output)
+    tell(f"{submission}, {question}: {total:g} points now.")
+    publish_graded(Terminal(), output)
 
 
 def _list(output: Path, reports: Sequence[Report]) -> None:
@@ -86,7 +85,7 @@ def _list(output: Path, reports: Sequence[Report]) -> None:
         for one in question.overrides
     ]
     for line in lines or [f"No points are set by hand in {output}."]:
-        click.echo(speakable(line))
+        tell(line)
     for lost in unfitting(output, reports):
         told = f"{lost.submission}, {lost.question}, {lost.part or 'all checks'}: {lost.points:g}"
-        click.echo(speakable(f"{told} [fits nothing that is graded here now, and does not count]"))
+        tell(f"{told} [fits nothing that is graded here now, and does not count]")

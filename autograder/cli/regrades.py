@@ -7,9 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from autograder.cli.shared import EXISTING, FILE, graded_option, of_graded, publish_graded, show_list
+from autograder.cli.shared import (
+    EXISTING,
+    FILE,
+    Terminal,
+    graded_option,
+    of_graded,
+    publish_graded,
+    show_list,
+    tell,
+)
 from autograder.files import encoded, speakable, write_atomically
 from autograder.grade import staff
 from autograder.grade.overrides import OverrideError, Overrides, made, part_of
@@ -74,10 +82,10 @@ def regrades_command(
     found = kept.kept()
     if table is not None:
         write_atomically(table, encoded(to_csv(found)))
-        click.echo(f"{table}: written")
+        tell(f"{table}: written")
     _list(found)
     if files or number is not None:
-        publish_graded(Console(), output)
+        publish_graded(Terminal(), output)
 
 
 def _take(files: Sequence[Path], kept: Requests, reports: dict[str, Report], collected: Path | None) -> None:
@@ -95,7 +103,7 @@ def _take(files: Sequence[Path], kept: Requests, reports: dict[str, Report], col
                     lost.append(str(error))
         except ValueError as error:
             lost.append(str(error))
-    click.echo(f"{new} new requests, {again} known already.")
+    tell(f"{new} new requests, {again} known already.")
     show_list("Not taken", lost)
 
 
@@ -121,11 +129,11 @@ def _set(
 
 def _list(found: Sequence[Kept]) -> None:
     still = sum(one.request.decision == DECISIONS[0] for one in found)
-    click.echo(f"{len(found)} requests, {still} open." if found else "No requests.")
+    tell(f"{len(found)} requests, {still} open." if found else "No requests.")
     for one in sorted(found, key=lambda kept: kept.request.decision != DECISIONS[0]):
         asked = one.request
         text = " ".join(asked.text.split())
         shown = text if len(text) <= WIDTH else f"{text[:WIDTH]} …"
         where = f"{one.submission} {asked.question}".strip()
         answered = f" → {asked.reply}" if asked.reply else ""
-        click.echo(speakable(f"  {asked.number}. {asked.decision}, {where}: {shown}{answered}"))
+        tell(f"  {asked.number}. {asked.decision}, {where}: {shown}{answered}")

@@ -14,6 +14,7 @@ from autograder.cli.shared import (
     course_option,
     following,
     root_option,
+    tell,
     unless_given,
 )
 from autograder.declare import declared_homeworks
@@ -59,7 +60,7 @@ def release_command(
         )
     data = release.archive(files)
     write_atomically(output, data)
-    click.echo(
+    tell(
         f"{output}: written, {len(data) / 1e6:.1f} MB, {len(files)} files,"
         f" {', '.join(one.id for one in asked)}"
     )

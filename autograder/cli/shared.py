@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from autograder.cli.trouble import RefusedError
 from autograder.declare import Homework, follow, homeworks
-from autograder.files import speakable, write_atomically
+from autograder.files import speakable, speakable_lines, write_atomically
 from autograder.grade import course
 from autograder.grade.course import Course
 from autograder.grade.report import Report
@@ -27,6 +27,26 @@ from autograder.report.publish import publish
 EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Terminal(Console):
+    """What commands print tables, bars and sentences to.
+
+    A text is printed as it is: nothing in it is markup, and nothing a command to the terminal.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints texts, and what rich makes of :class:`rich.text.Text`, whose maker sees to its words."""
+        shown = (speakable_lines(one) if isinstance(one, str) else one for one in objects)
+        super().print(*shown, **options)
+
+
+def tell(text: str) -> None:
+    """Prints a sentence or several lines; nothing in them is a command to the terminal."""
+    click.echo(speakable_lines(text))
 
 
 def check_root(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
@@ -68,13 +88,13 @@ course_option = click.option(
 )
 
 
-def following(named: Path | None, beside: Sequence[Path] = (), tell: bool = True) -> Course:
+def following(named: Path | None, beside: Sequence[Path] = (), aloud: bool = True) -> Course:
     """The course that a command follows from here on; one without changes where there is none.
 
     Args:
         named: as given with ``--course``.
         beside: folders or zips beside which a course.toml may lie.
-        tell: whether to say which file it is.
+        aloud: whether to say which file it is.
 
     Raises:
         click.ClickException: the file cannot be followed.
@@ -87,16 +107,16 @@ def following(named: Path | None, beside: Sequence[Path] = (), tell: bool = True
         follow(found.adaptation)
     except ValueError as error:
         raise click.ClickException(speakable(str(error))) from None
-    if tell:
+    if aloud:
         named_so = f"{found.name}, {path}" if found.name else str(path)
-        click.echo(speakable(f"Course: {named_so}"))
+        tell(f"Course: {named_so}")
     return found
 
 
 def of_graded(output: Path) -> Course:
     """The course by which a folder of results was graded, which is followed from here on."""
     path = output / course.FILE
-    return following(path, tell=False) if path.is_file() else Course()
+    return following(path, aloud=False) if path.is_file() else Course()
 
 
 def keep_course(taught: Course, output: Path) -> None:
@@ -166,7 +186,7 @@ def check_word(context: click.Context, parameter: click.Parameter, value: str) -
 
 
 def publish_pages(
-    console: Console, output: Path, reports: Sequence[Report] | None, reveal: str | None
+    console: Terminal, output: Path, reports: Sequence[Report] | None, reveal: str | None
 ) -> Path:
     """Writes grades.csv, feedback pages and class report, with a bar."""
     columns = (TextColumn("writing pages"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -188,7 +208,7 @@ def publish_pages(
             raise click.exceptions.Exit(130) from None
 
 
-def publish_graded(console: Console, output: Path) -> None:
+def publish_graded(console: Terminal, output: Path) -> None:
     """Writes the pages of a graded folder anew after a decision, unless a grading run is busy there.
 
     The decision is kept in either case: the run that is under way ends by writing the pages.
@@ -196,9 +216,7 @@ def publish_graded(console: Console, output: Path) -> None:
     try:
         results = Results(output)
     except OutputBusyError:
-        click.echo(
-            speakable(f"Kept. A grading run is writing to {output} now and ends by writing the pages.")
-        )
+        tell(f"Kept. A grading run is writing to {output} now and ends by writing the pages.")
         return
     publish_pages(console, output, None, None)
     results.close()
@@ -230,6 +248,6 @@ def given_options(function: Callable[..., Any], choice: str, **values: str) -> d
 def show_list(title: str, lines: Sequence[str]) -> None:
     """Prints a title and the lines below it; nothing if there are none."""
     if lines:
-        click.echo(f"{title}:")
+        tell(f"{title}:")
         for line in lines:
-            click.echo(f"  {speakable(line)}")
+            tell(f"  {speakable(line)}")

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from autograder.files import SECRET, encoded, write_atomically
-from autograder.grade.grade import Settings
 from autograder.grade.report import QuestionResult, Report
+from autograder.grade.settings import Settings
 from autograder.grade.workers import grader_version
 
 FILE = "last-run.json"

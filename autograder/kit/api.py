@@ -19,6 +19,15 @@ def open_homework(homework: Mapping[str, Any]) -> Log:
     return _log
 
 
+def opened_homework() -> Log:
+    """The homework that is open.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    return _opened()
+
+
 def _opened() -> Log:
     if _log is None:
         raise RuntimeError("No homework is open. Run the notebook's first two cells again.")

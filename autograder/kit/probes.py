@@ -144,12 +144,12 @@ def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, An
                 entry.pop("responses")
                 entry["status"] = "unanswered"
                 return
-            responses[case["id"]] = {"status": "error", "error": _explain(error)}
+            responses[case["id"]] = {"status": "error", "error": explain_error(error)}
         except KeyboardInterrupt:
             entry["status"] = "stopped"
             return
         except (Exception, SystemExit) as error:
-            responses[case["id"]] = {"status": "error", "error": _explain(error)}
+            responses[case["id"]] = {"status": "error", "error": explain_error(error)}
 
 
 def trial_of(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:
@@ -212,7 +212,8 @@ def _raised_by_stub(error: BaseException) -> bool:
     return bool(error.args) and bool(re.fullmatch(r"\d+\.\d+\w*", str(error.args[0])))
 
 
-def _explain(error: BaseException) -> dict[str, str]:
+def explain_error(error: BaseException) -> dict[str, str]:
+    """Type, message and the line of a notebook's cell, as the log keeps them."""
     # IPython's names for notebook cells; a line of a library's file would tell a student nothing
     own = [
         frame

@@ -9,8 +9,9 @@ from typing import Any
 from markupsafe import Markup
 
 from autograder.declare import Question, homeworks, picture_of
-from autograder.grade.report import LOST, REVEAL, CheckResult, QuestionResult, Report
+from autograder.grade.report import LOST, CheckResult, QuestionResult, Report
 from autograder.report.evidence import evidence_svg
+from autograder.report.tables import REVEAL
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "fault": "!"}
 SPOKEN = {

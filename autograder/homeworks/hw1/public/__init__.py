@@ -11,13 +11,20 @@ from autograder.homeworks.hw1.public.basics import (
     preserve_problem,
 )
 from autograder.homeworks.hw1.public.steps import loop_problem
+from autograder.kit.shared.slider import bars, frames_slider, heat, plane
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "KEYS_16",
     "LAYERS",
+    "attention_viewer",
+    "bars",
     "diffuse_problem",
+    "frames_slider",
+    "heat",
     "library_attention",
     "loop_problem",
     "mixing",
+    "plane",
     "preserve_problem",
 ]

@@ -32,6 +32,7 @@ from autograder.homeworks.hw2.public.reversing import (
     reverse_accuracy,
     reverse_outputs,
 )
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "BESIDE",
@@ -42,6 +43,7 @@ __all__ = [
     "PLACES",
     "PROBE_SEQUENCES",
     "SYMBOLS",
+    "attention_viewer",
     "classifier_probe",
     "dropout_problem",
     "gradient_problem",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograder.homeworks.hw5.public.flags import check_flags
-from autograder.homeworks.hw5.public.sentences import DataUnavailableError
-from autograder.kit import Trial, decode, encode, name_to_come, probe, show_figure
-from autograder.kit.shared.checkpoints import CheckpointError, load_into, read_checkpoint
+from autograder.kit import Trial, decode, encode, probe, show_figure
+from autograder.kit.shared.checkpoints import load_into, read_checkpoint
 
 CHECKPOINT = "hw5_sentiment.pt"
 CHECKPOINT_BYTES = 8_000_000  # a float32 table of all word vectors has 3.5 MB
@@ -21,19 +19,6 @@ def load_checkpoint(model: Any, file: str = CHECKPOINT) -> Any:
 
     load_into(model, read_checkpoint(Path(file), CHECKPOINT_BYTES), file)
     return model.eval()
-
-
-@contextlib.contextmanager
-def when_answered() -> Iterator[None]:
-    """Lets a cell that needs earlier answers say which one is missing, and go on."""
-    try:
-        yield
-    except NotImplementedError as error:
-        print(f"This cell needs an answer that is still missing: {error}. Come back after it.")
-    except (CheckpointError, DataUnavailableError) as error:
-        print(error)
-    except NameError as error:
-        print(name_to_come(error))
 
 
 def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -> None:
