@@ -126,6 +126,14 @@ def test_what_cannot_be_set_is_refused_with_what_can(graded: Path, arguments: li
     assert Overrides(graded).hold() == []
 
 
+def test_who_decides_is_one_of_the_staff_that_the_course_lists(graded: Path):
+    (graded / "course.toml").write_text('[course]\nstaff = ["Ada", "Ben"]\n', encoding="utf-8")
+    done = command("student-00", "3.1", "7", "-o", graded, "--why", "x", "--by", "Eve")
+    assert (done.exit_code, "lists Ada, Ben" in done.output) == (2, True)
+    assert command("student-00", "3.1", "7", "-o", graded, "--why", "x", "--by", "Ben").exit_code == 0
+    assert Overrides(graded).hold()[0].by == "Ben"
+
+
 def test_hostile_names_and_reasons_are_names_and_reasons(tmp_path: Path):
     name = "--undo; =HYPERLINK(1) \x1b[31m'); DROP TABLE overrides;--"
     folder = tmp_path / "graded"

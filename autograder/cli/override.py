@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from autograder.cli.shared import Terminal, graded_option, near, of_graded, publish_graded, tell
+from autograder.cli.shared import Terminal, by_whom, graded_option, near, of_graded, publish_graded, tell
 from autograder.files import speakable
 from autograder.grade import staff
 from autograder.grade.overrides import OverrideError, Overrides, made, part_of, unfitting
@@ -44,7 +43,7 @@ def override_command(
     SUBMISSION is its name in grades.csv; write -- before a name that begins with a dash. The points are kept
     through every re-run, and stand with their reason on the feedback page and in grades.csv.
     """
-    of_graded(output)
+    who = by_whom(of_graded(output), by)
     reports = read_reports(output)
     if listing:
         _list(output, staff.apply(output, reports))
@@ -59,7 +58,7 @@ def override_command(
         )
     try:
         part = part_of(report, question, check, written)
-        found = None if undo else made(report, question, part, points or 0.0, why, by or getpass.getuser())
+        found = None if undo else made(report, question, part, points or 0.0, why, who)
     except OverrideError as error:
         raise click.ClickException(speakable(str(error))) from None
     kept = Overrides(output)

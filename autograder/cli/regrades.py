@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from autograder.cli.shared import (
     EXISTING,
     FILE,
     Terminal,
+    by_whom,
     graded_option,
     of_graded,
     publish_graded,
@@ -66,7 +66,7 @@ def regrades_command(
     a row for each, with columns such as student, question and request. Requests, decisions and replies stand
     on the students' feedback pages.
     """
-    of_graded(output)
+    who = by_whom(of_graded(output), by)
     reports = {one.submission: one for one in staff.apply(output, read_reports(output))}
     kept = Requests(output)
     try:
@@ -75,8 +75,8 @@ def regrades_command(
         if number is not None:
             asked = kept.one(number)
             if points is not None:
-                _set(output, reports, asked, points, check, written, reply, by or getpass.getuser())
-            kept.answer(number, decision, reply, by or getpass.getuser())
+                _set(output, reports, asked, points, check, written, reply, who)
+            kept.answer(number, decision, reply, who)
     except (RequestError, OverrideError, ValueError) as error:
         raise click.ClickException(speakable(str(error))) from None
     found = kept.kept()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import getpass
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -117,6 +118,17 @@ def of_graded(output: Path) -> Course:
     """The course by which a folder of results was graded, which is followed from here on."""
     path = output / course.FILE
     return following(path, aloud=False) if path.is_file() else Course()
+
+
+def by_whom(taught: Course, name: str) -> str:
+    """Who decides: as given with ``--by``, else this machine's user.
+
+    Raises:
+        click.BadParameter: the course lists its staff, and the name that was given is not among them.
+    """
+    if name and taught.staff and name not in taught.staff:
+        raise click.BadParameter(f"--by {name}: {taught.path} lists {', '.join(taught.staff)}")
+    return name or getpass.getuser()
 
 
 def keep_course(taught: Course, output: Path) -> None:
