@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from autograder.cli.conclude import conclude
+from autograder.cli.shared import Terminal
 from autograder.grade import changes
 from autograder.grade.grade import Settings
 from autograder.grade.marks import Mark, Marks, digest
@@ -30,7 +30,7 @@ def reports(tmp_path: Path) -> list[Report]:
 
 
 def run(folder: Path, reports: list[Report], settings: Settings = SETTINGS) -> str:
-    console = Console(width=110, record=True, file=io.StringIO())
+    console = Terminal(width=110, record=True, file=io.StringIO())
     conclude(console, folder, reports, [], "words", settings)
     return console.export_text()
 
