@@ -38,6 +38,7 @@ from autograder.grade.settings import Settings
 from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
+from autograder.lms.people import MANIFEST
 from autograder.report.tables import REVEAL
 from autograder.run.choose import NoSandboxError, Place
 from autograder.run.container import within_container
@@ -290,7 +291,7 @@ def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequ
         handed_in = with_students(found.submissions, paths) if with_ids else list(found.submissions)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    return handed_in, found.ignored
+    return handed_in, [one for one in found.ignored if one != MANIFEST]  # which 'autograder collect' wrote
 
 
 def _kept(
