@@ -10,10 +10,12 @@ import nbformat
 from autograder.author import build, given, tables
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
-from autograder.cli.shared import FOLDER, chosen, root_option, tell
+from autograder.cli.shared import FOLDER, chosen, course_option, following, root_option, tell
 from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
 from autograder.names import notebook_path
+
+COURSE_NOTEBOOKS = "course-notebooks"
 
 
 @click.command("build")
@@ -26,12 +28,24 @@ from autograder.names import notebook_path
     type=FOLDER,
     help="Also write the executed reference notebooks here.",
 )
+@course_option
 @root_option
 @click.pass_context
 def build_command(
-    context: click.Context, names: tuple[str, ...], check: bool, reference: Path | None, root: Path
+    context: click.Context,
+    names: tuple[str, ...],
+    check: bool,
+    reference: Path | None,
+    course: Path | None,
+    root: Path,
 ) -> None:
-    """Makes the student notebooks from the sources in solutions/, and the pages that follow from the code."""
+    """Makes the student notebooks from the sources in solutions/, and the pages that follow from the code.
+
+    With a course.toml, the course's notebooks go to course-notebooks/ beside it, and the files of this
+    project stay as they are.
+    """
+    taught = following(course)
+    own = taught.path is None  # the project's own files, not a course's
     stale: list[Path] = []
 
     def settle(path: Path, made: bytes, always: bool = False) -> None:
@@ -45,17 +59,20 @@ def build_command(
         if always or not fresh:
             tell(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
 
-    for homework in chosen(names):
+    for homework in chosen(names or taught.chosen):
+        place = notebook_path(root, homework.stem)
+        if taught.path is not None:
+            place = taught.path.parent / COURSE_NOTEBOOKS / place.name
         try:
-            for path, made in given.files(root, homework):
+            for path, made in given.files(root, homework) if own else ():
                 settle(path, made)
-            text = build.student_notebook(root, homework)
+            text = build.student_notebook(root, homework, taught.variants or "", taught.history)
         except build.BuildError as error:
             raise click.ClickException(str(error)) from None
-        settle(notebook_path(root, homework.stem), text.encode(), always=True)
+        settle(place, text.encode(), always=True)
         if reference is not None:
             _write_reference(root, homework, reference)
-    if (root / tables.README).is_file():
+    if own and (root / tables.README).is_file():
         pages = tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
         for path, page in pages.items():
             settle(path, page.encode())

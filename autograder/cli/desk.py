@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import Terminal, publish_pages, tell
+from autograder.cli.shared import Terminal, of_graded, publish_pages, tell
 from autograder.files import encoded, write_atomically
 from autograder.grade.marks_csv import MarksCsvError, from_csv, to_csv
 from autograder.grade.store import read_reports
@@ -43,6 +43,7 @@ from autograder.grade.store import read_reports
 )
 def desk_command(output: Path, port: int, graders: int, export: Path | None, take_in: Path | None) -> None:
     """Opens a page on this machine where people grade the written answers of a graded folder."""
+    of_graded(output)
     try:
         if export is not None or take_in is not None:
             reports = read_reports(output)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from autograder import __version__
+from autograder.declare import follow
 
 # command → its file in this folder, which holds a function FILE_command
 COMMANDS = {
@@ -20,6 +21,10 @@ COMMANDS = {
     "gallery": "gallery",
     "grade": "grade",
     "handback": "handback",
+    "new-course": "new_course",
+    "new-homework": "new_homework",
+    "override": "override",
+    "regrades": "regrades",
     "release": "release",
     "report": "report",
     "written": "written",
@@ -60,7 +65,8 @@ class Commands(click.Group):
             formatter.write_dl(list(told.items()))
 
     def invoke(self, ctx: click.Context) -> object:
-        """Runs a command."""
+        """Runs a command; which course it follows, it says itself."""
+        follow("")
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.exceptions.Abort):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import Terminal, publish_pages, tell
+from autograder.cli.shared import Terminal, of_graded, publish_pages, tell
 from autograder.report.tables import REVEAL
 
 
@@ -18,5 +18,6 @@ def report_command(output: Path, reveal: str | None) -> None:
 
     Points given at the desk are in them.
     """
+    of_graded(output)
     page = publish_pages(Terminal(), output, None, reveal)
     tell(f"Open the class report in a browser: {page}")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from nbformat import NotebookNode
 
 from autograder.author.kit_text import kit_source
-from autograder.declare import Case, Homework, LogEntry, homeworks
+from autograder.declare import Case, Homework, LogEntry, followed, homeworks
 from autograder.grade.annotate import (
     note_library_calls,
     note_open_checks,
@@ -24,7 +24,7 @@ from autograder.grade.causes import explain_causes, is_lost, names_in, provided_
 from autograder.grade.claims import note_claims
 from autograder.grade.judge import judge_question
 from autograder.grade.leaks import Prints, mark_prints
-from autograder.grade.report import QuestionResult, Report
+from autograder.grade.report import QuestionResult, Report, Tried
 from autograder.grade.settings import Settings as Settings
 from autograder.grade.variants import hidden_seed, whose
 from autograder.kit.answers import NOT_FOUND, WrittenAnswer
@@ -172,7 +172,7 @@ def _claims(submission: Submission, homework: Homework) -> tuple[Log, Sequence[s
 def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     """Runs the notebook, if there is one, on hidden inputs."""
     seed = hidden_seed(settings.seed, settings.variants, found.submission)
-    drawn, challenges, kit_text = _drawn(found.homework.id, seed)
+    drawn, challenges, kit_text = _drawn(found.homework.id, seed, followed())
     if found.notebook is None:
         return Ran(found, drawn, Log(found.homework.id), None, (*found.notes, WITHOUT_NOTEBOOK))
     attachments, told = checkpoints(found.submission, found.homework)
@@ -193,20 +193,20 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     )
     with limited(SECONDS):
         log, problems = _merge(execution.logs, found.homework)
-        mark_prints(execution.notebook, _prints(found.homework.id, seed))
+        mark_prints(execution.notebook, _prints(found.homework.id, seed, followed()))
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
 
 
 @lru_cache(maxsize=8)
-def _drawn(homework: str, seed: str) -> tuple[Mapping[str, Mapping[str, Case]], bytes, str]:
+def _drawn(homework: str, seed: str, course: str) -> tuple[Mapping[str, Mapping[str, Case]], bytes, str]:
     declared = homeworks()[homework]
     drawn = declared.draw(seed)
     return drawn, challenges_json(declared, drawn), kit_source(declared)
 
 
 @lru_cache(maxsize=8)
-def _prints(homework: str, seed: str) -> Prints:
-    return Prints(_drawn(homework, seed)[0])
+def _prints(homework: str, seed: str, course: str) -> Prints:
+    return Prints(_drawn(homework, seed, course)[0])
 
 
 def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, bytes], list[str]]:
@@ -315,4 +315,8 @@ def annotate(judged: Judged, settings: Settings) -> Report:
         tuple(dict.fromkeys([*lost, *judged.notes, *stale, *called, *still_open])),
         digest=found.submission.digest(),
         raised=raised,
+        history=tuple(
+            Tried(one["at"], one["question"], one["passed"], tuple(one.get("mistakes", ())))
+            for one in found.claims.history
+        ),
     )

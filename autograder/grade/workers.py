@@ -20,7 +20,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import __version__
-from autograder.declare import DataUnavailableError, homeworks
+from autograder.declare import DataUnavailableError, follow, homeworks
 from autograder.files import quiet_parser
 from autograder.grade.report import Report
 from autograder.grade.settings import Settings
@@ -71,6 +71,7 @@ def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
 
     key = key_of(submission, settings)
     try:
+        follow(settings.course)
         warning = probe(place)
         if "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1:
             sys.modules["torch"].set_num_threads(1)  # on Dask, where this project does not start the workers
@@ -154,8 +155,13 @@ def key_of(submission: Submission, settings: Settings) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def start_worker() -> None:
-    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``."""
+def start_worker(course: str = "") -> None:
+    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``.
+
+    Args:
+        course: what the course changes in the homeworks.
+    """
+    follow(course)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     quiet_parser()
     if hasattr(signal, "pthread_sigmask"):

@@ -11,7 +11,7 @@ see ``docs/formats.md``.
 
 from __future__ import annotations
 
-from autograder.kit.api import check, finish, my_numbers, open_homework, record
+from autograder.kit.api import check, finish, keep_history, my_numbers, open_homework, record
 from autograder.kit.comparison import compare, compare_text, same
 from autograder.kit.examples import judge_example, named_mistake
 from autograder.kit.feedback import Feedback, Line
@@ -97,6 +97,7 @@ __all__ = [
     "finish",
     "house_style",
     "judge_example",
+    "keep_history",
     "label_ends",
     "letter_of",
     "my_numbers",

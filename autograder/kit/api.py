@@ -49,6 +49,15 @@ def my_numbers(student: Any, word: str) -> None:
     _opened().my_numbers(student, word)
 
 
+def keep_history(agreed: bool) -> None:
+    """Keeps in the log when which check was run and what it said, never code.
+
+    Args:
+        agreed: the student's consent; ``False`` drops what was kept.
+    """
+    _opened().keep_history(agreed)
+
+
 def finish(rehearse: bool = True) -> None:
     """Makes the file to hand in, and lists what is recorded and what is missing.
 

@@ -9,6 +9,7 @@ from autograder.kit.clock import clock, now
 from autograder.kit.feedback import Feedback, Line
 from autograder.kit.finishing import show_summary
 from autograder.kit.handing_in import file_digest
+from autograder.kit.history import event, known_mistakes
 from autograder.kit.kinds import kind_of
 from autograder.kit.numbers import draw_numbers, student_key
 from autograder.kit.probes import VISIBLE_CHECKS
@@ -82,11 +83,14 @@ class Log(Recorded):
             else:
                 lines += kind_of(spec).checked(spec, entry, examples)
                 answers[spec["name"]] = kind_of(spec).answer(spec, entry, examples)
+        public = self.homework.get("examples", {})
+        cases = [one for spec in self.specs(question) for one in public.get(spec["name"], [])]
         if open_entries and not lines and not answers:
             Feedback(f"{question} is not answered yet", _open_lines(open_entries)).show()
             return
         lines += self._whole(question, answers, right=all(state is not False for state, _ in lines))
         lines += _open_lines(open_entries)
+        self._keep_check(question, lines, complete=not open_entries, cases=cases)
         nothing = "Nothing can be tried out here without giving the answer away. Record it."
         Feedback(f"Check {question}", lines or [(None, nothing)]).show()
 
@@ -99,6 +103,23 @@ class Log(Recorded):
         if question in VISIBLE_CHECKS and right and not lines:
             lines += VISIBLE_CHECKS[question](answers)
         return lines
+
+    def keep_history(self, agreed: bool) -> None:
+        """Keeps the history of checks from here on, with what an earlier kernel kept; or drops it."""
+        if self.challenged != "public":
+            return  # under grading nobody tries anything
+        kept = self.earlier_history if self.history is None else self.history
+        self.history = kept if agreed else None
+        if not agreed and self.earlier_history and self.path.is_file():
+            self.earlier_history = []
+            self.write()
+
+    def _keep_check(
+        self, question: str, lines: Iterable[Line], complete: bool, cases: Iterable[Mapping[str, Any]]
+    ) -> None:
+        if self.history is not None:
+            self.history.append(event(question, list(lines), complete, known_mistakes(cases)))
+            self.write()
 
     def finish(self, rehearse: bool = True) -> None:
         """Writes the log, makes the zip to hand in, says what is missing, and rehearses the grading."""

@@ -18,6 +18,7 @@ from autograder.grade.claims import WEAK
 from autograder.grade.report import GRADER, LOST, QuestionResult, Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import charts, safehtml
+from autograder.report.history import ClassHistory, class_history
 from autograder.report.not_run import NotRun, not_run
 from autograder.report.tables import open_words
 from autograder.run.guard import OverLimitError, limited
@@ -99,6 +100,11 @@ class ClassFigures:
     charts: Mapping[str, Markup] = field(default_factory=dict)
     similar: similarity.Comparison | None = None
     trouble: str = ""  # why nothing was compared
+
+    @property
+    def history(self) -> ClassHistory:
+        """How the students got to their answers, as far as they agreed to say."""
+        return class_history(self.reports)
 
     @property
     def not_run(self) -> NotRun:

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from autograder.files import harmless, speakable
 from autograder.grade.report import CAUSES, LOST, Report, so_far
+from autograder.grade.report import REVEAL as REVEAL
 from autograder.grade.store import read_seconds
 from autograder.kit.answers import NOT_FOUND
 
 TIMING = "timing.csv"
-REVEAL = ("words", "inputs", "all")  # how much of the hidden inputs pages may show
 NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
 
 
@@ -50,7 +50,13 @@ def grades_csv(reports: Sequence[Report]) -> str:
     totals = ["points", "maximum", "written", "written maximum", "total", "open"]
     writer = csv.DictWriter(
         text,
-        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "rests on a claim", "notes"],
+        [
+            *("submission", "homework", "status", "source"),
+            *totals,
+            *heads,
+            *CAUSES,
+            *("rests on a claim", "set by hand", "notes"),
+        ],
         extrasaction="ignore",
         lineterminator="\n",
     )
@@ -71,12 +77,23 @@ def grades_csv(reports: Sequence[Report]) -> str:
             "status": report.status,
             "source": report.source,
             "rests on a claim": "; ".join(f"{one.id}: {one.claim}" for one in report.questions if one.claim),
+            "set by hand": harmless("; ".join(overridden(report))),
             "notes": harmless(" ".join(report.notes)),
             **_sums(report),
             **{cause: f"{lost:g}" for cause, lost in report.causes.items()},
         }
         writer.writerow(row)
     return text.getvalue()
+
+
+def overridden(report: Report) -> list[str]:
+    """The points of a submission that the staff set, each with what it replaces and the reason."""
+    return [
+        f"{question.id} {one.what}: {'open' if one.judged is None else f'{one.judged:g}'} → {one.points:g}"
+        f" ({one.why})"
+        for question in report.questions
+        for one in question.overrides
+    ]
 
 
 def _sums(report: Report) -> dict[str, str]:
