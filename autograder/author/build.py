@@ -32,6 +32,11 @@ from autograder.names import KIT_FILE, SKIPPED, source_path
 ELSEWHERE = (
     "*Open this very file, in Jupyter or uploaded to Colab: copies from elsewhere have other numbers.*"
 )
+# a folded cell is easily passed over; where it did not run, nothing below works
+RUN_FIRST = (
+    "\n\n**▶ Run the next cell first**, in every session: click it and press Shift+Enter. Its code is folded"
+    " in most front ends; it writes the homework kit that all cells below import."
+)
 
 
 def build_notebook(
@@ -78,6 +83,8 @@ def build_notebook(
         tags = cell.metadata.get("tags", [])
         text = _fill_regions(cell, where, answers, blank, entries)
         if "kit" in tags:
+            if built.cells and built.cells[-1].cell_type == "markdown":
+                built.cells[-1].source += RUN_FIRST
             built.cells.append(_kit_cell(homework))
         elif cell.cell_type == "markdown":
             built.cells.append(

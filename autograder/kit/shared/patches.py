@@ -10,8 +10,8 @@ import numpy as np
 
 from autograder.kit.shared.moving import KEYS, Moving, finite, ink_png, pickers, sheet, visible
 
-INK, OVER = (40, 44, 50), (213, 62, 150)
-TOP = 3  # patches that are outlined
+PICTURE_INK, OVER_INK = (40, 44, 50), (213, 62, 150)
+OUTLINED = 3  # patches that are outlined
 PATCH_STYLE = """
 #U .pic{position:relative;width:min(100%,21em);aspect-ratio:1;margin:.4em 0 .2em;background:#fff;
 border-radius:4px}
@@ -66,19 +66,21 @@ def patch_viewer(
     views, words, stills = [], [f"{title}."], []
     for p, (picture, of_picture) in enumerate(zip(pictures, w, strict=True)):
         views.append(
-            f'<img class="view p{p}" alt="{html.escape(called[p])}" src="{ink_png(picture, 1.0, [INK], 15)}">'
+            f'<img class="view p{p}" alt="{html.escape(called[p])}"'
+            f' src="{ink_png(picture, 1.0, [PICTURE_INK], 15)}">'
         )
         for b, one in enumerate(of_picture):
-            tall = np.concatenate([_scaled(row).reshape(side, side) for row in one[:, 1:]])
-            best = [int(patch) for patch in np.argsort(-one[0, 1:], kind="stable")[:TOP]]
+            tall = np.concatenate([_scaled_row(row).reshape(side, side) for row in one[:, 1:]])
+            best = [int(patch) for patch in np.argsort(-one[0, 1:], kind="stable")[:OUTLINED]]
             told = ", ".join(f"row {k // side} column {k % side} ({one[0, 1 + k]:.2f})" for k in best)
             words.append(f"{called[p]}, block {blocks[b]}: most on {told}; {one[0, 0]:.2f} on itself.")
             views.append(
                 f'<div class="view over p{p}b{b}"'
-                f' style="background-image:url({ink_png(tall, 1.0, [OVER], 15)})"></div>'
-                f'<svg class="view best p{p}b{b}" viewBox="0 0 {side} {side}">{_outlines(best, side)}</svg>'
+                f' style="background-image:url({ink_png(tall, 1.0, [OVER_INK], 15)})"></div>'
+                f'<svg class="view best p{p}b{b}" viewBox="0 0 {side}'
+                f' {side}">{_patch_outlines(best, side)}</svg>'
             )
-            stills.append((p, b, picture, _scaled(one[0, 1:]).reshape(side, side), best))
+            stills.append((p, b, picture, _scaled_row(one[0, 1:]).reshape(side, side), best))
     cells = "".join(
         f'<button type="button" class="c c{k}" {KEYS} aria-label="patch in row'
         f' {k // side}, column {k % side}"></button>'
@@ -111,12 +113,12 @@ def patch_viewer(
     return Moving(title, "\n".join(words), live, still, style + rules + moves, PATCH_SCRIPT if script else "")
 
 
-def _scaled(row: np.ndarray) -> np.ndarray:
+def _scaled_row(row: np.ndarray) -> np.ndarray:
     """A row of weights from 0 to what still lets the picture through, whatever its largest is."""
     return 0.72 * row / (float(row.max()) or 1.0)
 
 
-def _outlines(best: Sequence[int], side: int) -> str:
+def _patch_outlines(best: Sequence[int], side: int) -> str:
     return "".join(
         f'<rect x="{k % side + 0.06:.2f}" y="{k // side + 0.06:.2f}" width=".88" height=".88" fill="none"'
         f' stroke="{ink}" stroke-width="{width}"/>'
@@ -141,7 +143,7 @@ def _still_sheet(
         if b == 0:
             parts.append(
                 f'<defs><image id="p{p}" width="1" height="1" style="image-rendering:pixelated"'
-                f' href="{ink_png(picture, 1.0, [INK], 15)}"/></defs>'
+                f' href="{ink_png(picture, 1.0, [PICTURE_INK], 15)}"/></defs>'
             )
             parts.append(
                 f'<text x="{left - 8}" y="{y + cell / 2:.0f}"'
@@ -149,11 +151,11 @@ def _still_sheet(
             )
         drawn = (
             f'<use href="#p{p}"/><image width="1" height="1" style="image-rendering:pixelated"'
-            f' href="{ink_png(over, 1.0, [OVER], 15)}"/>'
+            f' href="{ink_png(over, 1.0, [OVER_INK], 15)}"/>'
         )
         parts.append(
             f'<g transform="translate({x} {y}) scale({cell})">{drawn}<g transform="scale({1 / side:.5f})">'
-            f'{_outlines(best, side)}</g><rect width="1" height="1" fill="none"'
+            f'{_patch_outlines(best, side)}</g><rect width="1" height="1" fill="none"'
             f' stroke="#d9dde2" stroke-width=".01"/></g>'
         )
     return sheet("".join(parts), left + len(blocks) * (cell + 8) + 8, 60 + len(names) * (cell + 8))
