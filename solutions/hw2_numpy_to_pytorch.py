@@ -742,7 +742,7 @@ with when_answered("2.6"):
             "x": "step",
             "y": "cross-entropy",
             "log": "y",
-            "lines": {"your training": (range(1, 401), losses_26)},
+            "lines": {"your training": (range(1, len(losses_26) + 1), losses_26)},
             "colors": {"your training": "prediction"},
             "level": ("guessing: ln 10", math.log(10)),
         }

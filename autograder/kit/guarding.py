@@ -42,7 +42,10 @@ def when_answered(*questions: str) -> Iterator[None]:
     except BaseException as error:  # an answer may raise anything, also SystemExit
         _close_since(before)
         asked = re.findall(r"\d+\.\d+[a-z]?", " ".join(questions))
-        Feedback("This cell waits for an answer", what_it_needs(opened_homework(), asked, error)).show()
+        lines: list[Line] = [(None, "It does not fit the present answers.")]
+        with contextlib.suppress(Exception):  # whatever answers are and raise: the words never fail either
+            lines = what_it_needs(opened_homework(), asked, error)
+        Feedback("This cell waits for an answer", lines).show()
 
 
 def what_it_needs(log: Log, questions: list[str], error: BaseException) -> list[Line]:
@@ -60,7 +63,7 @@ def what_it_needs(log: Log, questions: list[str], error: BaseException) -> list[
         needs = needs or [f"It needs the answer to {raised['message']}, which is not written yet."]
     elif isinstance(error, FileNotFoundError) or type(error).__name__ in TELL_ALL:
         needs = [str(error)]
-    elif isinstance(error, NameError) and not needs:
+    elif isinstance(error, NameError):
         needs = [f"It needs `{error.name}`, which does not exist here. Run the cell that defines it."]
     elif not needs:
         needs = [f"It does not fit the present answers: {told.lstrip(': ')}."]
@@ -69,14 +72,14 @@ def what_it_needs(log: Log, questions: list[str], error: BaseException) -> list[
 
 
 def _needs_of(log: Log, question: str) -> Iterator[str]:
-    """A sentence for each entry that is not there or does not have its shape."""
+    """A sentence for each entry that is None or does not have its shape."""
     specs = log.specs(question)
     there: dict[str, Any] = {}
     for spec in specs:
         name, wanted = spec["name"], _wanted_shape(spec)
         if name not in log.namespace:
-            yield f"It needs `{name}`{wanted}, which does not exist here. Run the cell that defines it."
-        elif log.namespace[name] is None:
+            continue  # its cell may stand below
+        if log.namespace[name] is None:
             yield f"It needs `{name}`{wanted}, which is None so far ({question})."
         elif "shape" in spec:
             entry: dict[str, Any] = {}

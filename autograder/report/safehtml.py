@@ -248,9 +248,10 @@ def shown_html(text: str) -> str:
     style from a notebook.
     """
     start, end = (text.find(mark) for mark in STILL)
-    if 0 <= start < end:
+    still = 0 <= start < end
+    if still:
         text = text[start + len(STILL[0]) : end]
-    if SCRIPTED.search(text):
+    if SCRIPTED.search(text) and not still:  # names of tokens may look like one; the cleaner takes real ones
         return str(cut_text(text, "This output holds a script or the like; it is shown as text."))
     if len(text) > MAX_TEXT or too_deep(text):
         return str(cut_text(text, "This output is too large or nested too deeply; it is shown as text."))
