@@ -12,7 +12,6 @@ import struct
 import zipfile
 from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from hypothesis import strategies as st
 
 from autograder.declare import homeworks
 from autograder.desk.asked import BadRequestError, asked_mark
+from autograder.desk.stacks import Answer, Stack
 from autograder.grade import marks_csv
 from autograder.grade.marks import Mark
 from autograder.grade.report import QuestionResult, Report
@@ -73,7 +73,7 @@ def refused_in_words(work, *arguments: Any) -> None:
 def test_notebooks(data: bytes):
     def read() -> None:
         found = read_notebook(data)
-        written_answers(found)
+        written_answers(found, HW3, data)
         recognise(found, None, homeworks())
 
     refused_in_words(read)
@@ -165,8 +165,8 @@ def test_marks_that_the_desk_imports(tmp_path: Path, text: str, points: str):
 )
 def test_requests_to_the_desk(asked: dict[str, Any]):
     question = QuestionResult(WRITTEN.id, "t", (), written="an answer", written_points=2.0)
-    stack = SimpleNamespace(written=WRITTEN.written, question=WRITTEN.id)
-    answer = SimpleNamespace(text="an answer", report=Report("a", "hw3", "graded", (question,)))
+    answer = Answer(Report("a", "hw3", "graded", (question,)), question, "key")
+    stack = Stack("hw3", WRITTEN.id, "t", WRITTEN.written, [answer])
     with contextlib.suppress(BadRequestError):
         made = asked_mark(stack, answer, asked, "me", Mark("a", WRITTEN.id, ""))
         assert made.points is None or 0 <= made.points <= WRITTEN.written.points

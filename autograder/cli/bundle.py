@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import FILE, chosen
+from autograder.cli.shared import FILE, chosen, tell
 from autograder.files import SECRET, kept_secret, write_atomically
 from autograder.hosts import bundle
 
@@ -73,4 +73,4 @@ def bundle_command(
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
     write_atomically(path, data, SECRET)
-    click.echo(f"{path}: written, {len(data) / 1e6:.1f} MB, for {platform}")
+    tell(f"{path}: written, {len(data) / 1e6:.1f} MB, for {platform}")

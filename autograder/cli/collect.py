@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import EXISTING, FOLDER, given_options, show_list
+from autograder.cli.shared import EXISTING, FOLDER, given_options, show_list, tell
 from autograder.files import speakable
 from autograder.lms import collect, late
 from autograder.lms.platforms import platforms
@@ -94,7 +94,7 @@ def collect_command(
         )
     if len(found.people) == 0:
         raise click.ClickException(f"nothing in {source} is named as {platform} does")
-    click.echo(
+    tell(
         f"{len(found.files)} submissions of {len(found.people)} students in {output}. Next: autograder grade"
         f" {output} -o GRADED"
     )

@@ -14,25 +14,24 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from autograder.cli.packages import check_packages
 from autograder.cli.progress import show_progress
-from autograder.cli.shared import check_word, chosen, publish_pages
+from autograder.cli.shared import Terminal, check_word, chosen, publish_pages
 from autograder.cli.trouble import RefusedError
 from autograder.declare import DataUnavailableError
 from autograder.files import SECRET, encoded, kept_secret, speakable, write_atomically
 from autograder.grade import batch, faults, marks
 from autograder.grade.cluster import cluster
-from autograder.grade.grade import Settings
 from autograder.grade.report import Report
+from autograder.grade.settings import Settings
 from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
 from autograder.report import tables
 from autograder.report.not_run import class_lines
-from autograder.report.shown import REVEAL
+from autograder.report.tables import REVEAL
 from autograder.run.choose import NoSandboxError, Place
 from autograder.run.container import within_container
 from autograder.run.limits import Limits, implausible
@@ -217,7 +216,7 @@ def grade_command(
     if homework is not None:
         chosen((homework,))
     importable = check_packages(allowed, packages)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = Terminal(width=None if sys.stdout.isatty() else WIDTH)
     handed_in, ignored = _find(submissions, with_ids=bool(variants))
     place = Place(
         sandbox,
@@ -278,7 +277,7 @@ def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequ
 
 
 def _kept(
-    console: Console, results: Results, handed_in: Sequence[Submission], settings: Settings
+    console: Terminal, results: Results, handed_in: Sequence[Submission], settings: Settings
 ) -> dict[str, Report]:
     """The reports of an earlier run that still hold."""
     kept = {
@@ -298,7 +297,7 @@ def _source(dask: str | None, workers: int | None, total: int) -> Source:
 
 
 def _grade(
-    console: Console, queue: deque[Submission], settings: Settings, place: Place, source: Source
+    console: Terminal, queue: deque[Submission], settings: Settings, place: Place, source: Source
 ) -> Iterator[Graded]:
     """Grades a queue, with warnings and progress on the console."""
     total = len(queue)
@@ -306,14 +305,14 @@ def _grade(
         local = functools.partial(batch.local_executor, count)
         for one in batch.run(queue, settings, place, executors or local, count):
             if isinstance(one, str):
-                console.print(f"[bold yellow]Warning:[/] {escape(speakable(one))}")
+                console.print(Text.assemble(("Warning: ", "bold yellow"), speakable(one)))
                 continue
             yield one
             advance()
 
 
 def _conclude(
-    console: Console, output: Path, reports: list[Report], ignored: Sequence[str], reveal: str
+    console: Terminal, output: Path, reports: list[Report], ignored: Sequence[str], reveal: str
 ) -> None:
     """Writes grades and pages, and says what there is to look at.
 
@@ -327,12 +326,12 @@ def _conclude(
     if ignored:
         write_atomically(output / LEFT_ALONE, encoded("".join(f"{speakable(one)}\n" for one in ignored)))
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
-        names = escape(speakable(", ".join(ignored[:SHOWN])))
+        names = speakable(", ".join(ignored[:SHOWN]))
         console.print(
             f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}", soft_wrap=True
         )
     publish_pages(console, output, reports, reveal)
-    where = escape(speakable(str(output)))
+    where = speakable(str(output))
     console.print(
         f"{len(reports)} submissions judged. Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
@@ -340,12 +339,12 @@ def _conclude(
         console.print(told, soft_wrap=True)
     console.print(f"Open the class report in a browser: {where}/report.html", soft_wrap=True)
     for line in class_lines(reports):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False)
     if _tell_faults(console, output, reports):
         raise click.exceptions.Exit(OUR_FAULT)
 
 
-def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> bool:
+def _tell_faults(console: Terminal, output: Path, reports: Sequence[Report]) -> bool:
     """Prints a line for each check that failed on our side and writes the tracebacks.
 
     Returns:
@@ -357,7 +356,5 @@ def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> b
         return False
     write_atomically(path, encoded(faults.faults_text(found)), SECRET)
     for fault in found:
-        console.print(
-            speakable(faults.fault_line(fault, path)), soft_wrap=True, markup=False, highlight=False
-        )
+        console.print(speakable(faults.fault_line(fault, path)), soft_wrap=True, highlight=False)
     return True

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import EXISTING, FILE, given_options, show_list
+from autograder.cli.shared import EXISTING, FILE, given_options, show_list, tell
 from autograder.files import speakable, write_atomically
 from autograder.lms import handback
 from autograder.lms.late import LatePolicy
@@ -120,10 +120,10 @@ def handback_command(
     write_atomically(output, table.written(text if named else upload.text))
     show_list("Look at these before you upload", [*notes, *more, *upload.notes])
     if policy is not None:
-        click.echo(f"Late days: {policy}")
-    click.echo(f"{upload.matched} of {len(by_id)} grades in {output}")
+        tell(f"Late days: {policy}")
+    tell(f"{upload.matched} of {len(by_id)} grades in {output}")
     if still_open := sum(points is None for points in by_id.values()):
-        click.echo(
+        tell(
             f"{still_open} of {len(by_id)} are open: their cells are empty, not 0. Grade what waits, and run"
             " this again."
         )

@@ -63,20 +63,34 @@ class Commands(click.Group):
         """Runs a command."""
         try:
             return super().invoke(ctx)
-        except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
+        except (click.exceptions.Exit, click.exceptions.Abort):
+            raise
+        except click.ClickException as error:
+            vars(error)["message"] = _printable(error.message)  # final, says click
             raise
         except Exception as error:
             from autograder.cli.trouble import RefusedError, refused
             from autograder.declare import DataUnavailableError
 
             if isinstance(error, DataUnavailableError):
-                raise RefusedError(str(error)) from None
+                raise RefusedError(_printable(str(error))) from None
             if (told := refused(error)) is not None:
+                vars(told)["message"] = _printable(told.message)
                 raise told from None
             raise
+
+
+def _printable(message: str) -> str:
+    """An error's words for a terminal: paths and file names in them are those of students."""
+    from autograder.files import speakable_lines
+
+    return speakable_lines(message)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """Builds the homework notebooks and grades what students hand in."""
+    from autograder.files import quiet_parser
+
+    quiet_parser()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autograder.author import build, release
-from autograder.cli.shared import FILE, check_word, chosen, root_option
+from autograder.cli.shared import FILE, check_word, chosen, root_option, tell
 from autograder.declare import homeworks
 from autograder.files import write_atomically
 
@@ -46,7 +46,7 @@ def release_command(names: tuple[str, ...], output: Path, variants: str, root: P
         )
     data = release.archive(files)
     write_atomically(output, data)
-    click.echo(
+    tell(
         f"{output}: written, {len(data) / 1e6:.1f} MB, {len(files)} files,"
         f" {', '.join(one.id for one in asked)}"
     )

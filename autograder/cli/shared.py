@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from autograder.cli.trouble import RefusedError
 from autograder.declare import Homework, homeworks
-from autograder.files import speakable
+from autograder.files import speakable, speakable_lines
 from autograder.grade.report import Report
 from autograder.grade.variants import WORD
 from autograder.lms.platforms import options, platforms
@@ -21,6 +21,26 @@ from autograder.report.publish import publish
 EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Terminal(Console):
+    """What commands print tables, bars and sentences to.
+
+    A text is printed as it is: nothing in it is markup, and nothing a command to the terminal.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints texts, and what rich makes of :class:`rich.text.Text`, whose maker sees to its words."""
+        shown = (speakable_lines(one) if isinstance(one, str) else one for one in objects)
+        super().print(*shown, **options)
+
+
+def tell(text: str) -> None:
+    """Prints a sentence or several lines; nothing in them is a command to the terminal."""
+    click.echo(speakable_lines(text))
 
 
 def check_root(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
@@ -64,7 +84,7 @@ def check_word(context: click.Context, parameter: click.Parameter, value: str) -
 
 
 def publish_pages(
-    console: Console, output: Path, reports: Sequence[Report] | None, reveal: str | None
+    console: Terminal, output: Path, reports: Sequence[Report] | None, reveal: str | None
 ) -> Path:
     """Writes grades.csv, feedback pages and class report, with a bar."""
     columns = (TextColumn("writing pages"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -112,6 +132,6 @@ def given_options(function: Callable[..., Any], choice: str, **values: str) -> d
 def show_list(title: str, lines: Sequence[str]) -> None:
     """Prints a title and the lines below it; nothing if there are none."""
     if lines:
-        click.echo(f"{title}:")
+        tell(f"{title}:")
         for line in lines:
-            click.echo(f"  {speakable(line)}")
+            tell(f"  {speakable(line)}")

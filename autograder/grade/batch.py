@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from autograder.grade import processes
-from autograder.grade.grade import Settings
+from autograder.grade.settings import Settings
 from autograder.grade.workers import Graded, failure, grade, grader_version, key_of, probe, start_worker
 from autograder.run.choose import Place
 from autograder.submissions.find import Submission

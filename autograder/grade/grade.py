@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from nbformat import NotebookNode
@@ -15,21 +15,21 @@ from nbformat import NotebookNode
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, Homework, LogEntry, homeworks
 from autograder.grade.annotate import (
-    note_claims,
     note_library_calls,
     note_open_checks,
     note_stale_answers,
 )
 from autograder.grade.beside import data_files, local_files
 from autograder.grade.causes import explain_causes, is_lost, names_in, provided_note, witnesses
+from autograder.grade.claims import note_claims
 from autograder.grade.judge import judge_question
 from autograder.grade.leaks import Prints, mark_prints
 from autograder.grade.report import QuestionResult, Report
+from autograder.grade.settings import Settings as Settings
 from autograder.grade.variants import hidden_seed, whose
 from autograder.kit.answers import NOT_FOUND, WrittenAnswer
 from autograder.run.execute import Execution, execute
 from autograder.run.guard import SECONDS, limited
-from autograder.run.limits import Limits
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
@@ -42,30 +42,6 @@ WITHOUT_NOTEBOOK = (
     "No notebook that can be run was handed in, so only recorded values were judged, not functions."
 )
 NO_NOTEBOOK = WrittenAnswer("", NOT_FOUND, ("*No notebook that can be read was handed in.*",))
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a batch has in common.
-
-    Attributes:
-        seed: draws the hidden inputs.
-        homework: takes every submission for this one; None recognises it.
-        limits: what a submission may use.
-        library_calls: what follows from a call that a question forbids: ``flag`` says so and keeps the
-            points, ``zero`` gives no points for that question.
-        variants: the word from which students' own numbers are drawn; empty for the same numbers and hidden
-            inputs for all.
-        packages: what is importable beyond the homework's own packages and was asked for, with versions:
-            another version grades anew.
-    """
-
-    seed: str
-    homework: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    library_calls: str = "flag"
-    variants: str = ""
-    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -319,7 +295,9 @@ def annotate(judged: Judged, settings: Settings) -> Report:
     known = witnesses(found.homework, ran.log, found.claims, found.notebook, ran.execution)
     questions, raised, lost = explain_causes(judged.questions, found.homework, known)
     questions, stale = note_stale_answers(questions, found.claims, found.notebook)
-    questions = note_claims(questions, found.homework, found.claims, found.notebook)
+    questions = note_claims(
+        questions, found.homework, found.claims, found.notebook, found.submission.attachments
+    )
     called: list[str] = []
     if found.notebook is not None:
         questions, called = note_library_calls(

@@ -22,7 +22,14 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 NEW_SECONDS = 60.0
-IMPORTED = ["autograder.cli.grade", "torch"]  # what a worker or a writer of pages needs
+# what a worker or a writer of pages needs
+IMPORTED = [
+    "autograder.schemas",
+    "autograder.grade.grade",
+    "autograder.report.class_report",
+    "autograder.report.feedback",
+    "torch",
+]
 
 
 @contextlib.contextmanager
@@ -59,11 +66,14 @@ def _is_dead(path: Path) -> bool:
     """Whether it is a socket at which nobody listens any more."""
     if not stat.S_ISSOCK(path.lstat().st_mode):
         return False
-    with socket.socket(socket.AF_UNIX) as probe:
+    # of the wrong type, so that it never connects: a server of processes ends when nothing follows
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
             return True
+        except OSError:
+            return False
     return False
 
 

@@ -94,6 +94,8 @@ class QuestionResult:
         found: whether the written answer was ``found``, its place is ``blank``, or it was ``not found``: its
             place is gone, several texts could be it, or there is no notebook.
         nearby: where it was not found, what stands there in its place, as Markdown.
+        claim: where the answer was handed in rather than run, such as what was trained: the evidence for it,
+            in words; see :mod:`autograder.grade.claims`.
         original: a digest of the written answer as handed in, where ``written`` holds copies of its pictures.
         given: the points that a person gave for it, None as long as nobody did; ``comment`` is what they
             wrote, ``reasons`` the rubric items that earned them.
@@ -113,6 +115,7 @@ class QuestionResult:
     found: str = ""
     nearby: tuple[str, ...] = ()
     original: str = ""
+    claim: str = ""
 
     @property
     def answer(self) -> str:

@@ -21,8 +21,9 @@ from nbformat import NotebookNode
 
 from autograder import __version__
 from autograder.declare import DataUnavailableError, homeworks
-from autograder.grade.grade import Settings, grade_submission
+from autograder.files import quiet_parser
 from autograder.grade.report import Report
+from autograder.grade.settings import Settings
 from autograder.run.choose import NoSandboxError, Place, kernels
 from autograder.run.guard import SECONDS, OverLimitError, limited
 from autograder.submissions.cells import question_seconds
@@ -66,6 +67,8 @@ def probe(place: Place) -> str:
 
 def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
     """Grades one submission; a mistake of the grader itself becomes a report, too."""
+    from autograder.grade.grade import grade_submission  # heavy, and the main process needs the rest of this
+
     key = key_of(submission, settings)
     try:
         warning = probe(place)
@@ -96,8 +99,7 @@ def _without_times(notebook: NotebookNode, homework: str) -> tuple[str, dict[str
     for cell in notebook.cells:
         cell.metadata.pop("autograder", None)
     text: str = nbformat.writes(notebook)
-    # half an emoji is no text that a file can hold
-    return text.encode(errors="replace").decode(), seconds
+    return text, seconds
 
 
 def failure(submission: Submission, settings: Settings, note: str, fault: str = "") -> Report:
@@ -155,6 +157,7 @@ def key_of(submission: Submission, settings: Settings) -> str:
 def start_worker() -> None:
     """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet_parser()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()

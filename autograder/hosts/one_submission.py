@@ -21,6 +21,8 @@ from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission, find
 from autograder.submissions.notebook import read_notebook, recognise
 
+OTTER_TESTS = "tests"  # the folder in which otter keeps a bundle's tests
+
 
 def read_config(raw: Mapping[str, Any]) -> Config:
     """The bundle's configuration.
@@ -49,6 +51,8 @@ def gather(folder: Path, homework: Homework) -> Submission:
     homework.
     """
     found = find([folder], one_person=True).submissions
+    # otter lays its own tests beside a submission: a folder without a notebook that nobody handed in
+    found = tuple(one for one in found if one.notebook is not None or one.name != OTTER_TESTS)
     if len(found) > 1:
         notebooks = [one for one in found if one.notebook is not None]
         mine = [one for one in notebooks if _belongs(one, homework)]

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from autograder.kit.api import check, finish, my_numbers, open_homework, record
 from autograder.kit.comparison import compare, compare_text, same
-from autograder.kit.examples import judge_example
+from autograder.kit.examples import judge_example, named_mistake
 from autograder.kit.feedback import Feedback, Line
 from autograder.kit.figure_words import describe_figure
 from autograder.kit.figures import draw_attention, show_attention, show_figure, show_lines, show_matrices
 from autograder.kit.guarding import when_answered
-from autograder.kit.kinds import KINDS, Kind, entry_kind
+from autograder.kit.kinds import KINDS, Kind, entry_kind, letter_of
 from autograder.kit.numbers import draw_numbers, student_key
 from autograder.kit.probes import (
     PROBES,
@@ -100,8 +100,10 @@ __all__ = [
     "house_style",
     "judge_example",
     "label_ends",
+    "letter_of",
     "my_numbers",
     "name_to_come",
+    "named_mistake",
     "open_homework",
     "probe",
     "record",

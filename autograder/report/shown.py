@@ -11,8 +11,8 @@ from markupsafe import Markup
 from autograder.declare import Question, homeworks, picture_of
 from autograder.grade.report import LOST, CheckResult, QuestionResult, Report
 from autograder.report.evidence import evidence_svg
+from autograder.report.tables import REVEAL
 
-REVEAL = ("words", "inputs", "all")
 SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "fault": "!"}
 SPOKEN = {
     "pass": "passed",

@@ -7,10 +7,10 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from autograder.run.plain import PlainKernels
-from autograder.run.session import Kernels
-from autograder.run.user import UserKernels, no_other_user
+if TYPE_CHECKING:
+    from autograder.run.session import Kernels
 
 IN_CONTAINER = "AUTOGRADER_CONTAINER"  # set by the bundle's run_autograder
 
@@ -44,6 +44,8 @@ def kernels(place: Place) -> tuple[Kernels, str]:
     Raises:
         NoSandboxError: a sandbox is required and does not work here.
     """
+    from autograder.run.plain import PlainKernels  # with Jupyter, which who only names a place does not need
+
     packages = [Path(path) for path in place.packages]
     if place.sandbox == "off":
         return PlainKernels(packages), ""
@@ -76,6 +78,9 @@ def in_container() -> tuple[Kernels, str]:
     Returns:
         The kernels, and a warning for the instructor if a submission could reach the grader's files.
     """
+    from autograder.run.plain import PlainKernels
+    from autograder.run.user import UserKernels, no_other_user
+
     if not os.environ.get(IN_CONTAINER):
         return kernels(Place())
     why = no_other_user()

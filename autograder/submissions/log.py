@@ -12,11 +12,11 @@ from importlib import resources
 from typing import Any
 
 import fastjsonschema
-import jsonschema
 
 from autograder import kit
 from autograder.declare import Case, Entry, Homework, LogEntry
 from autograder.files import whole
+from autograder.schemas import jsonschema
 from autograder.submissions.errors import SubmissionError
 
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second

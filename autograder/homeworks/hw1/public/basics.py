@@ -1,7 +1,7 @@
 """hw1 in public: the library's attention for figures, and probes for functions that loop or take a layer.
 
-Visible checks say what can be said without the answer: letters that are letters, rows that sum to 1, and
-properties where a question is judged by property. No solution stands here.
+Visible checks say what can be said without the answer: rows that sum to 1, and properties where a
+question is judged by property. No solution stands here.
 """
 
 from __future__ import annotations
@@ -90,27 +90,6 @@ def layer_probe(function: Any, case: Mapping[str, Any]) -> Any:
 # Visible checks ---------------------------------------------------------------------------------------------
 
 
-def letters(names: str, options: str) -> Callable[[Mapping[str, Any]], Lines]:
-    """A visible check that says whether each choice among ``names`` is one of the letters of ``options``."""
-
-    def check(answers: Mapping[str, Any]) -> Lines:
-        lines: Lines = []
-        for name in names.split():
-            if name in answers:
-                value = answers[name]
-                letter = value.strip().strip(".()").upper() if isinstance(value, str) else None
-                known = letter in options.split()
-                message = f"`{name}` = {letter}. Whether it is right, you read after grading."
-                if not known:
-                    message = (
-                        f"`{name}` should be one of the letters {', '.join(options.split())}, in quotes."
-                    )
-                lines.append((known, message))
-        return lines
-
-    return check
-
-
 def number(value: Any) -> float:
     """A recorded number as float."""
     return float(np.asarray(value).reshape(-1)[0])
@@ -128,14 +107,14 @@ def too_few_decimals(name: str, value: Any) -> Lines:
 def cat_weight_is_possible(answers: Mapping[str, Any]) -> Lines:
     weight = number(answers["cat_weight"])
     if few := too_few_decimals("cat_weight", weight):
-        return [*letters("cat_word", "A B C D E F")(answers), *few]
+        return few
     inside = 1 / 6 <= weight < 1
     told = f"`cat_weight` = {weight:.3f} can be the largest of six weights."
     wrong = (
         f"`cat_weight` = {weight:.3f} cannot be the largest of six weights that sum to 1: it must lie between"
         " 1/6 and 1."
     )
-    return [*letters("cat_word", "A B C D E F")(answers), (inside, told if inside else wrong)]
+    return [(inside, told if inside else wrong)]
 
 
 @visible_check("1.3")
@@ -159,7 +138,7 @@ def hard_output_is_a_value(answers: Mapping[str, Any]) -> Lines:
         if one
         else "`hard_output` is none of the four values; hard attention returns exactly one of them."
     )
-    return [(one, told), *letters("hard_gradient", "A B C D")(answers)]
+    return [(one, told)]
 
 
 def mixing(query: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
@@ -230,8 +209,6 @@ def queries_preserve_and_diffuse(answers: Mapping[str, Any]) -> Lines:
     return [
         (preserve is None, preserve or "Preserve: the output is the value of key 1."),
         (diffuse is None, diffuse or "Diffuse: the output is the mean of the values."),
-        *letters("limit_zero limit_infinity", "A B C D")(answers),
-        *letters("kind_1 kind_2 kind_3 kind_4", "A B C D")(answers),
     ]
 
 
@@ -252,13 +229,6 @@ def rows_sum_to_one(answers: Mapping[str, Any]) -> Lines:
         told += " Your columns do: the softmax is over the wrong axis." if columns else ""
     lines += [*too_few_decimals("norms_17", norms), *too_few_decimals("weights_17", weights)]
     return [*lines, (rows, told)]
-
-
-visible_check("1.8")(letters("scaled_positive scaled_negative scaled_zero", "A B C"))
-visible_check("1.9")(letters("heads_like projection_like", "A B C D"))
-visible_check("1.10")(letters("encoder_self decoder_self cross cross_shape", "A B C D"))
-visible_check("1.11")(letters("needs_order not_equivariant", "A B C D"))
-visible_check("1.12")(letters("query_from keys_from values_from order_fix", "A B C D"))
 
 
 @visible_check("1.13a")
