@@ -24,8 +24,9 @@ from autograder.grade.grade import Settings, grade_submission
 from autograder.names import source_path
 from autograder.run.execute import LAST_CELL
 from autograder.run.runner import skip_reason
-from autograder.submissions.find import Submission, read_notebook
+from autograder.submissions.find import Submission
 from autograder.submissions.log import challenges_json
+from autograder.submissions.notebook import read_notebook
 from tests.demo import partly
 from tests.gallery import ROOT, examples
 
@@ -35,7 +36,7 @@ HOMEWORK = homeworks()["hw3"]
 
 def write_class(folder: Path, homework: Homework, size: int) -> list[Path]:
     """Writes a class: the reference, a blank one, unfinished ones and the gallery's answers, in turn."""
-    source = source_path(ROOT, homework)
+    source = source_path(ROOT, homework.stem)
     texts = [
         dumps(build_notebook(homework, source, blank=False)),
         dumps(build_notebook(homework, source)),
