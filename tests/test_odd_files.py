@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import struct
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ from autograder.files import SECRET, write_atomically
 from autograder.grade.report import Report
 from autograder.grade.store import Results
 from autograder.kit.shared import checkpoints
+from autograder.lms.files import read_files
 from autograder.report.publish import publish
 from autograder.run.guard import limited
 from autograder.submissions.errors import SubmissionError
+from autograder.submissions.find import find
 from autograder.submissions.notebook import read_notebook, recognise
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
@@ -81,6 +85,37 @@ def test_a_submissions_folder_that_is_a_link_is_neither_read_nor_written(tmp_pat
     assert not (output / "submissions" / "a").is_symlink()
     for one in (first, results):
         os.close(one.lock)
+
+
+# --- folders ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["a" * 200, "a"], ids=["longer than the system allows", "deeper than Python allows"])
+def deep(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A class in which somebody's folders go on and on."""
+    made, here = tmp_path / "class", Path.cwd()
+    (made / "b").mkdir(parents=True)
+    (made / "b" / "hw3.ipynb").write_bytes(NOTEBOOK)
+    (made / "a").mkdir()
+    try:
+        os.chdir(made / "a")
+        for _ in range(1_300 if request.param == "a" else 30):
+            os.mkdir(request.param)
+            os.chdir(request.param)
+        Path("hw3.ipynb").write_bytes(NOTEBOOK)
+    finally:
+        os.chdir(here)
+    yield made
+    subprocess.run(["rm", "-rf", str(made)], check=True)  # shutil goes no deeper than Python
+
+
+@POSIX
+def test_folders_without_an_end_cost_their_owner_only(deep: Path):
+    found = find([deep])
+    assert [one.name for one in found.submissions if one.notebook] == ["b"]
+    assert any("too deep" in line or "cannot be read" in line for line in found.ignored)
+    files = list(read_files(deep))
+    assert [(name, why) for name, data, why in files if data] == [("b/hw3.ipynb", "")]
 
 
 # --- notebooks ----------------------------------------------------------------------------------------------
