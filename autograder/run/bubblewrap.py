@@ -140,6 +140,18 @@ def interpreter() -> Path:
     return real_folder(Path(sys.prefix)) / "bin" / Path(sys.executable).name
 
 
+def launched() -> Path:
+    """The interpreter inside the sandbox.
+
+    Where a link that leads to it names a place that the sandbox has of its own (pyenv below ``/tmp``), that
+    is the file itself, and the packages are found by ``PYTHONPATH``.
+    """
+    path = interpreter()
+    targets = [Path(os.readlink(link)) for link in _links(path)]
+    broken = any(target.is_absolute() and inside(target) != target for target in targets)
+    return path.resolve() if broken else inside(path)
+
+
 def _links(path: Path) -> Iterator[Path]:
     """The links that lead from an interpreter to its file, one after the other."""
     for _ in range(40):  # as many as Linux follows
@@ -168,6 +180,8 @@ def environment() -> dict[str, str]:
     made = kernel_environment(HOME) | {"USER": "student", "LOGNAME": "student"}
     if "VIRTUAL_ENV" in made:
         made["VIRTUAL_ENV"] = str(inside(real_folder(Path(made["VIRTUAL_ENV"]))))
+    if launched() != inside(interpreter()):
+        made["PYTHONPATH"] = os.pathsep.join(str(inside(Path(folder))) for folder in site_folders())
     return made
 
 
@@ -191,7 +205,7 @@ class Sandbox:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # nobody's, so that its processes can be counted
         uid = secrets.randbelow(1 << 20) + (1 << 30) if os.getuid() == 0 else 0
-        python = [str(inside(interpreter())), "-s", "-W", "ignore"]
+        python = [str(launched()), "-s", "-W", "ignore"]
         paths = [str(inside(Path(folder))) for folder in site_folders()]
         settings = {"uid": uid, "paths": paths, "warm": WARM if warm else None}
         serve = ["/zygote.py", str(theirs.fileno()), json.dumps(settings)]
