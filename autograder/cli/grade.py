@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,7 @@ from autograder.grade.workers import Graded, key_of
 from autograder.report import tables
 from autograder.report.not_run import class_lines
 from autograder.report.tables import REVEAL
-from autograder.run.choose import NoSandboxError, Place
+from autograder.run.choose import NoSandboxError, Place, nursery
 from autograder.run.container import within_container
 from autograder.run.limits import Limits, implausible
 from autograder.submissions.find import Submission, find
@@ -48,8 +49,8 @@ LEFT_ALONE = "left-alone.txt"  # in the output folder: every file that is part o
 SHOWN = 5  # files that are no submission, by name
 OUR_FAULT = 3  # the exit code where a mistake in the grader left points open
 
-# what makes executors, None for those of this machine, and how many submissions they grade at a time
-Source = AbstractContextManager[tuple[Callable[[], Executor] | None, int]]
+# what makes executors, and how many submissions they grade at a time
+Source = AbstractContextManager[tuple[Callable[[], Executor], int]]
 
 
 def _limits(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
@@ -218,7 +219,6 @@ def grade_command(
         chosen((homework,))
     importable = check_packages(allowed, packages)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    handed_in, ignored = _find(submissions, with_ids=bool(variants))
     place = Place(
         sandbox,
         cold,
@@ -227,20 +227,24 @@ def grade_command(
     )
     reports: dict[str, Report] = {}
     try:
-        results = Results(output)
-        within = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
-        if "memory_bytes" not in limits:
-            within = within_container(within)
-        secret = seed or kept_secret(output / "seed.txt")
-        settings = Settings(secret, homework, within, library_calls, variants, importable)
-        if not force:
-            reports |= _kept(console, results, handed_in, settings)
-        queue = deque(one for one in handed_in if one.name not in reports)
-        handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
-        if queue:
-            for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
-                results.keep(one.report, one.executed, one.seconds)
-                reports[one.report.submission] = one.report
+        # it imports while the submissions are looked for; the workers of a cluster have their own
+        with contextlib.nullcontext() if dask else nursery(place) as sandboxes:
+            handed_in, ignored = _find(submissions, with_ids=bool(variants))
+            results = Results(output)
+            within = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
+            if "memory_bytes" not in limits:
+                within = within_container(within)
+            secret = seed or kept_secret(output / "seed.txt")
+            settings = Settings(secret, homework, within, library_calls, variants, importable)
+            if not force:
+                reports |= _kept(console, results, handed_in, settings)
+            queue = deque(one for one in handed_in if one.name not in reports)
+            handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
+            if queue:
+                source = _source(dask, workers, len(queue), sandboxes)
+                for one in _grade(console, queue, settings, place, source):
+                    results.keep(one.report, one.executed, one.seconds)
+                    reports[one.report.submission] = one.report
     except DataUnavailableError as error:
         raise RefusedError(_without_data(str(error), len(reports))) from None
     except (batch.BatchError, NoSandboxError, OutputBusyError) as error:
@@ -291,10 +295,11 @@ def _kept(
     return kept
 
 
-def _source(dask: str | None, workers: int | None, total: int) -> Source:
+def _source(dask: str | None, workers: int | None, total: int, sandboxes: socket.socket | None) -> Source:
     if dask:
         return cluster(dask)
-    return contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, total)))
+    count = min(workers or os.cpu_count() or 1, total)
+    return contextlib.nullcontext((functools.partial(batch.local_executor, count, sandboxes), count))
 
 
 def _grade(
@@ -303,8 +308,7 @@ def _grade(
     """Grades a queue, with warnings and progress on the console."""
     total = len(queue)
     with source as (executors, count), show_progress(console, total) as advance:
-        local = functools.partial(batch.local_executor, count)
-        for one in batch.run(queue, settings, place, executors or local, count):
+        for one in batch.run(queue, settings, place, executors, count):
             if isinstance(one, str):
                 console.print(f"[bold yellow]Warning:[/] {escape(speakable(one))}")
                 continue

@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -23,7 +24,7 @@ from autograder import __version__
 from autograder.declare import DataUnavailableError, homeworks
 from autograder.grade.report import Report
 from autograder.grade.settings import Settings
-from autograder.run.choose import NoSandboxError, Place, kernels
+from autograder.run.choose import NoSandboxError, Place, kernels, work_for
 from autograder.run.guard import SECONDS, OverLimitError, limited
 from autograder.submissions.cells import question_seconds
 from autograder.submissions.find import Submission
@@ -153,8 +154,13 @@ def key_of(submission: Submission, settings: Settings) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def start_worker() -> None:
-    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``."""
+def start_worker(nursery: socket.socket | None = None) -> None:
+    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``.
+
+    Args:
+        nursery: where this worker gets its sandboxes from; None has it start its own.
+    """
+    work_for(nursery)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -83,7 +83,7 @@ def collapse() -> None:
             continue
         start, end = (int(part, 16) for part in where.split("-"))
         for page in range(-(-start // LARGE) * LARGE, end // LARGE * LARGE, LARGE):
-            madvise(ctypes.c_void_p(page), ctypes.c_size_t(LARGE), COLLAPSE)  # else the pages stay as they are
+            madvise(ctypes.c_void_p(page), ctypes.c_size_t(LARGE), COLLAPSE)  # or they stay as they are
 
 
 def rehearse(cells: list[str], tell: int) -> None:
