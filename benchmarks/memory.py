@@ -46,8 +46,8 @@ def memory() -> Iterator[dict[str, float]]:
 def worker_memory() -> list[float]:
     """The PSS of each worker process of a batch, with its part of the sandboxes, in MB.
 
-    Workers are the children of the server that they are forked from. What their common nursery and its zygotes
-    hold is shared out evenly: which zygote serves which worker cannot be seen from here.
+    Workers are the children of the server that they are forked from. What their common nursery and its
+    zygotes hold is shared out evenly: which zygote serves which worker cannot be seen from here.
     """
     parents: dict[int, int] = {}
     lines: dict[int, str] = {}
