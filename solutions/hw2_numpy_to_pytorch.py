@@ -872,6 +872,281 @@ check("2.7")
 record("2.7")
 
 # %% [markdown]
+# ## 2.8a Your Transformer writes: load the weights
+# {{header 2.8a}}
+#
+# In 2.8 your own classes become a language model. We trained a small decoder to guess the next **character** of Jane Austen's
+# *Pride and Prejudice* (1813): 4 pre-norm blocks, 4 heads, 128 numbers a token, at most 128 tokens, 0.8 million weights. It is made of your
+# parts: the block of 2.5c with `norm_first=True`, in it your 2.4 with `causal=True` as `self_attn` and your 2.5a as norms. Around the blocks:
+#
+# ```python
+# x = self.tokens(tokens) + self.places(places)     # two embeddings, added
+# for block in self.blocks:
+#     x = block(x)
+# logits = self.norm(x) @ self.tokens.weight.T      # the embedding once more, as the output layer
+# ```
+#
+# The weights are stored as GPT-2's are, under other names. Two things differ besides the names: matrices of linear layers are
+# stored as (in, out), so nn.Linear needs them **transposed**, and `attn.c_attn` holds the maps of queries, keys and values
+# side by side, in this order. Write `renamed`, which gives every stored tensor its name in your model.
+
+# %%
+from homework_kit import (
+    HELD_OUT_TEXT,
+    LETTERS,
+    build_decoder,
+    load_pretrained,
+    show_names,
+    show_writing,
+    to_tokens,
+)
+
+pretrained = load_pretrained()  # stored name -> tensor
+show_names(pretrained)
+
+# %% [markdown]
+# <details><summary>Hint 1: names</summary>A dictionary from the stored layer to yours ("mlp.c_fc" → "linear1") serves every block; name.split(".", 2) takes "h", the number and the rest apart.</details>
+# <details><summary>Hint 2: the trap</summary>attn.c_proj.weight is square: without the transpose it loads just as well, and the model talks nonsense. Which stored matrices belong to linear layers, and which are embeddings?</details>
+# <details><summary>Hint 3: c_attn</summary>Transpose first; then array.chunk(3) gives the three pieces, for weights and for biases.</details>
+
+
+# %%
+def renamed(stored):
+    """stored: name -> tensor. Returns your model's names -> tensors.
+
+    "ln_f.bias" (d,) becomes "norm.bias"; "h.1.mlp.c_fc.weight" (d, 4d) becomes
+    "blocks.1.linear1.weight" (4d, d).
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8a
+    layers = {
+        "wte": "tokens",
+        "wpe": "places",
+        "ln_f": "norm",
+        "ln_1": "norm1",
+        "ln_2": "norm2",
+        "attn.c_proj": "self_attn.out_proj",
+        "mlp.c_fc": "linear1",
+        "mlp.c_proj": "linear2",
+    }
+    state = {}
+    for name, tensor in stored.items():
+        block = ""
+        if name.startswith("h."):
+            _, number, name = name.split(".", 2)
+            block = f"blocks.{number}."
+        layer, part = name.rsplit(".", 1)
+        if "c_" in layer and part == "weight":
+            tensor = tensor.T
+        if layer == "attn.c_attn":
+            for letter, piece in zip("qkv", tensor.chunk(3), strict=True):
+                state[f"{block}self_attn.{letter}_proj.{part}"] = piece
+        else:
+            state[f"{block}{layers[layer]}.{part}"] = tensor
+    return state
+    # END SOLUTION
+
+
+# %%
+# Your own classes from 2.4, 2.5a and 2.5c. If one of them is not right yet, set False:
+# ready-made ones take their place, and no point is lost here.
+use_my_classes = True
+my_classes = (MultiHeadAttention, LayerNorm, EncoderBlock)
+my_decoder, austen = build_decoder(renamed, pretrained, my_classes, use_my_classes)
+# austen is the model to go on with: yours, or a ready-made one until yours is right
+
+# %% tags=["check"]
+check("2.8a")
+
+# %% tags=["record"]
+record("2.8a")
+
+# %% [markdown]
+# ## 2.8b How surprised is it?
+# {{header 2.8b}}
+#
+# A language model is measured by how well it guesses a text that it has never seen: the *cross-entropy*, the mean of
+# $-\log p$ (natural logarithm, so in *nats*) that it gave to each character that came. The logits at place $p$ are its guess about
+# place $p + 1$; the first character is not guessed.
+#
+# Write `nats_per_character` for a text that fits into the context (at most `model.context` tokens), and set `held_out_nats` to its value for `austen` on
+# `HELD_OUT_TEXT`, right to 0.001: three lines of the last chapters, which training never saw. It is written and checked with any
+# decoder `model`, not with `austen` alone.
+#
+# <details><summary>Hint</summary>model wants a batch: tokens[None]. Which logits have no target, and which token has no logits?</details>
+
+
+# %%
+def nats_per_character(model, tokens):
+    """Mean of -log p over tokens 1 ... n-1, a number.
+
+    model: tokens (batch, n) -> logits (batch, n, letters); tokens: (n,), a tensor.
+    If all letters are equally likely, it is the logarithm of their number.
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8b
+    logits = model(tokens[None])[0, :-1]
+    return F.cross_entropy(logits, tokens[1:]).item()
+    # END SOLUTION
+
+
+# %%
+# TODO: replace the None.
+# BEGIN SOLUTION 2.8b number
+held_out_nats = nats_per_character(austen, torch.tensor(to_tokens(HELD_OUT_TEXT)))
+# STUB: held_out_nats = None
+# END SOLUTION
+print(f"held out: {held_out_nats}, guessing blindly: {math.log(len(LETTERS)):.3f}")
+
+# %% tags=["check"]
+check("2.8b")
+
+# %% tags=["record"]
+record("2.8b")
+
+# %% [markdown]
+# ## 2.8c Writing, letter by letter
+# {{header 2.8c}}
+#
+# 1. `write` continues a text: it shows the model what there is, lets `choose` pick a letter from the logits at the **last** place, appends it,
+#    and so on. The model has `model.context` places; of a longer text it sees the last ones.
+# 2. `sample_next` is one way to choose: it draws from $\mathrm{softmax}(\text{logits} / T)$ with the temperature $T$; with `top_k` only the $k$ likeliest letters
+#    can come out, in the same proportions as before. (Always the likeliest, $T \to 0$, is called *greedy*.)
+#
+# Both are checked with small decoders and logits of their own.
+#
+# <details><summary>Hint 1</summary>tokens[-model.context:] is right for short texts, too.</details>
+# <details><summary>Hint 2</summary>torch.multinomial draws by weights. logits.topk(k).values[-1] is the smallest logit that may stay.</details>
+
+
+# %%
+def write(model, tokens, count, choose):
+    """Continues tokens (a list of numbers) by count more; returns the longer list.
+
+    choose: a function, logits (letters,) -> the number of a letter.
+    With count = 0 the list comes back as it is.
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8c write
+    tokens = list(tokens)
+    for _ in range(count):
+        window = torch.tensor(tokens[-model.context :])
+        tokens.append(choose(model(window[None])[0, -1].detach()))
+    return tokens
+    # END SOLUTION
+
+
+def sample_next(logits, temperature=1.0, top_k=None):
+    """Draws the number of a letter from logits (letters,).
+
+    With top_k=1 it is always the likeliest.
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8c sample
+    scores = logits / temperature
+    if top_k is not None:
+        scores = scores.masked_fill(scores < scores.topk(top_k).values[-1], -math.inf)
+    return int(torch.multinomial(torch.softmax(scores, dim=-1), 1))
+    # END SOLUTION
+
+
+# %% [markdown]
+# Below, your model will write at the temperatures 0.3, 0.8 and 1.5. **Guess first** (noted, not graded): which of them gives correctly
+# spelled words that soon go in circles? Set `prediction_28`:
+#
+# {{options prediction_28}}
+
+# %%
+prediction_28 = None  # your guess: a letter in quotes
+
+# %% tags=["check"]
+check("2.8c")
+
+# %% tags=["record"]
+record("2.8c")
+
+# %% [markdown]
+# ## 2.8d A cache of keys and values
+# {{header 2.8d}}
+#
+# `write` computes everything anew for each letter, although under a causal mask nothing of the earlier places has changed: for n letters, n² places go through the blocks.
+# Real models keep the **keys and values** of earlier tokens in a *cache*; then only the new token goes through the maps, and its query
+# looks at all cached keys.
+#
+# Write `next_logits(model, token, cache)`: the logits after one more token. `cache` is a list that is empty before the first token; what you put
+# into it is there at the next call (its place in the text is how many tokens came before). Use the parts of the decoder:
+# `model.tokens`, `model.places`, `model.blocks`, `model.norm` and `model.n_heads`; in a block `norm1`, `self_attn` with `q_proj`, `k_proj`, `v_proj`,
+# `out_proj`, then `norm2`, `linear1`, ReLU, `linear2`. Head 0 owns the first channels, as in 2.4. Texts are no longer than the context.
+#
+# We compare the logits with those of the whole model, and count the products of two numbers that a step takes: late steps may not cost much more than early ones.
+#
+# <details><summary>Hint 1</summary>x (d,) of the new token goes through each block: x + attention(norm1(x)), then x + network(norm2(x)). Only the attention needs the past.</details>
+# <details><summary>Hint 2</summary>At the first token: cache.append((keys, values)) for each block. Later: torch.cat((old, new)) and put the pair back.</details>
+# <details><summary>Hint 3</summary>With queries (heads, d_head) and keys (n, heads, d_head), torch.einsum("hd,nhd->hn", q, keys) gives the scores of all heads. No mask is needed: why?</details>
+
+
+# %%
+def next_logits(model, token, cache):
+    """Logits (letters,) for what follows token, a number; earlier tokens are in cache.
+
+    At the first call cache is an empty list; fill it for the next call.
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8d
+    place = len(cache[0][0]) if cache else 0
+    x = model.tokens.weight[token] + model.places.weight[place]
+    for number, block in enumerate(model.blocks):
+        heads, y = block.self_attn, block.norm1(x)
+        q, k, v = (
+            proj(y).view(model.n_heads, -1)
+            for proj in (heads.q_proj, heads.k_proj, heads.v_proj)
+        )
+        keys, values = k[None], v[None]  # (n, heads, d_head)
+        if place:
+            keys = torch.cat((cache[number][0], keys))
+            values = torch.cat((cache[number][1], values))
+            cache[number] = keys, values
+        else:
+            cache.append((keys, values))
+        scores = torch.einsum("hd,nhd->hn", q, keys) / math.sqrt(q.shape[1])
+        mixed = torch.einsum("hn,nhd->hd", scores.softmax(dim=1), values)
+        x = x + heads.out_proj(mixed.flatten())
+        x = x + block.linear2(torch.relu(block.linear1(block.norm2(x))))
+    return model.norm(x) @ model.tokens.weight.T
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("2.8d")
+
+# %% tags=["record"]
+record("2.8d")
+
+# %% [markdown]
+# ### And now it writes
+# Run the last cell, with other beginnings and temperatures, too.
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+torch.manual_seed(28)
+show_writing(
+    austen,
+    write,
+    sample_next,
+    beginning="It is a truth universally acknowledged, that ",
+    temperatures=(0.3, 0.8, 1.5),
+    count=300,
+)
+
+# %% [markdown]
+# <details><summary>What there is to see</summary>
+#
+# At a low temperature the likeliest letters win nearly always: the words are right, and the text goes in circles. At 0.8 it sounds like the novel
+# as long as one does not ask what it means. At 1.5 rare letters come up so often that words fall apart. The model has never been told what a word is: it
+# has learned spelling, quotation marks and names from letters alone, and your classes run it.
+# </details>
+
+# %% [markdown]
 # ## Hand in
 # **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
 # hand in: `hw2_numpy_to_pytorch_submission.zip` with this notebook as you saved it and `submission_log.json`.

@@ -18,6 +18,7 @@ from autograder.kit.feedback import Feedback, Line
 from autograder.kit.figures import describe_figure, show_attention, show_figure, show_matrices
 from autograder.kit.kinds import KINDS, Kind, entry_kind
 from autograder.kit.numbers import draw_numbers, student_key
+from autograder.kit.predictions import PredictionKind
 from autograder.kit.probes import (
     PROBES,
     VISIBLE_CHECKS,
@@ -62,6 +63,7 @@ __all__ = [
     "Line",
     "Log",
     "Other",
+    "PredictionKind",
     "Trial",
     "as_array",
     "as_kind",

@@ -27,7 +27,7 @@ class Log(Recorded):
         here = any(spec["name"] in self.namespace for spec in specs)
         if self.answers.get(question, {}).get("earlier") and not here:
             told = f"What was recorded at {clock(self.answers[question].get('recorded'))} stays in the log."
-            open_lines = _open_lines((spec["name"], "missing") for spec in specs)
+            open_lines = _open_lines((spec["name"], "missing") for spec in specs if not spec.get("optional"))
             Feedback(f"{question} is not recorded anew", [(None, told), *open_lines]).show()
             return
         # under grading nobody edits, and looking takes time
@@ -40,7 +40,8 @@ class Log(Recorded):
             entry = self._record_entry(question, spec)
             if entry["status"] not in OPEN:
                 lines.append(_recorded_line(spec, entry))
-        lines += _open_lines((spec["name"], self.entries[spec["name"]]["status"]) for spec in specs)
+        asked = [spec["name"] for spec in specs if not spec.get("optional")]
+        lines += _open_lines((name, self.entries[name]["status"]) for name in asked)
         recorded = any(state for state, _ in lines)
         Feedback(f"{question} recorded" if recorded else f"{question} is not recorded yet", lines).show()
 
@@ -77,6 +78,8 @@ class Log(Recorded):
             entry: dict[str, Any] = {}
             examples = self.homework.get("examples", {}).get(spec["name"], [])
             self.collect(spec, entry, examples)
+            if entry["status"] in OPEN and spec.get("optional"):
+                continue
             if entry["status"] in OPEN:
                 open_entries.append((spec["name"], entry["status"]))
             else:

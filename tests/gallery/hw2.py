@@ -454,3 +454,208 @@ EXAMPLES += [
     wrong("2.7", "one letter for two parts", jobs(heads="A"), loses=["job_heads"], says="the job of self-attention"),
     wrong("2.7", "a word instead of a letter", choices(parallel="parallel"), loses=["training_parallel"], says="one of the letters"),
 ]
+
+# 2.8 ------------------------------------------------------------------------------------------------------------------
+
+MAPPED, LOGITS = "every weight under its own name", "logits on hidden prompts"
+RENAMED = """
+layers = {"wte": "tokens", "wpe": "places", "ln_f": "norm", "ln_1": "norm1", "ln_2": "norm2", "attn.c_proj": "self_attn.out_proj", "mlp.c_fc": "linear1", "mlp.c_proj": "linear2"}
+state = {}
+for name, tensor in stored.items():
+    block = ""
+    if name.startswith("h."):
+        _, number, name = name.split(".", 2)
+        block = f"blocks.{number}."
+    layer, part = name.rsplit(".", 1)
+    if "c_" in layer and part == "weight":
+        tensor = tensor.T
+    if layer == "attn.c_attn":
+        for letter, piece in zip("qkv", tensor.chunk(3)):
+            state[f"{block}self_attn.{letter}_proj.{part}"] = piece
+    else:
+        state[f"{block}{layers[layer]}.{part}"] = tensor
+return state
+"""
+
+
+def named(*changes: tuple[str, str]) -> dict[str, str]:
+    text = RENAMED
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return {"2.8a": text}
+
+
+EXAMPLES += [
+    right("2.8a", "by regular expressions, pieces cut by hand, contiguous copies", {"2.8a": """
+    import re
+    out = {}
+    for key, value in stored.items():
+        key = key.replace("wte", "tokens").replace("wpe", "places").replace("ln_f", "norm").replace("h.", "blocks.", 1) if not key.startswith("h.") else "blocks." + key[2:]
+        key = re.sub(r"ln_(\\d)", r"norm\\1", key).replace("mlp.c_fc", "linear1").replace("mlp.c_proj", "linear2").replace("attn.c_proj", "self_attn.out_proj")
+        if key.startswith("blocks") and value.ndim == 2:
+            value = value.t().contiguous()
+        if "c_attn" in key:
+            size = len(value) // 3
+            for place, letter in enumerate(("q_proj", "k_proj", "v_proj")):
+                out[key.replace("attn.c_attn", "self_attn." + letter)] = value[place * size : (place + 1) * size].clone()
+        else:
+            out[key] = value
+    return out
+    """}),
+    right("2.8a", "as NumPy arrays would not load, but an OrderedDict does", named(("state = {}", "from collections import OrderedDict\nstate = OrderedDict()"), ("= piece", "= torch.tensor(piece.tolist())"))),
+    wrong("2.8a", "nothing transposed", named(('if "c_" in layer and part == "weight":', "if False:"), ("tensor.chunk(3)", "tensor.chunk(3, -1)")), loses=[MAPPED, LOGITS], says="linear1.weight has shape"),
+    wrong("2.8a", "the square ones not transposed", named(('if "c_" in layer and part == "weight":', 'if "c_" in layer and part == "weight" and layer != "attn.c_proj":')), loses=[MAPPED, LOGITS], says="attn.c_proj is not transposed"),
+    wrong("2.8a", "queries, keys and values in another order", named(('"qkv"', '"kqv"')), loses=[MAPPED, LOGITS], says="queries and keys are exchanged"),
+    wrong("2.8a", "keys and values exchanged", named(('"qkv"', '"qvk"')), loses=[MAPPED, LOGITS], says="keys and values are exchanged"),
+    wrong("2.8a", "norms exchanged", named(('"ln_1": "norm1", "ln_2": "norm2"', '"ln_1": "norm2", "ln_2": "norm1"')), loses=[MAPPED, LOGITS], says="ln_1 and ln_2 are exchanged"),
+    wrong("2.8a", "pieces cut, then transposed back", named(("= piece", "= piece.T if piece.ndim == 2 else piece"), ('if layer == "attn.c_attn":', 'if layer == "attn.c_proj":\n        tensor = tensor.T if part == "weight" else tensor\n    if layer == "attn.c_attn":')), loses=[MAPPED, LOGITS], says="square matrices are not transposed"),
+    wrong("2.8a", "only block 0", named(("return state", 'return {name: value for name, value in state.items() if "blocks.1" not in name}')), loses=[MAPPED, LOGITS], says="the dict has no blocks.1"),
+    wrong("2.8a", "biases forgotten", named(("return state", 'return {name: value for name, value in state.items() if "self_attn" not in name or "bias" not in name}')), loses=[MAPPED, LOGITS], says="the dict has no blocks.0.self_attn"),
+]
+
+NATS, HELD_OUT = "nats a character", "the held-out lines"
+OWN_NUMBER = "held_out_nats = nats_per_character(austen, torch.tensor(to_tokens(HELD_OUT_TEXT)))"
+
+
+def nats(text: str) -> dict[str, str]:
+    return {"2.8b": text}
+
+
+EXAMPLES += [
+    right("2.8b", "by log_softmax and gather", nats("logs = model(tokens.unsqueeze(0)).log_softmax(-1)[0]\nreturn -logs[:-1].gather(1, tokens[1:, None]).mean()")),
+    right("2.8b", "a loop over growing beginnings, without gradients", nats("with torch.no_grad():\n    losses = [F.cross_entropy(model(tokens[None, :n])[0, -1:], tokens[n : n + 1]) for n in range(1, len(tokens))]\nreturn float(torch.stack(losses).mean())")),
+    wrong("2.8b", "each logit and its own letter", nats("return F.cross_entropy(model(tokens[None])[0], tokens).item()"), loses=[NATS, HELD_OUT], says="compared with its own letter"),
+    wrong("2.8b", "summed", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:], reduction='sum').item()"), loses=[NATS, HELD_OUT], says="take the mean"),
+    wrong("2.8b", "in bits", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:]).item() / math.log(2)"), loses=[NATS, HELD_OUT], says="Those are bits"),
+    wrong("2.8b", "the perplexity", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:]).exp().item()"), loses=[NATS, HELD_OUT], says="the perplexity"),
+    wrong("2.8b", "softmax before cross_entropy", nats("return F.cross_entropy(model(tokens[None])[0, :-1].softmax(-1), tokens[1:]).item()"), loses=[NATS, HELD_OUT], says="raw logits"),
+    wrong("2.8b", "divided by n", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:], reduction='sum').item() / len(tokens)"), loses=[NATS, HELD_OUT], says="Divide by n − 1"),
+    wrong("2.8b", "the logits shifted the other way", nats("return F.cross_entropy(model(tokens[None])[0, 1:], tokens[:-1]).item()"), loses=[NATS, HELD_OUT], says="compared with the letter before"),
+    wrong("2.8b", "the number of another text", {"2.8b number": 'held_out_nats = nats_per_character(austen, torch.tensor(to_tokens("It is a truth universally acknowledged")))'}, loses=[HELD_OUT], says="gives another number", visible="the number would give the answer away"),
+]
+
+GREEDY, TEMPERATURE, LIKELIEST = "the greedy continuation", "drawn with the temperature", "only the k likeliest"
+WRITE = """
+tokens = list(tokens)
+for _ in range(count):
+    tokens.append(choose(model(torch.tensor(tokens[-model.context :])[None])[0, -1].detach()))
+return tokens
+"""
+SAMPLE = """
+scores = logits / temperature
+if top_k is not None:
+    scores = scores.masked_fill(scores < scores.topk(top_k).values[-1], -math.inf)
+return int(torch.multinomial(torch.softmax(scores, dim=-1), 1))
+"""
+
+
+def writes(old: str, new: str) -> dict[str, str]:
+    assert old in WRITE
+    return {"2.8c write": WRITE.replace(old, new)}
+
+
+def draws(old: str, new: str) -> dict[str, str]:
+    assert old in SAMPLE
+    return {"2.8c sample": SAMPLE.replace(old, new)}
+
+
+EXAMPLES += [
+    right("2.8c", "tensors all the way, a Gumbel draw", {
+        "2.8c write": "text = torch.as_tensor(tokens)\nfor _ in range(count):\n    new = choose(model(text[None, -model.context :])[0][-1])\n    text = torch.cat((text, torch.tensor([int(new)])))\nreturn text",
+        "2.8c sample": "values, places = (logits / temperature).topk(top_k or len(logits))\nreturn places[(values - torch.log(-torch.log(torch.rand(len(values))))).argmax()]",
+    }),
+    right("2.8c", "numpy's generator", {"2.8c sample": "keep = len(logits) if top_k is None else top_k\nplaces = logits.argsort(descending=True)[:keep].numpy()\np = torch.softmax(logits[places].double() / temperature, 0).numpy()\nreturn int(np.random.choice(places, p=p / p.sum()))"}),
+    wrong("2.8c", "the context is forgotten", writes("tokens[-model.context :]", "tokens"), loses=[GREEDY], says="raised IndexError"),
+    wrong("2.8c", "the first tokens of a long text", writes("tokens[-model.context :]", "tokens[: model.context]"), loses=[GREEDY], says="first tokens of a long text"),
+    wrong("2.8c", "the logits of the first place", writes("[0, -1]", "[0, 0]"), loses=[GREEDY], says="logits of the first place"),
+    wrong("2.8c", "only the new tokens", writes("return tokens", "return tokens[-count:]"), loses=[GREEDY], says="Only the new tokens"),
+    wrong("2.8c", "sees the last token alone", writes("tokens[-model.context :]", "tokens[-1:]"), loses=[GREEDY], says="last token alone"),
+    wrong("2.8c", "logits of all places", writes("[0, -1]", "[0]"), loses=[GREEDY], says="choose gets logits of shape"),
+    wrong("2.8c", "always the likeliest", {"2.8c sample": "return int(logits.argmax())"}, loses=[TEMPERATURE, LIKELIEST], says="the same letter"),
+    wrong("2.8c", "the temperature is forgotten", draws("logits / temperature", "logits"), loses=[TEMPERATURE, LIKELIEST], says="as if the temperature were 1"),
+    wrong("2.8c", "multiplied by the temperature", draws("logits / temperature", "logits * temperature"), loses=[TEMPERATURE, LIKELIEST], says="multiplied by the temperature"),
+    wrong("2.8c", "top_k is forgotten", draws("if top_k is not None:", "if False:"), loses=[LIKELIEST], says="likeliest may"),
+    wrong("2.8c", "uniform over the k likeliest", draws("torch.softmax(scores, dim=-1)", "torch.isfinite(scores).float()"), loses=[TEMPERATURE, LIKELIEST], says="equally likely"),
+]
+
+SAME_LOGITS, STEP_WORK = "the same logits as the whole model", "the work of a step does not grow"
+STEP_BY_STEP = """
+place = len(cache[0][0]) if cache else 0
+x = model.tokens.weight[token] + model.places.weight[place]
+for number, block in enumerate(model.blocks):
+    heads, y = block.self_attn, block.norm1(x)
+    q, k, v = (proj(y).view(model.n_heads, -1) for proj in (heads.q_proj, heads.k_proj, heads.v_proj))
+    keys, values = k[None], v[None]
+    if place:
+        keys, values = torch.cat((cache[number][0], keys)), torch.cat((cache[number][1], values))
+        cache[number] = keys, values
+    else:
+        cache.append((keys, values))
+    scores = torch.einsum("hd,nhd->hn", q, keys) / math.sqrt(q.shape[1])
+    x = x + heads.out_proj(torch.einsum("hn,nhd->hd", scores.softmax(dim=1), values).flatten())
+    x = x + block.linear2(torch.relu(block.linear1(block.norm2(x))))
+return model.norm(x) @ model.tokens.weight.T
+"""
+
+
+def steps(old: str, new: str) -> dict[str, str]:
+    assert old in STEP_BY_STEP, old
+    return {"2.8d": STEP_BY_STEP.replace(old, new)}
+
+
+EXAMPLES += [
+    right("2.8d", "a dict in the list, batch axes kept, scaled_dot_product_attention", {"2.8d": """
+    if not cache:
+        cache.append({"n": 0})
+    kept = cache[0]
+    x = (model.tokens(torch.tensor([token])) + model.places(torch.tensor([kept["n"]])))[None]
+    for number, block in enumerate(model.blocks):
+        y, a = block.norm1(x), block.self_attn
+        q, k, v = (p(y).view(1, 1, model.n_heads, -1).transpose(1, 2) for p in (a.q_proj, a.k_proj, a.v_proj))
+        if number in kept:
+            k, v = torch.cat([kept[number][0], k], 2), torch.cat([kept[number][1], v], 2)
+        kept[number] = k, v
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(1, 1, -1)
+        x = x + a.out_proj(mixed)
+        x = x + block.linear2(block.linear1(block.norm2(x)).relu())
+    kept["n"] += 1
+    return (model.norm(x) @ model.tokens.weight.T)[0, 0]
+    """}),
+    right("2.8d", "a cache that is filled in place, a loop over heads", {"2.8d": """
+    if not cache:
+        cache.extend([[], []] for _ in model.blocks)
+    x = model.tokens.weight[token] + model.places.weight[len(cache[0][0])]
+    for (keys, values), block in zip(cache, model.blocks):
+        a, y = block.self_attn, block.norm1(x)
+        keys.append(a.k_proj(y)), values.append(a.v_proj(y))
+        K, V, mixed = torch.stack(keys), torch.stack(values), []
+        for q, k, v in zip(*(one.chunk(model.n_heads, -1) for one in (a.q_proj(y), K, V))):
+            mixed.append((k @ q / len(q) ** 0.5).softmax(0) @ v)
+        x = x + a.out_proj(torch.cat(mixed))
+        x = x + block.linear2(block.linear1(block.norm2(x)).relu())
+    return model.tokens.weight @ model.norm(x)
+    """}),
+    wrong("2.8d", "the tokens are cached and all is computed anew", {"2.8d": "cache.append(token)\nreturn model(torch.tensor([cache]))[0, -1]"}, loses=[STEP_WORK], shows="curve", says="costs the square of the length"),
+    wrong("2.8d", "no cache", {"2.8d": "return model(torch.tensor([[token]]))[0, -1]"}, loses=[SAME_LOGITS, STEP_WORK], says="keep their keys and values"),
+    wrong("2.8d", "places forgotten", steps(" + model.places.weight[place]", ""), loses=[SAME_LOGITS, STEP_WORK], says="places are not added"),
+    wrong("2.8d", "always place 0", steps("model.places.weight[place]", "model.places.weight[0]"), loses=[SAME_LOGITS, STEP_WORK], says="differ"),
+    wrong("2.8d", "the last norm is missing", steps("return model.norm(x) @", "return x @"), loses=[SAME_LOGITS, STEP_WORK], says="last norm is missing"),
+    wrong("2.8d", "the cache holds the last token alone", steps("cache[number] = keys, values", "cache[number] = k[None], v[None]"), loses=[SAME_LOGITS, STEP_WORK], says="differ"),
+    wrong("2.8d", "keys and values computed anew from cached inputs", {"2.8d": """
+    place = len(cache[0]) if cache else 0
+    x = model.tokens.weight[token] + model.places.weight[place]
+    for number, block in enumerate(model.blocks):
+        a, y = block.self_attn, block.norm1(x)
+        if place:
+            cache[number] = torch.cat((cache[number], y[None]))
+        else:
+            cache.append(y[None])
+        q = a.q_proj(y).view(model.n_heads, -1)
+        K, V = (p(cache[number]).view(place + 1, model.n_heads, -1) for p in (a.k_proj, a.v_proj))
+        w = (torch.einsum("hd,nhd->hn", q, K) / q.shape[1] ** 0.5).softmax(1)
+        x = x + a.out_proj(torch.einsum("hn,nhd->hd", w, V).flatten())
+        x = x + block.linear2(block.linear1(block.norm2(x)).relu())
+    return model.norm(x) @ model.tokens.weight.T
+    """}, loses=[STEP_WORK], shows="curve", says="costs the square of the length"),
+]
