@@ -53,7 +53,7 @@ np.set_printoptions(precision=3, suppress=True)
 #
 # `library_attention(queries, keys, values, scale=None, mask=None)` is PyTorch's attention for NumPy arrays. It gives the
 # output (n, d_v) and the weights (n, m); `scale` is $1/\sqrt{d_k}$ unless you say otherwise. Figures use it, and you may use
-# it wherever a question does **not** ask you to write attention yourself (that is 1.1, 1.3, 1.9 and 1.10).
+# it wherever a question does **not** ask you to write attention yourself (that is 1.1, 1.3 and 1.9).
 
 # %% [markdown]
 # ## 1.1 One query
@@ -157,8 +157,11 @@ else:
     )
 
 # %% [markdown]
-# **What do you see?** The bars are the second row of the heatmap. Function words spread their attention widely; words with long
+# <details><summary>What there is to see</summary>
+#
+# The bars are the second row of the heatmap. Function words spread their attention widely; words with long
 # vectors sharpen theirs, and draw that of others.
+# </details>
 #
 # ### In your words
 # In 30 to 120 words: why does "cat" look most at the word that you found and not at itself, and why hardly at "The"? Why is the
@@ -223,6 +226,15 @@ def attention(X, W_Q, W_K, W_V, mask=None):
     # END SOLUTION
 
 
+# %% [markdown]
+# The figure shows attention without a mask and under your causal mask. Which row under the mask is a single 1 and zeros? **Guess first** (noted, not
+# graded): set `prediction_13`.
+#
+# {{options prediction_13}}
+
+# %%
+prediction_13 = None  # your guess: a letter in quotes
+
 # %% tags=["check"]
 check("1.3")
 
@@ -241,8 +253,11 @@ except NotImplementedError:
     print("The map under your causal mask appears here.")
 
 # %% [markdown]
-# **What do you see?** Under the causal mask the upper triangle is gone, and what is left in each row is scaled up to sum to 1; token 0 can
+# <details><summary>What there is to see</summary>
+#
+# Under the causal mask the upper triangle is gone, and what is left in each row is scaled up to sum to 1; token 0 can
 # only look at itself.
+# </details>
 
 # %% tags=["record"]
 record("1.3")
@@ -289,6 +304,15 @@ def sampled_statistics(queries, keys):
     # END SOLUTION
 
 
+# %% [markdown]
+# The figure shows the softmax over 64 random keys as $d$ grows from 1 to 1024. What does its entropy do **without** the scale? **Guess first** (noted,
+# not graded): set `prediction_14`.
+#
+# {{options prediction_14}}
+
+# %%
+prediction_14 = None  # your guess: a letter in quotes
+
 # %% tags=["check"]
 check("1.4")
 
@@ -330,8 +354,11 @@ for name, values in entropy.items():
     print(f"{name}: entropy {values[-1]:.2f} nats at d = 1024")
 
 # %% [markdown]
-# **What do you see?** Without the scale the variance grows like $d$ and the entropy falls towards 0: each query looks at one key only.
+# <details><summary>What there is to see</summary>
+#
+# Without the scale the variance grows like $d$ and the entropy falls towards 0: each query looks at one key only.
 # With it the entropy stays the same for every $d$ (the printed numbers say how far apart they end).
+# </details>
 #
 # ### In your words
 # In 40 to 130 words: what goes wrong in **training** if scores are not scaled when $d$ is large, and why is it $\sqrt d$ and not $d$?
@@ -393,6 +420,14 @@ check("1.5")
 # A numeric look at the same thing: the next cell moves the first number of the query and draws the second
 # number of both outputs.
 
+# %% [markdown]
+# What will the **hard** output look like as the query moves? **Guess first** (noted, not graded): set `prediction_15`.
+#
+# {{options prediction_15}}
+
+# %%
+prediction_15 = None  # your guess: a letter in quotes
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 keys_15 = np.array([[1.0, 2, 0], [0, 3, 4], [5, 0, 0], [0, 0, 1]])
@@ -411,7 +446,10 @@ show_lines(
 )
 
 # %% [markdown]
-# **What do you see?** The hard output is flat, with a jump where another key takes over; the soft one has a slope nearly everywhere.
+# <details><summary>What there is to see</summary>
+#
+# The hard output is flat, with a jump where another key takes over; the soft one has a slope nearly everywhere.
+# </details>
 #
 # ### In your words
 # In 20 to 80 words: suppose queries, keys and values come from $W_Q$, $W_K$ and $W_V$, as in 1.3. Why does nobody train hard attention by
@@ -489,6 +527,14 @@ kind_3 = "D"
 kind_4 = "A"
 # END SOLUTION
 
+# %% [markdown]
+# Which way does the output go for your preserving query as β grows from 0.01 to 100? **Guess first** (noted, not graded): set `prediction_16`.
+#
+# {{options prediction_16}}
+
+# %%
+prediction_16 = None  # your guess: a letter in quotes
+
 # %% tags=["check"]
 check("1.6")
 
@@ -525,8 +571,11 @@ else:
     print("The path of your output from diffusion to preservation appears here.")
 
 # %% [markdown]
-# **What do you see?** At small β all four weights are 1/4 and the output is the mean of the values; as β grows the output travels to
+# <details><summary>What there is to see</summary>
+#
+# At small β all four weights are 1/4 and the output is the mean of the values; as β grows the output travels to
 # one value. One formula covers both extremes, and the data choose between them through the length of the query.
+# </details>
 #
 # ### In your words
 # In 30 to 120 words: a fully connected layer maps a whole sequence of $n$ vectors to $n$ vectors. Which weights would it need to
@@ -587,6 +636,14 @@ def copy_outputs(a, b, c, d):
     # END SOLUTION
 
 
+# %% [markdown]
+# At β = 1, which token puts more of its attention on itself? **Guess first** (noted, not graded): set `prediction_17`.
+#
+# {{options prediction_17}}
+
+# %%
+prediction_17 = None  # your guess: a letter in quotes
+
 # %% tags=["check"]
 check("1.7")
 
@@ -636,8 +693,11 @@ show_attention(
 print(f"largest |y − x| / |x| from β = 2.5 on: {far_17[betas_17 >= 2.5].max():.4f}")
 
 # %% [markdown]
-# **What do you see?** At β = 0 each output is the average of all three vectors; from β ≈ 2.5 on each output equals its own input to within
+# <details><summary>What there is to see</summary>
+#
+# At β = 0 each output is the average of all three vectors; from β ≈ 2.5 on each output equals its own input to within
 # about one part in a hundred.
+# </details>
 #
 # ### In your words
 # In two sentences (15 to 80 words): why does the layer copy for large β, although $x_1$ and $x_3$ share $b$?
@@ -694,6 +754,15 @@ scaled_negative = "B"
 scaled_zero = "C"
 # END SOLUTION
 
+# %% [markdown]
+# How much smaller does the error of a right first-order formula become with a ten times smaller nudge? **Guess first** (noted, not graded): set
+# `prediction_18`.
+#
+# {{options prediction_18}}
+
+# %%
+prediction_18 = None  # your guess: a letter in quotes
+
 # %% tags=["check"]
 check("1.8")
 
@@ -736,8 +805,11 @@ except NotImplementedError:
     print("The error of your formula appears here.")
 
 # %% [markdown]
-# **What do you see?** The change itself falls with slope 1, the error of a right formula with slope 2: ten times less nudge, a hundred times
+# <details><summary>What there is to see</summary>
+#
+# The change itself falls with slope 1, the error of a right formula with slope 2: ten times less nudge, a hundred times
 # less error.
+# </details>
 
 # %% tags=["record"]
 record("1.8")
@@ -817,14 +889,15 @@ record("1.9")
 # ## 1.10 Self or cross?
 # {{header 1.10}}
 #
-# A translation model has an encoder, which reads $s$ source words, and a decoder, which has written $t$ target words so far. It contains
+# A translation model has an encoder, which reads source words, and a decoder, which has written some target words so far. It contains
 # three attention layers: the encoder's self-attention, the decoder's masked self-attention, and the cross-attention between them.
 #
 # Match each layer: set `encoder_self`, `decoder_self` and `cross` to
 #
 # {{options encoder_self}}
 #
-# and `cross_shape` to the shape of the cross-attention's weights:
+# Then the shapes. Encoder states are (7, 12) and decoder states (5, 8): 7 source words, 5 target words so far. Queries and keys have
+# $d_k = 4$ numbers, values $d_v = 6$. Set `cross_shape` to what the cross-attention has:
 #
 # {{options cross_shape}}
 
@@ -836,23 +909,6 @@ decoder_self = "D"
 cross = "B"
 cross_shape = "B"
 # END SOLUTION
-
-
-def cross_attention(decoder_states, encoder_states, W_Q, W_K, W_V):
-    """Cross-attention of an encoder-decoder.
-
-    decoder_states: (t, d), encoder_states: (s, e); e may equal d.
-    W_Q, W_K and W_V each have as many rows as the states that they meet are wide: you decide
-    which those are. W_Q and W_K have d_k columns, W_V has d_v. Returns (t, d_v).
-    """
-    # TODO
-    # BEGIN SOLUTION 1.10 cross
-    Q, K, V = decoder_states @ W_Q, encoder_states @ W_K, encoder_states @ W_V
-    scores = Q @ K.T / np.sqrt(K.shape[1])
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights @ V / weights.sum(axis=1, keepdims=True)
-    # END SOLUTION
-
 
 # %% tags=["check"]
 check("1.10")
@@ -884,6 +940,14 @@ def equivariance_error(layer, X, order):
     # END SOLUTION
 
 
+# %% [markdown]
+# What will the attention map of the shuffled sentence be? **Guess first** (noted, not graded): set `prediction_111`.
+#
+# {{options prediction_111}}
+
+# %%
+prediction_111 = None  # your guess: a letter in quotes
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 order_11 = np.array([2, 0, 5, 1, 4, 3])
@@ -898,8 +962,11 @@ difference_11 = map_11[np.ix_(order_11, order_11)] - shuffled_map_11
 print("largest difference after shuffling the first map:", np.abs(difference_11).max())
 
 # %% [markdown]
-# **What do you see?** Each word has the same attention as before, only its row and column have moved; the printed difference is rounding error.
+# <details><summary>What there is to see</summary>
+#
+# Each word has the same attention as before, only its row and column have moved; the printed difference is rounding error.
 # To this layer "The cat sat on the mat" and "sat The mat cat the on" are the same bag of words.
+# </details>
 #
 # ### Put the order back in
 # The original Transformer **adds** to token $p$ (from 0) a vector of sines and cosines, for $i = 0, \dots, d/2 - 1$:
@@ -978,9 +1045,12 @@ except NotImplementedError:
     print("The equivariance errors without and with positions appear here.")
 
 # %% [markdown]
-# **What do you see?** The fast waves (first features) tell neighbours apart, the slow ones far places. The three curves lie on top of
+# <details><summary>What there is to see</summary>
+#
+# The fast waves (first features) tell neighbours apart, the slow ones far places. The three curves lie on top of
 # each other where they overlap: the dot product depends on the **offset** alone, with its peak at 0. And the printed errors say that
 # attention is equivariant without positions (rounding error), and no longer with them.
+# </details>
 #
 # ### In your words
 # In 40 to 130 words: why can self-attention without positions not see the order of its tokens? Name one task where that is a fault and

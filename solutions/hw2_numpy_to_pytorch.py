@@ -16,11 +16,11 @@
 #
 # You rebuild a small NumPy Transformer in PyTorch, piece by piece: one head without loops, a layer for a classifier, several
 # heads with masks, layer norm, a whole encoder block. Then a tiny model learns to reverse sequences, and its attention map
-# shows how.
+# shows how. At the end your classes get trained weights and write like Jane Austen, more or less.
 #
 # Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. A little more than two hours; you need numpy, torch and
-# matplotlib.
+# The last cell tells you what is recorded and what to hand in. About three hours, ten minutes of them for the one written
+# answer (2.7, 80 to 180 words); you need numpy, torch and matplotlib.
 #
 # **Questions do not build on each other**: skip one and come back.
 
@@ -50,7 +50,7 @@ from torch.nn import functional as F
 # compute with PyTorch's operations on PyTorch's tensors from the input to the result.
 #
 # Write the attention yourself: `scaled_dot_product_attention` and `nn.MultiheadAttention` would do the whole job, and the
-# grader reports them in an answer to 2.1–2.4 (`nn.LayerNorm` in 2.5a, `nn.TransformerEncoderLayer` in 2.5c). Comparing your
+# grader reports them in an answer to 2.1, 2.2 and 2.4 (`nn.LayerNorm` in 2.5a, `nn.TransformerEncoderLayer` in 2.5b). Comparing your
 # answer with them in a cell of your own is a good idea.
 
 # %% [markdown]
@@ -90,6 +90,15 @@ class NumpyTransformer:
         return np.array(outputs), np.array(attention)
 
 
+# %% [markdown]
+# Next you see the attention of such a model on A B A C, with random weights, without and with positions. Which rows are equal **without** positions?
+# **Guess first** (noted, not graded): set `prediction_21`.
+#
+# {{options prediction_21}}
+
+# %%
+prediction_21 = None  # your guess: a letter in quotes
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 rng_21 = np.random.default_rng(1)
@@ -105,8 +114,11 @@ show_attention(
 )
 
 # %% [markdown]
-# **What do you see?** Without positions the two rows of the token A are the same, and so are its two columns: the model cannot
+# <details><summary>What there is to see</summary>
+#
+# Without positions the two rows of the token A are the same, and so are its two columns: the model cannot
 # tell the first A from the second. With positions all rows differ.
+# </details>
 #
 # **Your turn.** Write the same model in PyTorch (not a call of the class above): bias-free linear maps `Qm`, `Km`, `Vm`, and with `pos_dim` an
 # `nn.Embedding` called `pos` with `max_seq_len` rows. Scores may be about a thousand; nothing may overflow. (Write it without a loop right away if you can: 2.2 looks at that.)
@@ -178,6 +190,16 @@ VectorisedTransformer = PytorchTransformer  # it has no loop over places
 check("2.2")
 
 
+# %% [markdown]
+# The figure counts the operations of a small loop over places and of your class. What does the **loop** start, when n doubles? **Guess first** (noted,
+# not graded): set `prediction_22`.
+#
+# {{options prediction_22}}
+
+# %%
+prediction_22 = None  # your guess: a letter in quotes
+
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 def looped(x):
@@ -213,126 +235,114 @@ except NotImplementedError:
     print("Your class will be drawn here.")
 
 # %% [markdown]
-# **What do you see?** Even a small loop over places starts more and more operations, in proportion to n; a vectorised class is flat. It still does n² multiplications,
+# <details><summary>What there is to see</summary>
+#
+# Even a small loop over places starts more and more operations, in proportion to n; a vectorised class is flat. It still does n² multiplications,
 # but in one operation that runs them side by side.
+# </details>
 
 # %% tags=["record"]
 record("2.2")
 
 # %% [markdown]
-# ## 2.3 An attention layer in a document classifier
+# ## 2.3 A document classifier
 # {{header 2.3}}
 #
-# A document is a matrix of n token vectors. First write the layer `Attention`, which keeps the shape: (n, d) in, (n, d) out,
+# A document is a row of token vectors; a batch of documents has the shape (batch, n, d), and shorter documents are padded at the end: `padding`
+# is True where there is **no** token. The classifier gets an attention layer that is ready: `attention(x, padding)` keeps the shape (batch, n, d)
+# and hides padded tokens from the others, but returns a row for padded places, too. Take the **mean over the real tokens** and map it to raw
+# logits with a linear layer `head` (with bias). How much a document is padded must not change its logits.
 #
-# $$ \mathrm{Attention}(X) = \mathrm{softmax}\!\left(\frac{(X W_q)(X W_k)^\top}{\sqrt{d_{qk}}}\right) X W_v $$
-#
-# with three trainable maps without bias, called `query`, `key` and `value`; large scores (about a thousand) must not overflow. Then write `DocumentClassifier`: it gets such a
-# layer, applies it, takes the **mean over tokens** and maps that to raw logits with a linear layer `head` (with bias). It is
-# checked with another layer than yours, so that both parts count apart.
-#
-# <details><summary>Hint 1</summary>query and key give d_qk numbers a token; what must value give, so that the output has shape (n, d)?</details>
-# <details><summary>Hint 2</summary>Which axis of (n, d) counts tokens? The mean over it has shape (d,).</details>
-
-
-# %%
-class Attention(nn.Module):
-    """Single-head self-attention.
-
-    Parameters: query.weight and key.weight (d_qk, d_model), value.weight (d_model, d_model).
-    """
-
-    def __init__(self, d_model, d_qk=64):
-        super().__init__()
-        # TODO
-        # BEGIN SOLUTION 2.3 init
-        self.query = nn.Linear(d_model, d_qk, bias=False)
-        self.key = nn.Linear(d_model, d_qk, bias=False)
-        self.value = nn.Linear(d_model, d_model, bias=False)
-        # END SOLUTION
-
-    def forward(self, x):
-        """x (n, d_model) -> (n, d_model)."""
-        # TODO
-        # BEGIN SOLUTION 2.3 forward
-        queries, keys = self.query(x), self.key(x)
-        weights = torch.softmax(queries @ keys.T / keys.shape[-1] ** 0.5, dim=-1)
-        return weights @ self.value(x)
-        # END SOLUTION
+# <details><summary>Hint 1</summary>~padding, as 0 and 1 and with a last axis of size 1, multiplies away what must not be counted.</details>
+# <details><summary>Hint 2</summary>By how many tokens do you divide in each document?</details>
 
 
 # %%
 class DocumentClassifier(nn.Module):
-    """Parts: attention, a module (n, d_model) -> (n, d_model) that is given, and
+    """Parts: attention, a module (x, padding) -> (batch, n, d_model) that is given, and
     head, an nn.Linear(d_model, n_classes).
     """
 
     def __init__(self, attention, d_model, n_classes):
         super().__init__()
         # TODO
-        # BEGIN SOLUTION 2.3 classifier-init
+        # BEGIN SOLUTION 2.3 init
         self.attention = attention
         self.head = nn.Linear(d_model, n_classes)
         # END SOLUTION
 
-    def forward(self, x):
-        """x (n, d_model) -> raw logits (n_classes,)."""
+    def forward(self, x, padding=None):
+        """x (batch, n, d_model); padding (batch, n) bool or None -> logits (batch, n_classes).
+
+        Each document has at least one token. A document of one token: its row alone.
+        """
         # TODO
-        # BEGIN SOLUTION 2.3 classifier-forward
-        return self.head(self.attention(x).mean(dim=0))
+        # BEGIN SOLUTION 2.3 forward
+        tokens = self.attention(x, padding)
+        if padding is None:
+            return self.head(tokens.mean(dim=1))
+        real = (~padding)[..., None]
+        return self.head((tokens * real).sum(dim=1) / real.sum(dim=1))
         # END SOLUTION
 
 
 # %% tags=["check"]
 check("2.3")
 
+# %% [markdown]
+# The next figure pads one document of five tokens more and more. **Guess first** (noted, not graded): what would the logits do if the mean also
+# counted the padded places? Set `prediction_23`:
+#
+# {{options prediction_23}}
+
+# %%
+prediction_23 = None  # your guess: a letter in quotes
+
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-def plot_lengths(lengths=(5, 10, 20, 40, 80, 160)):
+class Untrained(nn.Module):
+    """torch's own attention with random weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.heads = nn.MultiheadAttention(16, 2, batch_first=True)
+
+    def forward(self, x, padding=None):
+        return self.heads(x, x, x, key_padding_mask=padding, need_weights=False)[0]
+
+
+def plot_padding(counts=(0, 5, 10, 20, 40)):
     torch.manual_seed(0)
-    model = DocumentClassifier(Attention(16), 16, 2)
-    document = torch.randn(lengths[-1], 16)
+    model, document = DocumentClassifier(Untrained(), 16, 2), torch.randn(1, 5, 16)
+    logits = []
     with torch.no_grad():
-        logits = torch.stack([model(document[:n]) for n in lengths])
-        shuffled = torch.stack(
-            [model(document[:n][torch.randperm(n)]) for n in lengths]
-        )
+        for count in counts:
+            x = torch.cat([document, torch.randn(1, count, 16)], dim=1)
+            logits.append(model(x, torch.arange(5 + count)[None] >= 5)[0])
     _, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
-    for number, (colour, style) in enumerate((("#1f78b4", "o-"), ("#d95f02", "s--"))):
+    for number, style in enumerate(("o-", "s--")):
         axis.plot(
-            lengths, logits[:, number], style, color=colour, label=f"class {number}"
+            counts, [one[number] for one in logits], style, label=f"class {number}"
         )
-        axis.plot(
-            lengths,
-            shuffled[:, number],
-            "x",
-            color="black",
-            ms=9,
-            label="tokens shuffled" if number else None,
-        )
-    axis.set(
-        xlabel="tokens in the document",
-        ylabel="logit",
-        title="An untrained classifier on longer and longer documents",
-        xscale="log",
-    )
-    axis.set_xticks(lengths, lengths)
+    axis.set(xlabel="padded places", ylabel="logit", title="One document, padded")
     axis.legend()
     show_figure()
-    print("largest change by shuffling:", float((logits - shuffled).abs().max()))
 
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 try:
-    plot_lengths()
+    plot_padding()
 except NotImplementedError:
     print("Your classifier will be drawn here.")
 
 # %% [markdown]
-# **What do you see?** The mean keeps logits in one range however long the document is; a sum would grow with it. The crosses
-# lie on the lines: without positions, shuffling the tokens changes nothing but rounding.
+# <details><summary>What there is to see</summary>
+#
+# Flat lines: padding is an accident of the batch and says nothing about the document. Had the mean counted padded places, the logits would drift
+# towards what a row of padding gives, and the same review would be liked or disliked depending on its neighbours in the batch.
+# </details>
 
 # %% tags=["record"]
 record("2.3")
@@ -401,6 +411,15 @@ class MultiHeadAttention(nn.Module):
         # END SOLUTION
 
 
+# %% [markdown]
+# The figure shows two heads on one sentence, without a mask and with each of them. What becomes of the weight that a mask takes away? **Guess first**
+# (noted, not graded): set `prediction_24`.
+#
+# {{options prediction_24}}
+
+# %%
+prediction_24 = None  # your guess: a letter in quotes
+
 # %% tags=["check"]
 check("2.4")
 
@@ -432,8 +451,11 @@ except NotImplementedError:
     print("Your heads will be drawn here.")
 
 # %% [markdown]
-# **What do you see?** The two heads have different maps of the same sentence. A mask (hatched) takes keys away, and the softmax
+# <details><summary>What there is to see</summary>
+#
+# The two heads have different maps of the same sentence. A mask (hatched) takes keys away, and the softmax
 # gives their weight to the others: rows still sum to 1. Under the causal mask the first query can only look at itself.
+# </details>
 
 # %% tags=["record"]
 record("2.4")
@@ -479,6 +501,16 @@ class LayerNorm(nn.Module):
 check("2.5a")
 
 
+# %% [markdown]
+# Six tokens, whose features lie at very different places and spreads, go through your layer norm. What will all six have in common? **Guess first**
+# (noted, not graded): set `prediction_25a`.
+#
+# {{options prediction_25a}}
+
+# %%
+prediction_25a = None  # your guess: a letter in quotes
+
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 def plot_norm():
@@ -522,55 +554,28 @@ except NotImplementedError:
     print("Your layer norm will be drawn here.")
 
 # %% [markdown]
-# **What do you see?** Before, tokens have their features at very different places and spreads; afterwards each has mean 0 and
+# <details><summary>What there is to see</summary>
+#
+# Before, tokens have their features at very different places and spreads; afterwards each has mean 0 and
 # standard deviation 1. The next layer can count on that, whatever its predecessors learn.
+# </details>
 
 # %% tags=["record"]
 record("2.5a")
 
 # %% [markdown]
-# ## 2.5b The position-wise feed-forward network
+# ## 2.5b The encoder block, post-norm and pre-norm
 # {{header 2.5b}}
-#
-# After attention has gathered information, each place works on it alone, all with the same weights:
-# $\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2$. Call the two layers `linear1` (d_model → d_ff) and `linear2` (d_ff → d_model).
-
-
-# %%
-class FeedForward(nn.Module):
-    """linear1, ReLU, linear2."""
-
-    def __init__(self, d_model, d_ff):
-        super().__init__()
-        # TODO
-        # BEGIN SOLUTION 2.5b init
-        self.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
-        # END SOLUTION
-
-    def forward(self, x):
-        """x (batch, n, d_model) -> (batch, n, d_model)."""
-        # TODO
-        # BEGIN SOLUTION 2.5b forward
-        return self.linear2(torch.relu(self.linear1(x)))
-        # END SOLUTION
-
-
-# %% tags=["check"]
-check("2.5b")
-
-# %% tags=["record"]
-record("2.5b")
-
-# %% [markdown]
-# ## 2.5c The encoder block, post-norm and pre-norm
-# {{header 2.5c}}
 #
 # A block has two sublayers, attention and feed-forward network, each with a residual connection and a norm of its own. The
 # original Transformer normalises **after** adding (post-norm); most models since normalise what goes **into** the sublayer (pre-norm):
 #
 # $$ \text{post: } x \leftarrow \mathrm{norm}(x + \mathrm{sublayer}(x)) \qquad\qquad \text{pre: } x \leftarrow x + \mathrm{sublayer}(\mathrm{norm}(x)) $$
 #
-# Here you may use torch's parts, so that this question does not need your 2.4 to 2.5b: `self_attn` is an
+# After attention has gathered information, the *position-wise feed-forward network* works on each place alone, with the same weights everywhere:
+# $\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2$, `linear1` (d_model → d_ff) and `linear2` (d_ff → d_model).
+#
+# Here you may use torch's parts, so that this question does not need your 2.4 and 2.5a: `self_attn` is an
 # `nn.MultiheadAttention(d_model, n_heads, batch_first=True)`, `linear1` and `linear2` are `nn.Linear` with ReLU between them,
 # `norm1` (attention) and `norm2` (feed-forward) are `nn.LayerNorm`. No dropout: training mode and evaluation mode give
 # the same.
@@ -585,7 +590,7 @@ class EncoderBlock(nn.Module):
     def __init__(self, d_model, n_heads, d_ff, norm_first=False):
         super().__init__()
         # TODO
-        # BEGIN SOLUTION 2.5c init
+        # BEGIN SOLUTION 2.5b init
         self.norm_first = norm_first
         self.self_attn = nn.MultiheadAttention(d_model, n_heads, batch_first=True)
         self.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
@@ -596,7 +601,7 @@ class EncoderBlock(nn.Module):
         """x (batch, n, d_model); padding (batch, n) bool or None -> (batch, n, d_model)."""
 
         # TODO
-        # BEGIN SOLUTION 2.5c forward
+        # BEGIN SOLUTION 2.5b forward
         def attend(y):
             return self.self_attn(
                 y, y, y, key_padding_mask=padding, need_weights=False
@@ -614,11 +619,20 @@ class EncoderBlock(nn.Module):
 
 
 # %% tags=["check"]
-check("2.5c")
+check("2.5b")
 
 # %% [markdown]
 # Equal names mean that weights can be exchanged: the next cell loads the state of torch's own layer into yours. Then it sends
 # random tokens through twelve untrained blocks and asks how large their numbers are after each.
+
+
+# %% [markdown]
+# In which of the two do the numbers **grow** from block to block? **Guess first** (noted, not graded): set `prediction_25b`.
+#
+# {{options prediction_25b}}
+
+# %%
+prediction_25b = None  # your guess: a letter in quotes
 
 
 # %% tags=["skip-execution"]
@@ -665,12 +679,15 @@ except NotImplementedError:
     print("Your blocks will be drawn here.")
 
 # %% [markdown]
-# **What do you see?** Post-norm brings tokens back to size 1 after every block. In pre-norm nothing on the direct path is ever
+# <details><summary>What there is to see</summary>
+#
+# Post-norm brings tokens back to size 1 after every block. In pre-norm nothing on the direct path is ever
 # normalised, so each block adds to the sum and it grows; that is why pre-norm models put one more layer norm behind the last
 # block. In return gradients reach every block along an untouched path, and deep models train without a careful warm-up.
+# </details>
 
 # %% tags=["record"]
-record("2.5c")
+record("2.5b")
 
 # %% [markdown]
 # ## 2.6 Train a model that reverses sequences
@@ -731,6 +748,14 @@ def train_step(model, optimizer, tokens):
     # END SOLUTION
 
 
+# %% [markdown]
+# Which keys will the trained model look at? **Guess first** (noted, not graded): set `prediction_26`.
+#
+# {{options prediction_26}}
+
+# %%
+prediction_26 = None  # your guess: a letter in quotes
+
 # %% tags=["skip-execution"]
 # training (skipped while grading)
 torch.manual_seed(0)
@@ -771,8 +796,11 @@ if reverse_E is not None:
     print("in: ", digits_26, "\nout:", logits_26[0].argmax(-1).tolist())
 
 # %% [markdown]
-# **What do you see?** One bright line from the top right to the bottom left: output 0 looks at the last place, output 1 at the one
+# <details><summary>What there is to see</summary>
+#
+# One bright line from the top right to the bottom left: output 0 looks at the last place, output 1 at the one
 # before. The 1 occurs twice, but each output picks the right one, so it is the *place* that decides.
+# </details>
 #
 # How bright is the line, not for one sequence but in general? Write `antidiagonal_weight` and set `trained_antidiagonal` to its
 # value on the 200 given sequences `probe_sequences` (three decimals are enough). The recorded weights must put the right token at
@@ -877,7 +905,7 @@ record("2.7")
 #
 # In 2.8 your own classes become a language model. We trained a small decoder to guess the next **character** of Jane Austen's
 # *Pride and Prejudice* (1813): 4 pre-norm blocks, 4 heads, 128 numbers a token, at most 128 tokens, 0.8 million weights. It is made of your
-# parts: the block of 2.5c with `norm_first=True`, in it your 2.4 with `causal=True` as `self_attn` and your 2.5a as norms. Around the blocks:
+# parts: the block of 2.5b with `norm_first=True`, in it your 2.4 with `causal=True` as `self_attn` and your 2.5a as norms. Around the blocks:
 #
 # ```python
 # x = self.tokens(tokens) + self.places(places)     # two embeddings, added
@@ -948,7 +976,7 @@ def renamed(stored):
 
 
 # %%
-# Your own classes from 2.4, 2.5a and 2.5c. If one of them is not right yet, set False:
+# Your own classes from 2.4, 2.5a and 2.5b. If one of them is not right yet, set False:
 # ready-made ones take their place, and no point is lost here.
 use_my_classes = True
 my_classes = (MultiHeadAttention, LayerNorm, EncoderBlock)

@@ -24,6 +24,7 @@ class Prediction(Entry):
     kind = "prediction"
     letter = "P"
     tells = False
+    optional = True
 
     def describe(self) -> dict[str, Any]:
         """Name, kind, the letters, and that nothing is missing without it."""

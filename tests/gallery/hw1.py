@@ -302,28 +302,22 @@ EXAMPLES += [
 ]
 
 # 1.10
-CROSS, MATCH = "cross-attention", ["encoder_self", "decoder_self", "cross", "cross_shape"]
+MATCH = ["encoder_self", "decoder_self", "cross", "cross_shape"]
 
 
-def crossing(q: str = "decoder_states", k: str = "encoder_states", v: str = "encoder_states", more: str = "", match: str = "CDBB", back: str = "library_attention(Q, K, V{more})[0]") -> dict[str, str]:
-    return {
-        "1.10 cross": f"Q, K, V = {q} @ W_Q, {k} @ W_K, {v} @ W_V\nreturn {back.format(more=more)}",
-        "1.10 match": f"encoder_self, decoder_self, cross, cross_shape = {tuple(match)!r}",
-    }
+def crossing(match: str) -> dict[str, str]:
+    return {"1.10 match": f"encoder_self, decoder_self, cross, cross_shape = {tuple(match)!r}"}
 
 
-D, E = "decoder_states", "encoder_states"
 EXAMPLES += [
-    right("1.10", "einsum by hand", crossing(back="(lambda e: e @ V / e.sum(1, keepdims=True))(np.exp(np.einsum('td,sd->ts', Q, K) / K.shape[1] ** 0.5))", match="cdbb")),
-    wrong("1.10", "encoder and decoder swapped", crossing(E, D, D, match="DCAA"), loses=[CROSS, *MATCH], says="Encoder and decoder are swapped"),
-    wrong("1.10", "decoder self-attention; all alike", crossing(D, D, D, match="BBDC"), loses=[CROSS, *MATCH], says="keys and values must come from the encoder"),
-    wrong("1.10", "encoder self-attention", crossing(E, E, E, match="AACD"), loses=[CROSS, *MATCH], says="queries must come from the decoder"),
-    wrong("1.10", "values from the decoder", crossing(D, E, D), loses=[CROSS], says="values must come from the encoder, like the keys"),
-    wrong("1.10", "keys from the decoder", crossing(D, D, E), loses=[CROSS], says="keys must come from the encoder, like the values"),
-    wrong("1.10", "no scale", crossing(more=", 1.0"), loses=[CROSS], says="scale 1/√d_k is missing"),
-    wrong("1.10", "scaled by the width of the states", crossing(more=", decoder_states.shape[1] ** -0.5"), loses=[CROSS], says="the width of the states"),
-    wrong("1.10", "sums over the wrong axis alone", crossing(back="(lambda s: (lambda e: e / e.sum(0) @ V)(np.exp(s - s.max(1, keepdims=True))))(Q @ K.T / K.shape[1] ** 0.5)"), loses=[CROSS], says="divided by the sums over the wrong axis"),
-    wrong("1.10", "softmax over the wrong axis", crossing(back="(lambda e: e / e.sum(0) @ V)(np.exp(Q @ K.T / K.shape[1] ** 0.5))"), loses=[CROSS], says="over the wrong axis"),
+    right("1.10", "lower case", crossing("cdbb")),
+    right("1.10", "in brackets", {"1.10 match": "encoder_self, decoder_self, cross, cross_shape = '(C)', 'D.', ' B', '(B)'"}),
+    wrong("1.10", "encoder and decoder swapped", crossing("DCAA"), loses=MATCH, says="turned round"),
+    wrong("1.10", "all cross-attention", crossing("BBBB"), loses=MATCH[:2], says="self-attention stays within one sequence"),
+    wrong("1.10", "the encoder alone", crossing("CCCB"), loses=["decoder_self", "cross"], says="the decoder would not be involved"),
+    wrong("1.10", "the width before the values' map", crossing("CDBC"), loses=["cross_shape"], says="d_v = 6"),
+    wrong("1.10", "the decoder's own shape", crossing("CDDD"), loses=["cross", "cross_shape"], says="the keys come from the 7 source words"),
+    wrong("1.10", "rows for source words", crossing("AABA"), loses=["encoder_self", "decoder_self", "cross_shape"], says="they come from the 5 target words"),
 ]
 
 # 1.11
@@ -401,8 +395,8 @@ EXAMPLES += [
     wrong("1.13c", "n; both sides; bytes", bill("4096", "sum(min(i + 128, 4095) - max(i - 128, 0) + 1 for i in range(4096))", "480e9"), loses=[FULL, WINDOW, MEMORY], says="looks to both sides"),
 ]
 
-# 1.9 and 1.10 ask for attention of one's own; answers that take the library's are noted for the instructor, whatever else is wrong.
+# 1.9 asks for attention of one's own; answers that take the library's are noted for the instructor, whatever else is wrong.
 EXAMPLES = [
-    replace(one, noted="uses `library_attention`") if one.question in ("1.9", "1.10") and "library_attention" in str(one.solution) else one
+    replace(one, noted="uses `library_attention`") if one.question == "1.9" and "library_attention" in str(one.solution) else one
     for one in EXAMPLES
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograder.declare import Array, Case, Challenge, Choice, Written, Wrong
+from autograder.declare import Array, Case, Challenge, Choice, Prediction, Written, Wrong
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import clear_winners, draw, drawn_until, hw
 
@@ -89,6 +89,10 @@ hard = hw.question(
         "`hard_attention` for any query, keys and values": "hard attention",
     },
     entries=[
+        Prediction(
+            "prediction_15",
+            {"A": "a slope nearly everywhere", "B": "flat, with jumps", "C": "flat everywhere"},
+        ),
         Array("hard_output", (3,)),
         Choice(
             "hard_gradient",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.declare import Array, Choice, Written, Wrong, attention
+from autograder.declare import Array, Choice, Prediction, Written, Wrong, attention
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import hw
 
@@ -53,6 +53,14 @@ mixing = hw.question(
         "diffuse: the mean of the values within 1e-3, |q| β ≥ 0.1": "diffuse",
     },
     entries=[
+        Prediction(
+            "prediction_16",
+            {
+                "A": "from the mean of the values to one value",
+                "B": "from one value to the mean of the values",
+                "C": "from zero to one value",
+            },
+        ),
         Array("preserve_query", (3,)),
         Array("preserve_beta"),
         Array("diffuse_query", (3,)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Array, Case, Challenge, Written, Wrong, attention
+from autograder.declare import Array, Case, Challenge, Prediction, Written, Wrong, attention
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import THREE_DECIMALS, hw
 from autograder.homeworks.hw1.mistakes import HALF_SOFTMAXES, OVERFLOW, WRONG_AXIS, variant
@@ -73,6 +73,10 @@ copying = hw.question(
         "`copy_outputs` for any orthogonal vectors of one norm": "the outputs for any β",
     },
     entries=[
+        Prediction(
+            "prediction_17",
+            {"A": "x₁ and x₃, which share b", "B": "x₂, which shares nothing", "C": "all three the same"},
+        ),
         Array("norms_17", (3,)),
         Array("weights_17", (3, 3)),
         COPY_OUTPUTS,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from autograder.declare import NOT_JUDGED, Case, Challenge, Choice
+from autograder.declare import NOT_JUDGED, Case, Challenge, Choice, Prediction
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import draw, hw
 
@@ -104,6 +104,7 @@ nudging = hw.question(
         "the formula found by hand": NOT_JUDGED,
     },
     entries=[
+        Prediction("prediction_18", {"A": "ten times", "B": "a hundred times", "C": "it stays"}),
         FIRST_ORDER_CHANGE,
         Choice(
             "scaled_positive",

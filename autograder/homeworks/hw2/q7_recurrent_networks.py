@@ -72,11 +72,8 @@ compared = hw.question(
                     "because attention needs fewer multiplications than a recurrence for every sequence"
                     " length"
                 ),
-                "C": (
-                    "because with known targets no place has to wait for another place's result; a recurrence"
-                    " must go step by step"
-                ),
-                "D": "because it predicts all tokens of a new text at once when it generates",
+                "C": "because with known targets no place waits for another place's result",
+                "D": "because it predicts all tokens of a new text at once when it generates one",
             },
             correct="C",
             why={

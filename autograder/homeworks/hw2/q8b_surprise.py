@@ -81,7 +81,7 @@ surprise = hw.question(
 surprise.check_cases("nats_per_character", "nats a character", points=3)
 
 
-@surprise.check("the held-out lines", points=1)
+@surprise.check("the held-out lines", points=1, needs=["held_out_nats"])
 def the_held_out_lines(held_out_nats: np.ndarray) -> Wrong | None:
     found = float(held_out_nats)
     if abs(found - held_out()) <= 1e-3:

@@ -135,11 +135,11 @@ def _drawn(trials: list[kit.Trial], group: str) -> Wrong | None:
     return Wrong(problem) if problem else None
 
 
-@writing.check("drawn with the temperature", points=2)
+@writing.check("drawn with the temperature", points=2, needs=["sample_next"])
 def drawn_with_the_temperature(sample_next: list[kit.Trial]) -> Wrong | None:
     return _drawn(sample_next, "values")
 
 
-@writing.check("only the k likeliest", points=1)
+@writing.check("only the k likeliest", points=1, needs=["sample_next"])
 def only_the_k_likeliest(sample_next: list[kit.Trial]) -> Wrong | None:
     return _drawn(sample_next, "top_k")

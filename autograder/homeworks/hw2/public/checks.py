@@ -49,11 +49,10 @@ BESIDE: dict[str, dict[str, Problem]] = {
 }
 for _question, _name in (
     ("2.1", "PytorchTransformer"),
-    ("2.3", "Attention"),
+    ("2.3", "DocumentClassifier"),
     ("2.4", "MultiHeadAttention"),
     ("2.5a", "LayerNorm"),
-    ("2.5b", "FeedForward"),
-    ("2.5c", "EncoderBlock"),
+    ("2.5b", "EncoderBlock"),
 ):
     _gradients(_question, _name, HARMLESS.get(_name, ()), BESIDE.get(_name, {}))
 

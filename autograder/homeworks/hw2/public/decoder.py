@@ -51,7 +51,7 @@ def load_pretrained() -> dict[str, Any] | None:
 
 @cache
 def ready_made_parts() -> tuple[Any, Any, Any]:
-    """Stand-ins for 2.4, 2.5a and 2.5c around torch's own layers, with the same names and results."""
+    """Stand-ins for 2.4, 2.5a and 2.5b around torch's own layers, with the same names and results."""
     import torch
     from torch import nn
 
@@ -92,7 +92,7 @@ def decoder_of(parts: Sequence[Any], sizes: Mapping[str, int]) -> Any:
     """A decoder: tokens (batch, n) → logits (batch, n, letters).
 
     Args:
-        parts: the classes of 2.4, 2.5a and 2.5c.
+        parts: the classes of 2.4, 2.5a and 2.5b.
         sizes: letters, d_model, n_heads, depth and context.
     """
     import torch
@@ -102,7 +102,7 @@ def decoder_of(parts: Sequence[Any], sizes: Mapping[str, int]) -> Any:
     letters, d_model, n_heads, depth, context = sizes.values()
 
     class CausalHeads(heads_class):  # type: ignore[misc, valid-type]
-        """2.4 where 2.5c has nn.MultiheadAttention: called with three inputs that are one, always causal."""
+        """2.4 where 2.5b has nn.MultiheadAttention: called with three inputs that are one, always causal."""
 
         def forward(self, x: Any, *_: Any, **__: Any) -> Any:
             output, weights = super().forward(x, causal=True)
@@ -175,7 +175,7 @@ def build_decoder(
     Args:
         renamed: the student's function of 2.8a.
         pretrained: what :func:`load_pretrained` gave.
-        parts: the student's classes of 2.4, 2.5a and 2.5c.
+        parts: the student's classes of 2.4, 2.5a and 2.5b.
         own: whether to use them; else the ready-made ones.
 
     Returns:
