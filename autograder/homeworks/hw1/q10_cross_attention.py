@@ -6,7 +6,7 @@ from autograder.declare import Choice
 from autograder.homeworks.hw1.homework import choices, hw
 
 ROLES = {
-    "A": "queries from the encoder's states, keys and values from the decoder's, no mask",
+    "A": "queries from the encoder's states, keys and values from the decoder's, no causal mask",
     "B": "queries from the decoder's states, keys and values from the encoder's, no causal mask",
     "C": "queries, keys and values all from the encoder's states, no causal mask",
     "D": "queries, keys and values all from the decoder's states, with the causal mask",

@@ -245,7 +245,7 @@ matrix = hw.question(
     "1.3",
     "All queries at once",
     topic="self-attention with projections and masks",
-    minutes=14,
+    minutes=12,
     difficulty="medium",
     asks={
         "self-attention for any n, d, d_k, d_v": "self-attention of any size",

@@ -145,7 +145,7 @@ why_scaled = hw.question(
     "1.4",
     "Why √d?",
     topic="variance of scores, the scale",
-    minutes=13,
+    minutes=11,
     difficulty="medium",
     asks={
         "the mean of q·k": "the mean",

@@ -10,7 +10,7 @@ from autograder.homeworks.hw1.homework import hw
 
 LIMITS = {
     "A": "the value whose key has the largest score",
-    "B": "the sum of all values",
+    "B": "the sum of the values of all keys, unweighted",
     "C": "the mean of all values",
     "D": "the zero vector",
 }
@@ -46,7 +46,7 @@ mixing = hw.question(
     "1.6",
     "Preserve and diffuse",
     topic="inverse temperature, kinds of attention",
-    minutes=13,
+    minutes=11,
     difficulty="medium",
     asks={
         "preserve: the value of key 1 within 1e-3, β ≥ 0": "preserve",

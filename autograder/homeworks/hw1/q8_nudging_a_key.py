@@ -91,13 +91,13 @@ FIRST_ORDER_CHANGE = Challenge(
 )
 
 
-CHANGES = {"A": "it rises", "B": "it falls", "C": "it stays the same"}
+CHANGES = {"A": "it rises", "B": "it falls", "C": "it stays"}
 
 nudging = hw.question(
     "1.8",
     "Nudging a key",
     topic="first-order change, Jacobian–vector product",
-    minutes=12,
+    minutes=9,
     difficulty="hard",
     asks={
         "the change of the output to first order in ε": "the first-order change",

@@ -8,7 +8,7 @@ from autograder.homeworks.hw2.homework import hw
 JOBS = {
     "A": "mixes information between places, with weights that depend on their content",
     "B": "transforms each place by itself, with a nonlinearity",
-    "C": "keeps the size of each token's activations in range, whatever the layers before did",
+    "C": "keeps each token's activations in range, whatever came before",
     "D": "lets one layer look at several places for different reasons at the same time",
     "E": "tells places apart, which otherwise would be a set without order",
 }
