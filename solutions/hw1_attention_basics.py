@@ -204,7 +204,10 @@ record("1.2")
 
 # %%
 def causal_mask(n):
-    """The causal mask: bool (n, n), True where query i (row) may look at key j (column)."""
+    """The causal mask: bool (n, n), True where query i (row) may look at key j (column).
+
+    causal_mask(2) is [[True, False], [True, True]].
+    """
     # TODO
     # BEGIN SOLUTION 1.3 mask
     return np.tril(np.ones((n, n), dtype=bool))
@@ -215,7 +218,7 @@ def attention(X, W_Q, W_K, W_V, mask=None):
     """Self-attention of a whole sequence.
 
     X: (n, d), W_Q and W_K: (d, d_k), W_V: (d, d_v), mask: bool (n, n) or None.
-    Returns (n, d_v).
+    Returns (n, d_v). With W_Q = 0 and no mask each row is the mean of the rows of X W_V.
     """
     # TODO
     # BEGIN SOLUTION 1.3 attention
@@ -300,7 +303,7 @@ def dot_product_statistics(d, mu, sigma):
 def sampled_statistics(queries, keys):
     """Mean and variance (np.var's default) of the dot products of row i with row i.
 
-    (count, d) twice -> two numbers.
+    (count, d) twice -> two numbers. [[1, 2]] with [[3, 4]] gives 11 and 0.
     """
     # TODO
     # BEGIN SOLUTION 1.4 samples
@@ -411,7 +414,10 @@ hard_gradient = "B"
 
 
 def hard_attention(query, keys, values):
-    """Argmax attention: query (d_k,), keys (n, d_k), values (n, d_v) -> the chosen value (d_v,)."""
+    """Argmax attention: query (d_k,), keys (n, d_k), values (n, d_v) -> the chosen value (d_v,).
+
+    The query (0, 3) with the keys (1, 0) and (0, 1) gets value 1, counted from 0.
+    """
     # TODO
     # BEGIN SOLUTION 1.5 hard
     return values[np.argmax(keys @ query)]
@@ -628,7 +634,7 @@ weights_17 = exponentials / exponentials.sum(axis=1, keepdims=True)
 def copy_outputs(a, b, c, d):
     """Outputs of unscaled self-attention on x0 = d + b, x1 = a, x2 = c + b.
 
-    Four vectors (dim,) -> (3, dim).
+    Four vectors (dim,) -> (3, dim). For long vectors it is nearly the sequence itself.
     """
     # TODO
     # BEGIN SOLUTION 1.7 outputs
@@ -836,7 +842,10 @@ record("1.8")
 
 # %%
 def multi_head_attention(Q, K, V, heads, W_O):
-    """Tokens are rows: Q (n, d), K (m, d), V (m, t), W_O (t, t); heads divides d and t. Returns (n, t)."""
+    """Tokens are rows: Q (n, d), K (m, d), V (m, t), W_O (t, t); heads divides d and t. Returns (n, t).
+
+    With one key (m = 1) there is nothing to choose: every row is V W_O.
+    """
     # TODO
     # BEGIN SOLUTION 1.9 rows
     outputs = []

@@ -148,7 +148,10 @@ class PytorchTransformer(nn.Module):
         # END SOLUTION
 
     def forward(self, x):
-        """x (n, input_dim) -> (n, v_dim), for any n from 1 to max_seq_len."""
+        """x (n, input_dim) -> (n, v_dim), for any n from 1 to max_seq_len.
+
+        With one place (n = 1) its weight is 1, whatever Qm and Km are.
+        """
         # TODO
         # BEGIN SOLUTION 2.1 forward
         if self.pos is not None:
@@ -389,6 +392,7 @@ class MultiHeadAttention(nn.Module):
         """x (batch, n, d_model); padding (batch, n) bool, True where there is no token.
 
         Returns output (batch, n, d_model) and weights (batch, heads, n, n).
+        With causal=True the first query has the weights 1, 0, …, 0.
         """
         # TODO
         # BEGIN SOLUTION 2.4 forward
@@ -488,7 +492,10 @@ class LayerNorm(nn.Module):
         # END SOLUTION
 
     def forward(self, x):
-        """x (..., d_model) -> the same shape."""
+        """x (..., d_model) -> the same shape.
+
+        At first a row (1, 3) becomes (-1, 1), but for eps.
+        """
         # TODO
         # BEGIN SOLUTION 2.5a forward
         centred = x - x.mean(dim=-1, keepdim=True)
@@ -736,6 +743,7 @@ def train_step(model, optimizer, tokens):
     """One step on tokens (batch, n) -> the loss as a float.
 
     model(tokens) returns logits (batch, n, symbols) and weights (batch, n, n).
+    An untrained model of 10 symbols starts near ln 10 = 2.3.
     """
     # TODO
     # BEGIN SOLUTION 2.6 step
@@ -812,6 +820,7 @@ def antidiagonal_weight(weights):
     """weights (batch, n, n), a tensor -> a number.
 
     The mean weight of query i on key n - 1 - i, over queries and batch.
+    For [[[0, 1], [1, 0]]] it is 1.
     """
     # TODO
     # BEGIN SOLUTION 2.6 measure
