@@ -179,7 +179,7 @@ def test_an_answer_without_its_heading_is_found_in_every_question(homework):
             assert (blank.state, blank.text) == ("blank", ""), question.id
 
 
-def test_an_answer_in_words_of_its_own_numbers_is_found_without_its_heading():
+def test_an_answer_is_found_without_its_heading_where_students_have_numbers_of_their_own():
     built = fresh(HW1, "2027-spring")
     place = next(n for n, cell in enumerate(built.cells) if cell.source.startswith("**Answer 1.12**"))
     built.cells[place].source = TEXT
