@@ -12,8 +12,9 @@ from autograder.homeworks.hw2.public.decoder import decoder_of, ready_made_parts
 from autograder.kit import Trial, decode, encode, probe
 from autograder.kit.shared.modules import MismatchError
 
-DRAWS = 2000  # calls of sample_next a case
-FAR = 80.0  # chi-squared of a right answer is above it once in 10^13 draws, with up to 7 degrees of freedom
+DRAWS = 1000  # calls of sample_next a case
+FAR = 80.0  # a right answer's chi-squared is above it about once in 10^10 cases,
+EXPECTED = 8.0  # with so many draws expected of a letter; rarer letters are taken together
 SHORT, LONG = 8, 48  # 2.8d: the steps whose work is compared
 MORE_WORK = 2.0  # LONG may cost so many times SHORT; with a cache 1.2 times, without one 6 times
 
@@ -138,11 +139,14 @@ def probabilities(logits: Any, temperature: float = 1.0, top_k: int | None = Non
 
 def drawn_far(counts: np.ndarray, wanted: np.ndarray) -> bool:
     """Whether counts do not come from a distribution: by chi-squared, or where it is 0."""
-    possible = wanted > 0
-    if counts[~possible].any():
+    if counts[wanted == 0].any():
         return True
-    mean = wanted[possible] * counts.sum()
-    return bool((np.square(counts[possible] - mean) / mean).sum() > FAR)
+    mean = wanted * counts.sum()
+    often = mean >= EXPECTED
+    seen, means = (np.append(one[often], one[~often].sum()) for one in (counts, mean))
+    kept = means > 0
+    distance = np.square(seen - means)[kept] / np.maximum(means[kept], EXPECTED / 2)
+    return bool(distance.sum() > FAR)
 
 
 def sampling_problem(trials: Sequence[Trial]) -> str | None:
