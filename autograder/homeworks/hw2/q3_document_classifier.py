@@ -94,7 +94,7 @@ def classifier_case(
 
 def classifier_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Documents without padding, then with; a mask without any True, and none at all."""
-    yield classifier_case(rng, 4, 3, 2, masked=False)
+    yield classifier_case(rng, 4, 7, 2, masked=False)  # seven features: no token is the largest in all
     yield classifier_case(rng, 6, 5, 4, (0, 0, 0))
     yield classifier_case(rng, 1, 4, 3, (0,), masked=False)
     for n, d, classes, padding in ((5, 3, 2, (0, 2, 4)), (4, 6, 3, (3, 1)), (7, 2, 5, (6,))):

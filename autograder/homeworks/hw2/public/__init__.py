@@ -46,6 +46,7 @@ from autograder.homeworks.hw2.public.reversing import (
     reverse_accuracy,
     reverse_outputs,
 )
+from autograder.homeworks.hw2.public.shape_pictures import FORWARD_BOXES
 from autograder.homeworks.hw2.public.writing import (
     LONG,
     cache_problem,
@@ -59,10 +60,12 @@ from autograder.homeworks.hw2.public.writing import (
     toy_probe,
     toy_weights,
 )
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "BESIDE",
     "DECODER_SIZES",
+    "FORWARD_BOXES",
     "FREE_GROWTH",
     "HARMLESS",
     "HELD_OUT_TEXT",
@@ -74,6 +77,7 @@ __all__ = [
     "PROBE_SEQUENCES",
     "SYMBOLS",
     "WEIGHTS_FILE",
+    "attention_viewer",
     "build_decoder",
     "cache_problem",
     "cached_probe",
