@@ -10,8 +10,8 @@ from autograder.declare import Array, Number, Numbers, Wrong
 from autograder.homeworks.hw1.homework import choices, hw
 
 PRICES = {
-    "A": "nothing in the result; there are still n² products",
-    "B": "the direct link between two words that stand far apart",
+    "A": "nothing in the result; n² products stay",
+    "B": "the direct link between words far apart",
     "C": "the softmax: its weights are less sharp",
     "D": "the gradient of the keys",
 }

@@ -9,7 +9,7 @@ JOBS = {
     "A": "mixes information between places, with weights that depend on their content",
     "B": "transforms each place by itself, with a nonlinearity",
     "C": "keeps each token's activations in range, whatever came before",
-    "D": "lets one layer look at several places for different reasons at the same time",
+    "D": "lets one layer look at several places at the same time",
     "E": "tells places apart, which otherwise would be a set without order",
 }
 OWNERS = {
