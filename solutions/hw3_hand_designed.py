@@ -144,7 +144,10 @@ with when_answered("3.1"):
     errors_31 = [np.abs(output - x_31).max() for output, _ in runs_31]
     frames_slider(
         heat(
-            [weights for _, weights in runs_31], "your attention", letters_31, letters_31
+            [weights for _, weights in runs_31],
+            "your attention",
+            letters_31,
+            letters_31,
         ),
         [f"score gap {share * gap_31:.1f}" for share in shares_31],
         "The larger the gap between scores, the cleaner the copy",
@@ -695,8 +698,7 @@ def show_eight(title, letters, *rows):
     show_matrices(
         dict(zip(("designed", "trained")[-len(rows) :], rows, strict=True)),
         title=title,
-        names=dict.fromkeys(tokens, (letters, ()))
-        | {"attention": (letters, letters)},
+        names=dict.fromkeys(tokens, (letters, ())) | {"attention": (letters, letters)},
     )
 
 

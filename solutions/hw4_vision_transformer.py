@@ -915,7 +915,9 @@ with when_answered("4.8a"):
             mark_own=True,
         )
         axis_48e.set(title="A place is like its neighbors, its row and its column")
-        axis_48e.set(xlabel="patch column of the panel", ylabel="patch row of the panel")
+        axis_48e.set(
+            xlabel="patch column of the panel", ylabel="patch row of the panel"
+        )
         bar_48e = figure_48e.colorbar(shown_48e, ax=axis_48e, shrink=0.7)
         bar_48e.set_label("cosine similarity to all places (ring: the place itself)")
         bar_48e.outline.set_visible(False)

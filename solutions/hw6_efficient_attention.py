@@ -723,9 +723,7 @@ with when_answered("6.6b"):
         ),
         [f"R = {R:,}" for R in counts_66],
         "With more random frequencies the estimate settles on the Gaussian",
-        says=[
-            f"largest error {np.abs(one - exact_66).max():.2f}" for one in frames_66
-        ],
+        says=[f"largest error {np.abs(one - exact_66).max():.2f}" for one in frames_66],
     ).show()
 
 # %% [markdown]
