@@ -50,7 +50,7 @@ def local_executor(workers: int, nursery: socket.socket | None = None) -> Proces
         nursery: where they get their sandboxes from; None has each start its own.
     """
     return _LocalExecutor(
-        workers, mp_context=processes.context(), initializer=start_worker, initargs=(nursery,)
+        workers, mp_context=processes.context(), initializer=start_worker, initargs=("", nursery)
     )
 
 

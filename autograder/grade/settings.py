@@ -21,6 +21,8 @@ class Settings:
             inputs for all.
         packages: what is importable beyond the homework's own packages and was asked for, with versions:
             another version grades anew.
+        course: what the course changes in the homeworks, for :func:`autograder.declare.follow`; empty for
+            the homeworks as declared.
     """
 
     seed: str
@@ -29,3 +31,4 @@ class Settings:
     library_calls: str = "flag"
     variants: str = ""
     packages: tuple[str, ...] = ()
+    course: str = ""

@@ -20,7 +20,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import __version__
-from autograder.declare import DataUnavailableError, homeworks
+from autograder.declare import DataUnavailableError, follow, homeworks
+from autograder.files import quiet_parser
 from autograder.grade.report import Report
 from autograder.grade.settings import Settings
 from autograder.run.choose import NoSandboxError, Place, kernels, work_for
@@ -70,6 +71,7 @@ def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
 
     key = key_of(submission, settings)
     try:
+        follow(settings.course)
         warning = probe(place)
         result, execution = grade_submission(submission, settings, kernels(place)[0])
         # without wall time, so that the same submission gives the same files
@@ -151,14 +153,17 @@ def key_of(submission: Submission, settings: Settings) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def start_worker(nursery: socket.socket | None = None) -> None:
+def start_worker(course: str = "", nursery: socket.socket | None = None) -> None:
     """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``.
 
     Args:
+        course: what the course changes in the homeworks.
         nursery: where this worker gets its sandboxes from; None has it start its own.
     """
+    follow(course)
     work_for(nursery)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet_parser()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()

@@ -14,9 +14,11 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import homeworks
+from autograder.grade.claims import WEAK
 from autograder.grade.report import GRADER, LOST, QuestionResult, Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import charts, safehtml
+from autograder.report.history import ClassHistory, class_history
 from autograder.report.not_run import NotRun, not_run
 from autograder.report.tables import open_words
 from autograder.run.guard import OverLimitError, limited
@@ -74,6 +76,16 @@ class CheckFigures:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """Answers to one question that rest on a claim with the same evidence; ``weak`` if that says little."""
+
+    question: str
+    evidence: str
+    names: tuple[str, ...]
+    weak: bool
+
+
+@dataclass(frozen=True)
 class ClassFigures:
     """One homework over a class."""
 
@@ -90,9 +102,24 @@ class ClassFigures:
     trouble: str = ""  # why nothing was compared
 
     @property
+    def history(self) -> ClassHistory:
+        """How the students got to their answers, as far as they agreed to say."""
+        return class_history(self.reports)
+
+    @property
     def not_run(self) -> NotRun:
         """What did not run here."""
         return not_run(self.reports)
+
+    @property
+    def claims(self) -> list[Claimed]:
+        """The answers that rest on a claim, by question and evidence."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for one in self.reports:
+            for question in one.questions:
+                if question.claim:
+                    found.setdefault((question.id, question.claim), []).append(one.submission)
+        return [Claimed(*key, tuple(names), key[1] in WEAK) for key, names in sorted(found.items())]
 
     @property
     def troubled(self) -> list[Report]:

@@ -11,8 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from autograder.declare import followed
 from autograder.files import encoded, write_atomically
-from autograder.grade import marks, processes
+from autograder.grade import processes, staff
 from autograder.grade.report import Report
 from autograder.grade.store import read_reports, write_results
 from autograder.grade.workers import start_worker
@@ -42,7 +43,7 @@ def publish(
         The path of ``report.html``, the page to open.
     """
     graded = list(reports) if reports is not None else read_reports(output)
-    graded = sorted(marks.apply(output, graded), key=lambda one: one.submission)  # not by who was done first
+    graded = sorted(staff.apply(output, graded), key=lambda one: one.submission)  # not by who was done first
     settings = output / "pages.json"
     if reveal is None:
         reveal = (
@@ -125,4 +126,6 @@ def _make_class_page(graded: Sequence[Report], output: Path, compare: bool) -> s
 
 
 def _writers(count: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(count, mp_context=processes.context(), initializer=start_worker)
+    return ProcessPoolExecutor(
+        count, mp_context=processes.context(), initializer=start_worker, initargs=(followed(),)
+    )

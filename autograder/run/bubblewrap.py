@@ -141,6 +141,18 @@ def interpreter() -> Path:
     return real_folder(Path(sys.prefix)) / "bin" / Path(sys.executable).name
 
 
+def launched() -> Path:
+    """The interpreter inside the sandbox.
+
+    Where a link that leads to it names a place that the sandbox has of its own (pyenv below ``/tmp``), that
+    is the file itself, and the packages are found by ``PYTHONPATH``.
+    """
+    path = interpreter()
+    targets = [Path(os.readlink(link)) for link in _links(path)]
+    broken = any(target.is_absolute() and inside(target) != target for target in targets)
+    return path.resolve() if broken else inside(path)
+
+
 def _links(path: Path) -> Iterator[Path]:
     """The links that lead from an interpreter to its file, one after the other."""
     for _ in range(40):  # as many as Linux follows
@@ -169,6 +181,8 @@ def environment() -> dict[str, str]:
     made = kernel_environment(HOME) | {"USER": "student", "LOGNAME": "student"}
     if "VIRTUAL_ENV" in made:
         made["VIRTUAL_ENV"] = str(inside(real_folder(Path(made["VIRTUAL_ENV"]))))
+    if launched() != inside(interpreter()):
+        made["PYTHONPATH"] = os.pathsep.join(str(inside(Path(folder))) for folder in site_folders())
     return made
 
 
@@ -185,7 +199,7 @@ def launch(
         raise SandboxError("bubblewrap (bwrap) is not installed")
     visible = bwrap_arguments(hidden, packages)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    python = [str(inside(interpreter())), "-s", "-W", "ignore"]
+    python = [str(launched()), "-s", "-W", "ignore"]
     paths = [str(inside(Path(folder))) for folder in site_folders()]
     settings = {"uid": nobody(), "paths": paths, "warm": WARM if warm else None, "shared": shared}
     serve = ["/zygote.py", str(theirs.fileno()), json.dumps(settings)]

@@ -45,6 +45,8 @@ from autograder.homeworks.hw3.public.trained import (
     unique_accuracy,
 )
 from autograder.homeworks.hw3.public.uniqueness import unique_margin, unique_problem, unique_signs
+from autograder.kit.shared.slider import frames_slider, heat
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "CONTENT_ATOL",
@@ -56,6 +58,7 @@ __all__ = [
     "TRAINED_ERROR",
     "TRAINED_SIGNS",
     "attend",
+    "attention_viewer",
     "content_attention_problem",
     "content_copy_problem",
     "content_error",
@@ -67,6 +70,8 @@ __all__ = [
     "first_place_problem",
     "first_place_weights",
     "first_token_error",
+    "frames_slider",
+    "heat",
     "induction_output",
     "induction_problem",
     "is_uniform",

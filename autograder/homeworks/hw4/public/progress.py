@@ -1,14 +1,11 @@
-"""Progress of a training, a safe way to save it, and what appears where an answer is missing."""
+"""Progress of a training, and a safe way to save it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Iterator
 from typing import Any
-
-from autograder.kit import name_to_come
 
 
 def with_progress(epochs: int, history: list[dict[str, float]], clock: Any = time.monotonic) -> Iterator[int]:
@@ -41,16 +38,3 @@ def save_safely(state: Any, path: str | os.PathLike[str]) -> None:
     draft = f"{path}.part"
     torch.save(state, draft)
     os.replace(draft, path)
-
-
-@contextlib.contextmanager
-def when_answered(questions: str = "the question") -> Iterator[None]:
-    """For figures and training: says what appears here once an answer, or the images, are there."""
-    try:
-        yield
-    except NotImplementedError:
-        print(f"Something appears here once you have answered {questions}.")
-    except FileNotFoundError as error:
-        print(error)
-    except NameError as error:
-        print(name_to_come(error))

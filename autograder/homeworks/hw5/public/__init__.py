@@ -34,8 +34,8 @@ from autograder.homeworks.hw5.public.sentiment import (
     load_checkpoint,
     predict_problem,
     show_curves,
-    when_answered,
 )
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "BAD",
@@ -49,6 +49,7 @@ __all__ = [
     "GOOD",
     "LABELS",
     "N_WORDS",
+    "attention_viewer",
     "batch_problem",
     "evaluation_mode_problem",
     "fit_logistic",
@@ -66,5 +67,4 @@ __all__ = [
     "show_curves",
     "show_interaction",
     "train_mode_problem",
-    "when_answered",
 ]
