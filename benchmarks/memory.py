@@ -49,21 +49,35 @@ def worker_memory() -> list[float]:
     Workers are the children of the server that they are forked from. What their common nursery and its
     zygotes hold is shared out evenly: which zygote serves which worker cannot be seen from here.
     """
-    parents: dict[int, int] = {}
-    lines: dict[int, str] = {}
+    found = parents()
+    mine = below({os.getpid()}, found)
+    lines = {pid: command(pid) for pid in mine}
+    servers = {pid for pid in mine if "multiprocessing.forkserver" in lines[pid]}
+    workers = {
+        pid for pid in mine if found.get(pid) in servers and "multiprocessing.forkserver" in lines[pid]
+    }
+    shared = {pid for pid in mine if Path(lines[pid].partition(" ")[0]).name == "bwrap"}
+    of_workers = [below({one}, found) for one in workers]
+    common = below(shared, found).difference(*of_workers)
+    part = sum(map(held, common)) / max(len(workers), 1)
+    return [part + sum(map(held, family)) for family in of_workers]
+
+
+def parents() -> dict[int, int]:
+    """Every process's parent."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError, IndexError, ValueError):
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                lines[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-    mine = below({os.getpid()}, parents)
-    servers = {pid for pid in mine if "multiprocessing.forkserver" in lines.get(pid, "")}
-    workers = {pid for pid in mine if parents[pid] in servers}
-    shared = {pid for pid in mine if lines.get(pid, "").startswith(("bwrap", "/usr/bin/bwrap"))}
-    of_workers = [below({one}, parents) for one in workers]
-    common = below(shared, parents).difference(*of_workers)
-    part = sum(map(held, common)) / max(len(workers), 1)
-    return [part + sum(map(held, family)) for family in of_workers]
+                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    return found
+
+
+def command(pid: int) -> str:
+    """A process's command line; empty if it has just ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
 
 
 def below(found: set[int], parents: dict[int, int]) -> set[int]:
