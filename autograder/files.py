@@ -33,10 +33,10 @@ def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
     """
     draft = path.with_name(f".{path.name}.draft")
     try:
+        draft.unlink(missing_ok=True)  # should it be a link, nothing is written to where that leads
         if mode is None:
             draft.write_bytes(data)
         else:
-            draft.unlink(missing_ok=True)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
                 file.write(data)
         os.replace(draft, path)

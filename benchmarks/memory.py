@@ -44,21 +44,26 @@ def memory() -> Iterator[dict[str, float]]:
 
 
 def worker_memory() -> list[float]:
-    """The PSS of each worker process that holds a sandbox, with everything below it, in MB."""
+    """The PSS of each worker process of a batch, with its part of the sandboxes, in MB.
+
+    Workers are the children of the server that they are forked from. What their common nursery and its
+    zygotes hold is shared out evenly: which zygote serves which worker cannot be seen from here.
+    """
     parents: dict[int, int] = {}
-    names: dict[int, str] = {}
+    lines: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError, IndexError, ValueError):
                 parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                names[int(entry.name)] = (entry / "comm").read_text().strip()
+                lines[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     mine = below({os.getpid()}, parents)
-    workers = {
-        parents[pid]
-        for pid, name in names.items()
-        if name == "bwrap" and parents[pid] in mine and names.get(parents[pid]) != "bwrap"
-    }
-    return [sum(map(held, below({worker}, parents))) for worker in workers]
+    servers = {pid for pid in mine if "multiprocessing.forkserver" in lines.get(pid, "")}
+    workers = {pid for pid in mine if parents[pid] in servers}
+    shared = {pid for pid in mine if lines.get(pid, "").startswith(("bwrap", "/usr/bin/bwrap"))}
+    of_workers = [below({one}, parents) for one in workers]
+    common = below(shared, parents).difference(*of_workers)
+    part = sum(map(held, common)) / max(len(workers), 1)
+    return [part + sum(map(held, family)) for family in of_workers]
 
 
 def below(found: set[int], parents: dict[int, int]) -> set[int]:

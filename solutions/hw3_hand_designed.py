@@ -30,10 +30,21 @@ from autograder.author.build import use_kit
 use_kit("hw3")
 
 # %%
-import matplotlib.pyplot as plt
+import contextlib
+
 import numpy as np
-from homework_kit import check, finish, record
-from homework_kit import show_attention, show_figure, show_matrices
+from homework_kit import (
+    attention_viewer,
+    check,
+    finish,
+    frames_slider,
+    heat,
+    record,
+    show_attention,
+    show_lines,
+    show_matrices,
+    when_answered,
+)
 
 # %% [markdown]
 # ## The model
@@ -76,11 +87,14 @@ def with_places(x, pos):
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-zero_output, zero_weights = attention_head(
-    one_hot("A B C C"), np.zeros((3, 1)), np.zeros((3, 1)), np.eye(3)
-)
-show_attention(zero_weights, "A B C C".split(), title="all weights zero: the average")
-print(zero_output.round(2))
+with when_answered():
+    zero_output, zero_weights = attention_head(
+        one_hot("A B C C"), np.zeros((3, 1)), np.zeros((3, 1)), np.eye(3)
+    )
+    show_attention(
+        zero_weights, "A B C C".split(), title="All weights zero: the average"
+    )
+    print(zero_output.round(2))
 
 # %% [markdown]
 # ## 3.1 Attention by content
@@ -109,15 +123,36 @@ check("3.1")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if attention_by_content_Q is not None:
-    letters_31 = "B A C A A".split()
-    _, weights_31 = attention_head(
-        one_hot("B A C A A"),
-        attention_by_content_Q,
-        attention_by_content_K,
-        attention_by_content_V,
+with when_answered("3.1"):
+    x_31, letters_31 = one_hot("B A C A A"), "B A C A A".split()
+    scores_31 = np.asarray(attention_by_content_Q) @ np.transpose(
+        attention_by_content_K
     )
-    show_attention(weights_31, letters_31, title="3.1 designed by hand")
+    scores_31 = scores_31 / np.sqrt(np.shape(attention_by_content_Q)[1])
+    others_31 = np.where(np.eye(3, dtype=bool), -np.inf, scores_31).max(axis=1)
+    gap_31 = float((np.diag(scores_31) - others_31).min())
+    shares_31, runs_31 = np.linspace(0, 1, 21), []
+    for share in shares_31:  # of your scores
+        runs_31.append(
+            attention_head(
+                x_31,
+                share * np.asarray(attention_by_content_Q),
+                attention_by_content_K,
+                attention_by_content_V,
+            )
+        )
+    errors_31 = [np.abs(output - x_31).max() for output, _ in runs_31]
+    frames_slider(
+        heat(
+            [weights for _, weights in runs_31], "your attention", letters_31, letters_31
+        ),
+        [f"score gap {share * gap_31:.1f}" for share in shares_31],
+        "The larger the gap between scores, the cleaner the copy",
+        says=[f"largest error of the output {error:.2g}" for error in errors_31],
+    ).show()
+    attention_viewer(
+        runs_31[-1][1], letters_31, title="3.1 designed by hand: equal letters"
+    ).show()
 
 # %% [markdown]
 # **What do you see?** Each query shares its attention evenly among tokens of its own kind: the three As have 0.33 each.
@@ -158,7 +193,7 @@ check("3.2")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if attention_by_position_pos is not None:
+with when_answered("3.2"):
     places_32 = with_places(one_hot("A B C C"), attention_by_position_pos)
     _, weights_32 = attention_head(
         places_32,
@@ -166,7 +201,9 @@ if attention_by_position_pos is not None:
         attention_by_position_K,
         attention_by_position_V,
     )
-    show_attention(weights_32, "A B C C".split(), title="3.2 designed by hand")
+    attention_viewer(
+        weights_32, "A B C C".split(), title="3.2 designed by hand: the first place"
+    ).show()
 
 # %% [markdown]
 # **What do you see?** One bright column: every query looks at place 0, whatever stands there. A model that averages would
@@ -213,9 +250,9 @@ check("3.3")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if attention_by_content_and_position_pos is not None:
-    letters_33 = "S A B A C".split()  # S stands for CLS here
-    places_33 = with_places(
+with when_answered("3.3"):
+    letters_33 = ["CLS", *"A B A C".split()]
+    places_33 = with_places(  # S stands for CLS here
         one_hot("S A B A C", "SABC"), attention_by_content_and_position_pos
     )
     output_33, weights_33 = attention_head(
@@ -224,16 +261,9 @@ if attention_by_content_and_position_pos is not None:
         attention_by_content_and_position_K,
         attention_by_content_and_position_V,
     )
-    show_attention(weights_33, ["CLS", *letters_33[1:]], title="3.3 designed by hand")
-    print(
-        "outputs:",
-        *(
-            f"{letter} {number:+.2f}"
-            for letter, number in zip(
-                ["CLS", *letters_33[1:]], output_33[:, 0], strict=True
-            )
-        ),
-    )
+    attention_viewer(weights_33, letters_33, title="3.3 designed by hand").show()
+    told_33 = zip(letters_33, output_33[:, 0], strict=True)
+    print("outputs:", *(f"{letter} {number:+.2f}" for letter, number in told_33))
 
 # %% [markdown]
 # **What do you see?** Compare the CLS column in the rows of a unique token with that of the repeated A: the more equal tokens
@@ -274,7 +304,7 @@ check("3.4")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if permutation_Q is not None:
+with when_answered("3.4"):
     x_34 = np.random.default_rng(0).normal(size=(5, 3))
     _, weights_identity = attention_head(
         with_places(x_34, np.eye(5)), identity_Q, identity_K, identity_V
@@ -286,6 +316,7 @@ if permutation_Q is not None:
         [weights_identity, weights_permutation],
         list("01234"),
         title=["identity", "permutation"],
+        heading="One sharp weight in each row moves whole tokens",
     )
 
 # %% [markdown]
@@ -373,26 +404,22 @@ check("3.6")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("3.6"):
     pos_36, Q_36, K_36, V_36 = conv_heads(
         np.random.default_rng(0).normal(size=(3, 2, 2))
     )
-    x_36 = with_places(
-        np.vstack(
-            [
-                np.zeros((1, 2)),
-                np.random.default_rng(1).normal(size=(4, 2)),
-                np.zeros((1, 2)),
-            ]
-        ),
-        pos_36,
-    )
+    x_36 = np.zeros((6, 2))
+    x_36[1:5] = np.random.default_rng(1).normal(size=(4, 2))
+    x_36 = with_places(x_36, pos_36)
     maps_36 = [
         attention_head(x_36, Q_36[head], K_36[head], V_36[head])[1] for head in range(3)
     ]
-    show_attention(maps_36, list("012345"), title=["left", "here", "right"])
-except NotImplementedError:
-    print("Your three heads will be drawn here.")
+    show_attention(
+        maps_36,
+        list("012345"),
+        title=["left", "here", "right"],
+        heading="Three heads, three taps of a convolution",
+    )
 
 # %% [markdown]
 # **What do you see?** Three shifted diagonals. Multi-head attention with positions can express any convolution whose kernel has
@@ -528,19 +555,37 @@ for name, model, example in (
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-figure_37, axis_37 = plt.subplots(figsize=(6, 3), layout="constrained")
-for (name, losses), style in zip(losses_37.items(), ("-", "--", ":"), strict=True):
-    axis_37.plot(
-        np.convolve(losses, np.ones(200) / 200, mode="valid"), style, label=name
+with when_answered("3.7"):
+    smooth_37 = {
+        name: np.convolve(losses, np.ones(200) / 200, mode="valid")
+        for name, losses in losses_37.items()
+    }
+    show_lines(
+        {
+            "title": "All three tasks are learned from single sequences",
+            "x": "step",
+            "y": "squared error (mean of 200 steps)",
+            "log": "y",
+            "lines": {
+                name: (np.arange(len(values))[::20], values[::20])
+                for name, values in smooth_37.items()
+            },
+        }
     )
-axis_37.set(
-    xlabel="step",
-    ylabel="squared error (mean of 200 steps)",
-    yscale="log",
-    title="Training on single sequences",
-)
-axis_37.legend()
-show_figure()
+    torch.manual_seed(0)
+    young_37, frames_37 = TorchTransformer(3, 3, places=6), []
+    letters_37 = torch.as_tensor(one_hot("A B C C")).float()
+    for seed in range(20):
+        with torch.no_grad():
+            scores = (letters_37 @ young_37.Q) @ (letters_37 @ young_37.K).T
+            frames_37.append(torch.softmax(scores / 8**0.5, dim=1).numpy())
+        with contextlib.redirect_stdout(None):
+            train(young_37, copy_example, steps=100, seed=seed)
+    frames_slider(
+        heat(frames_37, "attention", "ABCC", "ABCC"),
+        [f"step {100 * frame:,}" for frame in range(20)],
+        "Training 3.1: equal letters find each other",
+    ).show()
 
 # %% [markdown]
 # ### Look inside
@@ -608,32 +653,21 @@ check("3.7")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("3.7"):
     scores_37 = {
-        "trained": {
-            "scores of 3.1": token_scores(
-                torch_transformer_content_Q, torch_transformer_content_K
-            )
-        }
+        "trained": token_scores(
+            torch_transformer_content_Q, torch_transformer_content_K
+        )
     }
     if attention_by_content_Q is not None:
-        scores_37 = {
-            "designed": {
-                "scores of 3.1": token_scores(
-                    attention_by_content_Q, attention_by_content_K
-                )
-            }
-        } | scores_37
+        scores_37["designed"] = token_scores(
+            attention_by_content_Q, attention_by_content_K
+        )
     show_matrices(
-        {
-            "QKᵀ/√d_qk": {
-                label: panel["scores of 3.1"] for label, panel in scores_37.items()
-            }
-        },
-        title="Scores between A, B, C",
+        {"": scores_37},
+        title="Both score equal letters highest; yours by more",
+        names=dict.fromkeys(scores_37, ("ABC", "ABC")),
     )
-except NotImplementedError:
-    print("The scores of both models will be drawn here, once token_scores is written.")
 
 # %% [markdown]
 # **What do you see?** The same pattern, a positive diagonal, at two different sizes (read the colour bars). Now the whole
@@ -648,73 +682,90 @@ def eight_panels(x, Q, K, V):
         "Q weights": Q,
         "K weights": K,
         "V weights": V,
+        "attention": weights,
         "queries": x @ Q,
         "keys": x @ K,
         "values": x @ V,
-        "attention": weights,
         "output": output,
     }
 
 
+def show_eight(title, letters, *rows):
+    tokens = ("queries", "keys", "values", "output")
+    show_matrices(
+        dict(zip(("designed", "trained")[-len(rows) :], rows, strict=True)),
+        title=title,
+        names=dict.fromkeys(tokens, (letters, ()))
+        | {"attention": (letters, letters)},
+    )
+
+
 sequence_37 = one_hot("A B C C")
-if attention_by_content_Q is not None:
-    designed = eight_panels(
+with when_answered("3.1"):
+    designed_37 = eight_panels(
         sequence_37,
         attention_by_content_Q,
         attention_by_content_K,
         attention_by_content_V,
     )
-    learned = eight_panels(
+    learned_37 = eight_panels(
         sequence_37,
         torch_transformer_content_Q,
         torch_transformer_content_K,
         torch_transformer_content_V,
     )
-    show_matrices(
-        {"designed": designed, "trained": learned},
-        title="3.1 on A B C C: each panel has its own true scale",
+    show_eight(
+        "3.1 on A B C C: other matrices, the same attention",
+        "ABCC",
+        designed_37,
+        learned_37,
     )
-if attention_by_position_pos is not None:
-    designed = eight_panels(
+with when_answered("3.2"):
+    designed_37 = eight_panels(
         with_places(sequence_37, attention_by_position_pos),
         attention_by_position_Q,
         attention_by_position_K,
         attention_by_position_V,
     )
-    learned = eight_panels(
+    learned_37 = eight_panels(
         with_places(sequence_37, torch_transformer_position_pos),
         torch_transformer_position_Q,
         torch_transformer_position_K,
         torch_transformer_position_V,
     )
-    show_matrices(
-        {"designed": designed, "trained": learned},
-        title="3.2 on A B C C: each panel has its own true scale",
+    show_eight(
+        "3.2 on A B C C: other matrices, the same attention",
+        "ABCC",
+        designed_37,
+        learned_37,
     )
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-x_unique = one_hot("S A B A C", "SABC")
-learned = eight_panels(
-    with_places(x_unique, torch_transformer_both_pos),
-    torch_transformer_both_Q,
-    torch_transformer_both_K,
-    torch_transformer_both_V,
-)
-rows_33 = {"trained": learned}
-if attention_by_content_and_position_pos is not None:
-    designed = eight_panels(
+x_unique, letters_unique = one_hot("S A B A C", "SABC"), ["CLS", *"ABAC"]
+rows_33 = []
+with when_answered("3.3"):
+    rows_33 = [
+        eight_panels(
+            with_places(x_unique, torch_transformer_both_pos),
+            torch_transformer_both_Q,
+            torch_transformer_both_K,
+            torch_transformer_both_V,
+        )
+    ]
+    designed_33 = eight_panels(
         with_places(x_unique, attention_by_content_and_position_pos),
         attention_by_content_and_position_Q,
         attention_by_content_and_position_K,
         attention_by_content_and_position_V,
     )
-    rows_33 = {"designed": designed, "trained": learned}
-show_matrices(rows_33, title="3.3 on CLS A B A C: each panel has its own true scale")
-print("place     expected  " + "  ".join(rows_33))
-for place, (token, expected) in enumerate(zip("ABAC", "-+-+", strict=True), start=1):
-    signs = ["-+"[int(panels["output"][place, 0] > 0)] for panels in rows_33.values()]
-    print(f"{place} ({token})     {expected}         " + "         ".join(signs))
+    rows_33.insert(0, designed_33)
+with when_answered("3.3"):
+    show_eight("3.3 on CLS A B A C: two ways to one answer", letters_unique, *rows_33)
+    print("place     expected  ", *("designed", "trained")[-len(rows_33) :])
+    for place, (token, sign) in enumerate(zip("ABAC", "-+-+", strict=True), start=1):
+        found = ["-+"[int(panels["output"][place, 0] > 0)] for panels in rows_33]
+        print(f"{place} ({token})     {sign}         ", "        ".join(found))
 
 # %% [markdown]
 # **What do you see?** The panels "Q weights", "K weights", "queries" and "keys" of the trained model look like noise beside yours,

@@ -75,7 +75,7 @@ def test_each_reason_is_told_in_words_on_the_terminal_in_the_csv_and_on_the_page
     Overrides(folder).set(made(again[1], "3.2", "", 3, "We misread it.", "Ada"))
     told = run(folder, again, replace(SETTINGS, seed="another"))
     assert "(override: We misread it.)" in told
-    Overrides(folder).undo("student-01", "3.2", "")
+    Overrides(folder).take_back("student-01", "3.2", "")
     assert "(an override was taken back)" in run(folder, again, replace(SETTINGS, seed="another"))
     answer = next(one for one in again[0].questions if one.id == "3.7")
     Marks(folder).save(Mark("student-00", "3.7", digest(answer.answer), (), 6, "", "Ada"))

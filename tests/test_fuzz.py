@@ -102,7 +102,8 @@ def test_values_of_a_log(name: str, value: Any, status: str):
 def test_zips(tmp_path: Path, data: bytes, name: str, cut: int):
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(name.encode(errors="replace").decode() or "a", data)
+        # the writer itself cuts names at a NUL and cannot write empty ones
+        archive.writestr(name.encode(errors="replace").decode().partition("\0")[0] or "a", data)
         archive.writestr("a.ipynb", data)
     whole = packed.getvalue()
     path = tmp_path / "class.zip"

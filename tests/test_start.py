@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -28,3 +29,20 @@ def test_a_process_imports_nothing_slow_that_it_does_not_need(first: str, forbid
     )
     done = subprocess.run([sys.executable, "-c", program, first], capture_output=True, text=True, check=True)
     assert not set(forbidden) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("before", ["import torch", ""])
+def test_torch_has_one_thread_however_grading_is_called(before: str):
+    program = f"""
+{before}
+from autograder.grade.grade import Settings, grade_submission
+from autograder.submissions.find import Submission
+grade_submission(Submission("a", problem="unreadable"), Settings("seed"))
+import torch
+print(torch.get_num_threads())
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1\n"

@@ -33,6 +33,11 @@ from autograder.names import KIT_FILE, SKIPPED, source_path
 ELSEWHERE = (
     "*Open this very file, in Jupyter or uploaded to Colab: copies from elsewhere have other numbers.*"
 )
+# a folded cell is easily passed over; where it did not run, nothing below works
+RUN_FIRST = (
+    "\n\n**▶ Run the next cell first**, in every session: click it and press Shift+Enter. Its code is folded"
+    " in most front ends; it writes the homework kit that all cells below import."
+)
 
 _TOLD = "when you ran which check and what it found, never your code; it earns nothing"
 _ASKS = "from homework_kit import keep_history\n\nkeep_history"
@@ -89,6 +94,8 @@ def build_notebook(
         tags = cell.metadata.get("tags", [])
         text = _fill_regions(cell, where, answers, blank, entries)
         if "kit" in tags:
+            if built.cells and built.cells[-1].cell_type == "markdown":
+                built.cells[-1].source += RUN_FIRST
             built.cells.append(_kit_cell(homework))
         elif cell.cell_type == "markdown":
             built.cells.append(

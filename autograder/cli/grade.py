@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,7 @@ from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
 from autograder.lms.people import MANIFEST
 from autograder.report.tables import REVEAL
-from autograder.run.choose import NoSandboxError, Place
+from autograder.run.choose import NoSandboxError, Place, nursery
 from autograder.run.container import within_container
 from autograder.run.limits import Limits, implausible
 from autograder.submissions.find import Submission, find
@@ -52,8 +53,8 @@ LIMITS = {
 }
 WIDTH = 110  # columns of what is written into a file or a pipe
 
-# what makes executors, None for those of this machine, and how many submissions they grade at a time
-Source = AbstractContextManager[tuple[Callable[[], Executor] | None, int]]
+# what makes executors, and how many submissions they grade at a time
+Source = AbstractContextManager[tuple[Callable[[], Executor], int]]
 
 
 def _limits(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
@@ -231,7 +232,6 @@ def grade_command(
     total_seconds = unless_given("total_seconds", total_seconds, bounds.pop("total_seconds", None))
     importable = check_packages(allowed, packages)
     console = Terminal(width=None if sys.stdout.isatty() else WIDTH)
-    handed_in, ignored = _find(submissions, with_ids=bool(variants))
     place = Place(
         sandbox,
         cold,
@@ -240,21 +240,28 @@ def grade_command(
     )
     reports: dict[str, Report] = {}
     try:
-        results = Results(output)
-        within = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **bounds)  # type: ignore[arg-type]
-        if "memory_bytes" not in bounds:
-            within = within_container(within)
-        secret = seed or kept_secret(output / "seed.txt")
-        settings = Settings(secret, homework, within, library_calls, variants, importable, taught.adaptation)
-        keep_course(taught, output)
-        if not force:
-            reports |= _kept(console, results, handed_in, settings)
-        queue = deque(one for one in handed_in if one.name not in reports)
-        handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
-        if queue:
-            for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
-                results.keep(one.report, one.executed, one.seconds)
-                reports[one.report.submission] = one.report
+        # it imports while the submissions are looked for; the workers of a cluster have their own
+        with contextlib.nullcontext() if dask else nursery(place) as sandboxes:
+            handed_in, ignored = _find(submissions, with_ids=bool(variants))
+            results = Results(output)
+            bounds |= {"cell_seconds": cell_seconds, "total_seconds": total_seconds}
+            within = Limits(**bounds)  # type: ignore[arg-type]
+            if "memory_bytes" not in bounds:
+                within = within_container(within)
+            secret = seed or kept_secret(output / "seed.txt")
+            settings = Settings(
+                secret, homework, within, library_calls, variants, importable, taught.adaptation
+            )
+            keep_course(taught, output)
+            if not force:
+                reports |= _kept(console, results, handed_in, settings)
+            queue = deque(one for one in handed_in if one.name not in reports)
+            handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
+            if queue:
+                source = _source(dask, workers, len(queue), sandboxes)
+                for one in _grade(console, queue, settings, place, source):
+                    results.keep(one.report, one.executed, one.seconds)
+                    reports[one.report.submission] = one.report
     except DataUnavailableError as error:
         raise RefusedError(_without_data(str(error), len(reports))) from None
     except (batch.BatchError, NoSandboxError, OutputBusyError) as error:
@@ -308,10 +315,11 @@ def _kept(
     return kept
 
 
-def _source(dask: str | None, workers: int | None, total: int) -> Source:
+def _source(dask: str | None, workers: int | None, total: int, sandboxes: socket.socket | None) -> Source:
     if dask:
         return cluster(dask)
-    return contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, total)))
+    count = min(workers or os.cpu_count() or 1, total)
+    return contextlib.nullcontext((functools.partial(batch.local_executor, count, sandboxes), count))
 
 
 def _grade(
@@ -320,8 +328,7 @@ def _grade(
     """Grades a queue, with warnings and progress on the console."""
     total = len(queue)
     with source as (executors, count), show_progress(console, total) as advance:
-        local = functools.partial(batch.local_executor, count)
-        for one in batch.run(queue, settings, place, executors or local, count):
+        for one in batch.run(queue, settings, place, executors, count):
             if isinstance(one, str):
                 console.print(Text.assemble(("Warning: ", "bold yellow"), speakable(one)))
                 continue

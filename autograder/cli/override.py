@@ -64,7 +64,7 @@ def override_command(
     kept = Overrides(output)
     if found is not None:
         kept.set(found)
-    elif not kept.undo(submission, question, part):
+    elif not kept.take_back(submission, question, part):
         raise click.ClickException(speakable(f"nothing is set for {submission}, {question}; see --list"))
     (now,) = staff.apply(output, [report])
     result = next(one for one in now.questions if one.id == question)

@@ -24,6 +24,7 @@ from autograder.grade.causes import explain_causes, is_lost, names_in, provided_
 from autograder.grade.claims import note_claims
 from autograder.grade.judge import judge_question
 from autograder.grade.leaks import Prints, mark_prints
+from autograder.grade.processes import one_thread
 from autograder.grade.report import QuestionResult, Report, Tried
 from autograder.grade.settings import Settings as Settings
 from autograder.grade.variants import hidden_seed, whose
@@ -104,6 +105,7 @@ def grade_submission(
         OverLimitError: reading or judging it took more time or memory than any honest submission needs.
     """
     started = time.monotonic()
+    one_thread()
     try:
         with limited(SECONDS):
             found = read(submission, settings)

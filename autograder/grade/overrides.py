@@ -101,7 +101,7 @@ class Overrides(Marks):
                 ),
             )
 
-    def undo(self, submission: str, question: str, part: str) -> bool:
+    def take_back(self, submission: str, question: str, part: str) -> bool:
         """Takes back what was set, so that the judged points count again; False if nothing was set."""
         with self._writing() as database:
             done = database.execute(

@@ -211,8 +211,11 @@ class Results:
 
         What a mistake in the grader left open is never kept: the next run tries it again.
         """
+        path = self.of(submission) / RESULTS
+        if path.is_symlink() or path.parent.is_symlink():  # no run of ours makes links
+            return None
         try:
-            found = read_results(json.loads((self.of(submission) / RESULTS).read_bytes()))
+            found = read_results(json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return found if found.key == key and not found.faulty else None
@@ -226,6 +229,8 @@ class Results:
             seconds: wall time by question.
         """
         folder = self.of(report.submission)
+        if folder.is_symlink():  # nothing is written to where it leads
+            folder.unlink()
         folder.mkdir(parents=True, exist_ok=True)
         if executed:
             write_atomically(folder / EXECUTED, encoded(executed), SECRET)

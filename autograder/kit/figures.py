@@ -47,7 +47,7 @@ def show_figure(figure: Any = None, alt: str = "") -> None:
     from IPython.display import display
 
     words = alt or describe_figure(figure)
-    picture, width = _picture(figure)
+    picture, width = _crisp_png(figure)
     plt.close(figure)
     data = {"image/png": picture, "text/plain": words}
     display(data, metadata={"image/png": {"alt": words, "width": width}}, raw=True)
@@ -56,7 +56,7 @@ def show_figure(figure: Any = None, alt: str = "") -> None:
     display({"text/html": f"<details><summary>Figure in words</summary>{told}</details>"}, raw=True)
 
 
-def _picture(figure: Any) -> tuple[str, int]:
+def _crisp_png(figure: Any) -> tuple[str, int]:
     """A figure as base64 of a PNG at twice a page's pixels, and its width on the page."""
     import base64
 
@@ -190,7 +190,8 @@ def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
             (x values, y values)), and where wanted ``points`` (labels drawn as markers), ``log``
             (``x``, ``y`` or
             ``xy``), ``level`` ((label, y) of a grey line), ``ylim``, ``ticks`` (of x), ``colors`` (label → a
-            name of :data:`MEANS` or a color), ``same`` (both axes have one scale).
+            name of :data:`MEANS` or a color), ``same`` (both axes have one scale),
+            ``band`` and ``span`` (edges of a grey stripe across and along), ``rings`` (points to mark).
         heading: above all panels.
     """
     with house_style():
@@ -209,6 +210,11 @@ def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
                 getattr(axis, f"set_{name}scale")("log")
             if "ylim" in panel:
                 axis.set_ylim(*panel["ylim"])
+            for edges, across in ((panel.get("band"), axis.axhspan), (panel.get("span"), axis.axvspan)):
+                if edges is not None:
+                    across(*edges, color=MEANS["other"], alpha=0.14, lw=0)
+            for ring in panel.get("rings", ()):
+                axis.plot(*ring, "o", ms=12, mfc="none", mec=MEANS["prediction"])
             if "ticks" in panel:
                 axis.set_xticks(panel["ticks"], [f"{tick:,}" for tick in panel["ticks"]])
                 axis.minorticks_off()

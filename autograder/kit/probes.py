@@ -22,6 +22,8 @@ PROBES: dict[str, Probe] = {}
 MEASURING: set[str] = set()  # probes whose result rests on functions of the kit that count or watch
 INTACT: dict[str, Any] = {}  # the kit's functions as they were when the homework was opened
 VISIBLE_CHECKS: dict[str, VisibleCheck] = {}
+CheckPicture = Callable[[Mapping[str, Any], bool], Any]
+CHECK_PICTURES: dict[str, CheckPicture] = {}
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,23 @@ def _refuse_replaced() -> None:
 def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
     """Registers what ``check(question)`` says beyond shapes and examples, from the answers by entry name."""
     return register(VISIBLE_CHECKS, "visible check", question)
+
+
+def check_picture(question: str) -> Callable[[CheckPicture], CheckPicture]:
+    """Registers what a check cell draws: from the notebook's names and whether the check failed.
+
+    The function returns something with a method ``show``, or None where there is nothing to draw.
+    """
+    return register(CHECK_PICTURES, "picture of the check", question)
+
+
+def show_check_picture(question: str, namespace: Mapping[str, Any], failed: bool) -> None:
+    """Shows the picture of a check, if there is one; its trouble never costs a check."""
+    if question in CHECK_PICTURES:
+        with contextlib.suppress(Exception):
+            picture = CHECK_PICTURES[question](namespace, failed)
+            if picture is not None:
+                picture.show()
 
 
 @probe("call")

@@ -32,7 +32,8 @@ IDENTIFYING = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 
 def read(source: Path) -> Collected:
     """What a zip of "Download Submissions" holds. Canvas says that something is late, not since when."""
-    found, people = Collected(), {}
+    found = Collected()
+    people: dict[str, Person] = {}
     for path, data, trouble in read_files(source):
         name = PurePosixPath(path).name
         match = ANONYMOUS.fullmatch(name) or NAMED.fullmatch(name)

@@ -126,8 +126,8 @@ def grades_by_id(
             continue
         points = grades[one.submission]
         if policy is None and one.late == "yes":
-            days = f" by {one.late_days} days" if one.late_days else ""
-            notes.append(f"{one.submission}: late{days}; there is no late policy, so nothing was taken off")
+            by = f" by {one.late_days} days" if one.late_days else ""
+            notes.append(f"{one.submission}: late{by}; there is no late policy, so nothing was taken off")
         if policy is not None and one.late == "yes" and not one.late_days:
             notes.append(f"{one.submission}: late, but by how much is not known, so nothing was taken off")
         if policy is not None and points is not None:

@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 SESSION, WORK, IPC = "/session", "/submission", "/kernel"
-KERNEL_SCRIPT = "kernel_process"  # a module in this script's folder
+KERNEL_SCRIPT, NURSERY_SCRIPT = "kernel_process", "nursery"  # modules in this script's folder
 # a fork bomb makes some hundred processes in this time, a memory bomb some hundred megabytes
 WATCH_SECONDS = 0.1
 START_SECONDS = 60.0
@@ -231,19 +231,24 @@ class Zygote:
     def fork_namespace(self, ready: int, tell: int) -> int:
         """Forks the first process of a new PID namespace.
 
-        To leave one namespace concerns children alone; this process's own children are back in its own after.
+        The process between, which enters the namespace, ends at once, so that this one collects the first.
         """
-        own = os.open("/proc/self/ns/pid", os.O_RDONLY)
-        try:
-            unshare(NEWPID)
-            init = os.fork()
-            if init == 0:
-                os.close(own)
-                self.become_init(ready, tell)
-            check(LIBC.setns(own, NEWPID), "setns")
-        finally:
-            os.close(own)
-        return init
+        number, tell_number = os.pipe()
+        between = os.fork()
+        if between == 0:
+            with last_act(tell, 0):
+                unshare(NEWPID)
+                init = os.fork()
+                if init == 0:
+                    os.close(number)
+                    os.close(tell_number)
+                    self.become_init(ready, tell)
+                os.write(tell_number, str(init).encode())
+        os.close(tell_number)
+        with os.fdopen(number) as file:
+            said = file.read()
+        os.waitpid(between, 0)
+        return int(said or 0)
 
     def become_init(self, ready: int, tell: int) -> None:
         """The first process of a new PID namespace: shuts itself in, starts the kernel and reaps."""
@@ -364,6 +369,7 @@ def main() -> None:
     """``zygote.py FD SETTINGS``: serves the worker at a socket; the settings are JSON."""
     control, settings = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     kernel = importlib.import_module(KERNEL_SCRIPT)
+    nursery = importlib.import_module(NURSERY_SCRIPT) if settings["shared"] else None
     sys.path.pop(0)  # this script's folder
     os.set_inheritable(control.fileno(), False)
     sys.path += [path for path in settings["paths"] if path not in sys.path]
@@ -381,8 +387,11 @@ def main() -> None:
     os.dup2(silence, 1)
     os.dup2(silence, 2)  # the worker reads what went wrong up to here, and no kernel may write there
     os.close(silence)
-    zygote = Zygote(control, kernel, settings["uid"], warm=bool(settings["warm"]))
     sys.argv = ["ipykernel"]
+    if nursery:
+        nursery.Nursery(control, sys.modules[__name__], kernel).serve()
+        return
+    zygote = Zygote(control, kernel, settings["uid"], warm=bool(settings["warm"]))
     control.send(json.dumps({"ready": True}).encode())
     zygote.serve()
 

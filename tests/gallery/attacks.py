@@ -218,7 +218,8 @@ ATTACKS: dict[str, Attack] = {
         limits={"memory_bytes": 4e8, "cell_seconds": 20},
     ),
     "page tables of a terabyte": Attack(
-        "import mmap\nflags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000\nm = mmap.mmap(-1, 1 << 40, flags=flags, prot=mmap.PROT_READ)\nprint('LEAK')",
+        "import mmap\nflags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000\ntry:\n    m = mmap.mmap(-1, 1 << 40, flags=flags, prot=mmap.PROT_READ)\n"
+        "    print('LEAK')\nexcept OSError as error: print(error)",
         prints="Cannot allocate memory",
     ),
     "disk filler": Attack(

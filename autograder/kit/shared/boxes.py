@@ -118,62 +118,62 @@ def shape_picture(
         title: what the picture shows.
         failed: whether the check failed; where it passed, other names and other ways are all fine.
     """
-    found = {box.name: _found(box, made) for box in boxes[:-1]}
+    found = {box.name: _found_of(box, made) for box in boxes[:-1]}
     found[boxes[-1].name] = made.output
     wrong = {
         box.name: shape
         for box in boxes
-        if failed and (shape := found[box.name]) is not None and not _fits(shape, box, sizes)
+        if failed and (shape := found[box.name]) is not None and not _fits_box(shape, box, sizes)
     }
     if failed and made.output is None and not made.error:
         wrong[boxes[-1].name] = ()
-    used = {name for box in boxes for name in _names(box)}
+    used = {name for box in boxes for name in _spellings_of(box)}
     others = [(name, shape) for name, shape in made.shapes.items() if name.lower() not in used]
     words = [f"{title}."]
     for box in boxes:
         shape = found[box.name]
-        right = _spelled(box.axes, sizes)
+        right = _spelled_shape(box.axes, sizes)
         if box.name in wrong:
-            words.append(f"{box.name} has the wrong shape: {_plain(shape)}, but it should be {right}.")
+            words.append(f"{box.name} has the wrong shape: {_plain_shape(shape)}, but it should be {right}.")
         else:
             words.append(f"{box.name}: {right}{'' if shape else ', as the formula says'}.")
-    words += [f"Your {name}: {_guessed(shape, sizes)}." for name, shape in others[:MAX_OTHERS]]
+    words += [f"Your {name}: {_guessed_shape(shape, sizes)}." for name, shape in others[:MAX_OTHERS]]
     words += [f"It raised {made.error}."] if made.error else []
     return Moving(
-        title, "\n".join(words), "", _drawing(boxes, found, wrong, others, sizes, title, made.error)
+        title, "\n".join(words), "", _drawn_boxes(boxes, found, wrong, others, sizes, title, made.error)
     )
 
 
-def _names(box: Box) -> set[str]:
+def _spellings_of(box: Box) -> set[str]:
     return {box.name.lower(), *SPELLINGS.get(box.name, "").split()}
 
 
-def _found(box: Box, made: Made) -> Shape | None:
-    return next((shape for name, shape in made.shapes.items() if name.lower() in _names(box)), None)
+def _found_of(box: Box, made: Made) -> Shape | None:
+    return next((shape for name, shape in made.shapes.items() if name.lower() in _spellings_of(box)), None)
 
 
-def _fits(shape: Shape, box: Box, sizes: Mapping[str, int]) -> bool:
+def _fits_box(shape: Shape, box: Box, sizes: Mapping[str, int]) -> bool:
     """Whether it has the wanted shape, perhaps transposed or as a batch of one."""
     wanted = tuple(sizes[axis] for axis in box.axes)
     found = tuple(size for size in shape if size != 1) if len(shape) > len(wanted) else shape
     return found in (wanted, wanted[::-1])
 
 
-def _spelled(axes: Sequence[str], sizes: Mapping[str, int]) -> str:
-    return f"({', '.join(axes)}) = {_plain(tuple(sizes[axis] for axis in axes))}"
+def _spelled_shape(axes: Sequence[str], sizes: Mapping[str, int]) -> str:
+    return f"({', '.join(axes)}) = {_plain_shape(tuple(sizes[axis] for axis in axes))}"
 
 
-def _plain(shape: Shape | None) -> str:
+def _plain_shape(shape: Shape | None) -> str:
     return "no array" if not shape else f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def _guessed(shape: Shape, sizes: Mapping[str, int]) -> str:
+def _guessed_shape(shape: Shape, sizes: Mapping[str, int]) -> str:
     """A shape in the letters of the formula, as far as its sizes are among them."""
     letters = {size: letter for letter, size in reversed(list(sizes.items()))}
-    return f"({', '.join(letters.get(size, str(size)) for size in shape)}) = {_plain(shape)}"
+    return f"({', '.join(letters.get(size, str(size)) for size in shape)}) = {_plain_shape(shape)}"
 
 
-def _drawing(
+def _drawn_boxes(
     boxes: Sequence[Box],
     found: Mapping[str, Shape | None],
     wrong: Mapping[str, Shape],
@@ -203,11 +203,11 @@ def _drawing(
             )
         for number, box in enumerate(columns[column]):
             x, y = place * wide + 60, top + shift + number * high + 22
-            parts.append(_box(box, found[box.name], wrong, sizes, x, y))
+            parts.append(_drawn_box(box, found[box.name], wrong, sizes, x, y))
     y = top + rows * high + 8
     if others:
         told = "; ".join(
-            f"{visible(name, 20)} {_guessed(shape, sizes)}" for name, shape in others[:MAX_OTHERS]
+            f"{visible(name, 20)} {_guessed_shape(shape, sizes)}" for name, shape in others[:MAX_OTHERS]
         )
         parts.append(
             f'<text x="12" y="{y}" fill="#5b626b">Also yours: {html.escape(visible(told, 150))}</text>'
@@ -219,7 +219,7 @@ def _drawing(
     return sheet("".join(parts), wide * len(columns) + 10, y)
 
 
-def _box(
+def _drawn_box(
     box: Box, shape: Shape | None, wrong: Mapping[str, Shape], sizes: Mapping[str, int], x: float, y: float
 ) -> str:
     bad = box.name in wrong
@@ -238,7 +238,7 @@ def _box(
         f' fill="{ink}">{"✗ " if bad else ""}{html.escape(box.name)}</text>',
     ]
     if bad:
-        told = f"is {_plain(shape)}", f"not ({', '.join(box.axes)})"
+        told = f"is {_plain_shape(shape)}", f"not ({', '.join(box.axes)})"
         parts += [
             f'<text x="{x - 46:.0f}" y="{y + height + 31 + 14 * line:.0f}"'
             f' fill="{ink}">{html.escape(words)}</text>'

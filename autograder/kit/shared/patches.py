@@ -66,7 +66,8 @@ def patch_viewer(
     views, words, stills = [], [f"{title}."], []
     for p, (picture, of_picture) in enumerate(zip(pictures, w, strict=True)):
         views.append(
-            f'<img class="view p{p}" alt="{html.escape(called[p])}" src="{ink_png(picture, 1.0, [PICTURE_INK], 15)}">'
+            f'<img class="view p{p}" alt="{html.escape(called[p])}"'
+            f' src="{ink_png(picture, 1.0, [PICTURE_INK], 15)}">'
         )
         for b, one in enumerate(of_picture):
             tall = np.concatenate([_scaled_row(row).reshape(side, side) for row in one[:, 1:]])
@@ -76,7 +77,8 @@ def patch_viewer(
             views.append(
                 f'<div class="view over p{p}b{b}"'
                 f' style="background-image:url({ink_png(tall, 1.0, [OVER_INK], 15)})"></div>'
-                f'<svg class="view best p{p}b{b}" viewBox="0 0 {side} {side}">{_patch_outlines(best, side)}</svg>'
+                f'<svg class="view best p{p}b{b}" viewBox="0 0 {side}'
+                f' {side}">{_patch_outlines(best, side)}</svg>'
             )
             stills.append((p, b, picture, _scaled_row(one[0, 1:]).reshape(side, side), best))
     cells = "".join(

@@ -90,9 +90,12 @@ def heat(
         i, j = np.unravel_index(np.abs(one).argmax(), one.shape)
         place = f"{names[0][i]}, {names[1][j]}" if rows and columns else f"row {i}, column {j}"
         words.append(f"{title}: largest {one[i, j]:.3g} at {place}")
-    ground = [_text(-6, (i + 0.5) * height / len(rows) + 4, name, "end") for i, name in enumerate(names[0])]
+    ground = [
+        _panel_text(-6, (i + 0.5) * height / len(rows) + 4, name, "end") for i, name in enumerate(names[0])
+    ]
     ground += [
-        _text((j + 0.5) * SIDE / len(columns), height + 15, name, "middle") for j, name in enumerate(names[1])
+        _panel_text((j + 0.5) * SIDE / len(columns), height + 15, name, "middle")
+        for j, name in enumerate(names[1])
     ]
     ground.append(
         f'<rect width="{SIDE}" height="{height:.0f}" fill="none" stroke="currentColor" stroke-opacity=".2"/>'
@@ -118,8 +121,8 @@ def bars(
     for row in a:
         j = int(row.argmax())
         words.append(f"{title}: largest {row[j]:.3g} at {labels[j] if labels else j}")
-    ground = _ticks(0, full, height) + "".join(
-        _text((j + 0.5) * width, height + 15, name, "middle") for j, name in enumerate(labels)
+    ground = _panel_ticks(0, full, height) + "".join(
+        _panel_text((j + 0.5) * width, height + 15, name, "middle") for j, name in enumerate(labels)
     )
     return Panel(title, ground, frames, words, height)
 
@@ -164,13 +167,13 @@ def plane(
         width = 2 if joined else 7
         return f'fill="none" stroke="{ink}" stroke-linecap="round" stroke-width="{width}"'
 
-    ground = _ticks(low[1], low[1] + span[1], height)
+    ground = _panel_ticks(low[1], low[1] + span[1], height)
     for name, points in still.items():
         ground += f'<path {stroke(KNOWN, len(points) > 8)} d="{path(points, len(points) > 8)}"/>'
         h, v = placed(points[-1:])[0]
-        ground += _text(min(h + 7, SIDE), v - 6, name, "start" if h < SIDE * 0.7 else "end")
-    ground += _text(0, height + 15, f"{low[0]:.3g}", "start")
-    ground += _text(SIDE, height + 15, f"{low[0] + span[0]:.3g}", "end") + _text(
+        ground += _panel_text(min(h + 7, SIDE), v - 6, name, "start" if h < SIDE * 0.7 else "end")
+    ground += _panel_text(0, height + 15, f"{low[0]:.3g}", "start")
+    ground += _panel_text(SIDE, height + 15, f"{low[0] + span[0]:.3g}", "end") + _panel_text(
         SIDE / 2, height + 15, x, "middle"
     )
     frames = [f'<path {stroke(color, join)} d="{path(one, join)}"/>' for one in a]
@@ -183,7 +186,7 @@ def plane(
     return Panel(f"{title}{': ' if title and y else ''}{y}", ground, frames, words, height)
 
 
-def _text(x: float, y: float, words: str, anchor: str) -> str:
+def _panel_text(x: float, y: float, words: str, anchor: str) -> str:
     return (
         f'<text class="n" x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{html.escape(words)}</text>'
         if words
@@ -191,13 +194,13 @@ def _text(x: float, y: float, words: str, anchor: str) -> str:
     )
 
 
-def _ticks(low: float, high: float, height: float) -> str:
+def _panel_ticks(low: float, high: float, height: float) -> str:
     """Three light lines across, with their numbers."""
     parts = []
     for share in (0.0, 0.5, 1.0):
         y = height * (1 - share)
         parts.append(f'<line x1="0" x2="{SIDE}" y1="{y:.0f}" y2="{y:.0f}"/>')
-        parts.append(_text(-6, y + 4, f"{low + share * (high - low):.3g}", "end"))
+        parts.append(_panel_text(-6, y + 4, f"{low + share * (high - low):.3g}", "end"))
     return "".join(parts)
 
 
@@ -236,7 +239,7 @@ def frames_slider(
             f'{"" if k else " checked"}><label for="@Us{k}" title="{html.escape(name)}">{k + 1}</label>'
         )
         captions.append(f'<div class="view v{k} cap"><b>{html.escape(name)}</b> {html.escape(said)}</div>')
-    drawn = "".join(_drawn(panel) for panel in panels)
+    drawn = "".join(_drawn_panel(panel) for panel in panels)
     rules = "".join(f"#Us{k}:checked~.stage .v{k}{{display:block}}" for k in range(len(names)))
     return Moving(
         title,
@@ -248,7 +251,7 @@ def frames_slider(
     )
 
 
-def _drawn(panel: Panel) -> str:
+def _drawn_panel(panel: Panel) -> str:
     groups = "".join(f'<g class="view v{k}">{frame}</g>' for k, frame in enumerate(panel.frames))
     return (
         f'<svg viewBox="-62 -24 {SIDE + 82} {panel.height + 46:.0f}" role="img"'

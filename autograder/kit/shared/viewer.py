@@ -96,7 +96,7 @@ def attention_viewer(
             best = values.argmax(1)
             looks = (f"{names[i]} looks most at {others[j]} ({values[i, j]:.2f})" for i, j in enumerate(best))
             words.append(f"{name}{': ' if name else ''}{'; '.join(looks)}.")
-            views.append(_view(values, names, others, top, f"v{layer}-{head}"))
+            views.append(_head_view(values, names, others, top, f"v{layer}-{head}"))
             stills.append((name, values))
     picks = pickers([("l", "layer", which[1]), ("h", "head", which[0])])
     rules = "".join(
@@ -113,7 +113,7 @@ def attention_viewer(
     if len(others) > 14:  # on a phone the columns are too narrow for names; the lines end at them
         style += "@container(max-width:36em){#U .map i{display:none}#U .w{margin-top:.5em}}"
     style = style.replace("QW", f"{0.62 * max(map(len, names)) + 1.2:.1f}")
-    still = _still(title, stills, names, others, top)
+    still = _still_maps(title, stills, names, others, top)
     return Moving(
         title,
         "\n".join(words),
@@ -129,7 +129,7 @@ def _head_name(layer: int, head: int, which: Sequence[Sequence[str]], shape: Seq
     return ", ".join(parts + ([f"head {which[0][head]}"] if shape[1] > 1 else []))
 
 
-def _view(values: np.ndarray, names: Sequence[str], others: Sequence[str], top: float, mark: str) -> str:
+def _head_view(values: np.ndarray, names: Sequence[str], others: Sequence[str], top: float, mark: str) -> str:
     """One head: its queries as buttons over the map's rows, the lines, and the keys."""
     rows, buttons = [], []
     for i, row in enumerate(values):
@@ -166,7 +166,7 @@ def _view(values: np.ndarray, names: Sequence[str], others: Sequence[str], top: 
     )
 
 
-def _still(
+def _still_maps(
     title: str,
     maps: Sequence[tuple[str, np.ndarray]],
     names: Sequence[str],

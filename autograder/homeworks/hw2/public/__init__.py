@@ -32,10 +32,12 @@ from autograder.homeworks.hw2.public.reversing import (
     reverse_accuracy,
     reverse_outputs,
 )
+from autograder.homeworks.hw2.public.shape_pictures import FORWARD_BOXES
 from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "BESIDE",
+    "FORWARD_BOXES",
     "FREE_GROWTH",
     "HARMLESS",
     "JOBS",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from autograder.homeworks.hw5.public.flags import check_flags
-from autograder.kit import Trial, decode, encode, probe, show_figure
+from autograder.kit import Trial, decode, encode, probe, show_lines
 from autograder.kit.shared.checkpoints import load_into, read_checkpoint
 
 CHECKPOINT = "hw5_sentiment.pt"
@@ -22,17 +24,24 @@ def load_checkpoint(model: Any, file: str = CHECKPOINT) -> Any:
 
 
 def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -> None:
-    """Draws train loss and validation accuracy by epoch; a line marks the epoch that was kept (from 1)."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-    for axis, (name, values) in zip(axes, history.items(), strict=True):
-        axis.plot(range(1, len(values) + 1), values, marker="o", color="#0072b2")
-        axis.axvline(best, color="#d55e00", linestyle="--", label=f"kept: epoch {best}")
-        axis.set(xlabel="epoch", ylabel=name)
-        axis.legend()
-    figure.suptitle(title)
-    show_figure(figure)
+    """Draws train loss and validation accuracy by epoch; the epoch that was kept (from 1) is marked."""
+    show_lines(
+        *(
+            {
+                "title": name,
+                "x": "epoch",
+                "y": name.split()[-1],
+                "lines": {
+                    name: (np.arange(1, len(values) + 1), values),
+                    f"kept: {best}": ([best], [values[best - 1]]),
+                },
+                "points": [f"kept: {best}"],
+                "colors": {name: "prediction", f"kept: {best}": "target"},
+            }
+            for name, values in history.items()
+        ),
+        heading=title,
+    )
 
 
 @probe("predict")
