@@ -60,7 +60,7 @@ def words_of(homework: Homework, question: str) -> dict[str, list[str]]:
         "full": [full, *own],
         "nearly": [_first(full, 0.7), *(_first(text, 0.7) for text in own)],
         "half": [half, f"{half} I could not find out the rest."],
-        "none": [none, _first(half, 0.3)],
+        "none": [none, _first(none, 0.5)],
         "blank": [""],
     }
 
