@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -125,7 +126,7 @@ def write_on(axis: Any, values: np.ndarray, image: Any, form: str = "{:.2f}", si
             axis.text(
                 column,
                 row,
-                form.format(value),
+                re.sub(r"^-(?=[0.]*$)", "", form.format(value)),  # no minus before a zero
                 ha="center",
                 va="center",
                 fontsize=size,
