@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
