@@ -79,7 +79,8 @@ def house_style() -> Iterator[None]:
     except ImportError:  # training goes on without figures
         yield
         return
-    with mpl.rc_context(house_rules()):
+    rules: Any = house_rules()  # matplotlib 3.11 types each key
+    with mpl.rc_context(rules):
         yield
 
 
