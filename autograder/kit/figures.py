@@ -27,7 +27,6 @@ from autograder.kit.style import (
 )
 
 PAGE_DPI = 100  # pixels of a page in an inch of a figure; a picture has twice as many
-MAX_PICTURE = 150_000  # bytes; above it a picture gets 256 colors
 
 
 def show_figure(figure: Any = None, alt: str = "") -> None:
@@ -67,11 +66,9 @@ def _crisp_png(figure: Any) -> tuple[str, int]:
         figure.savefig(buffer, format="png", dpi=2 * PAGE_DPI, bbox_inches="tight", pad_inches=0.12)
     with Image.open(buffer) as picture:
         width = picture.width // 2
-        if buffer.tell() > MAX_PICTURE:
-            fewer = picture.convert("RGB").quantize(256)
-            buffer = io.BytesIO()
-            fewer.save(buffer, format="png", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode(), width
+        small = io.BytesIO()  # 256 colors are enough for ink on paper, and a third of the bytes
+        picture.convert("RGB").quantize(256).save(small, format="png", optimize=True)
+    return base64.b64encode(small.getvalue()).decode(), width
 
 
 def show_attention(
@@ -126,16 +123,20 @@ def draw_attention(
     bare_map(axis, queries if named else [""] * len(queries), keys)
     for row, column in np.argwhere(hidden):
         axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, hatch="////", facecolor="#f4f5f6", lw=0))
-    rows, columns = values.shape
-    axis.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
-    axis.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
-    axis.grid(which="minor", color=FAINT, lw=0.6)
-    axis.tick_params(which="minor", length=0)
+    draw_cells(axis, values.shape)
     axis.set_xlabel("keys (looked at)", color=MEANS["key"])
     if named:
         axis.set_ylabel("queries (looking)", color=MEANS["query"])
     if values.size <= 64:
         write_on(axis, shown, image)
+
+
+def draw_cells(axis: Any, shape: Sequence[int]) -> None:
+    """Draws light lines between the cells of a map."""
+    axis.set_yticks(np.arange(shape[0] + 1) - 0.5, minor=True)
+    axis.set_xticks(np.arange(shape[1] + 1) - 0.5, minor=True)
+    axis.grid(which="minor", color=FAINT, lw=0.6)
+    axis.tick_params(which="minor", length=0)
 
 
 def show_matrices(
@@ -173,6 +174,7 @@ def show_matrices(
                 low = 0.0 if weights else -bound
                 image = axis.imshow(matrix, vmin=low, vmax=bound, cmap=colors, aspect="auto")
                 bare_map(axis, *names.get(name, ((), ())))
+                draw_cells(axis, matrix.shape)
                 axis.set_title(f"{label} {name}" if len(rows) > 1 or label else name, fontsize=9)
                 axis.set_xlabel(f"{matrix.shape[0]} × {matrix.shape[1]}", fontsize=8)
                 if max(matrix.shape) <= 8:
@@ -201,10 +203,10 @@ def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
                 color = panel.get("colors", {}).get(label, SERIES[number % len(SERIES)])
                 marked = label in panel.get("points", ())
                 kind = {"ls": "none", "marker": MARKS[number % 6]} if marked else line_kind(number)
-                axis.plot(xs, ys, color=MEANS.get(color, color), label=label, **kind)
+                axis.plot(xs, ys, color=MEANS.get(color, color), label=label or None, **kind)
             if "level" in panel:
                 name, level = panel["level"]
-                axis.axhline(level, ls=(0, (1, 2)), color=MEANS["other"], lw=1.4, label=name)
+                axis.axhline(level, ls=":", color=MEANS["other"], lw=1.4, label=name)
             axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
             for name in panel.get("log", ""):
                 getattr(axis, f"set_{name}scale")("log")

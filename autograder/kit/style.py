@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import sys
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -74,11 +74,11 @@ def house_rules() -> dict[str, Any]:
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
     """Draws in the house style inside; outside everything stays as it was."""
-    if "matplotlib" not in sys.modules:
+    try:
+        import matplotlib as mpl
+    except ImportError:  # training goes on without figures
         yield
         return
-    import matplotlib as mpl
-
     rules: Any = house_rules()  # matplotlib 3.11 types each key
     with mpl.rc_context(rules):
         yield
@@ -125,7 +125,7 @@ def write_on(axis: Any, values: np.ndarray, image: Any, form: str = "{:.2f}", si
             axis.text(
                 column,
                 row,
-                form.format(value),
+                re.sub(r"^-(?=[0.]*$)", "", form.format(value)),  # no minus before a zero
                 ha="center",
                 va="center",
                 fontsize=size,

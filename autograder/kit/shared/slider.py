@@ -148,7 +148,9 @@ def plane(
         color: of the points.
     """
     a = finite(values, (3,), "the points")
-    still = {visible(name): finite(points, (2,), name) for name, points in (fixed or {}).items()}
+    still = {
+        visible(name) if name else "": finite(points, (2,), name) for name, points in (fixed or {}).items()
+    }
     every = np.concatenate([a.reshape(-1, 2), *still.values()])
     low, high = every.min(axis=0), every.max(axis=0)
     span = np.where(high > low, high - low, 1.0)

@@ -1,0 +1,93 @@
+"""A green check records by itself; a record never calls fine what the check refuses; checks draw shapes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograder import kit
+from autograder.declare import homeworks
+from autograder.homeworks.hw1 import public as _hw1  # noqa: F401  # registers probes and pictures
+from autograder.homeworks.hw3 import public as _hw3  # noqa: F401
+from autograder.kit.probes import CHECK_PICTURES, show_check_picture
+
+Q = 30 * np.eye(3)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> kit.Log:
+    return kit.Log(homeworks()["hw3"].describe(), tmp_path, {})
+
+
+def answers(log: kit.Log, **others) -> None:
+    names = {"Q": Q, "K": np.eye(3), "V": np.eye(3), **others}
+    log.namespace.update({f"attention_by_content_{name}": value for name, value in names.items()})
+
+
+def test_a_green_check_records_and_says_so(log: kit.Log, capsys: pytest.CaptureFixture):
+    answers(log)
+    log.check("3.1")
+    assert "It is recorded. Go on; after a change, run this cell again." in capsys.readouterr().out
+    assert log.state("3.1") == "recorded"
+    entries = json.loads(log.path.read_text())["entries"]
+    answers(log)
+    log.record("3.1")
+    assert json.loads(log.path.read_text())["entries"] == entries  # the same as recording it
+    answers(log, Q=2 * Q)
+    assert log.changed("3.1")
+
+
+@pytest.mark.parametrize("wrong", [{"Q": np.zeros((3, 3))}, {"V": None}, {"K": np.eye(4)}])
+def test_a_check_that_is_not_green_records_nothing(log: kit.Log, capsys: pytest.CaptureFixture, wrong: dict):
+    answers(log, **wrong)
+    log.check("3.1")
+    assert "It is recorded" not in capsys.readouterr().out
+    assert not log.path.exists()
+    assert log.state("3.1") == "not recorded"
+
+
+def test_record_gives_no_tick_to_a_shape_that_check_refuses(log: kit.Log, capsys: pytest.CaptureFixture):
+    answers(log, K=np.eye(4))
+    log.check("3.1")
+    refused = [line for line in capsys.readouterr().out.split("\n") if "✗" in line]
+    assert any("expected (3, qk)" in line for line in refused)
+    log.record("3.1")
+    shown = capsys.readouterr().out.split("\n")
+    assert any("✗ `attention_by_content_K` is recorded as it is" in line for line in shown)
+    assert not any("✓ `attention_by_content_K`" in line for line in shown)
+    assert any("✓ `attention_by_content_V`" in line for line in shown)
+
+
+def shown_shapes(question: str, names: dict, failed: bool) -> str:
+    return CHECK_PICTURES[question](names, failed).words
+
+
+def across(X, W_Q, W_K, W_V, mask=None):
+    queries, keys = X @ W_Q, X @ W_K
+    scores = queries.T @ keys
+    return scores @ (X @ W_V)
+
+
+def no_heads(Q, K, V, heads, W_O):
+    return (Q @ K.T) @ V[:, :3]
+
+
+def test_the_check_of_attention_marks_scores_between_features():
+    words = shown_shapes("1.3", {"attention": across}, True)
+    assert "scores has the wrong shape: (3, 3), but it should be (n, n) = (4, 4)." in words
+    assert "Q: (n, d_k) = (4, 3)." in words
+    assert "It raised ValueError" in words
+
+
+def test_the_check_of_heads_marks_the_output():
+    words = shown_shapes("1.9", {"multi_head_attention": no_heads}, True)
+    assert "output has the wrong shape: (5, 3), but it should be (n, t) = (5, 8)." in words
+
+
+def test_trouble_of_a_picture_costs_no_check(capsys: pytest.CaptureFixture):
+    show_check_picture("1.3", {"attention": 3}, True)
+    show_check_picture("1.3", {}, True)
+    assert capsys.readouterr().out == ""
