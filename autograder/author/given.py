@@ -9,11 +9,11 @@ from nbformat import NotebookNode
 
 from autograder.author.build import build_notebook
 from autograder.declare import Homework
+from autograder.kit.provided import names_of
+from autograder.kit.statements import statements
 from autograder.names import SKIPPED, source_path
 from autograder.submissions.cells import is_kit
 from autograder.submissions.given import FILE
-from autograder.submissions.names_of_cells import names_of
-from autograder.submissions.statements import statements
 
 TASK = ("TODO", "NotImplementedError")  # what only cells hold that students fill
 
@@ -23,8 +23,8 @@ def given_path(root: Path, homework: Homework) -> Path:
     return root / "autograder" / "homeworks" / homework.id / FILE
 
 
-def given_text(root: Path, homework: Homework) -> str:
-    """The text of ``given.json``: what binds names in the cells that students get ready-made."""
+def given_json(root: Path, homework: Homework) -> bytes:
+    """The file ``given.json``: what binds names in the cells that students get ready-made."""
     notebook = build_notebook(homework, source_path(root, homework.stem))
     entries = {entry.name for question in homework.questions.values() for entry in question.entries}
     found = [
@@ -34,7 +34,7 @@ def given_text(root: Path, homework: Homework) -> str:
         for one in statements(cell.source)
         if (names := names_of(one.text).bound) and not names & entries
     ]
-    return json.dumps(found, indent=1, ensure_ascii=True) + "\n"
+    return (json.dumps(found, indent=1, ensure_ascii=True) + "\n").encode()
 
 
 def _is_given(cell: NotebookNode) -> bool:

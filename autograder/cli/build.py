@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 import nbformat
 
-from autograder.author import build, given_lines, tables
-from autograder.author.given import given_path, given_text
+from autograder.author import build, given, given_lines, tables
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
 from autograder.cli.shared import FOLDER, chosen, root_option
 from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
 from autograder.names import notebook_path
+from autograder.submissions.given import given as statements_given
 
 
 @click.command("build")
@@ -50,11 +50,7 @@ def build_command(
         click.echo(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
         if reference is not None:
             _write_reference(root, homework, reference)
-    pages = {
-        path: given_text(root, homework)
-        for homework in chosen(names)
-        if (path := given_path(root, homework)).parent.is_dir()
-    }
+    pages: dict[Path, str] = {}
     if (root / tables.README).is_file():
         pages |= tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
     for path, text in pages.items():
@@ -70,17 +66,23 @@ def build_command(
 
 
 def _given(root: Path, homework: Homework, check: bool) -> list[str]:
-    """Writes the digests of a notebook's text, or says that they are stale. The notebook holds them, too."""
-    path = given_lines.given_path(root, homework)
-    if not path.parent.is_dir():
-        return []
-    made = given_lines.given_json(root, homework)
-    if path.is_file() and path.read_bytes() == made:
-        return []
-    if not check:
-        write_atomically(path, made)
-    click.echo(f"{path}: {'STALE' if check else 'written'}")
-    return [str(path)] if check else []
+    """Writes what a homework hands out, which its notebook holds, too, or says what of it is stale."""
+    stale = []
+    for path, make in (
+        (given_lines.given_path(root, homework), given_lines.given_json),
+        (given.given_path(root, homework), given.given_json),
+    ):
+        if not path.parent.is_dir():
+            continue
+        made = make(root, homework)
+        if path.is_file() and path.read_bytes() == made:
+            continue
+        if not check:
+            write_atomically(path, made)
+            statements_given.cache_clear()
+        click.echo(f"{path}: {'STALE' if check else 'written'}")
+        stale += [str(path)] if check else []
+    return stale
 
 
 def _write_reference(root: Path, homework: Homework, folder: Path) -> None:

@@ -165,6 +165,15 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     ),
 )
 @click.option(
+    "--requirements",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help=(
+        "A file as 'pip install -r' reads it, of packages that submissions may import. They must be installed"
+        " where you grade, or lie in a folder given with --packages; nothing is installed."
+    ),
+)
+@click.option(
     "--packages",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
@@ -202,6 +211,7 @@ def grade_command(
     variants: str,
     limits: dict[str, float],
     allowed: tuple[str, ...],
+    requirements: tuple[Path, ...],
     packages: tuple[Path, ...],
     sandbox: str,
     cold: bool,
@@ -216,7 +226,7 @@ def grade_command(
     """
     if homework is not None:
         chosen((homework,))
-    importable = check_packages(allowed, packages)
+    importable = check_packages(allowed, packages, requirements)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     handed_in, ignored = _find(submissions, with_ids=bool(variants))
     place = Place(

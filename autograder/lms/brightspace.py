@@ -45,6 +45,9 @@ def read(source: Path) -> Collected:
         when = _time(told["when"]) if told else ""
         who = match["rest"][: told.start()].strip() if told else match["rest"].strip()
         submission = folder_name("", match["id"])
+        other = people.get(submission)
+        if other is not None and other.name != who:
+            raise ValueError(f"{path}: the number {match['id']} has another name elsewhere: {other.name}")
         boxes.add(match["box"])
         if submission not in people or people[submission].submitted <= when:
             people[submission] = Person(submission, "brightspace", match["id"], who, submitted=when)
