@@ -164,7 +164,7 @@ class _Notebook:
     def blame(self, at: int, error: Raised, depth: int = 0) -> Cause:
         """The cause that lies in a cell that raised."""
         lacks = lacking(error.kind, error.message)
-        if lacks and lacks not in self.names.get(at, CellNames()).bound and depth < MAX_DEPTH:
+        if lacks and lacks not in error.lost and depth < MAX_DEPTH:
             return self.why(lacks, at, depth + 1)
         if error.kind == "KeyboardInterrupt":
             told = f"takes longer than {CELL_SECONDS:g} s"
