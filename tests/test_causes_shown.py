@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -125,3 +126,57 @@ def test_a_package_that_is_not_there_is_refused_with_the_command_that_installs_i
     (extra / "no_such_module_at_all" / "__init__.py").write_text("two = 2")
     assert check_packages(["no_such_module_at_all"], [extra]) == ("no_such_module_at_all",)
     assert check_packages(["numpy"], []) == (f"numpy {np.__version__}",)
+
+
+def requirements(folder: Path, text: str) -> Path:
+    path = folder / "course.txt"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_requirements_file_of_what_is_there_names_versions(tmp_path: Path):
+    extra = tmp_path / "extra"
+    (extra / "made_up-2.1.dist-info").mkdir(parents=True)
+    described = extra / "made_up-2.1.dist-info" / "METADATA"
+    described.write_text("Metadata-Version: 2.1\nName: made-up\nVersion: 2.1")
+    text = (
+        "\ufeff# our course\n--index-url https://example.org/simple\n\nnumpy>=1.2  # arrays\n"
+        "Made_Up \\\n  >=2\n"
+        'not-on-this-system==1; python_version < "3"\nclick --hash=sha256:00\n'
+    )
+    file = requirements(tmp_path, text)
+    found = check_packages([], [extra], [file])
+    assert {f"numpy {np.__version__}", "made-up 2.1", f"click {version('click')}"} == set(found)
+    with pytest.raises(click.BadParameter, match="line 5: Made_Up is not installed"):
+        check_packages([], [], [file])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "numpy\nno-such-package\nclick<1",
+            "line 2: no-such-package is not installed; line 3: click has version",
+        ),
+        ("-r other.txt", "line 1: '-r other.txt' is not read here; write the packages into this file"),
+        ("numpy=1", "line 1: 'numpy=1' is not a requirement"),
+        ("git+https://example.org/x", "is not a requirement"),
+        ("#" * 200_000, "is larger than 100 kB"),
+    ],
+)
+def test_a_requirements_file_that_does_not_hold_is_refused_before_grading(
+    text: str, says: str, tmp_path: Path
+):
+    file = requirements(tmp_path, text)
+    arguments = ["grade", str(tmp_path), "-o", str(tmp_path / "out"), "--requirements", str(file)]
+    told = CliRunner().invoke(main, arguments)
+    assert told.exit_code == 2
+    words = " ".join(told.output.replace("│", " ").split()).replace(str(file), "FILE")
+    assert says in words.replace("- ", "-"), words
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_requirements_file_in_another_encoding_is_refused(tmp_path: Path):
+    (tmp_path / "course.txt").write_bytes("numpy".encode("utf-16"))
+    with pytest.raises(click.BadParameter, match="not a text file in UTF-8"):
+        check_packages([], [], [tmp_path / "course.txt"])

@@ -109,6 +109,21 @@ def test_the_points_are_told_apart(desk: Desk):
     assert "No words yet in the written answers 3.7" in out
 
 
+def test_a_written_answer_without_its_place_is_not_found_rather_than_empty(desk: Desk):
+    answer_31(desk)
+    desk.save()
+    path = desk.folder / "hw3_hand_designed.ipynb"
+    document, saved = json.loads(path.read_text()), path.stat().st_mtime
+    document["cells"] = [one for one in document["cells"] if "**Answer 3.7**" not in "".join(one["source"])]
+    path.write_text(json.dumps(document))
+    os.utime(path, (saved, saved))
+    out = desk.finish()
+    assert "Not found: the written answers 3.7" in out
+    assert "Put the line back, such as **Answer 3.7**" in out
+    assert "written answer not found" in out
+    assert "No words yet" not in out
+
+
 def test_a_renamed_notebook_is_found_and_gets_its_own_name_back(desk: Desk):
     answer_31(desk)
     desk.save("my homework (1).ipynb")

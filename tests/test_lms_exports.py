@@ -116,7 +116,7 @@ def test_ilias_takes_the_latest_file_of_a_name(tmp_path: Path):
     assert told(found)[by_id["4711"].submission] == {"hw3.ipynb": NEW, "submission_log.json": "{}"}
     assert by_id["4711"].submitted == "2026-11-03T23:50:12"
     assert "Mu\u0308ller" in by_id["4712"].submission, "a name is kept as it was given"
-    assert any("that of 20261103235012 counts" in line for line in found.left)
+    assert any("20261103235012_hw3.ipynb counts" in line for line in found.left)
 
 
 def test_sakai_goes_by_the_last_brackets_of_its_own_folder(tmp_path: Path):
@@ -315,3 +315,58 @@ def test_a_name_that_a_file_system_composed_differently_is_the_same():
     by_id, notes = handback.grades_by_id({"M\u00fcller-1": 4.0}, [Person("Mu\u0308ller-1", "moodle", "1")])
     assert by_id == {"1": 4.0}
     assert not notes
+
+
+def test_brightspace_refuses_one_number_for_two_names(tmp_path: Path):
+    two = {f"110513-82432 - {who} - Nov 3, 2026 1150 PM/hw3.ipynb": NEW for who in ("Jane Doe", "Sam Lee")}
+    with pytest.raises(ValueError, match="110513 has another name elsewhere: Jane Doe"):
+        brightspace.read(write_zip(tmp_path / "b.zip", two))
+
+
+def contents(found, submission: str) -> dict[str, str]:
+    return {name: place.read_text() for name, place in found.files[submission].items()}
+
+
+def test_ilias_numbers_files_of_one_name_and_marks_late_ones(tmp_path: Path):
+    """ILIAS takes its time off the names and numbers those that are then equal."""
+    jane, sam = "Homework_3_17/Doe_Jane_jdoe_4711", "Homework_3_17/Team 9/Lee_Sam_slee_4713"
+    files = {
+        f"{jane}/hw3.ipynb": OLD,
+        f"{jane}/hw3 (2).ipynb": OLD,
+        f"{jane}/hw3 (10).ipynb": NEW,
+        f"{jane}/submission_log.json": "{}",
+        f"{sam}/hw3 (1).ipynb": NEW,
+        f"{sam}/submission_log.json": "[]",
+        f"{sam}/Verspaetete Abgabe - submission_log.json": "{}",
+    }
+    found = ilias.read(write_zip(tmp_path / "i.zip", files))
+    assert contents(found, "Doe_Jane_jdoe-4711") == {"hw3.ipynb": NEW, "submission_log.json": "{}"}
+    assert contents(found, "Lee_Sam_slee-4713") == {"hw3 (1).ipynb": NEW, "submission_log.json": "{}"}
+    assert {one.id: one.late for one in found.people} == {"4711": "", "4713": "yes"}
+    assert sum("hw3 (10).ipynb counts" in line for line in found.left) == 2
+
+
+NUMBER = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+def test_sakai_without_folders_anonymous_or_in_another_language(tmp_path: Path):
+    flat = {
+        "Homework 3/Doe, Jane(jdoe)_Submission attachment(s)_hw3.ipynb": NEW,
+        f"Homework 3/{NUMBER} Anonymous_Submission attachment(s)_my_hw3.ipynb": OLD,
+        "Homework 3/grades.csv": "x",
+    }
+    found = sakai.read(write_zip(tmp_path / "f.zip", flat))
+    assert {one.id for one in found.people} == {"jdoe", f"{NUMBER} Anonymous"}
+    assert list(contents(found, "Doe-Jane-jdoe")) == ["hw3.ipynb"]
+    other = {
+        "Deberes/Doe, Jane(jdoe)/Archivos adjuntos del env\u00edo/a/hw3.ipynb": NEW,
+        "Deberes/Doe, Jane(jdoe)/timestamp.txt": "2026-11-03T23:50:12.345Z",
+        f"Deberes/{NUMBER} Anonymous/Archivos adjuntos del env\u00edo/hw3.ipynb": OLD,
+        f"Deberes/{NUMBER} Anonymous/timestamp.txt": "soon",
+    }
+    found = sakai.read(write_zip(tmp_path / "o.zip", other))
+    assert {one.id: one.submitted for one in found.people} == {
+        "jdoe": "2026-11-03T23:50:12+00:00",
+        f"{NUMBER} Anonymous": "",
+    }
+    assert contents(found, "Doe-Jane-jdoe") == {"hw3.ipynb": NEW}

@@ -19,7 +19,7 @@ pytest.importorskip("otter")
 from otter.run import main as otter_run
 from otter.test_files import GradingResults
 
-from autograder.declare import homeworks
+from autograder.declare import DataUnavailableError, homeworks
 from autograder.grade.report import Report
 from autograder.homeworks.hw5 import fetch
 from autograder.homeworks.hw5.public import sentences
@@ -206,6 +206,31 @@ def test_where_otter_gives_up_results_are_left_all_the_same(files: dict, says: s
         bool(one.checks) for one in homeworks()["hw3"].questions.values()
     )
     assert (base / "results" / "results.pkl").is_file()
+
+
+def test_where_data_was_never_fetched_otter_gives_no_points_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """hw5 where its sentences are missing: nobody gets 0 points for that."""
+
+    def draw(*_: object) -> None:
+        raise DataUnavailableError("The movie sentences could not be fetched with pip:\nno network")
+
+    monkeypatch.setattr("autograder.grade.grade._drawn", draw)
+    files = {"hw5.ipynb": notebook("pass", homework="hw5")}
+    base = unpack_base(tmp_path / "autograder", make_bundle(tmp_path / "hw5.zip", "hw5"), files)
+    (base / "submission_metadata.json").write_text("{}")
+    before = os.getcwd()
+    try:
+        assert otter_plugin.run(base) == 0
+    finally:
+        os.chdir(before)
+    told = json.loads((base / "results" / "results.json").read_text())
+    assert told["output"].startswith(
+        "The autograder could not start: The movie sentences could not be fetched"
+    )
+    assert "score" not in told
+    assert told["tests"] == []
 
 
 def test_one_notebook_of_this_homework_among_others_is_the_submission(tmp_path: Path):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from autograder.author.build import build_notebook, dumps
 from autograder.cli.main import main
@@ -97,3 +102,29 @@ def test_a_pdf_holds_the_answer_and_no_script_ran_for_it(tmp_path: Path):
         ).stdout
         assert "Weights agree." in text
         assert "TAKEN" not in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.xdist_group("browser")
+def test_a_pdf_holds_a_pasted_picture(tmp_path: Path):
+    """One pasted as a cell's attachment, one as a data URI, each of a size of its own."""
+    handed_in(tmp_path / "class", "jane", "See ![](attachment:a.png) and ![](data:image/png;base64,@DATA@)")
+    path = tmp_path / "class" / "jane" / "hw3.ipynb"
+    document = json.loads(path.read_text(encoding="utf-8").replace("@DATA@", png(31, 17)))
+    cell = next(cell for cell in document["cells"] if "attachment:a.png" in "".join(cell["source"]))
+    cell["attachments"] = {"a.png": {"image/png": png(43, 29)}}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    result = run(tmp_path / "class", "-o", tmp_path / "out", "--pdf")
+    assert result.exit_code == 0, result.output
+    data = (tmp_path / "out" / "jane.pdf").read_bytes()
+    for wide, high in ((31, 17), (43, 29)):
+        assert f"/Width {wide}".encode() in data
+        assert f"/Height {high}".encode() in data
+
+
+def png(wide: int, high: int) -> str:
+    """A picture of noise, in base64."""
+    made = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (high, wide, 3), np.uint8)
+    Image.fromarray(noise).save(made, "PNG")
+    return base64.b64encode(made.getvalue()).decode()

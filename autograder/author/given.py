@@ -16,11 +16,11 @@ from autograder.declare import Homework
 from autograder.declare.given import FILE as LINES
 from autograder.kit.answers import heading, line_digest
 from autograder.kit.handing_in import BLANK_ANSWER
+from autograder.kit.provided import names_of
+from autograder.kit.statements import statements
 from autograder.names import SKIPPED, source_path
 from autograder.submissions.cells import is_kit
 from autograder.submissions.given import FILE as STATEMENTS
-from autograder.submissions.names_of_cells import names_of
-from autograder.submissions.statements import statements
 
 TASK = ("TODO", "NotImplementedError")  # what only cells hold that students fill
 

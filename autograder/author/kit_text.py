@@ -18,6 +18,7 @@ from autograder.author.inlined import KIT, PACKAGE, Module, Name, is_all, module
 from autograder.author.modules import grading_modules
 from autograder.author.source import BuildError
 from autograder.declare import Homework
+from autograder.submissions.given import given
 
 
 def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
@@ -30,7 +31,7 @@ def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
     Raises:
         BuildError: a file imports what does not come along, or two files define the same name.
     """
-    whole = homework.describe() | {"modules": grading_modules()}
+    whole = homework.describe() | {"modules": grading_modules(), "provided": given(homework.id)}
     described = json.dumps(whole, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     wrapped = "\n".join(repr(described[start : start + 110]) for start in range(0, len(described), 110))
     opening = f"open_homework(json.loads(\n{textwrap.indent(wrapped, '    ')}\n))"

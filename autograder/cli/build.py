@@ -14,6 +14,7 @@ from autograder.cli.shared import FOLDER, chosen, course_option, following, root
 from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
 from autograder.names import notebook_path
+from autograder.submissions.given import given as statements_given
 
 COURSE_NOTEBOOKS = "course-notebooks"
 
@@ -66,6 +67,7 @@ def build_command(
         try:
             for path, made in given.files(root, homework) if own else ():
                 settle(path, made)
+            statements_given.cache_clear()  # the notebook holds them, too
             text = build.student_notebook(root, homework, taught.variants or "", taught.history)
         except build.BuildError as error:
             raise click.ClickException(str(error)) from None

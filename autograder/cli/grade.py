@@ -170,6 +170,15 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     ),
 )
 @click.option(
+    "--requirements",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help=(
+        "A file as 'pip install -r' reads it, of packages that submissions may import. They must be installed"
+        " where you grade, or lie in a folder given with --packages; nothing is installed."
+    ),
+)
+@click.option(
     "--packages",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
@@ -208,6 +217,7 @@ def grade_command(
     variants: str,
     limits: dict[str, float],
     allowed: tuple[str, ...],
+    requirements: tuple[Path, ...],
     packages: tuple[Path, ...],
     sandbox: str,
     cold: bool,
@@ -230,7 +240,7 @@ def grade_command(
     bounds = {**taught.limits, **limits}
     cell_seconds = unless_given("cell_seconds", cell_seconds, bounds.pop("cell_seconds", None))
     total_seconds = unless_given("total_seconds", total_seconds, bounds.pop("total_seconds", None))
-    importable = check_packages(allowed, packages)
+    importable = check_packages(allowed, packages, requirements)
     console = Terminal(width=None if sys.stdout.isatty() else WIDTH)
     place = Place(
         sandbox,

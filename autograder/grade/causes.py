@@ -25,9 +25,10 @@ from autograder.grade.report import (
     Raised,
 )
 from autograder.kit.answers import NOT_FOUND
+from autograder.kit.provided import names_of
+from autograder.kit.statements import LOST as LOST_NAME
 from autograder.run.execute import Execution
 from autograder.run.raised import ENDED, CellError
-from autograder.run.raised import LOST as LOST_NAME
 from autograder.run.raised import MODULE as LOST_MODULE
 from autograder.run.runner import skip_reason
 from autograder.submissions.cells import RECORD
@@ -61,7 +62,7 @@ class Blame:
 def names_in(notebook: NotebookNode, homework: Homework) -> NamesOfCells:
     """The names of a notebook's cells."""
     known = {entry.name for question in homework.questions.values() for entry in question.entries}
-    known |= {name for one in given(homework.id) for name in one.names}
+    known |= {name for text in given(homework.id) for name in names_of(text).bound}
     cells = [Cell(one.cell_type, one.source, skip_reason(one) is not None) for one in notebook.cells]
     return NamesOfCells(cells, known)
 
@@ -291,12 +292,3 @@ def _gap_note(result: QuestionResult, errors: Sequence[CellError]) -> list[str]:
 def is_lost(questions: Sequence[QuestionResult]) -> bool:
     """Whether points were lost to something other than mistakes and open answers."""
     return any(check.cause in LOST for question in questions for check in question.checks)
-
-
-def provided_note(names: Sequence[str]) -> str:
-    """The note on what a run provided because the notebook lacks it."""
-    told = ", ".join(f"`{name}`" for name in names)
-    return (
-        f"This notebook uses {told} before any of its cells defines {'it' if len(names) == 1 else 'them'}, so"
-        " the run provided what the homework's own cells give. Was a cell deleted?"
-    )

@@ -20,7 +20,7 @@ from autograder.grade.annotate import (
     note_stale_answers,
 )
 from autograder.grade.beside import data_files, local_files
-from autograder.grade.causes import explain_causes, is_lost, names_in, provided_note, witnesses
+from autograder.grade.causes import explain_causes, is_lost, witnesses
 from autograder.grade.claims import note_claims
 from autograder.grade.judge import judge_question
 from autograder.grade.leaks import Prints, mark_prints
@@ -29,12 +29,14 @@ from autograder.grade.report import QuestionResult, Report, Tried
 from autograder.grade.settings import Settings as Settings
 from autograder.grade.variants import hidden_seed, whose
 from autograder.kit.answers import NOT_FOUND, WrittenAnswer
+from autograder.kit.provided import provided_note, to_provide
 from autograder.run.execute import Execution, execute
 from autograder.run.guard import SECONDS, limited
+from autograder.run.runner import skip_reason
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
-from autograder.submissions.given import given, to_provide
+from autograder.submissions.given import given
 from autograder.submissions.library_calls import NOT_SEARCHED
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
 from autograder.submissions.notebook import read_notebook, recognise, written_answers
@@ -178,8 +180,10 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     if found.notebook is None:
         return Ran(found, drawn, Log(found.homework.id), None, (*found.notes, WITHOUT_NOTEBOOK))
     attachments, told = checkpoints(found.submission, found.homework)
-    provided = to_provide(given(found.homework.id), names_in(found.notebook, found.homework))
-    told += [provided_note(sorted({name for one in provided for name in one.names}))] if provided else []
+    cells = [one.source for one in found.notebook.cells if one.cell_type == "code" and not skip_reason(one)]
+    own_cells = given(found.homework.id)
+    provided = to_provide(own_cells, cells)
+    told += [note] if (note := provided_note(provided)) else []
     for files, notes in (local_files(found.submission, found.homework), data_files(found.homework)):
         attachments |= files
         told += notes
@@ -191,7 +195,8 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
         limits=settings.limits,
         kernels=kernels,
         imports=found.homework.imports,
-        given=[one.source for one in provided],
+        given=provided,
+        spare=own_cells,
     )
     with limited(SECONDS):
         log, problems = _merge(execution.logs, found.homework)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-import symtable
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.kit.answers import Cell
-from autograder.kit.handing_in import as_python
 from autograder.kit.kinds import kind_of
 from autograder.kit.probes import raised
-from autograder.kit.rehearsal import CELL_SECONDS, ENDED, OPEN_STATES, Rehearsed, graded_cells, is_kit_cell
+from autograder.kit.provided import CellNames, names_of
+from autograder.kit.rehearsal import CELL_SECONDS, ENDED, OPEN_STATES, Raised, Rehearsed, is_kit_cell
+from autograder.kit.statements import is_stub, lacking
 
 MAX_DEPTH = 5  # from a missing name to the cell that should have made what it rests on
 NOT_SAME = "comes out differently when the saved notebook runs from the top"
@@ -89,9 +89,8 @@ def differences(
                 continue
             finding = findings.setdefault(cause, Finding(cause))
             finding.entries.setdefault(question["id"], []).append(spec["name"])
-    told = {cause.cell for cause in findings}
     costly = sorted(findings.values(), key=lambda one: (-len(one.entries), one.cause.cell))
-    return costly + [Finding(cause) for cause in notebook.notes({*told, *shown})]
+    return costly + [Finding(cause) for cause in notebook.notes(set(findings), set(shown))]
 
 
 def close(a: Any, b: Any) -> bool:
@@ -110,15 +109,6 @@ def close(a: Any, b: Any) -> bool:
 _WORDS = ("message", "where")
 
 
-def _binds(text: str) -> set[str] | None:
-    """The names that a cell gives a value at its top level, imports included; None if it is no Python."""
-    try:
-        top = symtable.symtable(as_python(text), "cell", "exec")
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-    return {one.get_name() for one in top.get_symbols() if one.is_assigned() or one.is_imported()}
-
-
 class _Notebook:
     """The cells of a notebook, what they bind, and what they raised in the rehearsal."""
 
@@ -129,8 +119,9 @@ class _Notebook:
             for number, (kind, text) in enumerate(cells, 1)
             if kind == "code" and text.strip() and not is_kit_cell(text)
         }
-        self.ran = {number for number, _ in graded_cells(cells)}
-        self.bound = {number: _binds(text) for number, text in self.texts.items()}
+        self.ran = found.ran
+        self.names = {number: names_of(text) for number, text in self.texts.items()}
+        self.given = {name for text in found.provided for name in names_of(text).bound}
 
     def record_cell(self, question: str) -> int:
         """The last cell that records a question; 0 if none does."""
@@ -142,39 +133,39 @@ class _Notebook:
         if not (errors := raised(now)):
             return self.why(name, record)
         kind, message = errors[0]["type"], errors[0]["message"]
-        if lacking := re.match(r"(?:global )?name '(\w+)' is not defined", message):
-            return self.why(lacking[1], record)
+        if lacks := lacking(kind, message):
+            return self.why(lacks, record)
         at = self.why(name, record).cell
         return Cause(f"`{name}` raises {kind}: {message}", at, self.advice(kind, message, ""))
 
     def why(self, name: str, before: int, depth: int = 0) -> Cause:
         """Why a name has no value, or another one, before a cell."""
-        where = [number for number in self.texts if name in (self.bound[number] or ())]
+        where = [number for number in self.texts if name in self.names[number].bound]
         ran = [number for number in where if number in self.ran]
+        lost = [(at, one) for at, some in self.raised.items() for one in some if name in one.lost]
         if not where:
-            for number in self.raised:
-                text = self.texts.get(number, "")
-                if self.bound.get(number) is None and re.search(rf"\b{re.escape(name)}\b", text):
-                    return self.blame(number)
+            for number, some in self.raised.items():
+                unreadable = not self.names.get(number, CellNames()).readable
+                if unreadable and re.search(rf"\b{re.escape(name)}\b", self.texts.get(number, "")):
+                    return self.blame(number, some[-1])
             told = f"no cell of the saved notebook defines `{name}`; it is only in the running kernel"
             return Cause(told, 0, "Write the cell that defines it, and run it.")
         if not ran:
             told = f"`{name}` is defined only in cell {where[0]}, which grading skips"
             return Cause(told, where[0], "Define what you need of it in a cell of your own.")
-        if before and min(ran) > before:
+        if before and min(ran) > before and name not in self.given:
             told = f"`{name}` is defined in cell {min(ran)}, below cell {before}, which needs it"
             return Cause(told, min(ran), "Move the cell up.")
-        at = max(number for number in ran if not before or number <= before)
-        if at in self.raised:
-            return self.blame(at, depth)
+        at = max([number for number in ran if not before or number <= before], default=0)
+        if lost and lost[-1][0] >= at:
+            return self.blame(*lost[-1], depth)
         return Cause(f"what is there now {NOT_SAME}", 0, "Restart the kernel, run all cells, and compare.")
 
-    def blame(self, at: int, depth: int = 0) -> Cause:
+    def blame(self, at: int, error: Raised, depth: int = 0) -> Cause:
         """The cause that lies in a cell that raised."""
-        error = self.raised[at]
-        lacks = error.kind == "NameError" and error.name not in {"", *(self.bound.get(at) or ())}
-        if lacks and depth < MAX_DEPTH:
-            return self.why(error.name, at, depth + 1)
+        lacks = lacking(error.kind, error.message)
+        if lacks and lacks not in error.lost and depth < MAX_DEPTH:
+            return self.why(lacks, at, depth + 1)
         if error.kind == "KeyboardInterrupt":
             told = f"takes longer than {CELL_SECONDS:g} s"
             return Cause(f"cell {at} {told}", at, "Grading stops it then; make it shorter.")
@@ -200,9 +191,23 @@ class _Notebook:
             return "Nobody answers `input()` while grading; write the value into the cell."
         return ""
 
-    def notes(self, told: set[int]) -> list[Cause]:
-        """Cells that raised although nothing recorded hangs on it; those of ``told`` are known."""
-        quiet = ("NotImplementedError",)  # a blank stub
-        loud = [at for at, one in self.raised.items() if one.kind not in quiet and at not in told]
-        causes = [self.blame(at) for at in loud]
-        return list({cause: None for cause in causes if cause.cell not in told})
+    def notes(self, told: set[Cause], shown: set[int]) -> list[Cause]:
+        """Causes in cells that raised although nothing recorded hangs on them.
+
+        Args:
+            told: causes that cost something.
+            shown: cells of which it is known.
+        """
+        loud = [
+            self.blame(at, one)
+            for at, some in self.raised.items()
+            if at not in shown
+            for one in some
+            if not is_stub(one.kind, one.message)
+        ]
+        known = {cause.cell for cause in told if cause.cell and not self.apart(cause.cell)}
+        return [one for one in dict.fromkeys(loud) if one not in told and one.cell not in known]
+
+    def apart(self, at: int) -> bool:
+        """Whether statements of a cell were run one by one, each with an end of its own."""
+        return any(one.apart for one in self.raised.get(at, ()))

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from autograder.kit.answers import Cell
+from autograder.kit.statements import python_text
 
 ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
 # the first line of a cell that grading skips; it survives any front end, as tags and ids may not
 SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")
+SKIP_TAG = "skip-execution"  # nbclient's; grading skips what carries it
 COLAB_SECONDS = 10  # how long Colab's page may take to send the notebook
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every file in a zip
 MAX_SOURCES = 60  # cells behind one answer that the log names
@@ -44,18 +46,11 @@ def cell_digest(text: str) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def as_python(text: str) -> str:
-    """A cell's text with magics and commands replaced, so that Python can parse it if it is Python."""
-    if text.lstrip().startswith("%%") and not text.lstrip().startswith(("%%time", "%%capture")):
-        return ""  # another language, or text for a file
-    return re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.MULTILINE)
-
-
 @lru_cache(maxsize=2000)
 def cell_names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a code cell binds at its top level, imports left out, and those it lacks."""
     try:
-        top = symtable.symtable(as_python(text), "cell", "exec")
+        top = symtable.symtable(python_text(text), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError):
         return frozenset(), frozenset()
     bound = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned()}
@@ -110,12 +105,14 @@ class SavedNotebook:
         saved: when the file was written, in seconds since 1970; None if it came from the page and is of this
             moment.
         cells: kind and text of each cell.
+        tagged: the cells, from 1, with the tag by which grading skips them.
     """
 
     name: str
     data: bytes
     saved: float | None
     cells: tuple[Cell, ...]
+    tagged: frozenset[int] = frozenset()
 
     def digests(self) -> set[str]:
         """The digests of its code cells."""
@@ -170,13 +167,24 @@ def _read(path: Path, homework: Mapping[str, Any]) -> SavedNotebook | None:
         if kind == "code"
     )
     belongs = mark.get("id") == homework["id"] if isinstance(mark, dict) and mark else recorded >= 2
-    return SavedNotebook(path.name, data, saved, cells) if belongs else None
+    return SavedNotebook(path.name, data, saved, cells, _tagged(document)) if belongs else None
 
 
 def _cells(document: Any) -> Iterator[Cell]:
     for cell in document["cells"]:
         source = cell.get("source", "")
         yield str(cell.get("cell_type")), source if isinstance(source, str) else "".join(source)
+
+
+def _tagged(document: Any) -> frozenset[int]:
+    """The cells, from 1, that carry the tag by which grading skips them."""
+    found: set[int] = set()
+    for number, cell in enumerate(document["cells"], 1):
+        metadata = cell.get("metadata")
+        tags = metadata.get("tags") if isinstance(metadata, dict) else None
+        if isinstance(tags, list) and SKIP_TAG in tags:
+            found.add(number)
+    return frozenset(found)
 
 
 def _from_colab() -> SavedNotebook | None:
@@ -189,9 +197,8 @@ def _from_colab() -> SavedNotebook | None:
         from google.colab import _message
 
         document = _message.blocking_request("get_ipynb", request="", timeout_sec=COLAB_SECONDS)["ipynb"]
-        return SavedNotebook(
-            "", json.dumps(document, ensure_ascii=False).encode(), None, tuple(_cells(document))
-        )
+        data = json.dumps(document, ensure_ascii=False).encode()
+        return SavedNotebook("", data, None, tuple(_cells(document)), _tagged(document))
     except Exception:
         return None
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.kit.answers import Cell
-from autograder.kit.handing_in import as_python
+from autograder.kit.statements import python_text
 
 KIT_NAME = "homework_kit"
 MAX_LOCAL_FILES = 20
@@ -43,7 +43,7 @@ def imports(text: str, guarded: bool = True) -> set[str]:
         guarded: whether imports within ``try`` count, for which the text has another way.
     """
     try:
-        waiting: list[ast.AST] = [ast.parse(as_python(text))]
+        waiting: list[ast.AST] = [ast.parse(python_text(text))]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     found: set[str] = set()

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from autograder.kit.answers import Cell
 from autograder.kit.handing_in import SKIPPED
 from autograder.kit.local_files import KIT_NAME
+from autograder.kit.provided import names_of, to_provide
 from autograder.kit.state import LOG_NAME
 
 KIT_FILE_NAME = f"{KIT_NAME}.py"
@@ -40,16 +41,21 @@ class RehearsalError(Exception):
 
 @dataclass(frozen=True)
 class Raised:
-    """What a cell raised.
+    """What a cell, or one statement of it, raised.
 
     Attributes:
-        kind, message: the exception.
+        kind: the exception's type.
+        message: what it says.
         name: the name that was missing, where the exception says so.
+        lost: names that have no value because of it.
+        apart: whether the rest of the cell was run, statement by statement.
     """
 
     kind: str
     message: str
     name: str = ""
+    lost: frozenset[str] = frozenset()
+    apart: bool = False
 
 
 @dataclass
@@ -58,23 +64,37 @@ class Rehearsed:
 
     Attributes:
         entries: as in a log.
-        raised: cell number, from 1 among all cells → what it raised.
+        raised: cell number, from 1 among all cells → what it raised; several where its statements ran one by
+            one.
+        ran: the numbers of the cells that grading runs.
+        provided: statements of the homework's own cells that grading runs first.
         lacking: data files that grading has and the rehearsal had not.
         seconds: how long it took.
         complete: whether it came to its end.
     """
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
-    raised: dict[int, Raised] = field(default_factory=dict)
+    raised: dict[int, list[Raised]] = field(default_factory=dict)
+    ran: frozenset[int] = frozenset()
+    provided: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     seconds: float = 0.0
     complete: bool = False
 
 
-def graded_cells(cells: Sequence[Cell]) -> list[tuple[int, str]]:
-    """The cells that grading runs: number, from 1 among all cells, and text."""
+def graded_cells(cells: Sequence[Cell], tagged: Container[int] = ()) -> list[tuple[int, str]]:
+    """The cells that grading runs: number, from 1 among all cells, and text.
+
+    Args:
+        cells: kind and text of each.
+        tagged: those with the tag by which grading skips them, from 1.
+    """
     code = [(number, text) for number, (kind, text) in enumerate(cells, 1) if kind == "code" and text.strip()]
-    return [(number, text) for number, text in code if not SKIPPED.match(text) and not is_kit_cell(text)]
+    return [
+        (number, text)
+        for number, text in code
+        if number not in tagged and not SKIPPED.match(text) and not is_kit_cell(text)
+    ]
 
 
 def is_kit_cell(text: str) -> bool:
@@ -88,6 +108,7 @@ def rehearse(
     cells: Sequence[Cell],
     files: Mapping[str, bytes],
     *,
+    tagged: Container[int] = (),
     cell_seconds: float = CELL_SECONDS,
     total_seconds: float = TOTAL_SECONDS,
 ) -> Rehearsed:
@@ -98,6 +119,7 @@ def rehearse(
         homework: the description behind the kit.
         cells: kind and text of each cell, as saved.
         files: what the zip holds beside notebook and log: file name → bytes.
+        tagged: the cells, from 1, with the tag by which grading skips them.
         cell_seconds: how long a cell may run.
         total_seconds: how long all of it may take.
 
@@ -110,7 +132,10 @@ def rehearse(
         raise RehearsalError(f"`{KIT_FILE_NAME}` is not in this folder; run the notebook's first cell again")
     if f'{{"id":"{homework["id"]}",' not in kit.read_text(encoding="utf-8", errors="replace"):
         raise RehearsalError(f"`{KIT_FILE_NAME}` is another homework's; run the notebook's first cell again")
-    runs, struck = graded_cells(cells), set()
+    runs, struck = graded_cells(cells, tagged), set()
+    given = homework.get("provided", [])
+    found.ran = frozenset(number for number, _ in runs)
+    found.provided = tuple(to_provide(given, [text for _, text in runs]))
     try:
         folder = Path(tempfile.mkdtemp(prefix="rehearsal-"))
     except OSError as error:
@@ -124,6 +149,8 @@ def rehearse(
                 "cells": left,
                 "seconds": cell_seconds,
                 "modules": homework.get("modules", []),
+                "given": given,
+                "provided": found.provided,
                 "theirs": [str(home), str(Path.home())],
             }
             entries, at, done = _run(work, job, found, began + total_seconds)
@@ -136,7 +163,8 @@ def rehearse(
             if done or not at or time.monotonic() > began + total_seconds:
                 break
             struck.add(at)
-            found.raised[at] = Raised(ENDED, "it ended the process, or did not stop when it was told to")
+            told, text = "it ended the process, or did not stop when it was told to", dict(runs)[at]
+            found.raised[at] = [Raised(ENDED, told, lost=names_of(text).bound)]
     except OSError as error:
         raise RehearsalError(f"{type(error).__name__}: {error}") from error
     finally:
@@ -225,7 +253,10 @@ def _run(
             told = json.loads(line)
             at, done, since[0] = told["cell"], bool(told.get("done")), time.monotonic()
             if "error" in told:
-                found.raised[at] = Raised(told["error"], told["message"], str(told["name"] or ""))
+                what = told["error"], told["message"], told["name"], frozenset(told["lost"]), told["apart"]
+                one = Raised(*what)
+                of = found.raised.setdefault(at, [])
+                of += [] if one in of else [one]  # each once over all attempts
             elif at:
                 show_progress(f"Rehearsal: cell {numbers.index(at) + 1} of {len(numbers)}")
     except (ValueError, KeyError, TypeError):  # the cells have no hand in the channel but by accident

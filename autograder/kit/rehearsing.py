@@ -10,6 +10,7 @@ from autograder.kit.differences import Finding, differences
 from autograder.kit.feedback import Feedback, Line, show_table
 from autograder.kit.handing_in import SavedNotebook
 from autograder.kit.local_files import imports
+from autograder.kit.provided import provided_note
 from autograder.kit.rehearsal import (
     OPEN_STATES,
     RehearsalError,
@@ -41,7 +42,7 @@ def show_rehearsal(
         return  # nothing to compare with
     home = log.path.parent
     try:
-        found = rehearse(home, log.homework, notebook.cells, files)
+        found = rehearse(home, log.homework, notebook.cells, files, tagged=notebook.tagged)
         shown = _with_exception(notebook.data)
         findings = differences(home, log.homework, notebook.cells, log.entries, found, stale, shown)
         foreign = _foreign_imports(log, notebook, [*files])
@@ -70,6 +71,7 @@ def _show(findings: Sequence[Finding], found: Rehearsed, foreign: Sequence[str])
     ]
     words = "\n".join(text for _, text in lines)
     lines += [(None, text) for text in foreign if text.split("`")[1] not in words]
+    lines += [(None, note)] if (note := provided_note(found.provided)) else []
     if found.lacking:
         names = ", ".join(f"`{name}`" for name in found.lacking)
         told = f"Rehearsed without {names}, which grading has, but which is not beside the notebook."
@@ -120,7 +122,7 @@ def _foreign_imports(log: Recorded, notebook: SavedNotebook, files: Sequence[str
     has = {*log.homework.get("modules", ()), *sys.stdlib_module_names, "homework_kit"}
     has |= {name.removesuffix(".py") for name in files}
     where: dict[str, int] = {}
-    for number, text in graded_cells(notebook.cells) if log.homework.get("modules") else ():
+    for number, text in graded_cells(notebook.cells, notebook.tagged) if log.homework.get("modules") else ():
         for name in imports(text, guarded=False) - has:
             where.setdefault(name, number)
     return [

@@ -7,20 +7,23 @@ files are hidden from it and safe from it; so are the network and other programs
 from __future__ import annotations
 
 import _thread
-import ast
 import builtins
-import contextlib
 import json
 import os
 import signal
 import sys
 import threading
+import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from autograder.kit.provided import names_of, to_restore
+from autograder.kit.statements import Statement, from_line, goes_on
+
 KIT_MODULE = "homework_kit"
+OPEN_KIT = f"__import__({KIT_MODULE!r});"  # as grading does: os.chdir in the first cell changes nothing
 LAST_CELL = f"import {KIT_MODULE} as _kit\n_kit._opened().record_missing()"
 PAGE_ONLY = ("ipympl", "ipywidgets")  # what lives in the page, whoever imports it
 CELL_CODE = ("<module>", "<cell line: 1>", "async-def-wrapper")  # how IPython calls a cell's own code
@@ -62,7 +65,8 @@ class _Stage:
     """One process in which cells run.
 
     Args:
-        job: ``cells`` (number and text), ``seconds`` for each, ``modules`` of grading, and ``theirs``: the
+        job: ``cells`` (number and text), ``seconds`` for each, ``modules`` of grading, ``given``: statements
+            of the homework's own cells, ``provided``: those that grading runs first, and ``theirs``: the
             folders whose files do not exist while grading.
         channel: where to tell what happens.
     """
@@ -70,6 +74,7 @@ class _Stage:
     def __init__(self, job: dict[str, Any], channel: Any):
         self.job, self.channel, self.current = job, channel, 0
         self.lost: set[str] = set()  # names that statements which were passed over did not give
+        self.until = 0.0  # when the present cell is stopped, on the monotonic clock
         self.shell = _make_shell()
         builtins.input = _refuse_input
         for name in ("google.colab", *PAGE_ONLY):
@@ -82,28 +87,32 @@ class _Stage:
 
     def run(self) -> None:
         """Runs all cells, then records what was not recorded, as the grader does."""
+        self.in_time(OPEN_KIT, *self.job["provided"])
         for number, text in self.job["cells"]:
             self.current = number
             self.tell()
-            error = self.limited(text)
+            (error,) = self.in_time(text)
             if error is not None:
-                name = getattr(error, "name", None)
-                told = {"error": type(error).__name__, "message": str(error)[:300], "name": name}
-                self.tell(**told)
                 self.go_on(text, error)
             _without_mps()
-        self.limited(LAST_CELL)
+        self.in_time(LAST_CELL)
         self.tell(done=True)
 
     def tell(self, **what: Any) -> None:
         """Writes a line of JSON for the process that waits."""
         self.channel.write(json.dumps({"cell": self.current, **what}) + "\n")
 
+    def in_time(self, *texts: str) -> list[BaseException | None]:
+        """Runs texts within the time of one cell; returns what each of them raised."""
+        self.until = time.monotonic() + self.job["seconds"]
+        return [self.limited(text) for text in texts]
+
     def limited(self, text: str) -> BaseException | None:
-        """Runs a cell for as long as it may; returns what it raised."""
-        timer = threading.Timer(self.job["seconds"], _thread.interrupt_main)
+        """Runs a text for as long as its cell still may; returns what it raised."""
+        seconds = max(self.until - time.monotonic(), 0.1)
+        timer = threading.Timer(seconds, _thread.interrupt_main)
         if self.posix:
-            signal.setitimer(signal.ITIMER_REAL, self.job["seconds"])
+            signal.setitimer(signal.ITIMER_REAL, seconds)
         else:
             timer.start()
         try:
@@ -117,28 +126,40 @@ class _Stage:
             timer.cancel()
 
     def go_on(self, text: str, error: BaseException) -> None:
-        """Runs what follows in a cell after it raised, statement by statement, where the grader does so.
+        """Does what the grader does after a cell raised, and tells what is lost by it.
 
-        It does where something is missing rather than right: after an import that failed, in a cell that
-        mostly imports and sets things up, and where a name is missing because of such a failure.
+        Where something is missing rather than right, the rest is run statement by statement; else what the
+        homework's own cells give of the names that were lost is run.
         """
-        lacks = isinstance(error, NameError) and getattr(error, "name", None) in self.lost
-        stopped = isinstance(error, (SyntaxError, KeyboardInterrupt, NotImplementedError))
-        nodes: list[ast.stmt] = []
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError):
-            nodes = ast.parse(self.shell.transform_cell(text)).body
-        if stopped or not (isinstance(error, ImportError) or lacks or _sets_up(nodes)):
+        left = from_line(text, _line(error))
+        kind, message = type(error).__name__, str(error)
+        if not left or not goes_on(kind, message, text, self.lost):
+            lost = _names(left) or names_of(text).bound
+            self.tell_error(error, lost)
+            if not isinstance(error, KeyboardInterrupt):
+                for given in to_restore(self.job["given"], lost):
+                    self.limited(given)
             return
-        line = _line(error)
-        left = [node for node in nodes if (node.end_lineno or 0) >= line]
-        alone = sum(node.lineno == left[0].lineno for node in left) == 1 if left else False
-        for one in (part for node in left for part in _parts(node)):
-            if alone and one is left[0]:  # it is the one that raised
-                self.lost |= _names(one)
-            elif isinstance(failed := self.limited(ast.unparse(one)), KeyboardInterrupt):
+        if sum(one.line == left[0].line for one in left) == 1:  # else it is not known which of them raised
+            self.pass_over(error, left[:1])
+            left = left[1:]
+        for one in left:
+            failed = self.limited(one.placed)
+            if failed is not None:
+                self.pass_over(failed, [one])
+            if isinstance(failed, KeyboardInterrupt):
                 return
-            elif failed is not None:
-                self.lost |= _names(one)
+
+    def pass_over(self, error: BaseException, of: Sequence[Statement]) -> None:
+        """Notes a statement that raised and after which the rest of the cell is run."""
+        self.lost |= _names(of)
+        self.tell_error(error, _names(of), apart=True)
+
+    def tell_error(self, error: BaseException, lost: Collection[str], apart: bool = False) -> None:
+        """Tells of an exception, and of the names that have no value because of it."""
+        told = {"error": type(error).__name__, "message": str(error)[:300]}
+        name = getattr(error, "name", None)
+        self.tell(**told, name=name if isinstance(name, str) else "", lost=sorted(lost), apart=apart)
 
 
 def _line(error: BaseException) -> int:
@@ -152,34 +173,9 @@ def _line(error: BaseException) -> int:
     return 0
 
 
-def _parts(node: ast.stmt) -> list[ast.stmt]:
-    """A statement; an import of several names as one of each."""
-    if isinstance(node, ast.Import) and len(node.names) > 1:
-        return [ast.Import([alias]) for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and len(node.names) > 1:
-        return [ast.ImportFrom(node.module, [alias], node.level) for alias in node.names]
-    return [node]
-
-
-def _names(node: ast.stmt) -> set[str]:
-    """The names that a statement gives a value."""
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {node.name}
-    stored = (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
-    return {one.id for one in stored}
-
-
-def _sets_up(nodes: Sequence[ast.stmt]) -> bool:
-    """Whether statements mostly import and set things up."""
-    imports = [isinstance(node, (ast.Import, ast.ImportFrom)) for node in nodes]
-    calls = [
-        isinstance(node, ast.Assert)
-        or (isinstance(getattr(node, "value", None), ast.Call) and isinstance(node, ast.Expr))
-        for node in nodes
-    ]
-    return any(imports) and 2 * (sum(imports) + sum(calls)) >= len(nodes)
+def _names(some: Sequence[Statement]) -> set[str]:
+    """The names that statements give a value."""
+    return {name for one in some for name in names_of(one.text).bound}
 
 
 def _make_shell() -> Any:

@@ -44,6 +44,9 @@ def read(source: Path) -> Collected:
         when = _time(told["when"]) if told else ""
         who = match["rest"][: told.start()].strip() if told else match["rest"].strip()
         submission = folder_name("", match["id"])
+        other = people.get(submission)
+        if other is not None and other.name != who:
+            raise ValueError(f"{path}: the number {match['id']} has another name elsewhere: {other.name}")
         boxes.add(match["box"])
         handle = parts[place] if inside or not told else match[0][: match.start("rest") + told.end("when")]
         if submission not in people or people[submission].submitted <= when:

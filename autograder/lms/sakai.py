@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -14,10 +14,17 @@ from autograder.lms.files import read_files
 from autograder.lms.handback import Upload, cell, upload_of
 from autograder.lms.people import Person, folder_name
 
-# "Homework 3/Doe, Jane(jdoe)/Submission attachment(s)/hw3.ipynb"; the user's id is Sakai's, in the
-# last brackets
+# "Homework 3/Doe, Jane(jdoe)/Submission attachment(s)/hw3.ipynb"; the user's id is Sakai's, in the last
+# brackets. Without folders: "Homework 3/Doe, Jane(jdoe)_Submission attachment(s)_hw3.ipynb". Graded
+# anonymously, the number of the submission and a word stand instead of the name, and are the ID in
+# grades.csv. The attachments' folder is called so in Sakai's language; timestamp.txt is not translated.
 ATTACHED = "Submission attachment(s)"
+STAMP = "timestamp.txt"
 FOLDER = re.compile(r"(?P<who>.*)\((?P<id>[^()]+)\)", re.DOTALL)
+NAMELESS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} \S.*", re.DOTALL)
+FLAT = re.compile(
+    rf"(?P<folder>.*?(?:\([^()]+\)|{NAMELESS.pattern}))_{re.escape(ATTACHED)}_(?P<name>.+)", re.DOTALL
+)
 HEADS = {"id": "ID", "display": "Display ID", "grade": "grade"}
 
 
@@ -27,22 +34,23 @@ def read(source: Path) -> Collected:
     people: dict[str, Person] = {}
     times: dict[str, str] = {}
     paths = [PurePosixPath(path).parts for path, _, _ in read_files(source)]
-    # at the same depth for all: what a student packed lies deeper
-    depth = min((parts.index(ATTACHED) for parts in paths if ATTACHED in parts), default=0)
+    depth, attached = _layout(paths)
     for path, data, trouble in read_files(source):
         parts = PurePosixPath(path).parts
-        match = FOLDER.fullmatch(parts[depth - 1]) if 0 < depth < len(parts) else None
-        if match is not None and parts[depth:] == ("timestamp.txt",):
-            times[match["id"]] = _time(data)
+        flat = FLAT.fullmatch(parts[-1]) if not depth else None
+        folder = flat["folder"] if flat else parts[depth - 1] if 0 < depth < len(parts) else ""
+        who, identity = _owner(folder)
+        if identity and parts[depth:] == (STAMP,):
+            times[identity] = _time(data)
             continue
-        if match is None or trouble or parts[depth] != ATTACHED:
-            found.leave(path, data, trouble or "no attachment in a folder that Sakai names after a student")
+        if not identity or trouble or not (flat or parts[depth] == attached):
+            found.leave(path, data, trouble or "no attachment that Sakai names after a student")
             continue
-        submission = folder_name(match["who"], match["id"])
-        old = people.setdefault(match["id"], Person(submission, "sakai", match["id"], match["who"]))
+        submission = folder_name(who, identity)
+        old = people.setdefault(identity, Person(submission, "sakai", identity, who))
         if old.submission != submission:
-            raise ValueError(f"{path}: the id {match['id']} has another name elsewhere: {old.name}")
-        found.add(submission, "/".join(parts[depth + 1 :]), data)
+            raise ValueError(f"{path}: the id {identity} has another name elsewhere: {old.name}")
+        found.add(submission, flat["name"] if flat else "/".join(parts[depth + 1 :]), data)
     found.people = [
         Person(one.submission, one.source, one.id, one.name, submitted=times.get(one.id, ""))
         for one in people.values()
@@ -50,11 +58,36 @@ def read(source: Path) -> Collected:
     return found
 
 
+def _layout(paths: Sequence[tuple[str, ...]]) -> tuple[int, str]:
+    """How deep the attachments' folders lie, the same for all, and what they are called; 0 without folders.
+
+    What a student packed may hold folders of the same name, but deeper.
+    """
+    if depths := [parts.index(ATTACHED) for parts in paths if ATTACHED in parts]:
+        return min(depths), ATTACHED
+    stamps = [parts for parts in paths if parts[-1] == STAMP]
+    depth = min((len(parts) for parts in stamps), default=1) - 1
+    beside = {parts[:-1] for parts in stamps if len(parts) == depth + 1}
+    called = {parts[depth] for parts in paths if depth and parts[:depth] in beside and len(parts) > depth + 1}
+    return (depth, called.pop()) if len(called) == 1 else (0, "")
+
+
+def _owner(folder: str) -> tuple[str, str]:
+    """A student's name and id as Sakai writes both; empty if it is no such folder."""
+    if NAMELESS.fullmatch(folder):
+        return "", folder
+    match = FOLDER.fullmatch(folder)
+    return (match["who"], match["id"]) if match else ("", "")
+
+
 def _time(data: bytes) -> str:
-    """Sakai's time, such as 20261103235012345, in ISO 8601; empty if it is none."""
+    """Sakai's time in ISO 8601: as it is, or such as 20261103235012345; empty if it is none."""
+    text = data[:40].decode("ascii", "replace").strip()
     try:
-        return datetime.strptime(data[:14].decode("ascii"), "%Y%m%d%H%M%S").isoformat()
-    except (ValueError, UnicodeDecodeError):
+        if "-" in text:
+            return datetime.fromisoformat(text).replace(microsecond=0).isoformat()
+        return datetime.strptime(text[:14], "%Y%m%d%H%M%S").isoformat()
+    except ValueError:
         return ""
 
 

@@ -96,7 +96,7 @@ def class_lines(reports: Sequence[Report]) -> list[str]:
         lines.append(
             f"{count} notebook{'s' if count != 1 else ''} {verb} {one.module}, which is neither installed"
             f" here nor handed in; {cost}. Install it where you grade, or give a folder that has it with"
-            f" --packages, and grade with --allow-package {one.module}."
+            f" --packages, and grade with --allow-package {one.module} or a file of --requirements."
         )
     judged = [report for report in reports if report.questions]
     limited = [report for report in judged if LIMIT in report.causes]

@@ -22,13 +22,13 @@ import nbformat
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
+from autograder.kit.provided import names_of
 from autograder.names import CHALLENGES_FILE, KIT_FILE, LOG_NAME
 from autograder.run.limits import Limits
 from autograder.run.plain import PlainKernels
 from autograder.run.raised import ENDED, CellError, first_line
 from autograder.run.runner import OutOfTimeError, Runner, cell_name, skip_reason
 from autograder.run.session import Kernels, Session
-from autograder.submissions.names_of_cells import names_of
 
 LAST_CELL = "import homework_kit as _kit\n_kit._opened().record_missing()"
 
@@ -88,6 +88,7 @@ def execute(
     keep: Sequence[str] = (),
     imports: Sequence[str] = (),
     given: Sequence[str] = (),
+    spare: Sequence[str] = (),
 ) -> Execution:
     """Runs a notebook in a fresh folder that holds only the kit, the challenges and the allowed attachments.
 
@@ -101,6 +102,7 @@ def execute(
         keep: names of further files to read in the end, such as a checkpoint.
         imports: modules that kernels find imported already, where they are forked.
         given: statements to run before the first cell.
+        spare: statements that give names again which a cell lost when it raised.
 
     Returns:
         The logs and what happened. Nothing that the notebook does raises here.
@@ -121,7 +123,7 @@ def execute(
         session.imports = tuple(imports)
         for _ in range(limits.restarts + 1):
             session.prepare(files, compiled(kit_source))
-            finished = _run(notebook, session, limits, deadline, progress, given)
+            finished = _run(notebook, session, limits, deadline, progress, given, spare)
             _collect(session.folder, keep, limits.file_bytes, progress)
             if finished or time.monotonic() >= deadline:
                 break
@@ -153,6 +155,7 @@ def _run(
     deadline: float,
     progress: _Progress,
     given: Sequence[str],
+    spare: Sequence[str],
 ) -> bool:
     """Runs the notebook once, without the cells that were struck out.
 
@@ -164,7 +167,7 @@ def _run(
     """
     events = progress.events
     more = [f"__import__('sys').path.extend({list(session.packages)!r})"] if session.packages else []
-    runner = Runner(limits, deadline, progress.struck, events, [*more, *given])
+    runner = Runner(limits, deadline, progress.struck, events, [*more, *given], spare)
     try:
         runner.preprocess(notebook, {"metadata": {"path": session.kernel_folder}}, km=session.manager())
     except OutOfTimeError:

@@ -12,14 +12,13 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from autograder.submissions.names_of_cells import names_of
-from autograder.submissions.statements import Statement, is_set_up
+from autograder.kit import statements
+from autograder.kit.provided import names_of
+from autograder.kit.statements import Statement
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 FRAME = re.compile(r"Cell In\[(\d{1,6})\], line (\d{1,6})")
-LOST = re.compile(r"name '(\w{1,100})' is not defined")
 MODULE = re.compile(r"No module named '([\w.]{1,100})'")
-IMPORTS = ("ImportError", "ModuleNotFoundError")
 MAX_TYPE, MAX_MESSAGE, MAX_TRACEBACK = 80, 300, 40_000
 ENDED = "KernelEnded"  # stands for the exception where a cell ended its kernel
 
@@ -63,13 +62,12 @@ class CellError:
     @property
     def lacks(self) -> str:
         """The name that is missing; empty if that is not it."""
-        found = LOST.search(self.message) if self.kind == "NameError" else None
-        return found[1] if found else ""
+        return statements.lacking(self.kind, self.message)
 
     @property
     def is_stub(self) -> bool:
         """Whether it is only that something is not answered yet."""
-        return self.kind == "NotImplementedError" and bool(re.fullmatch(r"\d+\.\d+\w*", self.message))
+        return statements.is_stub(self.kind, self.message)
 
 
 def plain_text(value: object, most: int) -> str:
@@ -87,14 +85,8 @@ def frames(content: Mapping[str, Any]) -> list[tuple[int, int]]:
 
 
 def goes_on(error: CellError, source: str, lost: frozenset[str]) -> bool:
-    """Whether what follows in a cell is run all the same after it raised.
-
-    It is where something of the grader's machine is missing rather than right: after an import that failed,
-    in a cell that mostly imports and sets things up, and where a name is missing because of such a failure.
-    """
-    if error.limit or error.kind in ("SyntaxError", "IndentationError", "KeyboardInterrupt"):
-        return False
-    return error.kind in IMPORTS or error.lacks in lost or (not error.is_stub and is_set_up(source))
+    """Whether what follows in a cell is run all the same after it raised; never after a limit."""
+    return not error.limit and statements.goes_on(error.kind, error.message, source, lost)
 
 
 def read_error(
@@ -102,7 +94,7 @@ def read_error(
     index: int,
     cells: Sequence[NotebookNode],
     counts: Mapping[int, int],
-    statements: Sequence[Statement],
+    lost: Sequence[Statement],
 ) -> CellError:
     """An error message of a kernel as data.
 
@@ -111,7 +103,7 @@ def read_error(
         index: of the cell that ran.
         cells: the notebook's.
         counts: execution count → index of the cell.
-        statements: what was lost by it: the statements from the one that raised.
+        lost: what was lost by it: the statements from the one that raised.
     """
     found = [(counts[count], line) for count, line in frames(content) if count in counts]
     at, line = found[-1] if found else (index, 0)
@@ -124,7 +116,7 @@ def read_error(
         line if line <= len(lines) else 0,
         at,
         plain_text(lines[line - 1], 100) if 0 < line <= len(lines) else "",
-        frozenset(name for one in statements for name in names_of(one.text).bound),
+        frozenset(name for one in lost for name in names_of(one.text).bound),
     )
 
 

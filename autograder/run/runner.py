@@ -21,12 +21,12 @@ from nbconvert.preprocessors import ExecutePreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from autograder.kit.provided import names_of, to_restore
+from autograder.kit.statements import Statement, from_line
 from autograder.names import KIT_FILE, SKIPPED
 from autograder.run.environment import kernel_environment
 from autograder.run.limits import Limits
 from autograder.run.raised import CellError, frames, goes_on, read_error
-from autograder.submissions.names_of_cells import names_of
-from autograder.submissions.statements import Statement, from_line
 
 # Before the first cell: wherever a notebook goes with os.chdir, the kit has found its folder by then.
 OPEN_KIT = f"__import__({KIT_FILE.removesuffix('.py')!r});"
@@ -46,6 +46,7 @@ class Runner(ExecutePreprocessor):
         skipped: indices of cells that are not run.
         events: gets a sentence for everything that went wrong.
         given: statements to run before the first cell.
+        spare: statements that give names again which a cell lost when it raised.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Runner(ExecutePreprocessor):
         skipped: Container[int],
         events: list[str],
         given: Sequence[str] = (),
+        spare: Sequence[str] = (),
     ):
         super().__init__(timeout=None, allow_errors=True, kernel_name="python3", record_timing=False)
         self.limits, self.deadline, self.skipped, self.events = limits, deadline, skipped, events
@@ -63,6 +65,7 @@ class Runner(ExecutePreprocessor):
         self.runaway = asyncio.Event()
         self.seconds: dict[int, float] = {}
         self.given: list[str] | None = [OPEN_KIT, *given]
+        self.spare = spare
         self.raised: dict[str, Any] | None = None  # the error message of the cell that runs
         self.errors: list[CellError] = []
         self.lost: frozenset[str] = frozenset()  # names that statements which were passed over did not give
@@ -116,6 +119,7 @@ class Runner(ExecutePreprocessor):
         error = self._read_error(index, rest or [Statement(cell.source, 1, 1)])
         if not rest or not goes_on(error, cell.source, self.lost):
             self.errors.append(error)
+            self._restore(error, index)
             return
         if sum(one.line == rest[0].line for one in rest) == 1:  # else it is not known which of them raised
             self._pass_over(replace(error, names=names_of(rest[0].text).bound))
@@ -127,6 +131,11 @@ class Runner(ExecutePreprocessor):
             cell.outputs += part.outputs
             if self.raised is not None:
                 self._pass_over(self._read_error(index, [statement]))
+
+    def _restore(self, error: CellError, index: int) -> None:
+        """Gives the names that a cell lost when it raised, and that the homework's own cells give."""
+        for text in to_restore(self.spare, error.names) if not self.stopped else ():
+            self._run_part(text, index, store_history=False)
 
     def _pass_over(self, error: CellError) -> None:
         self.errors.append(replace(error, apart=True))

@@ -6,6 +6,7 @@ problem, and files that are none are listed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -17,7 +18,8 @@ from autograder.submissions.submission import MAX_NAME, Submission, flat_name
 
 __all__ = ["IGNORED_FOLDERS", "Found", "Submission", "find", "flat_name"]
 
-MAX_TOTAL_BYTES = 6_000_000_000  # of all submissions together, in memory until they are graded
+MAX_TOTAL_BYTES = 6_000_000_000  # of all submissions together, in memory until they are graded,
+MAX_SHARE = 0.5  # and of this machine's memory
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,21 @@ def _unique(submissions: Iterable[Submission]) -> Iterator[Submission]:
         yield replace(one, name=name, problem=speakable(one.problem), notes=tuple(map(speakable, one.notes)))
 
 
+def memory() -> int:
+    """Bytes of memory that this machine has; a large number where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 2**62
+
+
 def _kept(submissions: Iterable[Submission]) -> Iterator[Submission]:
     """Submissions as long as memory may hold them, then rows that say so."""
-    total = 0
+    total, allowed = 0, min(MAX_TOTAL_BYTES, int(MAX_SHARE * memory()))
     for one in submissions:
         size = one.size()
-        if total + size > MAX_TOTAL_BYTES:
-            most = f"{MAX_TOTAL_BYTES / 1e9:.0f} GB"
+        if total + size > allowed:
+            most = f"{allowed / 1e9:.1f} GB of memory"
             told = f"The submissions before this one fill {most}. Grade the class in parts."
             yield Submission(one.name, problem=told)
         else:

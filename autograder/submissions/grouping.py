@@ -51,6 +51,7 @@ def group(items: Sequence[Item], root: str, left: list[str], own: bool) -> list[
     folders: dict[PurePosixPath, list[Item]] = {}
     for item in items:
         folders.setdefault(item.path.parent, []).append(item)
+    _bring_together(folders, own)
     made: list[Submission] = []
     full: set[PurePosixPath] = set()
     for folder, members in folders.items():
@@ -61,7 +62,34 @@ def group(items: Sequence[Item], root: str, left: list[str], own: bool) -> list[
         if found:
             full.add(folder)
         made += found
-    return [*made, *_without(folders, full)]
+        if own and top and len(found) == 1:  # one person's: folders beside it are hers, too
+            full |= set(folders)
+    return [*made, *_without(folders, full, own and len(made) == 1)]
+
+
+def _bring_together(folders: dict[PurePosixPath, list[Item]], own: bool) -> None:
+    """Puts a log beside its notebook where one of the two lies in a folder below the other's.
+
+    Only where the content fits and nothing else there could be meant: two people may share a folder.
+    """
+    below: dict[PurePosixPath, list[Item]] = {}
+    for folder, members in folders.items():
+        for above in (folder, *folder.parents):
+            below.setdefault(above, []).extend(members)
+    for folder in list(folders):
+        if folder == PurePosixPath() and not own:
+            continue
+        notebooks = [item for item in below[folder] if item.kind == NOTEBOOK]
+        logs = [item for item in below[folder] if item.kind == LOG]
+        if len(notebooks) != 1 or len(logs) != 1 or any(item.kind == ZIP for item in below[folder]):
+            continue
+        (notebook,), (log,) = notebooks, logs
+        place, other = notebook.path.parent, log.path.parent
+        if place != other and folder in (place, other) and _fits(log.data, notebook.data):
+            folders[place].append(replace(log, path=place / log.path.name))
+            folders[other].remove(log)
+    for folder in [one for one, members in folders.items() if not members]:
+        del folders[folder]
 
 
 def _of_folder(
@@ -262,8 +290,16 @@ def _copied(item: Item, notebooks: Sequence[Item]) -> Iterator[str]:
 # --- folders without anything -------------------------------------------------------------------------------
 
 
-def _without(folders: dict[PurePosixPath, list[Item]], full: Iterable[PurePosixPath]) -> Iterator[Submission]:
-    """A row for each person's folder in which nothing can be graded."""
+def _without(
+    folders: dict[PurePosixPath, list[Item]], full: Iterable[PurePosixPath], one_person: bool
+) -> Iterator[Submission]:
+    """A row for each person's folder in which nothing can be graded.
+
+    Args:
+        folders: all of them.
+        full: those with a hand-in.
+        one_person: whether all may be one person's; then a folder needs a file that students hand in instead.
+    """
     full, top = set(full), PurePosixPath()
     above = {parent for folder in full for parent in (folder, *folder.parents)}
     told: set[PurePosixPath] = set()
@@ -271,8 +307,8 @@ def _without(folders: dict[PurePosixPath, list[Item]], full: Iterable[PurePosixP
         chain = [folder, *folder.parents]
         if folder == top or any(parent in full for parent in chain if parent != top):
             continue
-        bare = [one for one in chain if one != top and one not in above][-1]  # the topmost without any
-        if bare in told:
+        without = [one for one in chain if one != top and one not in above]
+        if not without or (bare := without[-1]) in told:  # the topmost without any
             continue
         names = [
             item.path.relative_to(bare).as_posix()
@@ -280,7 +316,8 @@ def _without(folders: dict[PurePosixPath, list[Item]], full: Iterable[PurePosixP
             if other.is_relative_to(bare)
             for item in members
         ]
-        if len(bare.parts) > 1 and not any(PurePosixPath(name).suffix.lower() in INSTEAD for name in names):
+        deep = one_person or len(bare.parts) > 1
+        if deep and not any(PurePosixPath(name).suffix.lower() in INSTEAD for name in names):
             continue
         told.add(bare)
         problem = f"The folder holds no notebook, log or zip{_only(names)}. {HAND_IN}"

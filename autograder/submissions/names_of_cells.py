@@ -5,47 +5,13 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-import symtable
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from autograder.submissions.statements import parse, python_text
+from autograder.kit.provided import CellNames, names_of
+from autograder.kit.statements import parse, python_text
 
 CLOSE = 0.75  # how alike two names are of which one may be meant for the other
-
-
-@dataclass(frozen=True)
-class CellNames:
-    """The names of one piece of code.
-
-    Attributes:
-        bound: those that get a value at its top level, imports included.
-        used: those that it reads and does not bind, inside its functions too.
-        readable: whether it is Python.
-    """
-
-    bound: frozenset[str] = frozenset()
-    used: frozenset[str] = frozenset()
-    readable: bool = True
-
-
-@lru_cache(maxsize=4000)
-def names_of(source: str) -> CellNames:
-    """The names of a code cell or of one statement."""
-    try:
-        top = symtable.symtable(python_text(source), "cell", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return CellNames(readable=False)
-    symbols = list(top.get_symbols())
-    bound = {one.get_name() for one in symbols if one.is_assigned() or one.is_imported()}
-    used = {one.get_name() for one in symbols if one.is_referenced()}
-    inner = list(top.get_children())
-    while inner:
-        table = inner.pop()
-        inner += table.get_children()
-        used |= {one.get_name() for one in table.get_symbols() if one.is_global() and one.is_referenced()}
-    return CellNames(frozenset(bound), frozenset(used - bound))
 
 
 @dataclass(frozen=True)
@@ -84,17 +50,6 @@ class NamesOfCells:
         return [
             index for index, cell in enumerate(self.cells) if cell.runs and name in self.names[index].bound
         ]
-
-    def first_use(self, name: str) -> int | None:
-        """Index of the first cell that grading runs and that needs a name from elsewhere."""
-        return next(
-            (i for i, cell in enumerate(self.cells) if cell.runs and name in self.names[i].used), None
-        )
-
-    def lacking(self, name: str) -> bool:
-        """Whether some cell needs a name that no cell up to there binds."""
-        first, binders = self.first_use(name), self.binders(name)
-        return first is not None and (not binders or binders[0] > first)
 
     def not_run(self, name: str) -> str:
         """Which cell would bind a name if it were run or could be read, in words; empty if none would."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
+IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
+LOST = re.compile(r"name '(\w{1,100})' is not defined")
+STUB = re.compile(r"\d+\.\d+\w*")  # what a blank cell's NotImplementedError says: the question
 MAGIC = re.compile(r"^(\s*)(?:[%!]|[\w., ]+=\s*[%!]).*$", re.MULTILINE)
 HELP = re.compile(r"^(\s*)(?:\?.*|[\w.]+\?{1,2}\s*)$", re.MULTILINE)
 TRANSPARENT = ("%%time", "%%capture", "%%timeit")  # cell magics below which Python stands
@@ -105,3 +108,32 @@ def from_line(source: str, line: int) -> list[Statement]:
     found = statements(source)
     at = [one for one in found if one.last >= line]
     return (at or found)[:MAX_STATEMENTS]
+
+
+def lacking(kind: str, message: str) -> str:
+    """The name of which an exception says that it is missing; empty if that is not it."""
+    found = LOST.search(message) if kind == "NameError" else None
+    return found[1] if found else ""
+
+
+def is_stub(kind: str, message: str) -> bool:
+    """Whether an exception says only that something is not answered yet."""
+    return kind == "NotImplementedError" and STUB.fullmatch(message) is not None
+
+
+def goes_on(kind: str, message: str, source: str, lost: Container[str]) -> bool:
+    """Whether grading runs what follows in a cell all the same after it raised, statement by statement.
+
+    It does where something of the machine is missing rather than right: after an import that failed, in a
+    cell that mostly imports and sets things up, and where a name is missing because of such a failure.
+
+    Args:
+        kind: the exception's type.
+        message: what it says.
+        source: the cell.
+        lost: names that statements which were passed over did not give.
+    """
+    if kind in ("SyntaxError", "IndentationError", "KeyboardInterrupt"):
+        return False
+    missing = kind in IMPORT_ERRORS or lacking(kind, message) in lost
+    return missing or (not is_stub(kind, message) and is_set_up(source))
