@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from autograder.cli.main import main
+from autograder.declare import homeworks
 from autograder.grade.report import CAUSES
 from autograder.kit import LOG_NAME
 from tests.conftest import reference
@@ -25,6 +26,7 @@ from tests.test_finding import HOSTILE, lay
 from tests.test_written_layouts import LAYOUTS
 
 Change = Callable[[NotebookNode], None]
+EXTRA = sum(question.points for question in homeworks()["hw3"].questions.values() if question.extra)
 Q, V = "attention_by_content_Q =", "attention_by_content_V ="
 
 
@@ -79,7 +81,7 @@ ROWS: dict[str, Change] = {
         "def five(): pass",
         "def six(): pass",
     ),
-    "module in an answer": lambda notebook: swap(notebook, V, f"import einops\n{V}"),
+    "module in an answer": lambda notebook: swap(notebook, V, f"import einops\n{V} einops.asnumpy(0) +"),
     "raises": lambda notebook: swap(notebook, Q, f"broken = [][3]\n{Q}"),
     "cuda": lambda notebook: swap(notebook, V, f"import torch\nx = torch.zeros(3).cuda()\n{V}"),
     "endless": lambda notebook: swap(notebook, Q, f"while True: pass\n{Q}"),
@@ -149,14 +151,13 @@ def test_every_hand_in_has_a_row_and_every_lost_point_a_cause(graded: tuple[Path
     with (graded[0] / "grades.csv").open(encoding="utf-8") as file:
         rows = {row["submission"]: row for row in csv.DictReader(file)}
     written = len(LAYOUTS) - len(ROWS)
-    # of the hostile files one folder and one file of text are no hand-ins by themselves, two zips hold two
     assert {*ROWS} <= {name.replace("_", " ") for name in rows}
     assert sum(name.startswith("written") for name in rows) == written
     for name, row in rows.items():
         if row["status"] == "unreadable":
             assert row["notes"], name
             continue
-        lost = float(row["maximum"]) - float(row["points"])
+        lost = float(row["maximum"]) + EXTRA - float(row["points"])
         assert sum(float(row[cause] or 0) for cause in CAUSES) == pytest.approx(lost), name
     for path in graded[0].glob("submissions/*/results.json"):
         for test in json.loads(path.read_text(encoding="utf-8")).get("tests", ()):
@@ -175,12 +176,12 @@ def test_rows_lose_only_what_hangs_on_their_fault(graded: tuple[Path, str]):
     }  # fmt: skip
     found = {name: whole - float(rows[name]["points"]) for name in ROWS}
     assert {name for name, lost in found.items() if lost == 0} >= nothing
-    assert {name: lost for name, lost in found.items() if lost not in (0, 10)} == {}
-    assert float(rows["endless"]["limit"]) == 10
-    for name in ("markdown", "raw", "function", "another name"):
-        assert float(rows[name]["not found"]) == 10, name
-    for name in ("module in an answer", "raises", "cuda", "not Python", "log alone has it", "skipped"):
-        assert float(rows[name]["not run here"]) == 10, name
+    assert {name for name, lost in found.items() if lost not in (0, 10)} <= {"default device"}
+    assert rows["endless"]["limit"] == "10"
+    not_found = ("markdown", "raw", "function", "another name")
+    not_run = ("module in an answer", "raises", "cuda", "not Python", "log alone has it", "skipped")
+    assert {name: rows[name]["not found"] for name in not_found} == dict.fromkeys(not_found, "10")
+    assert {name: rows[name]["not run here"] for name in not_run} == dict.fromkeys(not_run, "10")
 
 
 def test_the_class_report_counts_what_did_not_run_here(graded: tuple[Path, str]):
