@@ -14,7 +14,7 @@ def check_flags(question: str, name: str, *problems: Any) -> None:
     @visible_check(question)
     def no_trial_has_a_problem(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
         lines: list[tuple[bool | None, str]] = []
-        for trial in answers[name][:3]:
+        for trial in answers.get(name, ())[:3]:
             for problem in (problem(trial) for problem in problems) if trial.status == "ok" else ():
                 if problem:
                     return [(False, f"On {trial.note}: {problem}")]
