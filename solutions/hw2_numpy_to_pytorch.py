@@ -1178,9 +1178,9 @@ show_writing(
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# At a low temperature the likeliest letters win nearly always: the words are right, and the text goes in circles. At 0.8 it sounds like the novel
-# as long as one does not ask what it means. At 1.5 rare letters come up so often that words fall apart. The model has never been told what a word is: it
-# has learned spelling, quotation marks and names from letters alone, and your classes run it.
+# At a low temperature the likeliest letters win nearly always: the words are right, and the text goes in circles. At 0.8 it has the sound of the
+# novel, with some words that no dictionary knows. At 1.5 rare letters come up so often that words fall apart. Nobody has told the model what a word is:
+# it has learned spelling, quotation marks and names from letters alone, and your classes run it.
 # </details>
 
 # %% [markdown]
