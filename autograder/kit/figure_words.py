@@ -58,7 +58,7 @@ def _describe_axis(axis: Any) -> str:
                 f" {_rough(np.nanmax(values))}"
             )
             parts += _brightest(axis, values) if max(values.shape) <= 12 else []
-    title = axis.get_title()
+    title = axis.get_title("left") or axis.get_title()
     return (
         f"{title}: {'; '.join(parts)}."
         if title and parts

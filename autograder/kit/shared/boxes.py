@@ -182,7 +182,7 @@ def _drawn_boxes(
     title: str,
     error: str,
 ) -> str:
-    wide, high, top = 150, 100, 40
+    wide, high, top = 150, 112, 40
     columns: dict[int, list[Box]] = {}
     for box in boxes:
         columns.setdefault(box.column, []).append(box)
@@ -205,18 +205,19 @@ def _drawn_boxes(
             x, y = place * wide + 60, top + shift + number * high + 22
             parts.append(_drawn_box(box, found[box.name], wrong, sizes, x, y))
     y = top + rows * high + 8
+    beside = ""
     if others:
         told = "; ".join(
             f"{visible(name, 20)} {_guessed_shape(shape, sizes)}" for name, shape in others[:MAX_OTHERS]
         )
-        parts.append(
-            f'<text x="12" y="{y}" fill="#5b626b">Also yours: {html.escape(visible(told, 150))}</text>'
-        )
+        beside = f"Also yours: {visible(told, 110)}"
+        parts.append(f'<text x="12" y="{y}" fill="#5b626b">{html.escape(beside)}</text>')
         y += 20
     if error:
         parts.append(f'<text x="12" y="{y}" fill="{WARNING}">It raised {html.escape(error)}</text>')
         y += 20
-    return sheet("".join(parts), wide * len(columns) + 10, y)
+    longest = max(8.6 * len(title), 6.4 * len(beside), 6.4 * len(error) + 70)
+    return sheet("".join(parts), max(wide * len(columns), longest) + 26, y)
 
 
 def _drawn_box(
@@ -226,7 +227,7 @@ def _drawn_box(
     ink = WARNING if bad else INKS[box.role]
     drawn = shape if bad and shape else tuple(sizes[axis] for axis in box.axes)
     rows, columns = (drawn[-2] if len(drawn) > 1 else 1), drawn[-1]
-    height, width = (min(62, max(14, 9 * count)) for count in (rows, columns))
+    height, width = (min(54, max(14, 8 * count)) for count in (rows, columns))
     fill = "url(#h)" if bad else ink
     dash = ' stroke-dasharray="4 3"' if shape is None else ""
     axes = [f"{axis} = {sizes[axis]}" for axis in box.axes]
