@@ -33,7 +33,13 @@ from autograder.homeworks.hw4.public.injection import (
     way_problem,
 )
 from autograder.homeworks.hw4.public.probes import evaluate_probe, fit_probe, split_probe, train_step_probe
-from autograder.homeworks.hw4.public.progress import save_safely, when_answered, with_progress
+from autograder.homeworks.hw4.public.progress import (
+    resumable_fit,
+    save_safely,
+    unfinished,
+    when_answered,
+    with_progress,
+)
 from autograder.homeworks.hw4.public.ready import READY, ready_attention, ready_block
 
 __all__ = [
@@ -58,6 +64,7 @@ __all__ = [
     "ready_attention",
     "ready_block",
     "results",
+    "resumable_fit",
     "save_safely",
     "selection_problem",
     "split_probe",
@@ -65,6 +72,7 @@ __all__ = [
     "step_problem",
     "train_step_probe",
     "transformer_problem",
+    "unfinished",
     "vit_probe",
     "way_problem",
     "when_answered",
