@@ -23,6 +23,8 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 demo: $(BIN)/.installed ## Grade the bundled example class and write the report to build/demo
 	$(BIN)/python -m tests.demo build/demo/class
 	$(BIN)/autograder grade build/demo/class -o build/demo/graded --seed demo
+	$(BIN)/python -m tests.demo_people build/demo/graded
+	$(BIN)/autograder grade build/demo/class -o build/demo/graded --seed demo
 
 test: $(BIN)/.installed ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

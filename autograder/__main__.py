@@ -10,6 +10,7 @@ def main() -> None:
             from autograder.grade.processes import context
 
             context()
+        from autograder import schemas as schemas  # before anything imports nbformat
         from autograder.cli.main import main as command
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import unicodedata
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,10 +33,10 @@ def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
     """
     draft = path.with_name(f".{path.name}.draft")
     try:
+        draft.unlink(missing_ok=True)  # should it be a link, nothing is written to where that leads
         if mode is None:
             draft.write_bytes(data)
         else:
-            draft.unlink(missing_ok=True)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
                 file.write(data)
         os.replace(draft, path)
@@ -81,6 +82,16 @@ def speakable(text: str) -> str:
     """A name or a sentence that a hand-in wrote, for a terminal: one line, and nothing in it is a command."""
     shown = UNSPEAKABLE.sub(lambda match: f"\\x{ord(match[0]):02x}", whole(text))
     return shown.replace("\n", " ").replace("\t", " ").replace("\u2028", " ").replace("\u2029", " ")
+
+
+def speakable_lines(text: str) -> str:
+    """Sentences for a terminal, in lines of their own: as :func:`speakable`, but for the ends of lines."""
+    return "\n".join(map(speakable, text.split("\n")))
+
+
+def quiet_parser() -> None:
+    """Keeps Python's own remarks on the code of submissions, which quote it, off the terminal."""
+    warnings.filterwarnings("ignore", module="<unknown>")  # the file name of what ast.parse is given
 
 
 def same_name(text: str) -> str:

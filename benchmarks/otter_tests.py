@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 from autograder.declare import Homework
+from benchmarks.classes import beside
 
 TEST = """
 from otter.test_files import test_case
@@ -18,18 +20,22 @@ points = {points}
 
 @test_case()
 def test_{identifier}(env):
+    import pickle
+    from pathlib import Path
+
     import numpy as np
     from autograder import kit
     from autograder.declare import homeworks
 
     hw = homeworks()[{homework!r}]
     question = hw.questions[{question!r}]
+    drawn = pickle.loads(Path({cases!r}).read_bytes())
     answer = {{}}
     for entry in question.entries:
         value = env.get(entry.name)
         if entry.hidden_inputs:
             trials = []
-            for identity, case in hw.draw({seed!r})[entry.name].items():
+            for identity, case in drawn[entry.name].items():
                 try:
                     said = kit.PROBES[case.probe](value, case.as_json(identity))
                     status, result, error = "ok", kit.decode(said), ""
@@ -56,6 +62,11 @@ def write_autograder(homework: Homework, folder: Path, seed: str) -> Path:
     """
     tests = folder / "tests"
     tests.mkdir(parents=True)
+    cases = folder / "cases.pickle"  # drawn once for the class, as this grader does
+    cases.write_bytes(pickle.dumps(homework.draw(seed)))
+    (folder / "files").mkdir()
+    for name, data in beside(homework.id).items():
+        (folder / "files" / name).write_bytes(data)
     for question in homework.questions.values():
         if question.checks:
             identifier = question.id.replace(".", "_")
@@ -64,7 +75,7 @@ def write_autograder(homework: Homework, folder: Path, seed: str) -> Path:
                 points=question.points,
                 identifier=identifier,
                 homework=homework.id,
-                seed=seed,
+                cases=str(cases),
             )
             (tests / f"q{identifier}.py").write_text(text)
     (folder / "requirements.txt").write_text("")
@@ -81,6 +92,7 @@ def write_autograder(homework: Homework, folder: Path, seed: str) -> Path:
         "-r",
         str(folder / "requirements.txt"),
         "--no-environment",
+        *sorted(path.name for path in (folder / "files").iterdir()),
     ]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, cwd=folder / "files")
     return packed

@@ -30,17 +30,26 @@ from autograder.author.build import use_kit
 use_kit("hw1")
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from homework_kit import (
+    MEANS,
+    attention_viewer,
+    bars,
     check,
+    draw_panels,
     finish,
+    frames_slider,
+    heat,
+    label_ends,
     library_attention,
+    plane,
     record,
     show_attention,
     show_figure,
     show_lines,
+    signed_colors,
+    when_answered,
 )
 
 np.set_printoptions(precision=3, suppress=True)
@@ -136,25 +145,19 @@ check("1.2")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if cat_word is not None and cat_weight is not None:
+with when_answered("1.2"):
+    predicted_12 = float(cat_weight)
     _, weights_12 = library_attention(embeddings, embeddings, embeddings)
-    figure_12, axis_12 = plt.subplots(figsize=(5, 2.6), layout="constrained")
-    axis_12.bar(range(6), weights_12[1], color="#33638d")
-    axis_12.axhline(1 / 6, color="grey", linestyle="--", label="uniform: 1/6")
+    figure_12, ((axis_12,),) = draw_panels(width=5.4, height=2.8)
+    axis_12.bar(range(6), weights_12[1], 0.7, color=MEANS["attention"])
+    axis_12.axhline(1 / 6, ls=":", color=MEANS["other"], label="all alike: 1/6")
+    axis_12.axhline(predicted_12, ls="--", color=MEANS["prediction"], label="yours")
     axis_12.set_xticks(range(6), words)
-    axis_12.set(
-        xlabel="keys (looked at)",
-        ylabel="attention weight",
-        title='What "cat" looks at',
-        ylim=(0, 1),
-    )
-    axis_12.legend()
-    show_figure()
-    show_attention(weights_12, words, title="The whole sentence")
-else:
-    print(
-        "Predict first; the bar chart and the heatmap appear here when both answers are set."
-    )
+    axis_12.set(ylim=(0, 1), ylabel="attention weight")
+    axis_12.set(title='"cat" looks past itself, at "sat"')
+    label_ends(axis_12)
+    show_figure(figure_12)
+    attention_viewer(weights_12, words, title="Who looks at whom").show()
 
 # %% [markdown]
 # **What do you see?** The bars are the second row of the heatmap. Function words spread their attention widely; words with long
@@ -228,17 +231,18 @@ check("1.3")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-x_13 = np.random.default_rng(1).normal(size=(6, 3))
-_, free_weights = library_attention(x_13, x_13, x_13)
-show_attention(free_weights, list("012345"), title="no mask")
-try:
-    allowed = causal_mask(6)
-    _, causal_weights = library_attention(x_13, x_13, x_13, mask=allowed)
+with when_answered("1.3"):
+    x_13 = np.random.default_rng(1).normal(size=(6, 3))
+    _, free_13 = library_attention(x_13, x_13, x_13)
+    allowed_13 = np.asarray(causal_mask(6))
+    _, causal_13 = library_attention(x_13, x_13, x_13, mask=allowed_13)
     show_attention(
-        causal_weights, list("012345"), title="your causal mask", mask=~allowed
+        [free_13, causal_13],
+        list("012345"),
+        title=["no mask", "your causal mask"],
+        mask=[None, ~allowed_13],
+        heading="What the mask hides, the rest of the row gains",
     )
-except NotImplementedError:
-    print("The map under your causal mask appears here.")
 
 # %% [markdown]
 # **What do you see?** Under the causal mask the upper triangle is gone, and what is left in each row is scaled up to sum to 1; token 0 can
@@ -294,40 +298,61 @@ check("1.4")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-rng_14, sizes_14, spread = np.random.default_rng(0), 2 ** np.arange(11), []
-entropy = {"unscaled": [], "scaled by 1/√d": []}
-for d in sizes_14:
-    queries_14, keys_14 = rng_14.normal(size=(500, d)), rng_14.normal(size=(64, d))
-    scores_14 = queries_14 @ keys_14.T
-    spread.append(scores_14.var())
-    for name, factor in (("unscaled", 1.0), ("scaled by 1/√d", d**-0.5)):
-        weights_14 = torch.softmax(torch.from_numpy(scores_14 * factor), dim=1)
-        nats = torch.special.entr(weights_14).sum(dim=1).mean()
-        entropy[name].append(nats.item())
+with when_answered("1.4"):
+    rng_14, sizes_14, spread_14 = np.random.default_rng(0), 2 ** np.arange(11), []
+    kinds_14 = {"unscaled": 0.0, "scaled by 1/√d": -0.5}
+    nats_14 = {name: [] for name in kinds_14}
+    rows_14 = {name: [] for name in kinds_14}
+    for d in sizes_14:
+        queries_14, keys_14 = rng_14.normal(size=(500, d)), rng_14.normal(size=(64, d))
+        scores_14 = queries_14 @ keys_14.T
+        spread_14.append(scores_14.var())
+        for name, power in kinds_14.items():
+            weights_14 = torch.softmax(torch.from_numpy(scores_14 * d**power), dim=1)
+            nats_14[name].append(
+                torch.special.entr(weights_14).sum(dim=1).mean().item()
+            )
+            rows_14[name].append(
+                weights_14[0].sort(descending=True).values[:16].numpy()
+            )
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-show_lines(
-    {
-        "title": "Variance of q·k (μ = 0, σ = 1)",
-        "x": "d",
-        "y": "variance",
-        "log": "xy",
-        "lines": {"measured": (sizes_14, spread), "variance = d": (sizes_14, sizes_14)},
-        "points": ["measured"],
-    },
-    {
-        "title": "Entropy of the softmax over 64 keys",
-        "x": "d",
-        "y": "entropy (nats)",
-        "log": "x",
-        "lines": {name: (sizes_14, values) for name, values in entropy.items()},
-        "level": ("uniform: log 64", np.log(64)),
-        "ylim": (0, 4.5),
-    },
-)
-for name, values in entropy.items():
-    print(f"{name}: entropy {values[-1]:.2f} nats at d = 1024")
+with when_answered("1.4"):
+    frames_slider(
+        [
+            bars(rows_14[name], f"{name}: 16 largest weights", top=1)
+            for name in kinds_14
+        ],
+        [f"d = {d}" for d in sizes_14],
+        "Without the scale one key takes all as d grows",
+        says=[
+            f"entropy {plain:.2f} nats unscaled, {scaled:.2f} scaled"
+            for plain, scaled in zip(*nats_14.values(), strict=True)
+        ],
+    ).show()
+    show_lines(
+        {
+            "title": "The variance of q·k is d",
+            "x": "d",
+            "y": "variance (μ = 0, σ = 1)",
+            "log": "xy",
+            "lines": {"measured": (sizes_14, spread_14), "d": (sizes_14, sizes_14)},
+            "points": ["measured"],
+        },
+        {
+            "title": "The scale keeps entropy independent of d",
+            "x": "d",
+            "y": "entropy over 64 keys (nats)",
+            "log": "x",
+            "lines": {name: (sizes_14, values) for name, values in nats_14.items()},
+            "colors": dict.fromkeys(nats_14, "attention"),
+            "level": ("all alike", np.log(64)),
+            "ylim": (0, 4.5),
+        },
+    )
+    for name, values in nats_14.items():
+        print(f"{name}: entropy {values[-1]:.2f} nats at d = 1024")
 
 # %% [markdown]
 # **What do you see?** Without the scale the variance grows like $d$ and the entropy falls towards 0: each query looks at one key only.
@@ -395,20 +420,25 @@ check("1.5")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-keys_15 = np.array([[1.0, 2, 0], [0, 3, 4], [5, 0, 0], [0, 0, 1]])
-values_15 = np.array([[2.0, 0, 1], [1, 4, 3], [0, -1, 4], [1, 0, -1]])
-shifts = np.linspace(-1, 4, 400)
-queries_15 = np.array([1.0, 1.0, 2.0]) + shifts[:, None] * np.array([1.0, 0.0, 0.0])
-soft_15, _ = library_attention(queries_15, keys_15, values_15)
-sharp_15, _ = library_attention(1e6 * queries_15, keys_15, values_15)  # as good as hard
-show_lines(
-    {
-        "title": "Second output number as the query moves",
-        "x": "shift of the query's first number",
-        "y": "output",
-        "lines": {"soft": (shifts, soft_15[:, 1]), "hard": (shifts, sharp_15[:, 1])},
-    }
-)
+with when_answered("1.5"):
+    keys_15 = np.array([[1.0, 2, 0], [0, 3, 4], [5, 0, 0], [0, 0, 1]])
+    values_15 = np.array([[2.0, 0, 1], [1, 4, 3], [0, -1, 4], [1, 0, -1]])
+    shifts = np.linspace(-1, 4, 400)
+    queries_15 = np.array([1.0, 1.0, 2.0]) + shifts[:, None] * np.array([1.0, 0.0, 0.0])
+    soft_15, _ = library_attention(queries_15, keys_15, values_15)
+    sharp_15, _ = library_attention(1e6 * queries_15, keys_15, values_15)  # hard
+    show_lines(
+        {
+            "title": "Hard attention jumps, soft attention slopes",
+            "x": "shift of the query's first number",
+            "y": "second output number",
+            "lines": {
+                "soft": (shifts, soft_15[:, 1]),
+                "hard": (shifts, sharp_15[:, 1]),
+            },
+            "colors": {"soft": "attention", "hard": "other"},
+        }
+    )
 
 # %% [markdown]
 # **What do you see?** The hard output is flat, with a jump where another key takes over; the soft one has a slope nearly everywhere.
@@ -494,35 +524,28 @@ check("1.6")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if preserve_query is not None:
-    betas = np.logspace(-2, 2, 200)
-    query_16 = np.reshape(preserve_query, (1, 3))
-    runs_16 = [library_attention(query_16, keys_16, values_16, scale=b) for b in betas]
+with when_answered("1.6"):
+    query_16 = np.reshape(np.asarray(preserve_query, dtype=float), (1, 3))
+    betas_16 = np.logspace(-2, 2, 24)
+    runs_16 = [
+        library_attention(query_16, keys_16, values_16, scale=b) for b in betas_16
+    ]
     path_16, weights_16 = (np.array([run[i][0] for run in runs_16]) for i in (0, 1))
-    lines_16 = {f"key {key}": (betas, weights_16[:, key]) for key in range(4)}
-    show_lines(
-        {
-            "title": "Weights for your preserving query",
-            "x": "β",
-            "y": "attention weight",
-            "log": "x",
-            "lines": lines_16,
-        },
-        {
-            "title": "Path of the output as β grows",
-            "x": "first number",
-            "y": "second number",
-            "lines": {
-                "output": path_16.T,
-                "value of key 1": values_16[1:2].T,
-                "mean of all values": values_16.mean(axis=0, keepdims=True).T,
-                "the other values": values_16[[0, 2, 3]].T,
-            },
-            "points": ["value of key 1", "mean of all values", "the other values"],
-        },
-    )
-else:
-    print("The path of your output from diffusion to preservation appears here.")
+    places_16 = {f"value {key}": value[None] for key, value in enumerate(values_16)}
+    frames_slider(
+        [
+            bars(weights_16, "attention", [f"key {key}" for key in range(4)], top=1),
+            plane(
+                path_16[:, None],
+                "output",
+                "first number",
+                "second number",
+                fixed=places_16 | {"": path_16},
+            ),
+        ],
+        [f"β = {beta:.2g}" for beta in betas_16],
+        "As β grows, your output walks from the mean to one value",
+    ).show()
 
 # %% [markdown]
 # **What do you see?** At small β all four weights are 1/4 and the output is the mean of the values; as β grows the output travels to
@@ -592,48 +615,49 @@ check("1.7")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-betas_17 = np.linspace(0, 3.5, 141)
-unit_17 = np.array([[0, 1, 0, 1], [1, 0, 0, 0], [0, 1, 1, 0]])  # in units of a, b, c, d
-maps_17, far_17 = [], []
-for beta in betas_17:
-    x_17 = beta * unit_17
-    output_17, map_17 = library_attention(x_17, x_17, unit_17, scale=1.0)
-    maps_17.append(map_17)
-    far_17.append(np.linalg.norm(output_17 - unit_17, axis=1) / [2**0.5, 1, 2**0.5])
-maps_17, far_17 = np.array(maps_17), np.array(far_17)
+with when_answered("1.7"):
+    betas_17 = np.linspace(0, 3.5, 141)
+    unit_17 = np.array([[0, 1, 0, 1], [1, 0, 0, 0], [0, 1, 1, 0]])  # of a, b, c, d
+    maps_17, far_17 = [], []
+    for beta in betas_17:
+        x_17 = beta * unit_17
+        output_17, map_17 = library_attention(x_17, x_17, unit_17, scale=1.0)
+        maps_17.append(map_17)
+        far_17.append(np.linalg.norm(output_17 - unit_17, axis=1) / [2**0.5, 1, 2**0.5])
+    maps_17, far_17 = np.array(maps_17), np.array(far_17)
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-show_lines(
-    {
-        "title": "Weight on itself",
-        "x": "β",
-        "y": "attention weight",
-        "lines": {
-            "x₁ and x₃ (alike)": (betas_17, maps_17[:, 0, 0]),
-            "x₂": (betas_17, maps_17[:, 1, 1]),
+with when_answered("1.7"):
+    names_17 = {"x₁, x₃": 0, "x₂": 1}
+    show_lines(
+        {
+            "title": "From β ≈ 2.5 on each looks at itself",
+            "x": "β",
+            "y": "attention weight on itself",
+            "lines": {
+                name: (betas_17, maps_17[:, i, i]) for name, i in names_17.items()
+            },
+            "ylim": (0, 1.03),
         },
-        "ylim": (0, 1.03),
-    },
-    {
-        "title": "How far the output is from the input",
-        "x": "β",
-        "y": "|y − x| / |x|",
-        "lines": {
-            "x₁ and x₃ (alike)": (betas_17, far_17[:, 0]),
-            "x₂": (betas_17, far_17[:, 1]),
+        {
+            "title": "… and the output is the input",
+            "x": "β",
+            "y": "|y − x| / |x|",
+            "lines": {name: (betas_17, far_17[:, i]) for name, i in names_17.items()},
         },
-    },
-)
+    )
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-chosen_17 = [0, 24, 140]
-titles_17 = [f"β = {betas_17[place]:.1f}" for place in chosen_17]
-show_attention(
-    [maps_17[place] for place in chosen_17], ["x₁", "x₂", "x₃"], title=titles_17
-)
-print(f"largest |y − x| / |x| from β = 2.5 on: {far_17[betas_17 >= 2.5].max():.4f}")
+with when_answered("1.7"):
+    names_17, frames_17 = ["x₁", "x₂", "x₃"], slice(0, 141, 7)
+    frames_slider(
+        heat(maps_17[frames_17], "attention", names_17, names_17),
+        [f"β = {beta:.2f}" for beta in betas_17[frames_17]],
+        "Longer vectors turn averaging into copying",
+    ).show()
+    print(f"largest |y − x| / |x| from β = 2.5 on: {far_17[betas_17 >= 2.5].max():.4f}")
 
 # %% [markdown]
 # **What do you see?** At β = 0 each output is the average of all three vectors; from β ≈ 2.5 on each output equals its own input to within
@@ -699,41 +723,38 @@ check("1.8")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-rng_18 = np.random.default_rng(8)
-query_18, nudge_18 = rng_18.normal(size=3), rng_18.normal(size=3)
-keys_18, values_18 = rng_18.normal(size=(5, 3)), rng_18.normal(size=(5, 2))
-sizes_18 = np.logspace(-3, 0.5, 30)
-before_18 = library_attention(query_18[None], keys_18, values_18)[0][0]
+with when_answered("1.8"):
+    rng_18 = np.random.default_rng(8)
+    query_18, nudge_18 = rng_18.normal(size=3), rng_18.normal(size=3)
+    keys_18, values_18 = rng_18.normal(size=(5, 3)), rng_18.normal(size=(5, 2))
+    sizes_18 = np.logspace(-3, 0.5, 30)
+    before_18 = library_attention(query_18[None], keys_18, values_18)[0][0]
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("1.8"):
     changes_18, errors_18 = [], []
     for size in sizes_18:
         moved_18 = keys_18 + size * nudge_18 * (np.arange(5) == 2)[:, None]
-        change = (
-            library_attention(query_18[None], moved_18, values_18)[0][0] - before_18
-        )
+        after_18 = library_attention(query_18[None], moved_18, values_18)[0][0]
         linear = first_order_change(query_18, keys_18, values_18, 2, size * nudge_18)
-        changes_18.append(np.linalg.norm(change))
-        errors_18.append(np.linalg.norm(change - linear))
-    lines_18 = {
-        "true change": (sizes_18, changes_18),
-        "error of your first order": (sizes_18, errors_18),
-    }
+        changes_18.append(np.linalg.norm(after_18 - before_18))
+        errors_18.append(np.linalg.norm(after_18 - before_18 - linear))
     show_lines(
         {
-            "title": "True change and what is left of it",
+            "title": "What a first order leaves falls twice as fast",
             "x": "size of the nudge",
             "y": "norm",
             "log": "xy",
-            "lines": lines_18,
+            "lines": {
+                "true change": (sizes_18, changes_18),
+                "error of yours": (sizes_18, errors_18),
+            },
+            "colors": {"true change": "target", "error of yours": "prediction"},
         }
     )
     slope = np.polyfit(np.log(sizes_18[:10]), np.log(errors_18[:10]), 1)[0]
     print(f"slope of the error: {slope:.2f} (a right formula gives 2)")
-except NotImplementedError:
-    print("The error of your formula appears here.")
 
 # %% [markdown]
 # **What do you see?** The change itself falls with slope 1, the error of a right formula with slope 2: ten times less nudge, a hundred times
@@ -886,16 +907,22 @@ def equivariance_error(layer, X, order):
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-order_11 = np.array([2, 0, 5, 1, 4, 3])
-letters_11 = "The cat sat on the mat".split()
-shuffled_11 = [letters_11[place] for place in order_11]
-shuffled = embeddings[order_11]
-_, map_11 = library_attention(embeddings, embeddings, embeddings)
-_, shuffled_map_11 = library_attention(shuffled, shuffled, shuffled)
-show_attention(map_11, letters_11, title="as written")
-show_attention(shuffled_map_11, shuffled_11, title="shuffled")
-difference_11 = map_11[np.ix_(order_11, order_11)] - shuffled_map_11
-print("largest difference after shuffling the first map:", np.abs(difference_11).max())
+with when_answered("1.11"):
+    order_11 = np.array([2, 0, 5, 1, 4, 3])
+    words_11 = "The cat sat on the mat".split()
+    _, map_11 = library_attention(embeddings, embeddings, embeddings)
+    mixed_11 = embeddings[order_11]
+    _, mixed_map_11 = library_attention(mixed_11, mixed_11, mixed_11)
+    attention_viewer(map_11, words_11, title="As written").show()
+    attention_viewer(
+        mixed_map_11,
+        [words_11[place] for place in order_11],
+        title="Shuffled: each word still looks at the same words",
+    ).show()
+    difference_11 = map_11[np.ix_(order_11, order_11)] - mixed_map_11
+    print(
+        "largest difference after shuffling the first map:", np.abs(difference_11).max()
+    )
 
 # %% [markdown]
 # **What do you see?** Each word has the same attention as before, only its row and column have moved; the printed difference is rounding error.
@@ -940,24 +967,25 @@ check("1.11")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
-    table_11 = positional_encoding(64, 32)
-    figure_pe, axis_pe = plt.subplots(figsize=(6, 3.2), layout="constrained")
-    image_pe = axis_pe.imshow(table_11, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
-    axis_pe.set(title="Your sinusoids", xlabel="feature", ylabel="place")
-    figure_pe.colorbar(image_pe, ax=axis_pe, label="value")
-    show_figure()
+with when_answered("1.11"):
+    table_11 = np.asarray(positional_encoding(64, 32), dtype=float)
+    figure_pe, ((axis_pe,),) = draw_panels(width=6.2, height=3.2)
+    image_pe = axis_pe.imshow(
+        table_11.T, cmap=signed_colors(), vmin=-1, vmax=1, aspect="auto"
+    )
+    axis_pe.set(title="First features wave fast, last ones slowly")
+    axis_pe.set(ylabel="feature", xlabel="place")
+    figure_pe.colorbar(image_pe, ax=axis_pe, label="value").outline.set_visible(False)
+    show_figure(figure_pe)
     offsets = {p: (np.arange(64) - p, table_11 @ table_11[p]) for p in (10, 30, 50)}
     show_lines(
         {
-            "title": "Dot product with another place",
-            "x": "offset to that place",
+            "title": "The dot product knows the offset alone",
+            "x": "offset to the other place",
             "y": "dot product",
             "lines": {f"place {p}": curve for p, curve in offsets.items()},
         }
     )
-except NotImplementedError:
-    print("Your sinusoids appear here.")
 
 
 # %% tags=["skip-execution"]
@@ -970,12 +998,11 @@ def placed_layer(X):
     return blind_layer(X + positional_encoding(*X.shape))
 
 
-x_11 = np.random.default_rng(11).normal(size=(6, 4))
-try:
-    print("without positions:", equivariance_error(blind_layer, x_11, order_11))
-    print("with positions:   ", equivariance_error(placed_layer, x_11, order_11))
-except NotImplementedError:
-    print("The equivariance errors without and with positions appear here.")
+with when_answered("1.11"):
+    x_11 = np.random.default_rng(11).normal(size=(6, 4))
+    for name, layer_11 in {"without": blind_layer, "with": placed_layer}.items():
+        error_11 = equivariance_error(layer_11, x_11, order_11)
+        print(f"{name} positions:", error_11)
 
 # %% [markdown]
 # **What do you see?** The fast waves (first features) tell neighbours apart, the slow ones far places. The three curves lie on top of

@@ -32,11 +32,21 @@ use_kit("hw2")
 # %%
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from homework_kit import check, count_operations, finish, record
-from homework_kit import show_attention, show_figure
+from homework_kit import (
+    MEANS,
+    attention_viewer,
+    check,
+    count_operations,
+    draw_panels,
+    finish,
+    record,
+    show_attention,
+    show_figure,
+    show_lines,
+    when_answered,
+)
 from torch import nn
 from torch.nn import functional as F
 
@@ -92,17 +102,21 @@ class NumpyTransformer:
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-rng_21 = np.random.default_rng(1)
-tokens_21 = np.eye(3)[[0, 1, 0, 2]]  # A B A C
-plain_21 = NumpyTransformer(*rng_21.normal(size=(2, 3, 4)), np.eye(3))
-placed_21 = NumpyTransformer(
-    *rng_21.normal(size=(2, 5, 4)), np.ones((5, 2)), pos=rng_21.normal(size=(4, 2))
-)
-show_attention(
-    [plain_21.forward(tokens_21)[1], placed_21.forward(tokens_21)[1]],
-    list("ABAC"),
-    title=["without positions", "with positions"],
-)
+with when_answered("2.1"):
+    rng_21 = np.random.default_rng(1)
+    tokens_21 = np.eye(3)[[0, 1, 0, 2]]  # A B A C
+    plain_21 = NumpyTransformer(*rng_21.normal(size=(2, 3, 4)), np.eye(3))
+    placed_21 = NumpyTransformer(
+        *rng_21.normal(size=(2, 5, 4)),
+        np.ones((5, 2)),
+        pos=rng_21.normal(size=(4, 2)),
+    )
+    show_attention(
+        [plain_21.forward(tokens_21)[1], placed_21.forward(tokens_21)[1]],
+        list("ABAC"),
+        title=["without positions", "with positions"],
+        heading="Only positions tell one A from the other",
+    )
 
 # %% [markdown]
 # **What do you see?** Without positions the two rows of the token A are the same, and so are its two columns: the model cannot
@@ -189,28 +203,24 @@ def plot_operations(lengths=(2, 4, 8, 16, 32, 64)):
     model = VectorisedTransformer(4, 4, 4, pos_dim=2, max_seq_len=64)
     loop = [count_operations(lambda n=n: looped(torch.randn(n, 4)))[1] for n in lengths]
     yours = [count_operations(lambda n=n: model(torch.randn(n, 4)))[1] for n in lengths]
-    _, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
-    axis.loglog(lengths, loop, "o--", color="#d95f02", base=2, label="a small loop")
-    axis.loglog(lengths, yours, "s-", color="#1f78b4", base=2, label="your class")
-    axis.set(
-        xlabel="places n",
-        ylabel="dispatched operations",
-        title="What one forward pass starts",
+    show_lines(
+        {
+            "title": "A loop starts more operations as n grows",
+            "x": "places n",
+            "y": "dispatched operations",
+            "log": "xy",
+            "ticks": lengths,
+            "lines": {"a small loop": (lengths, loop), "your class": (lengths, yours)},
+            "colors": {"a small loop": "other", "your class": "prediction"},
+        }
     )
-    axis.set_xticks(lengths, lengths)
-    ticks = [2**power for power in range(3, 10)]
-    axis.set_yticks(ticks, ticks)
-    axis.legend(loc="upper left")
-    show_figure()
     print("places:", *lengths, " loop:", *loop, " yours:", *yours)
 
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("2.2"):
     plot_operations()
-except NotImplementedError:
-    print("Your class will be drawn here.")
 
 # %% [markdown]
 # **What do you see?** Even a small loop over places starts more and more operations, in proportion to n; a vectorised class is flat. It still does n² multiplications,
@@ -298,37 +308,29 @@ def plot_lengths(lengths=(5, 10, 20, 40, 80, 160)):
         shuffled = torch.stack(
             [model(document[:n][torch.randperm(n)]) for n in lengths]
         )
-    _, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
-    for number, (colour, style) in enumerate((("#1f78b4", "o-"), ("#d95f02", "s--"))):
-        axis.plot(
-            lengths, logits[:, number], style, color=colour, label=f"class {number}"
-        )
-        axis.plot(
-            lengths,
-            shuffled[:, number],
-            "x",
-            color="black",
-            ms=9,
-            label="tokens shuffled" if number else None,
-        )
-    axis.set(
-        xlabel="tokens in the document",
-        ylabel="logit",
-        title="An untrained classifier on longer and longer documents",
-        xscale="log",
+    lines = {f"class {number}": (lengths, logits[:, number]) for number in range(2)}
+    lines |= {
+        f"class {number}, shuffled": (lengths, shuffled[:, number])
+        for number in range(2)
+    }
+    show_lines(
+        {
+            "title": "Order does not count, and the logits settle",
+            "x": "tokens in the document",
+            "y": "logit (untrained)",
+            "log": "x",
+            "ticks": lengths,
+            "lines": lines,
+            "points": [name for name in lines if "shuffled" in name],
+        }
     )
-    axis.set_xticks(lengths, lengths)
-    axis.legend()
-    show_figure()
     print("largest change by shuffling:", float((logits - shuffled).abs().max()))
 
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("2.3"):
     plot_lengths()
-except NotImplementedError:
-    print("Your classifier will be drawn here.")
 
 # %% [markdown]
 # **What do you see?** The mean keeps logits in one range however long the document is; a sum would grow with it. The crosses
@@ -406,7 +408,7 @@ check("2.4")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("2.4"):
     torch.manual_seed(3)
     heads_24 = MultiHeadAttention(16, 2)
     padding_24 = torch.tensor([[False, False, False, False, True]])
@@ -419,17 +421,15 @@ try:
         ]
     names_24 = ["the", "cat", "sat", "down", "∅"]
     masks_24 = [None, ~np.tri(5, dtype=bool), np.tile(padding_24.numpy(), (5, 1))]
-    for maps, mask, kind in zip(
-        maps_24, masks_24, ("no mask", "causal", "padding"), strict=True
-    ):
+    kinds_24 = ["no mask", "causal", "padding"]
+    for number in range(2):
         show_attention(
-            [one.numpy() for one in maps],
+            [maps[number].numpy() for maps in maps_24],
             names_24,
-            title=[f"head {number}, {kind}" for number in range(2)],
-            mask=mask,
+            title=kinds_24,
+            mask=masks_24,
+            heading=f"Head {number}: what is hidden gets weight 0, rows still sum to 1",
         )
-except NotImplementedError:
-    print("Your heads will be drawn here.")
 
 # %% [markdown]
 # **What do you see?** The two heads have different maps of the same sentence. A mask (hatched) takes keys away, and the softmax
@@ -488,24 +488,17 @@ def plot_norm():
         + torch.tensor([3, -2, 0, 4, -6, 1])[:, None]
     )
     after = LayerNorm(24)(x).detach()
-    _, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained", sharey=True)
+    figure, axes = draw_panels(1, 2, 4.2, 2.9)
     for axis, values, title in zip(
-        axes, (x, after), ("before", "after layer norm"), strict=True
+        axes[0], (x, after), ("before", "after: mean 0, spread 1"), strict=True
     ):
         for token, row in enumerate(values):
-            axis.plot(row, np.full(24, token), "|", color="#1f78b4", ms=12)
-            axis.plot(
-                row.mean(),
-                token,
-                "D",
-                color="#d95f02",
-                ms=6,
-                label=None if token else "mean",
-            )
-        axis.set(title=title, xlabel="value of a feature")
-    axes[0].set(ylabel="token", yticks=range(6), ylim=(-0.6, 5.6))
-    axes[0].legend(loc="lower right")
-    show_figure()
+            axis.plot(row, np.full(24, token), "|", color=MEANS["value"], ms=11)
+            axis.plot(row.mean(), token, "D", color=MEANS["prediction"], ms=5)
+        axis.set(title=title, xlabel="features (ticks) and their mean (diamond)")
+        axis.set(yticks=range(6), ylim=(-0.6, 5.6))
+    axes[0, 0].set(ylabel="token")
+    show_figure(figure)
     print(
         "means:",
         after.mean(-1).numpy().round(4),
@@ -516,10 +509,8 @@ def plot_norm():
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("2.5a"):
     plot_norm()
-except NotImplementedError:
-    print("Your layer norm will be drawn here.")
 
 # %% [markdown]
 # **What do you see?** Before, tokens have their features at very different places and spreads; afterwards each has mean 0 and
@@ -645,24 +636,21 @@ def compare_with_torch(x):
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("2.4, 2.5a, 2.5b and 2.5c"):
     compare_with_torch(torch.randn(2, 5, 16))
     sizes_25 = {"post-norm": sizes_by_block(False), "pre-norm": sizes_by_block(True)}
-    _, axis_25 = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
-    axis_25.plot(
-        range(1, 13), sizes_25["post-norm"], "o--", color="#d95f02", label="post-norm"
+    blocks_25 = range(1, 13)
+    show_lines(
+        {
+            "title": "Pre-norm adds up, post-norm starts anew",
+            "x": "after block",
+            "y": "standard deviation of the tokens",
+            "lines": {kind: (blocks_25, sizes) for kind, sizes in sizes_25.items()},
+            "ylim": (0, 1.7),
+        }
     )
-    axis_25.plot(
-        range(1, 13), sizes_25["pre-norm"], "s-", color="#1f78b4", label="pre-norm"
-    )
-    axis_25.set(xlabel="after block", ylabel="standard deviation", ylim=(0, 1.7))
-    axis_25.set_title("Tokens in twelve untrained blocks")
-    axis_25.legend(loc="lower right")
-    show_figure()
     for kind, sizes in sizes_25.items():
         print(f"{kind}: {sizes[0]:.2f} after block 1, {sizes[-1]:.2f} after block 12")
-except NotImplementedError:
-    print("Your blocks will be drawn here.")
 
 # %% [markdown]
 # **What do you see?** Post-norm brings tokens back to size 1 after every block. In pre-norm nothing on the direct path is ever
@@ -736,38 +724,41 @@ def train_step(model, optimizer, tokens):
 torch.manual_seed(0)
 reverse_model, losses_26 = ReverseModel(), []
 reverse_E = reverse_pos = reverse_Q = reverse_K = reverse_V = reverse_U = None
-try:
+with when_answered("2.6"):
     optimizer_26 = torch.optim.Adam(reverse_model.parameters(), lr=3e-3)
     for step in range(400):
         losses_26.append(
-            train_step(reverse_model, optimizer_26, torch.randint(10, (64, 8)))
+            float(train_step(reverse_model, optimizer_26, torch.randint(10, (64, 8))))
         )
         if step % 100 == 0 or step == 399:
             print(f"step {step:3}: loss {losses_26[-1]:.4f}")
     reverse_E, reverse_pos, reverse_Q, reverse_K, reverse_V, reverse_U = (
         reverse_model.arrays()
     )
-except NotImplementedError:
-    print("train_step is not written yet.")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if reverse_E is not None:
-    figure_26, axis_26 = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
-    axis_26.semilogy(losses_26, color="#1f78b4")
-    axis_26.axhline(math.log(10), color="#d95f02", ls="--", label="guessing: ln 10")
-    axis_26.set(xlabel="step", ylabel="cross-entropy", title="Learning to reverse")
-    axis_26.legend()
-    show_figure()
+with when_answered("2.6"):
+    show_lines(
+        {
+            "title": "Learning to reverse",
+            "x": "step",
+            "y": "cross-entropy",
+            "log": "y",
+            "lines": {"your training": (range(1, len(losses_26) + 1), losses_26)},
+            "colors": {"your training": "prediction"},
+            "level": ("guessing: ln 10", math.log(10)),
+        }
+    )
     digits_26 = [3, 1, 4, 1, 5, 9, 2, 6]
     with torch.no_grad():
         logits_26, weights_26 = reverse_model(torch.tensor([digits_26]))
-    show_attention(
-        weights_26[0].numpy(),
+    attention_viewer(
+        weights_26[0],
         [f"out {place}" for place in range(8)],
-        [str(digit) for digit in digits_26],
-        title="trained to reverse",
-    )
+        digits_26,
+        title="To reverse, each place looks at its mirror image",
+    ).show()
     print("in: ", digits_26, "\nout:", logits_26[0].argmax(-1).tolist())
 
 # %% [markdown]

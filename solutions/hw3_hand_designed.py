@@ -31,8 +31,19 @@ use_kit("hw3")
 
 # %%
 import numpy as np
-from homework_kit import check, compare_heads, finish, record
-from homework_kit import show_attention, show_matrices, train_head
+from homework_kit import (
+    attention_viewer,
+    check,
+    compare_heads,
+    finish,
+    frames_slider,
+    heat,
+    record,
+    show_attention,
+    show_matrices,
+    train_head,
+    when_answered,
+)
 
 # %% [markdown]
 # ## The model
@@ -75,11 +86,14 @@ def with_places(x, pos):
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-zero_output, zero_weights = attention_head(
-    one_hot("A B C C"), np.zeros((3, 1)), np.zeros((3, 1)), np.eye(3)
-)
-show_attention(zero_weights, "A B C C".split(), title="all weights zero: the average")
-print(zero_output.round(2))
+with when_answered():
+    zero_output, zero_weights = attention_head(
+        one_hot("A B C C"), np.zeros((3, 1)), np.zeros((3, 1)), np.eye(3)
+    )
+    show_attention(
+        zero_weights, "A B C C".split(), title="All weights zero: the average"
+    )
+    print(zero_output.round(2))
 
 # %% [markdown]
 # ## 3.1 Attention by content
@@ -111,15 +125,39 @@ check("3.1")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if attention_by_content_Q is not None:
-    letters_31 = "B A C A A".split()
-    _, weights_31 = attention_head(
-        one_hot("B A C A A"),
-        attention_by_content_Q,
-        attention_by_content_K,
-        attention_by_content_V,
+with when_answered("3.1"):
+    x_31, letters_31 = one_hot("B A C A A"), "B A C A A".split()
+    scores_31 = np.asarray(attention_by_content_Q) @ np.transpose(
+        attention_by_content_K
     )
-    show_attention(weights_31, letters_31, title="3.1 designed by hand")
+    scores_31 = scores_31 / np.sqrt(np.shape(attention_by_content_Q)[1])
+    others_31 = np.where(np.eye(3, dtype=bool), -np.inf, scores_31).max(axis=1)
+    gap_31 = float((np.diag(scores_31) - others_31).min())
+    shares_31, runs_31 = np.linspace(0, 1, 21), []
+    for share in shares_31:  # of your scores
+        runs_31.append(
+            attention_head(
+                x_31,
+                share * np.asarray(attention_by_content_Q),
+                attention_by_content_K,
+                attention_by_content_V,
+            )
+        )
+    errors_31 = [np.abs(output - x_31).max() for output, _ in runs_31]
+    frames_slider(
+        heat(
+            [weights for _, weights in runs_31],
+            "your attention",
+            letters_31,
+            letters_31,
+        ),
+        [f"score gap {share * gap_31:.1f}" for share in shares_31],
+        "The larger the gap between scores, the cleaner the copy",
+        says=[f"largest error of the output {error:.2g}" for error in errors_31],
+    ).show()
+    attention_viewer(
+        runs_31[-1][1], letters_31, title="3.1 designed by hand: equal letters"
+    ).show()
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -223,7 +261,7 @@ check("3.2")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if attention_by_position_pos is not None:
+with when_answered("3.2"):
     places_32 = with_places(one_hot("A B C C"), attention_by_position_pos)
     _, weights_32 = attention_head(
         places_32,
@@ -231,7 +269,9 @@ if attention_by_position_pos is not None:
         attention_by_position_K,
         attention_by_position_V,
     )
-    show_attention(weights_32, "A B C C".split(), title="3.2 designed by hand")
+    attention_viewer(
+        weights_32, "A B C C".split(), title="3.2 designed by hand: the first place"
+    ).show()
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -308,9 +348,9 @@ check("3.3")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if attention_by_content_and_position_pos is not None:
-    letters_33 = "S A B A C".split()  # S stands for CLS here
-    places_33 = with_places(
+with when_answered("3.3"):
+    letters_33 = ["CLS", *"A B A C".split()]
+    places_33 = with_places(  # S stands for CLS here
         one_hot("S A B A C", "SABC"), attention_by_content_and_position_pos
     )
     output_33, weights_33 = attention_head(
@@ -319,16 +359,9 @@ if attention_by_content_and_position_pos is not None:
         attention_by_content_and_position_K,
         attention_by_content_and_position_V,
     )
-    show_attention(weights_33, ["CLS", *letters_33[1:]], title="3.3 designed by hand")
-    print(
-        "outputs:",
-        *(
-            f"{letter} {number:+.2f}"
-            for letter, number in zip(
-                ["CLS", *letters_33[1:]], output_33[:, 0], strict=True
-            )
-        ),
-    )
+    attention_viewer(weights_33, letters_33, title="3.3 designed by hand").show()
+    told_33 = zip(letters_33, output_33[:, 0], strict=True)
+    print("outputs:", *(f"{letter} {number:+.2f}" for letter, number in told_33))
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -411,16 +444,16 @@ check("3.3b")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if first_occurrence_pos is not None:
+with when_answered("3.3b"):
     places_33b = with_places(one_hot("S A B A A", "SABC"), first_occurrence_pos)
     output_33b, weights_33b = attention_head(
         places_33b, first_occurrence_Q, first_occurrence_K, first_occurrence_V
     )
-    show_attention(
+    attention_viewer(
         weights_33b,
         ["CLS", *"ABAA"],
         title="3.3b a repeat looks back, a first looks at CLS",
-    )
+    ).show()
     print("outputs:", *(f"{number:+.2f}" for number in output_33b[:, 0]))
 
 # %% [markdown]
@@ -477,15 +510,18 @@ check("3.4")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("3.4"):
     x_34 = with_places(np.random.default_rng(0).normal(size=(5, 3)), np.eye(5))
     maps_34 = [
         attention_head(x_34, *moving_head(np.array(order_34), np.eye(3)))[1]
         for order_34 in ([0, 1, 2, 3, 4], [2, 0, 4, 1, 3])
     ]
-    show_attention(maps_34, list("01234"), title=["identity", "permutation"])
-except Exception as error:
-    print(f"Two attention maps will be drawn here, once moving_head works: {error!r}")
+    show_attention(
+        maps_34,
+        list("01234"),
+        title=["identity", "permutation"],
+        heading="One sharp weight in each row moves whole tokens",
+    )
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -572,26 +608,22 @@ check("3.6")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("3.6"):
     pos_36, Q_36, K_36, V_36 = conv_heads(
         np.random.default_rng(0).normal(size=(3, 2, 2))
     )
-    x_36 = with_places(
-        np.vstack(
-            [
-                np.zeros((1, 2)),
-                np.random.default_rng(1).normal(size=(4, 2)),
-                np.zeros((1, 2)),
-            ]
-        ),
-        pos_36,
-    )
+    x_36 = np.zeros((6, 2))
+    x_36[1:5] = np.random.default_rng(1).normal(size=(4, 2))
+    x_36 = with_places(x_36, pos_36)
     maps_36 = [
         attention_head(x_36, Q_36[head], K_36[head], V_36[head])[1] for head in range(3)
     ]
-    show_attention(maps_36, list("012345"), title=["left", "here", "right"])
-except NotImplementedError:
-    print("Your three heads will be drawn here.")
+    show_attention(
+        maps_36,
+        list("012345"),
+        title=["left", "here", "right"],
+        heading="Three heads, three taps of a convolution",
+    )
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -702,18 +734,21 @@ check("3.7")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("3.7"):
     scores_37 = {
         "trained": token_scores(
             torch_transformer_content_Q, torch_transformer_content_K
         )
     }
     if attention_by_content_Q is not None:
-        designed_37 = token_scores(attention_by_content_Q, attention_by_content_K)
-        scores_37 = {"designed": designed_37} | scores_37
-    show_matrices({"QKᵀ/√d_qk": scores_37}, title="3.1: scores between A, B, C")
-except Exception as error:
-    print(f"The scores will be drawn here, once token_scores works: {error!r}")
+        scores_37["designed"] = token_scores(
+            attention_by_content_Q, attention_by_content_K
+        )
+    show_matrices(
+        {"": scores_37},
+        title="Both score equal letters highest; yours by more",
+        names=dict.fromkeys(scores_37, ("ABC", "ABC")),
+    )
 
 # %% [markdown]
 # ### In your words

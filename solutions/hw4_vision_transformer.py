@@ -33,14 +33,15 @@ import json
 import math
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from homework_kit import FASHION_CLASSES, check, finish, load_fashion_mnist, record
-from homework_kit import ready_block, resumable_fit, save_safely, show_figure
-from homework_kit import unfinished, when_answered, with_progress
+from homework_kit import (
+    FASHION_CLASSES, bare_map, check, draw_mosaic, draw_panels, finish, frames_slider,
+    heat, load_fashion_mnist, patch_viewer, ready_block, record, resumable_fit, save_safely, show_figure,
+    show_lines, signed_colors, unfinished, when_answered, with_progress, write_on,
+)  # fmt: skip
 
 # The one place that says where training runs; put "cpu" here to keep away from a GPU.
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -128,21 +129,15 @@ check("4.1")
 # figure (skipped while grading)
 with when_answered("4.1"):
     boot = patchify(learn_images[:1])[0].reshape(7, 7, 4, 4)
-    figure_41, axes_41 = plt.subplots(7, 7, figsize=(4.2, 4.5))
-    for (row, column), axis in np.ndenumerate(axes_41):
-        axis.imshow(boot[row, column], cmap="gray", vmin=0, vmax=1)
-        axis.set_xticks([])
-        axis.set_yticks([])
-    figure_41.suptitle(
-        f"{FASHION_CLASSES[learn_labels[0]]}: the 49 patches in their places"
+    figure_41, ((axis_41,),) = draw_panels(width=4.2, height=4.4)
+    draw_mosaic(axis_41, np.asarray(boot), range(7), range(7))
+    axis_41.set(
+        title=f"{FASHION_CLASSES[learn_labels[0]]}: 49 patches, each in its place"
     )
-    for column in range(7):
-        axes_41[6, column].set_xlabel(column)
-        axes_41[column, 0].set_ylabel(column, rotation=0, labelpad=8, va="center")
-    figure_41.supxlabel("patch column")
-    figure_41.supylabel("patch row")
+    axis_41.set(xlabel="patch column", ylabel="patch row")
     show_figure(
-        alt="A picture of clothes, cut into a 7 by 7 grid of patches, each at its own row and column."
+        figure_41,
+        alt="Figure: A picture of clothes, cut into a 7 by 7 grid of patches, each at its own row and column.",
     )
     print(
         "put back without loss:",
@@ -705,7 +700,7 @@ def make_training(model, images, epochs, batch_size=64, top=1e-3):
 EPOCHS, TRAIN_AGAIN = 45, False
 checkpoint = Path("hw4_vision_transformer.pt")
 past = Path("hw4_vision_transformer.history.json")
-trained_model, history = None, []
+trained_model, history, places_47 = None, [], []
 with when_answered("4.5 and 4.6"):
     train_rows, validation_rows = split_rows(fashion["train"][1], 500, seed=0)
     pairs = {
@@ -717,7 +712,16 @@ with when_answered("4.5 and 4.6"):
     torch.manual_seed(0)
     trained_model = Classifier().to(device)
     if TRAIN_AGAIN or unfinished(checkpoint) or not checkpoint.exists():
-        training = make_training(trained_model, data["train"][0], EPOCHS)
+        optimizer, schedule, train_epoch = make_training(
+            trained_model, data["train"][0], EPOCHS
+        )
+
+        def watched_epoch(model, images, labels):  # for a figure in 4.8a
+            if hasattr(model, "positions"):
+                places_47.append(model.positions.detach().cpu().clone())
+            return train_epoch(model, images, labels)
+
+        training = optimizer, schedule, watched_epoch
         history = resumable_fit(
             fit, trained_model, data, EPOCHS, training, evaluate, checkpoint
         )
@@ -821,17 +825,15 @@ record("4.8a")
 # figure (skipped while grading)
 with when_answered("4.8a"):
     rows_48 = first_of_each_class(fashion["train"][1], 8)
-    figure_48a, axes_48a = plt.subplots(10, 8, figsize=(6.2, 7.4), layout="constrained")
-    for (row, column), axis in np.ndenumerate(axes_48a):
-        axis.imshow(fashion["train"][0][rows_48[row, column]], cmap="gray_r")
-        axis.set_xticks([])
-        axis.set_yticks([])
-    for label, name in enumerate(FASHION_CLASSES):
-        axes_48a[label, 0].set_ylabel(f"{name}  ", rotation=0, ha="right", va="center")
-    figure_48a.suptitle("The first eight training images of each class")
+    figure_48a, ((axis_48a,),) = draw_panels(width=5.6, height=5.6)
+    pictures_48 = fashion["train"][0][np.asarray(rows_48)] / 255
+    draw_mosaic(axis_48a, 1 - pictures_48, FASHION_CLASSES, range(8))
+    axis_48a.set(title="Shirts, pullovers and coats are hard to tell apart")
+    axis_48a.set(xlabel="the first eight training images of each class")
     show_figure(
-        alt="Ten rows of eight small grey pictures, one row for each class: "
-        + ", ".join(FASHION_CLASSES)
+        figure_48a,
+        alt="Figure: ten rows of eight small grey pictures, one row for each class: "
+        + ", ".join(FASHION_CLASSES),
     )
 
 # %% [markdown]
@@ -847,32 +849,36 @@ with when_answered("4.8a"):
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if history:
-    curves_48 = {name: [row[name] for row in history] for name in history[0]}
-    epochs_48 = range(1, len(history) + 1)
-    best_48 = int(np.argmax(curves_48["validation_accuracy"]))
-    top_48 = curves_48["validation_accuracy"][best_48]
-    figure_48b, (left_48, right_48) = plt.subplots(
-        1, 2, figsize=(9, 3.4), layout="constrained"
-    )
-    left_48.plot(epochs_48, curves_48["train_loss"], color="#0072B2", label="training")
-    right_48.plot(epochs_48, curves_48["validation_accuracy"], "--", color="#D55E00")
-    left_48.plot(
-        epochs_48,
-        curves_48["validation_loss"],
-        "--",
-        color="#D55E00",
-        label="validation",
-    )
-    right_48.plot(
-        best_48 + 1, top_48, "ko", label=f"best: {top_48:.1%} in epoch {best_48 + 1}"
-    )
-    left_48.set(xlabel="epoch", ylabel="cross-entropy", title="Loss")
-    right_48.set(xlabel="epoch", ylabel="accuracy", title="Validation accuracy")
-    right_48.set_ylim(0, 1)
-    left_48.legend()
-    right_48.legend(loc="lower right")
-    show_figure()
+with when_answered("4.6b"):
+    if history:
+        curves_48 = {name: [row[name] for row in history] for name in history[0]}
+        epochs_48 = np.arange(1, len(history) + 1)
+        best_48 = int(np.argmax(curves_48["validation_accuracy"]))
+        top_48 = curves_48["validation_accuracy"][best_48]
+        show_lines(
+            {
+                "title": "Training goes on where validation stops",
+                "x": "epoch",
+                "y": "cross-entropy",
+                "lines": {
+                    "training": (epochs_48, curves_48["train_loss"]),
+                    "validation": (epochs_48, curves_48["validation_loss"]),
+                },
+                "colors": {"training": "other", "validation": "prediction"},
+            },
+            {
+                "title": f"Best: {top_48:.1%} in epoch {best_48 + 1}",
+                "x": "epoch",
+                "y": "validation accuracy",
+                "lines": {
+                    "validation": (epochs_48, curves_48["validation_accuracy"]),
+                    "kept": ([best_48 + 1], [top_48]),
+                },
+                "points": ["kept"],
+                "colors": {"validation": "prediction", "kept": "target"},
+                "ylim": (0, 1),
+            },
+        )
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -895,22 +901,15 @@ with when_answered("4.8a"):
                 [trained_model(part).argmax(-1) for part in test_images.split(250)]
             ).numpy()
         confusion_48 = confusion_matrix(fashion["test"][1], guesses_48, 10)
-        figure_48c, axis_48c = plt.subplots(figsize=(6.6, 5.6), layout="constrained")
-        image_48c = axis_48c.imshow(confusion_48, cmap="cividis", vmin=0)
-        for (row, column), number in np.ndenumerate(confusion_48):
-            colour = "black" if number > 0.6 * confusion_48.max() else "white"
-            axis_48c.text(
-                column, row, number, ha="center", va="center", fontsize=8, color=colour
-            )
-        axis_48c.set_xticks(range(10), FASHION_CLASSES, rotation=45, ha="right")
-        axis_48c.set_yticks(range(10), FASHION_CLASSES)
-        axis_48c.set(
-            xlabel="guess",
-            ylabel="true class",
-            title=f"Test images: {np.trace(confusion_48) / confusion_48.sum():.1%} right",
-        )
-        figure_48c.colorbar(image_48c, ax=axis_48c, label="images")
-        show_figure()
+        confusion_48 = np.asarray(confusion_48)
+        figure_48c, ((axis_48c,),) = draw_panels(width=6.0, height=5.2)
+        image_48c = axis_48c.imshow(confusion_48, cmap="Greys", vmin=0)
+        bare_map(axis_48c, FASHION_CLASSES, FASHION_CLASSES)
+        write_on(axis_48c, confusion_48, image_48c, "{:.0f}")
+        right_48 = np.trace(confusion_48) / confusion_48.sum()
+        axis_48c.set(title=f"{right_48:.1%} right; what is wrong is mostly tops")
+        axis_48c.set(xlabel="guess", ylabel="true class")
+        show_figure(figure_48c)
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -930,31 +929,15 @@ with when_answered("4.8a"):
             logits_48, maps_48 = trained_model(
                 test_images[chosen_48], return_weights=True
             )
-        looks_48 = np.stack([class_token_attention(maps) for maps in maps_48])
-        figure_48d, axes_48d = plt.subplots(
-            4, 1 + looks_48.shape[1], figsize=(9, 5.2), layout="constrained"
-        )
-        for number, row in enumerate(chosen_48):
-            line = axes_48d[number]
-            guess = FASHION_CLASSES[logits_48[number].argmax()]
-            line[0].imshow(test_images[row, 0], cmap="gray_r", vmin=0, vmax=1)
-            line[0].set(ylabel=f"guess:\n{guess}", title="image")
-            for at, picture in enumerate(looks_48[number], start=1):
-                shown_48d = line[at].imshow(
-                    picture, cmap="cividis", vmin=0, vmax=looks_48.max()
-                )
-                line[at].set_title(f"block {at}", fontsize=9)
-            for axis in line:
-                axis.set(xticks=[], yticks=[])
-        figure_48d.colorbar(
-            shown_48d, ax=axes_48d, label="attention weight, mean of heads"
-        )
-        figure_48d.suptitle(
-            "What the class token looks at, on one scale for all panels"
-        )
-        show_figure(
-            alt="Four test images, each followed by a 7 by 7 map for every block: how much the class token looks at each patch."
-        )
+        looks_48 = np.stack([np.asarray(class_token_attention(m)) for m in maps_48])
+        means_48 = np.stack([np.asarray(m.mean(dim=1)) for m in maps_48])
+        means_48[:, :, 0, 1:] = looks_48.reshape(*looks_48.shape[:2], -1)  # yours
+        patch_viewer(
+            test_images[chosen_48, 0],
+            means_48,
+            [FASHION_CLASSES[one.argmax()] for one in logits_48],
+            title="What the class token looks at (named by the guess)",
+        ).show()
 
 # %% [markdown]
 # **Predict before you run the next cell** (not graded): will the class token look at the garment, at its outline or at the background?
@@ -987,25 +970,43 @@ with when_answered("4.8a"):
     if trained_model is not None:
         similar_48 = np.asarray(position_similarity(trained_model.positions.detach()))
         side_48 = math.isqrt(len(similar_48))
-        figure_48e, axes_48e = plt.subplots(
-            side_48, side_48, figsize=(6.4, 5.8), layout="constrained"
+        figure_48e, ((axis_48e,),) = draw_panels(width=6.2, height=5.6)
+        panels_48 = similar_48.reshape(side_48, side_48, side_48, side_48)
+        shown_48e = draw_mosaic(
+            axis_48e,
+            panels_48,
+            range(side_48),
+            range(side_48),
+            cmap=signed_colors(),
+            vmin=-1,
+            mark_own=True,
         )
-        for place, axis in enumerate(axes_48e.flat):
-            panel = similar_48[place].reshape(side_48, side_48)
-            shown_48e = axis.imshow(panel, cmap="PuOr", vmin=-1, vmax=1)
-            axis.set(xticks=[], yticks=[])
-        for number in range(side_48):
-            axes_48e[-1, number].set_xlabel(number)
-            axes_48e[number, 0].set_ylabel(number, rotation=0, labelpad=8, va="center")
-        figure_48e.supxlabel("patch column of the panel")
-        figure_48e.supylabel("patch row of the panel")
-        figure_48e.colorbar(
-            shown_48e, ax=axes_48e, label="cosine similarity to all places"
+        axis_48e.set(title="A place is like its neighbors, its row and its column")
+        axis_48e.set(
+            xlabel="patch column of the panel", ylabel="patch row of the panel"
         )
-        figure_48e.suptitle("Similarity of learned positions")
+        bar_48e = figure_48e.colorbar(shown_48e, ax=axis_48e, shrink=0.7)
+        bar_48e.set_label("cosine similarity to all places (ring: the place itself)")
+        bar_48e.outline.set_visible(False)
         show_figure(
-            alt="A grid with a panel for each patch: the cosine similarity of its position to all places, highest at its own."
+            figure_48e,
+            alt="Figure: a panel for each patch: the cosine similarity of its position to all places, highest at its own, which is ringed.",
         )
+        if places_47:  # this session trained
+            epochs_47 = range(0, len(places_47), -(-len(places_47) // 20))
+            frames_slider(
+                heat(
+                    [
+                        np.asarray(position_similarity(places_47[epoch]))[24].reshape(
+                            side_48, side_48
+                        )
+                        for epoch in epochs_47
+                    ],
+                    "similarity to the middle place",
+                ),
+                [f"epoch {epoch}" for epoch in epochs_47],
+                "Positions being learned: the middle finds its neighbors",
+            ).show()
 
 # %% [markdown]
 # **Predict before you run the next cell** (not graded): to which places will a place's learned position be most similar?

@@ -39,7 +39,7 @@ from collections import Counter
 import numpy as np
 import torch
 from homework_kit import (
-    BAD, BERT_BASE, D_MODEL, GIVEN_BIAS, GOOD, LABELS, N_WORDS, check, finish,
+    BAD, BERT_BASE, D_MODEL, GIVEN_BIAS, GOOD, LABELS, N_WORDS, attention_viewer, check, finish,
     fit_logistic, frequent_columns, given_scores, given_votes, load_checkpoint,
     load_encoder, load_glove, load_train_validation, make_encoder, record, show_attention,
     show_curves, show_interaction, start_from, text_encoder, train_alike, when_answered,
@@ -70,7 +70,7 @@ with when_answered():
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
-with when_answered():
+with when_answered("5.1a"):
     train_set, validation_set = load_train_validation()
     print(
         f"word vectors: {vectors.table.shape}; "
@@ -275,7 +275,7 @@ def fit_52(kind, l2):
     return torch.round(weights, decimals=4), bias
 
 
-with when_answered():
+with when_answered("5.2"):
     columns_52, n_columns_52 = frequent_columns(train_ids)
     average_weights, average_bias = fit_52("average", 1e-4)
     bag_weights, bag_bias = fit_52("bag", 3e-4)
@@ -411,13 +411,17 @@ check("5.4")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-with when_answered():
+with when_answered("5.1b and 5.4"):
     ids_54, mask_54 = pad_batch([[5, 3, 9, 2], [7, 4]])
     torch.manual_seed(0)
     _, weights_54 = SelfAttentionClassifier(12, 8)(ids_54, mask_54, return_weights=True)
     names_54 = ["w1", "w2", "w3", "w4"], ["w1", "w2", "pad", "pad"]
-    for names, weights in zip(names_54, weights_54.detach(), strict=True):
-        show_attention(weights, names, title="5.4 untrained, " + " ".join(names))
+    for names, weights, real in zip(
+        names_54, weights_54.detach(), mask_54, strict=True
+    ):
+        hidden = np.tile(~np.asarray(real, dtype=bool), (4, 1))
+        title = "Four words" if real.all() else "Padding gets no attention"
+        show_attention(weights, names, title=title, mask=hidden)
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -817,7 +821,7 @@ def train_57():
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
-with when_answered():
+with when_answered("5.6a, 5.6b and 5.7a"):
     torch.manual_seed(0)
     losses_57 = []
     model_57 = start_from(SentimentModel(), vectors).to(device)  # from GloVe
@@ -839,9 +843,9 @@ with when_answered():
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if globals().get("accuracies_57"):
+with when_answered("5.6a and 5.6b"):
     curves_57 = {"train loss": losses_57, "validation accuracy": accuracies_57}
-    show_curves(curves_57, kept_57, "5.7 training")
+    show_curves(curves_57, kept_57, "5.7: the loss falls on, accuracy does not rise")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -907,7 +911,7 @@ check("5.7b")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-with when_answered():
+with when_answered("5.7a"):
     texts_57 = [
         "A warm, funny and moving film.",
         "It is not good.",
@@ -970,7 +974,9 @@ def sentence_logit(scores, votes, bias, forbidden=()):
 # figure (skipped while grading)
 for sentence in ("the film is not good .", "the film is not bad ."):
     weights = torch.softmax(torch.from_numpy(given_scores(sentence.split())), dim=1)
-    show_attention(weights, sentence.split(), title=f"5.8 given model: {sentence}")
+    attention_viewer(
+        weights, sentence.split(), title=f"5.8 given model: {sentence}"
+    ).show()
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -1034,16 +1040,14 @@ without_not = np.array(
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if not any(x is None for x in (order_logits, interaction, received, without_not)):
+with when_answered("5.8"):
+    means_58 = np.mean(received, axis=0)
     show_interaction(interaction)
     print(
         f"pair: {np.round(order_logits, 3)}; "
         f"interaction below zero in {(np.asarray(interaction) < 0).sum()} of 100"
     )
-    print(
-        f'received, mean: "not" {np.mean(received, axis=0)[0]:.2f}, '
-        f"adjective {np.mean(received, axis=0)[1]:.2f}"
-    )
+    print(f'received, mean: "not" {means_58[0]:.2f}, adjective {means_58[1]:.2f}')
     print(f'without "not" the logit changes by {np.round(without_not, 2)}')
 
 # %% [markdown]

@@ -32,19 +32,25 @@ use_kit("hw6")
 import time
 from functools import partial
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from homework_kit import (
     GAUSSIAN_COUNTS,
+    MEANS,
     check,
+    draw_panels,
     example_vectors,
     finish,
     fitted_slope,
+    frames_slider,
+    label_ends,
     observe,
+    plane,
     record,
     show_figure,
+    show_lines,
     show_power_laws,
+    when_answered,
 )
 
 # %% [markdown]
@@ -134,31 +140,25 @@ check("6.1")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("6.1"):
     x_61, places_61 = np.array([1.0, 3.0, 2.0, 1.0, 2.0, 1.5]), np.arange(1, 7)
     states_61, output_61 = alternating_rnn(x_61)
-    figure_61, axis_61 = plt.subplots(figsize=(6, 2.8), layout="constrained")
-    axis_61.bar(
-        places_61[::2], x_61[::2], 0.4, color="#56B4E9", label="input, odd place"
+    figure_61, ((axis_61,),) = draw_panels(width=6, height=3)
+    for start, name, color in ((0, "odd place", "key"), (1, "even place", "query")):
+        some = slice(start, None, 2)
+        axis_61.bar(places_61[some], x_61[some], 0.45, color=MEANS[color], alpha=0.55)
+        axis_61.text(
+            places_61[start], x_61[start] + 0.1, name, ha="center", color=MEANS[color]
+        )
+    axis_61.plot(places_61, states_61, "o-", color=MEANS["prediction"], label="state h")
+    axis_61.axhline(0, color=MEANS["other"], lw=0.8)
+    axis_61.set(xlabel="place t", ylabel="value", ylim=(-0.3, 4.0))
+    axis_61.set(
+        title=f"Each state adds an input and takes the last state away: output {output_61:.3f}"
     )
-    axis_61.bar(
-        places_61[1::2],
-        x_61[1::2],
-        0.4,
-        color="#E69F00",
-        hatch="//",
-        edgecolor="white",
-        label="input, even place",
-    )
-    axis_61.plot(places_61, states_61, "ko-", label="state h")
-    axis_61.axhline(0, color="grey", lw=0.8)
-    axis_61.set(xlabel="place t", ylabel="value", ylim=(-0.3, 4.6))
-    axis_61.set_title(f"last state {states_61[-1]:.2f}, output {output_61:.3f}")
-    axis_61.legend(loc="upper right", fontsize=8, ncols=3)
-    show_figure()
+    label_ends(axis_61)
+    show_figure(figure_61)
     print("even places minus odd places:", x_61[1::2].sum() - x_61[::2].sum())
-except NotImplementedError:
-    print("Inputs and states will be drawn here.")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -251,19 +251,20 @@ check("6.2b")
 # figure (skipped while grading)
 lengths_62, curves_62 = [64, 128, 256, 512, 1024], {}
 for function in (softmax_attention, linear_attention, causal_linear_attention):
-    try:
-        work_62 = [
-            observe(partial(function, *torch.rand(3, T, 16)))[1].work
-            for T in lengths_62
-        ]
-        curves_62[function.__name__] = (lengths_62, work_62)
-    except NotImplementedError:
-        print(f"{function.__name__} is not written yet.")
-show_power_laws(
-    {"Counted operations, D = M = 16": curves_62},
-    "sequence length T",
-    ["elementary operations"],
-)
+    with when_answered("6.2a and 6.2b"):
+        curves_62[function.__name__] = (
+            lengths_62,
+            [
+                observe(partial(function, *torch.rand(3, T, 16)))[1].work
+                for T in lengths_62
+            ],
+        )
+with when_answered("6.2a and 6.2b"):
+    show_power_laws(
+        {"Linear attention saves a power of T (D = M = 16)": curves_62},
+        "sequence length T",
+        ["elementary operations"],
+    )
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -351,27 +352,33 @@ check("6.3")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-angle_63 = np.linspace(0, 360, 721)
-similar_63 = np.stack(
-    [np.ones_like(angle_63), np.cos(np.radians(angle_63))]
-)  # q·k for a fixed key at 0° and a turning one
-figure_63, axis_63 = plt.subplots(figsize=(6, 3.2), layout="constrained")
-for label, values, style in (
-    ("exp(q·k)", np.exp(similar_63), "-"),
-    ("(q·k)²", similar_63**2, "--"),
-    ("q·k", similar_63, ":"),
-):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        axis_63.plot(angle_63, values[1] / values.sum(axis=0), style, lw=2, label=label)
-axis_63.axhspan(0, 1, color="grey", alpha=0.15, label="allowed range")
-axis_63.set(
-    xlabel="angle between the query and the second key (degrees)",
-    ylabel="weight of the second key",
-    ylim=(-6, 3),
-)
-axis_63.set(title="Two keys: one at the query, one turning", xticks=range(0, 361, 45))
-axis_63.legend(fontsize=8, loc="lower right")
-show_figure()
+with when_answered("6.3"):
+    angle_63 = np.linspace(0, 360, 721)
+    similar_63 = np.stack(
+        [np.ones_like(angle_63), np.cos(np.radians(angle_63))]
+    )  # q·k for a fixed key at 0° and a turning one
+    kinds_63 = {
+        "exp(q·k)": np.exp(similar_63),
+        "(q·k)²": similar_63**2,
+        "q·k": similar_63,
+    }
+    panels_63 = []
+    for name, values in kinds_63.items():
+        weights_63 = values[1] / values.sum(axis=0)
+        weights_63[abs(weights_63) > 4] = np.nan  # near a division by zero
+        panels_63.append(
+            {
+                "title": f"{name}: {'leaves 0 to 1' if name == 'q·k' else 'stays in 0 to 1'}",
+                "x": "angle of the second key (degrees)",
+                "y": "its weight",
+                "lines": {"": (angle_63, weights_63)},
+                "colors": {"": "attention"},
+                "ylim": (-3, 3) if name == "q·k" else (-0.05, 1.05),
+                "band": (0, 1),
+                "ticks": range(0, 361, 90),
+            }
+        )
+    show_lines(*panels_63, heading="Two keys, one at the query, one turning")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -439,26 +446,25 @@ check("6.4")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-try:
+with when_answered("6.4"):
     rng_64 = np.random.default_rng(64)
     q_64, k_64 = rng_64.normal(size=(12, 3)), rng_64.normal(size=(12, 3))
-    exact_64, features_64 = (
-        (q_64 @ k_64.T + 1) ** 2,
-        polynomial_features(q_64) @ polynomial_features(k_64).T,
+    exact_64 = (q_64 @ k_64.T + 1) ** 2
+    features_64 = np.asarray(polynomial_features(q_64) @ polynomial_features(k_64).T)
+    show_lines(
+        {
+            "title": "Features give the kernel exactly",
+            "x": "(q·k + 1)²",
+            "y": "φ(q)·φ(k), D = 3",
+            "lines": {
+                "equal": ([0, exact_64.max()], [0, exact_64.max()]),
+                "144 pairs": (exact_64.ravel(), features_64.ravel()),
+            },
+            "points": ["144 pairs"],
+            "colors": {"equal": "other", "144 pairs": "prediction"},
+        }
     )
-    figure_64, axis_64 = plt.subplots(figsize=(4.2, 3.6), layout="constrained")
-    axis_64.plot(
-        [0, exact_64.max()], [0, exact_64.max()], color="grey", lw=1, label="equal"
-    )
-    axis_64.scatter(exact_64, features_64, s=14, color="#0072B2", label="144 pairs")
-    axis_64.set(
-        xlabel="(q·k + 1)²", ylabel="φ(q)·φ(k)", title="Kernel and features, D = 3"
-    )
-    axis_64.legend()
-    show_figure()
     print(f"largest difference {np.abs(exact_64 - features_64).max():.2g}")
-except NotImplementedError:
-    print("Kernel and features will be compared here.")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -566,24 +572,22 @@ check("6.5b")
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 lengths_65, curves_65, meetings_65 = [2**power for power in range(4, 15)], {}, []
-try:
+with when_answered("6.4, 6.5a and 6.5b"):
     for D in (8, 64):
         features_65 = feature_count(D)
         softmax_65 = [softmax_multiplications(N, D, D) for N in lengths_65]
         kernel_65 = [kernel_multiplications(N, features_65, D) for N in lengths_65]
-        curves_65[f"softmax, D = M = {D}"] = (lengths_65, softmax_65)
-        curves_65[f"(q·k + 1)², D = M = {D}"] = (lengths_65, kernel_65)
+        curves_65[f"softmax, D = {D}"] = (lengths_65, softmax_65)
+        curves_65[f"kernel, D = {D}"] = (lengths_65, kernel_65)
         meeting = crossover_length(D, D)
         meetings_65.append((meeting, softmax_multiplications(meeting, D, D)))
         print(f"D = M = {D}: they meet at N = {meeting}, or {meeting / D**2:.2f} D²")
     show_power_laws(
-        {"Where the quadratic kernel starts to win (rings)": curves_65},
+        {"The quadratic kernel wins only beyond the rings": curves_65},
         "sequence length N",
-        ["multiplications"],
+        ["multiplications (M = D)"],
         dots=meetings_65,
     )
-except NotImplementedError:
-    print("Both counts will be drawn here (6.4's feature_count is needed too).")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -739,17 +743,41 @@ check("6.6b")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if rff_errors is not None:
-    theory_66 = rff_errors[0] * np.sqrt(GAUSSIAN_COUNTS[0] / np.array(GAUSSIAN_COUNTS))
-    curves_66 = {
-        "measured": (GAUSSIAN_COUNTS, rff_errors),
-        "1/√R through the first point": (GAUSSIAN_COUNTS, theory_66),
-    }
+with when_answered("6.6b"):
+    errors_66 = np.asarray(rff_errors, dtype=float)
+    theory_66 = errors_66[0] * np.sqrt(GAUSSIAN_COUNTS[0] / np.array(GAUSSIAN_COUNTS))
     show_power_laws(
-        {"Error of the estimated similarity": curves_66},
+        {
+            "Four times the frequencies, half the error": {
+                "measured": (GAUSSIAN_COUNTS, errors_66),
+                "1/√R": (GAUSSIAN_COUNTS, theory_66),
+            }
+        },
         "number of frequencies R",
         ["root mean square error"],
     )
+    rng_66, counts_66 = np.random.default_rng(66), 2 ** np.arange(12)
+    apart_66, waves_66 = np.linspace(0, 4, 60), rng_66.normal(size=counts_66[-1])
+    frames_66 = [
+        np.stack(
+            [apart_66, np.cos(np.outer(apart_66, waves_66[:R])).mean(axis=1)], axis=1
+        )
+        for R in counts_66
+    ]
+    exact_66 = np.stack([apart_66, np.exp(-(apart_66**2) / 2)], axis=1)
+    frames_slider(
+        plane(
+            frames_66,
+            "estimate",
+            "distance |q − k|",
+            "similarity",
+            join=True,
+            fixed={"exact": exact_66},
+        ),
+        [f"R = {R:,}" for R in counts_66],
+        "With more random frequencies the estimate settles on the Gaussian",
+        says=[f"largest error {np.abs(one - exact_66).max():.2f}" for one in frames_66],
+    ).show()
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -865,23 +893,32 @@ except NotImplementedError:
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if excess_67:
-    figure_67, (left_67, right_67) = plt.subplots(
-        1, 2, figsize=(9, 3.6), layout="constrained"
+with when_answered("6.7a and 6.7b"):
+    steps_67 = np.maximum(excess_67, 1e-16)
+    denoised_67 = np.asarray(denoiser(noisy_67, 20.0) @ noisy_67)
+    show_lines(
+        {
+            "title": "Descent finds the closed form",
+            "x": "gradient step, from W = I",
+            "y": "loss above the closed form's",
+            "log": "y",
+            "lines": {"": (range(len(steps_67)), steps_67)},
+            "colors": {"": "prediction"},
+        },
+        {
+            "title": "The denoiser moves points to the line",
+            "x": "first coordinate",
+            "y": "second coordinate",
+            "lines": {
+                "noisy": noisy_67,
+                "W · noisy": denoised_67,
+                "clean": clean_67,
+            },
+            "points": ["noisy", "W · noisy"],
+            "colors": {"noisy": "other", "W · noisy": "prediction", "clean": "target"},
+            "same": True,
+        },
     )
-    left_67.semilogy(np.maximum(excess_67, 1e-16), color="#0072B2")
-    left_67.set(xlabel="gradient step", ylabel="loss above the closed form's")
-    left_67.set_title("Gradient descent from W = I")
-    right_67.scatter(*noisy_67, s=12, color="#999999", label="noisy")
-    denoised_67 = denoiser(noisy_67, 20.0) @ noisy_67
-    right_67.scatter(
-        *denoised_67, s=12, color="#0072B2", marker="s", label="W · noisy, λ = 20"
-    )
-    right_67.plot(*clean_67, color="#D55E00", label="clean")
-    right_67.set(xlabel="first coordinate", ylabel="second coordinate", aspect="equal")
-    right_67.set_title("What the denoiser does")
-    right_67.legend(fontsize=8)
-    show_figure()
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -951,26 +988,29 @@ check("6.7c")
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if lambda_range is not None:
+with when_answered("6.7c"):
+    low_67, high_67 = np.asarray(lambda_range, dtype=float)
     lambdas_67 = np.logspace(-2, 2, 200)
-    figure_67c, axis_67c = plt.subplots(figsize=(6, 3.4), layout="constrained")
-    groups_67 = (
-        ("keep: 10, 8, 4", [10.0, 8.0, 4.0], "#0072B2", "-"),
-        ("drop: 1, 0.5, 0.36", [1.0, 0.5, 0.36], "#D55E00", "--"),
+    groups_67 = {"keep": [10.0, 8.0, 4.0], "drop": [1.0, 0.5, 0.36]}
+    show_lines(
+        {
+            "title": "In your interval of λ noise goes and signal stays",
+            "x": "λ (grey: yours)",
+            "y": "what is left of a direction",
+            "log": "x",
+            "lines": {
+                f"{group} {value:g}": (lambdas_67, value**2 / (value**2 + lambdas_67))
+                for group, values in groups_67.items()
+                for value in values
+            },
+            "colors": {
+                f"{group} {value:g}": {"keep": "target", "drop": "other"}[group]
+                for group, values in groups_67.items()
+                for value in values
+            },
+            "span": (low_67, high_67),
+        }
     )
-    for label, values, colour, style in groups_67:
-        for value in values:
-            systems = [np.array([[value], [lam**0.5]]) for lam in lambdas_67]
-            w = [np.linalg.lstsq(A, [value, 0.0], rcond=None)[0][0] for A in systems]
-            axis_67c.semilogx(lambdas_67, w, style, color=colour, label=label)
-            label = None  # one entry in the legend for each group
-    axis_67c.axvspan(*lambda_range, color="grey", alpha=0.25, label="your λ")
-    axis_67c.axhline(0.8, color="#0072B2", ls=":", lw=1)
-    axis_67c.axhline(0.5, color="#D55E00", ls=":", lw=1)
-    axis_67c.set(xlabel="λ", ylabel="factor of the direction")
-    axis_67c.set_title("What is left of each direction")
-    axis_67c.legend(fontsize=8)
-    show_figure()
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -1035,20 +1075,20 @@ def best_times(function, rounds=6):
     return best
 
 
-try:
+with when_answered("6.2a"):
     threads_68 = torch.get_num_threads()
     torch.set_num_threads(1)  # the one that is timed
-    linear_seconds = best_times(linear_attention)
-    softmax_seconds = best_times(softmax_attention)
-    torch.set_num_threads(threads_68)
+    try:
+        linear_seconds = best_times(linear_attention)
+        softmax_seconds = best_times(softmax_attention)
+    finally:
+        torch.set_num_threads(threads_68)
     print(
         "softmax, milliseconds:",
         (1e3 * softmax_seconds).round(2),
         " linear, milliseconds:",
         (1e3 * linear_seconds).round(3),
     )
-except NotImplementedError:
-    print("Write linear_attention (6.2a) first.")
 
 # %% [markdown]
 # 1. `memory_slopes` and `time_slopes`: two slopes each (softmax, linear) of log against log, with `fitted_slope(x, y)`. For time, take
@@ -1084,17 +1124,17 @@ time_slopes = np.array(
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-if memory_slopes is not None and time_slopes is not None:
+with when_answered("6.8"):
     times_68 = {
-        "softmax": (time_lengths, 1e3 * softmax_seconds),
-        "linear": (time_lengths, 1e3 * linear_seconds),
+        "softmax": (time_lengths, 1e3 * np.asarray(softmax_seconds)),
+        "linear": (time_lengths, 1e3 * np.asarray(linear_seconds)),
     }
     sizes_68 = {
-        "softmax": (memory_lengths, softmax_bytes / 1e6),
-        "linear": (memory_lengths, linear_bytes / 1e6),
+        "softmax": (memory_lengths, np.asarray(softmax_bytes) / 1e6),
+        "linear": (memory_lengths, np.asarray(linear_bytes) / 1e6),
     }
     show_power_laws(
-        {"Time (slopes of the last four points)": times_68, "Peak memory": sizes_68},
+        {"Time: twice the tokens, four times": times_68, "Memory alike": sizes_68},
         "sequence length N",
         ["milliseconds", "megabytes"],
         last=4,

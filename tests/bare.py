@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -20,32 +21,41 @@ from packaging.requirements import Requirement
 WANTED = ("numpy", "torch", "matplotlib", "ipykernel")
 
 
-def distributions() -> dict[str, metadata.Distribution]:
-    """The wanted distributions and all that they require here, by normalised name."""
+def distributions(names: Iterable[str] = WANTED) -> dict[str, metadata.Distribution]:
+    """The wanted distributions and all that they require here, by normalized name.
+
+    Args:
+        names: requirements such as ``numpy`` or ``jupyter-client>=8.6``.
+    """
     found: dict[str, metadata.Distribution] = {}
-    waiting = [Requirement(name) for name in WANTED]
+    seen: set[tuple[str, frozenset[str]]] = set()
+    waiting = [Requirement(name) for name in names]
     while waiting:
         wanted = waiting.pop()
         name = wanted.name.lower().replace("_", "-").replace(".", "-")
-        if name in found or (wanted.marker is not None and not wanted.marker.evaluate({"extra": ""})):
+        extras = {"", *wanted.extras}
+        if (name, frozenset(extras)) in seen:
             continue
+        seen.add((name, frozenset(extras)))
         try:
             found[name] = metadata.distribution(wanted.name)
         except metadata.PackageNotFoundError:
             continue  # torch's requirements for other builds
-        waiting += [Requirement(text) for text in found[name].requires or []]
+        for one in map(Requirement, found[name].requires or []):
+            if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(one)
     return found
 
 
-def make(folder: Path) -> Path:
-    """Makes the environment and returns its interpreter."""
+def make(folder: Path, names: Iterable[str] = WANTED) -> Path:
+    """Makes the environment with these requirements and theirs; returns its interpreter."""
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
     command = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     target = Path(
         subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout.strip()
     )
-    for distribution in distributions().values():
+    for distribution in distributions(names).values():
         for file in distribution.files or []:
             top = file.parts[0]
             if top in ("..", "__pycache__") or top.endswith(".pth") or (target / top).exists():

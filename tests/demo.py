@@ -1,9 +1,9 @@
 """Makes the example class that ``make demo`` grades: ``python -m tests.demo FOLDER [HOMEWORK]...``.
 
 Of each homework the reference, a blank notebook, partly finished ones, and made-up students, strong and weak,
-with answers
-out of the galleries who write more or less good answers; a few that make trouble and a
-few that hand in another's work. Nothing is left to chance: the same class comes out each time.
+with answers out of the galleries, words of their own to each written question, and histories of checks that
+differ; some are late, a few make trouble, a few hand in another's work. Nothing is left to chance: the same
+class comes out each time.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from autograder.author.source import source_regions
 from autograder.declare import Homework, homeworks
 from autograder.kit.handing_in import ANSWER
 from autograder.names import source_path
+from tests.demo_people import with_history, with_own_words, write_people
 from tests.gallery import ROOT, examples
 
 SUBMISSIONS = {"hw3": 16}  # of each homework; the trouble is in hw3
@@ -138,23 +139,27 @@ def write_homework(folder: Path, name: str) -> None:
     dice = random.Random(homework.id)
     for number in range(1, SUBMISSIONS.get(homework.id, ELSE) - len(hand_ins) + 1):
         name = f"{homework.id}-student-{number:02d}"
-        (student,) = students(ROOT, homework, answers_of_one(homework, dice), log, files)
-        text = with_words(
-            student.notebook, homework, dice.choice(["full", "half", "half", "none", "mathematical"])
-        )
-        replace(student, name=name, notebook=text).write(folder, homework.stem)
+        skill = dice.betavariate(3, 2)
+        chosen = answers_of_one(homework, skill, dice)
+        (student,) = students(ROOT, homework, chosen, log, files)
+        usual, own = dice.choice(["full", "half", "half", "none", "nearly"]), random.Random(name)
+        text = with_own_words(student.notebook, homework, usual, own)
+        if homework.id == "hw3" and number == 1:
+            text = with_words(text, homework, "mathematical")
+        past = student.log if own.random() < 0.2 else with_history(student.log, homework, chosen, skill, own)
+        replace(student, name=name, notebook=text, log=past).write(folder, homework.stem)
         if number == 3 and homework.id in LOOKALIKES:
             replace(student, name=f"{homework.id}-lookalike", notebook=disguised(text)).write(
                 folder, homework.stem
             )
 
 
-def answers_of_one(homework: Homework, dice: random.Random) -> list[Example]:
+def answers_of_one(homework: Homework, skill: float, dice: random.Random) -> list[Example]:
     """What a made-up student answers: the better the student, the more is right.
 
     The gallery's first mistakes are the common ones.
     """
-    skill, chosen = dice.betavariate(3, 2), []
+    chosen = []
     for question in homework.questions:
         known = [example for example in examples(homework.id) if example.question == question]
         right, wrong = (
@@ -175,6 +180,7 @@ def write_class(folder: Path, names: Sequence[str] = ()) -> None:
         for done in [executor.submit(write_homework, folder, homework.id) for homework in chosen]:
             done.result()
     print(f"{len(list(folder.iterdir()))} submissions in {folder}")
+    write_people(folder)
 
 
 if __name__ == "__main__":

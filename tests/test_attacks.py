@@ -122,6 +122,7 @@ def processes_of(sandbox: Sandbox) -> int:
                 namespaces[entry.name] = (entry / "stat").read_text().rpartition(")")[2].split()[1]
             except OSError:
                 continue
+    assert sandbox.process is not None
     family, size = {str(sandbox.process.pid)}, 0
     while len(family) != size:
         size = len(family)
@@ -207,7 +208,9 @@ def test_a_sandbox_that_dies_costs_only_the_run_it_held(hidden: Path, listener: 
     ]
     notebook = nbformat.v4.new_notebook(cells=cells)
     kernels.idle.append(kernels.take())
-    doomed = kernels.idle[0].process.pid
+    process = kernels.idle[0].process
+    assert process is not None
+    doomed = process.pid
     killer = subprocess.Popen(
         [sys.executable, "-c", f"import os, time; time.sleep(1.0); os.kill({doomed}, 9)"]
     )

@@ -240,7 +240,12 @@ def cases(rng: np.random.Generator) -> list[Case]:
     ("entry", "described", "hidden_inputs", "tells"),
     [
         (Array("x", ("p", 3)), {"name": "x", "kind": "array", "shape": ["p", 3]}, False, False),
-        (Choice("x", **CHOICE, points=1), {"name": "x", "kind": "choice"}, False, True),
+        (
+            Choice("x", **CHOICE, points=1),
+            {"name": "x", "kind": "choice", "letters": ["A", "B"]},
+            False,
+            True,
+        ),
         (Challenge("x", cases), {"name": "x", "kind": "challenge"}, True, True),
         (
             Checkpoint("x", cases, file="x.pt"),

@@ -144,8 +144,9 @@ pathlib.Path("submission_log.json").write_text(json.dumps({forged!r}))
 SHARED = {"CPU": 240, "DATA": 2_000_000_000, "NOFILE": 512, "FSIZE": 100_000_000, "CORE": 0}
 RLIMITS = {
     "plain": SHARED,  # whose processes count with the grader's own
-    "user": SHARED | {"NPROC": 128},
-    "sandbox": SHARED | {"NPROC": 128, "CPU": 241, "MEMLOCK": 0, "MSGQUEUE": 0},  # the zygote comes first
+    "user": SHARED | {"NPROC": 128, "AS": 18_000_000_000},
+    # the zygote comes first
+    "sandbox": SHARED | {"NPROC": 128, "AS": 18_000_000_000, "CPU": 241, "MEMLOCK": 0, "MSGQUEUE": 0},
 }
 
 

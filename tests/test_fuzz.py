@@ -12,7 +12,6 @@ import struct
 import zipfile
 from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from hypothesis import strategies as st
 
 from autograder.declare import homeworks
 from autograder.desk.asked import BadRequestError, asked_mark
+from autograder.desk.stacks import Answer, Stack
 from autograder.grade import marks_csv
 from autograder.grade.marks import Mark
 from autograder.grade.report import QuestionResult, Report
@@ -73,7 +73,7 @@ def refused_in_words(work, *arguments: Any) -> None:
 def test_notebooks(data: bytes):
     def read() -> None:
         found = read_notebook(data)
-        written_answers(found)
+        written_answers(found, HW3, data)
         recognise(found, None, homeworks())
 
     refused_in_words(read)
@@ -102,7 +102,8 @@ def test_values_of_a_log(name: str, value: Any, status: str):
 def test_zips(tmp_path: Path, data: bytes, name: str, cut: int):
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(name.encode(errors="replace").decode() or "a", data)
+        # the writer itself cuts names at a NUL and cannot write empty ones
+        archive.writestr(name.encode(errors="replace").decode().partition("\0")[0] or "a", data)
         archive.writestr("a.ipynb", data)
     whole = packed.getvalue()
     path = tmp_path / "class.zip"
@@ -165,8 +166,8 @@ def test_marks_that_the_desk_imports(tmp_path: Path, text: str, points: str):
 )
 def test_requests_to_the_desk(asked: dict[str, Any]):
     question = QuestionResult(WRITTEN.id, "t", (), written="an answer", written_points=2.0)
-    stack = SimpleNamespace(written=WRITTEN.written, question=WRITTEN.id)
-    answer = SimpleNamespace(text="an answer", report=Report("a", "hw3", "graded", (question,)))
+    answer = Answer(Report("a", "hw3", "graded", (question,)), question, "key")
+    stack = Stack("hw3", WRITTEN.id, "t", WRITTEN.written, [answer])
     with contextlib.suppress(BadRequestError):
         made = asked_mark(stack, answer, asked, "me", Mark("a", WRITTEN.id, ""))
         assert made.points is None or 0 <= made.points <= WRITTEN.written.points

@@ -10,7 +10,7 @@ from autograder.author.build import dumps
 from autograder.author.gallery import Example
 from autograder.author.reference import run_reference
 from autograder.declare import homeworks, picture_of
-from autograder.grade.annotate import ON_A_CLAIM
+from autograder.grade.claims import ON_A_CLAIM
 from autograder.grade.grade import grade_submission
 from autograder.grade.report import Report
 from autograder.report.evidence import evidence_svg

@@ -279,7 +279,7 @@ NOTEBOOKS = {
 def test_notebooks_are_read_in_linear_time(made):
     def read(data: bytes) -> None:
         notebook = read_notebook(data)
-        written_answers(notebook)
+        written_answers(notebook, HW3, data)
         recognise(notebook, None, homeworks())
 
     assert_linear(made, read, 1_000)

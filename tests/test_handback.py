@@ -130,13 +130,13 @@ def test_canvas_there_and_back(tmp_path: Path):
         "garcíaluz-77: late, but by how much is not known, so nothing was taken off",
         "leesam2-88: collected, but not in grades.csv; it was graded as 1 submissions: leesam2-88-hw3",
         "aB3x: graded, but that id is not in the file of the platform",
-        "Body, No: in the gradebook, but without a grade here; left out",
-        "doejane-1234: written answers without points: 3.7",
+        "in the gradebook, but without a grade here; left out (3): Lee, Sam; Body, No; Student, Test",
+        "written answers without points: 3.7 (4): doejane-1234; garcíaluz-77; leesam2-88-hw3; anon-aB3x",
     ):
         assert told in result.output, told
     wrong = command(*arguments, "--column", "Homework", "-o", tmp_path / "x.csv")
     assert wrong.exit_code == 1
-    assert "assignments are: Homework 2 (501); Homework 3 (502)" in wrong.output
+    assert "there are: Homework 2 (501); Homework 3 (502)" in wrong.output
 
 
 @pytest.mark.parametrize(

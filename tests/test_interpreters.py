@@ -92,6 +92,26 @@ def conda(base: Path) -> list[str]:
     return [".", str(made.parent / "python3.11-hw")]
 
 
+def uv(base: Path) -> list[str]:
+    """A folder of interpreters in which the minor version is a link, and an environment that names that."""
+    real = Path(sys.base_prefix).resolve()
+    minor = base / "share" / "uv" / "python" / f"cpython-{sys.version_info[0]}.{sys.version_info[1]}-linux"
+    minor.parent.mkdir(parents=True)
+    minor.symlink_to(real)
+    made = environment(base / ".venv")
+    named = minor / "bin" / Path(sys.executable).resolve().name
+    for path in made.parent.glob("python*"):
+        path.unlink()
+    made.symlink_to(named)
+    (made.parent / "python3").symlink_to("python")
+    lines = (base / ".venv" / "pyvenv.cfg").read_text().splitlines()
+    kept = [line for line in lines if line.partition(" ")[0] not in ("home", "executable", "command")]
+    (base / ".venv" / "pyvenv.cfg").write_text(
+        "\n".join([f"home = {named.parent}", *kept, "uv = 0.8.0"]) + "\n"
+    )
+    return [".", str(made)]
+
+
 LAYOUTS: dict[str, Callable[[Path], list[str]]] = {
     "called by a relative path": relative,
     "below a link": through_a_link,
@@ -100,9 +120,10 @@ LAYOUTS: dict[str, Callable[[Path], list[str]]] = {
     "pyenv": pyenv,
     "blanks and other alphabets": blanks,
     "conda": conda,
+    "uv": uv,
 }
 
-IN_TMP = (relative, blanks)
+IN_TMP = (relative, blanks, pyenv)
 
 
 @pytest.fixture(params=["/tmp", "/opt"])  # the sandbox has a /tmp of its own
@@ -124,7 +145,7 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_submission_runs_in_the_sandbox(base: Path, layout: Callable[[Path], list[str]]):
     if base.parts[1] == "tmp" and layout not in IN_TMP:
-        pytest.skip("of those below /tmp, two stand for all")
+        pytest.skip("of those below /tmp, some stand for all")
     folder, python = layout(base)
     found = subprocess.run(
         [python, "-c", PROBE],

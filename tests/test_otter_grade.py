@@ -107,8 +107,8 @@ def test_setup_does_nothing_twice_where_everything_is_installed_and_keeps_real_m
     assert (base / "interpreter").read_text().strip() == sys.executable
     for private in ("source", "package"):
         assert (base / private).stat().st_mode & 0o077 == 0
-    assert (base / "package" / "autograder" / "grade.py").read_bytes() == (
-        ROOT / "autograder" / "grade.py"
+    assert (base / "package" / "autograder" / "names.py").read_bytes() == (
+        ROOT / "autograder" / "names.py"
     ).read_bytes()
     (base / "submission_metadata.json").write_text('{"id": 1}')
     setup(base)

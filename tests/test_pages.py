@@ -22,8 +22,8 @@ from autograder.report import charts, class_report, safehtml
 from autograder.report.evidence import evidence_svg
 from autograder.report.feedback import feedback_page
 from autograder.report.publish import publish
-from autograder.report.shown import REVEAL, shown_case, shown_check
-from autograder.report.tables import grades_csv
+from autograder.report.shown import shown_case, shown_check
+from autograder.report.tables import REVEAL, grades_csv
 from autograder.submissions.cells import owners, question_seconds, record_cells
 from autograder.submissions.log import Log, LogEntry
 from tests.gallery import ROOT

@@ -132,6 +132,9 @@ def test_folders_of_killed_processes_are_swept(tmp_path: Path, monkeypatch: pyte
         running.bind(str(alive / "listener-2"))
         running.listen()
         processes.sweep.__wrapped__()
+        running.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            running.accept()  # a server of processes to which somebody connects and says nothing ends
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pymp-alive", "pymp-new", "pymp-other"]
 
 

@@ -17,8 +17,9 @@ from autograder import kit
 from autograder.author import representations
 from autograder.author.gallery import Student, students
 from autograder.author.kit_text import kit_source
-from autograder.declare import homeworks
+from autograder.declare import Case, homeworks
 from autograder.grade.judge import judge_question
+from autograder.kit.shared.modules import module_probe
 from autograder.run.choose import kernels
 from autograder.run.execute import execute
 from autograder.run.limits import Limits
@@ -137,3 +138,25 @@ def test_numbers_in_words_differ_where_the_numbers_do():
     told = kit.compare(np.asarray(4.0670812), np.asarray(4.0670899), rtol=1e-9)
     assert told == "the result is 4.06709; expected 4.067081."
     assert "1 of 1" not in str(told)
+
+
+class Doubled(torch.nn.Module):
+    """A right answer whose author likes float64, and who calls super() the old way."""
+
+    def __init__(self, size: int) -> None:
+        super(Doubled, self).__init__()  # noqa: UP008
+        self.linear = torch.nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x)
+
+
+def test_a_module_of_float64_takes_the_inputs_of_a_case():
+    weights = {"linear.weight": np.eye(2, dtype=np.float32), "linear.bias": np.ones(2, dtype=np.float32)}
+    case = Case(
+        [np.ones((1, 2), np.float32)], {"init": {"size": 2}, "weights": weights}, probe="module", torch=True
+    )
+    with representations.in_representation(representations.WIDE_MODULES, Doubled) as changed:
+        found = module_probe(changed, case.as_json("Doubled/0"))
+        assert found["fields"]["result"] == {"dtype": "float64", "shape": [1, 2], "data": [2.0, 2.0]}
+    assert Doubled(2).linear.weight.dtype == torch.float32

@@ -37,6 +37,7 @@ def test_a_head_is_trained_alike_whatever_was_drawn_before():
         "K": (7, 8),
         "V": (7, 3),
         "losses": (30,),
+        "frames": (1, 4, 4),
     }
     assert all(np.array_equal(one[name], other[name]) for name in one)
     assert one["losses"][-10:].mean() < one["losses"][:10].mean()

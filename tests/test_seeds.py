@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
@@ -12,12 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from autograder import kit
-from autograder.author.gallery import right, students
+from autograder.author.gallery import right, students, wrong
 from autograder.cli.main import main
 from autograder.declare import Case, Challenge, homeworks
 from autograder.grade.batch import local_executor
 from autograder.grade.report import CheckResult, QuestionResult
-from autograder.grade.seeds import Change, grade_seeds, outcome, sentence_kind
+from autograder.grade.seeds import Verdicts, grade_seeds, is_named, is_right, outcome, sentence_kind, shares
 from tests.conftest import PLACE, by_homework, reference
 from tests.gallery import ROOT, examples
 
@@ -29,7 +30,8 @@ def changes(name: str) -> list[str]:
     _, log, files = reference(name)
     made = students(ROOT, homeworks()[name], examples(name), log, files)
     with local_executor(2) as executor:
-        return [str(change) for change in grade_seeds(made, SEEDS, PLACE, executor, lambda: None)]
+        judged = grade_seeds(made, SEEDS, PLACE, executor, lambda: None)
+        return [str(one) for one in judged if one.changes or not one.right]
 
 
 @pytest.mark.sweep
@@ -47,21 +49,62 @@ def test_sentences_are_the_same_if_only_drawn_numbers_differ():
     assert sentence_kind(one) != sentence_kind(one.replace("scale", "mask"))
 
 
-def test_a_change_is_told_with_the_checks_that_differ_and_a_seed_that_gives_it():
-    def result(state: str, points: float) -> QuestionResult:
-        checks = (
-            CheckResult("the mask", state, points, 3.0, "" if points else "It is not used."),
-            CheckResult("the size", "passed", 1.0, 1.0),
-        )
-        return QuestionResult("1.3", "All queries at once", checks)
+def result(state: str, points: float, feedback: str = "It is not used.") -> QuestionResult:
+    checks = (
+        CheckResult("the mask", state, points, 3.0, "" if points else feedback),
+        CheckResult("the size", "passed", 1.0, 1.0),
+    )
+    return QuestionResult("1.3", "All queries at once", checks)
 
+
+def test_a_change_is_told_with_the_checks_that_differ_and_a_seed_that_gives_it():
     lucky, unlucky = outcome(result("passed", 3.0)), outcome(result("failed", 0.0))
-    change = Change(right("1.3", "a mask of −20"), {unlucky: ["seed 1", "seed 3"], lucky: ["seed 2"]})
+    outcomes = {unlucky: ["seed 1", "seed 3"], lucky: ["seed 2"]}
+    change = Verdicts(right("1.3", "a mask of −20"), outcomes, right=False, named=True)
+    assert change.changes
     assert str(change).split("\n") == [
         "1.3: a mask of −20",
         "  the mask, 2 × (seed 1): failed, 0 points. It is not used.",
         "  the mask, 1 × (seed 2): passed, 3 points.",
     ]
+
+
+def test_an_answer_is_judged_rightly_if_its_checks_fail_with_its_phrase():
+    unmasked = wrong("1.3", "no mask", loses=["the mask"], says="not used")
+    assert is_right(unmasked, result("failed", 0.0))
+    assert not is_right(unmasked, result("failed", 0.0, "It is 3; expected 4."))
+    assert not is_right(unmasked, result("passed", 3.0))
+    assert not is_right(unmasked, None)
+    assert is_right(right("1.3", "loops"), result("passed", 3.0))
+    assert not is_right(right("1.3", "loops"), result("failed", 0.0))
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ("`f` on n = 4 is 3.5; expected -0.25.", False),
+        ("`f` on n = 4 differs in 3 of 8 numbers; at [0, 1] it is nan, expected 2e-05.", False),
+        ("`f` on a text gives ['a', 'b']; expected ['a'].", False),
+        ("`f` on n = 4 is 3.5; expected -0.25. The scale is missing.", True),
+        ("`f` has shape (3,); expected (4,).", True),
+        ("It is not used.", True),
+    ],
+)
+def test_a_mistake_is_named_if_more_is_said_than_which_numbers_differ(told: str, named: bool):
+    assert is_named(result("failed", 0.0, told)) is named
+
+
+def test_shares_count_answers_verdicts_and_names():
+    bad = wrong("1.3", "no mask", loses=["the mask"], says="not used")
+    judged = [
+        Verdicts(right("1.3", "loops"), {}, right=True, named=False),
+        Verdicts(bad, {}, right=True, named=True),
+        Verdicts(bad, {}, right=False, named=False),
+    ]
+    assert shares(judged) == (
+        "3 answers, 2 of them wrong; 66.7% judged as the gallery says; 50.0% of the wrong ones told more than"
+        " numbers"
+    )
 
 
 def test_the_command_wants_homeworks_or_all_of_them():
@@ -73,8 +116,8 @@ def test_the_command_wants_homeworks_or_all_of_them():
 
 def test_the_command_tells_where_no_gallery_is(tmp_path):
     result = CliRunner().invoke(main, ["gallery", "hw1", "--root", str(tmp_path)])
-    assert result.exit_code == 1
-    assert "Run this in a checkout" in result.output
+    assert result.exit_code == 2
+    assert "is not a checkout of this project" in result.output
 
 
 def test_the_command_grades_the_answers_to_one_question_under_seeds():
@@ -82,7 +125,7 @@ def test_the_command_grades_the_answers_to_one_question_under_seeds():
         main, ["gallery", "hw1", "--seeds", "2", "--question", "1.12", "--root", str(ROOT), "--workers", "2"]
     )
     assert result.exit_code == 0, result.output
-    assert "5 answers under 2 seeds" in result.output
+    assert re.search(r"hw1, 2 seeds: \d+ answers, \d of them wrong; 100.0% judged", result.output)
 
 
 def failing_groups(challenge: Challenge, says: str, cases: Iterable[Case]) -> frozenset[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pytest
 from nbformat import NotebookNode
 
+from autograder import kit
 from autograder.author.gallery import Example
 from autograder.declare import Choice, homeworks
 from tests.conftest import GradedClass, by_homework
@@ -61,3 +66,24 @@ def test_every_reason_why_a_check_may_pass_is_a_sentence_that_people_can_judge(g
         if isinstance(example.visible, str)
     ]
     assert [reason for reason in reasons if len(reason.split()) < 3] == []
+
+
+@pytest.mark.parametrize("name", by_homework())
+def test_every_check_cell_sees_the_form_of_a_letter_and_not_whether_it_is_right(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    for question in homeworks()[name].questions.values():
+        for choice in (entry for entry in question.entries if isinstance(entry, Choice)):
+            for letter in choice.options:
+                assert told(name, question.id, {choice.name: f"({letter.lower()})."}, tmp_path, capsys) == ""
+            for other in ("Z", next(iter(choice.options.values())), 1, [choice.correct]):
+                refused = told(name, question.id, {choice.name: other}, tmp_path, capsys)
+                assert f"`{choice.name}` should be one of the letters A, B" in refused
+
+
+def told(
+    homework: str, question: str, answers: Mapping[str, Any], folder: Path, capsys: pytest.CaptureFixture
+) -> str:
+    """What the check of a question refuses, where all but some answers are missing."""
+    kit.Log(homeworks()[homework].describe(), folder, dict(answers)).check(question)
+    return "\n".join(line for line in capsys.readouterr().out.split("\n") if line.strip().startswith("✗"))

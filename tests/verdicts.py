@@ -71,5 +71,10 @@ def verdicts(root: Path, name: str, question: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    asked = (argument.split(":") for argument in sys.argv[1:])
-    print(json.dumps({name: verdicts(Path(), name, question) for name, question in asked}))
+    asked = [tuple(argument.split(":")) for argument in sys.argv[1:]]
+    several = {name for name, _ in asked if [other for other, _ in asked].count(name) > 1}
+    found = {
+        f"{name}:{question}" if name in several else name: verdicts(Path(), name, question)
+        for name, question in asked
+    }
+    print(json.dumps(found))

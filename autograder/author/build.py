@@ -23,6 +23,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.author.kit_text import kit_source
+from autograder.author.sections import as_the_course_wants
 from autograder.author.source import BuildError as BuildError  # what it raises is part of its interface
 from autograder.author.source import Region, read_source, regions, source_regions
 from autograder.declare import Homework, homeworks
@@ -32,6 +33,18 @@ from autograder.names import KIT_FILE, SKIPPED, source_path
 ELSEWHERE = (
     "*Open this very file, in Jupyter or uploaded to Colab: copies from elsewhere have other numbers.*"
 )
+# a folded cell is easily passed over; where it did not run, nothing below works
+RUN_FIRST = (
+    "\n\n**▶ Run the next cell first**, in every session: click it and press Shift+Enter. Its code is folded"
+    " in most front ends; it writes the homework kit that all cells below import."
+)
+
+_TOLD = "when you ran which check and what it found, never your code; it earns nothing"
+_ASKS = "from homework_kit import keep_history\n\nkeep_history"
+HISTORY = {  # the line of a notebook that keeps no history by itself, and of one that does
+    False: f"{_ASKS}(False)  # True: your log also says {_TOLD}",
+    True: f"{_ASKS}(True)  # your log says {_TOLD}. False: it does not",
+}
 
 
 def build_notebook(
@@ -42,6 +55,7 @@ def build_notebook(
     blank: bool = True,
     repository: str = "",
     variants: str = "",
+    history: bool = False,
 ) -> NotebookNode:
     """Builds one notebook of a homework.
 
@@ -52,6 +66,7 @@ def build_notebook(
         blank: whether the other regions become stubs; else they keep the reference solution, without markers.
         repository: the project's address for the Colab badge.
         variants: the word from which each student's own numbers are drawn; empty for the usual numbers.
+        history: whether the notebook keeps the history of checks unless its student says otherwise.
 
     Returns:
         A notebook in format 4.5 without outputs; equal input gives equal bytes from :func:`dumps`.
@@ -62,6 +77,7 @@ def build_notebook(
     """
     answers = dict(answers or {})
     notebook = read_source(source)
+    notebook.cells = as_the_course_wants(notebook.cells, homework, str(source))
     known = source_regions(notebook, source)
     if unknown := set(answers) - set(known):
         raise BuildError(
@@ -78,6 +94,8 @@ def build_notebook(
         tags = cell.metadata.get("tags", [])
         text = _fill_regions(cell, where, answers, blank, entries)
         if "kit" in tags:
+            if built.cells and built.cells[-1].cell_type == "markdown":
+                built.cells[-1].source += RUN_FIRST
             built.cells.append(_kit_cell(homework))
         elif cell.cell_type == "markdown":
             built.cells.append(
@@ -92,6 +110,7 @@ def build_notebook(
             place for place, cell in enumerate(built.cells) if "kit" in cell.metadata.get("tags", [])
         )
         built.cells[place:place] = _own_numbers(homework, variants)
+    _ask_for_history(built, history)
     for index, cell in enumerate(built.cells):
         cell.id = f"{homework.id}-{index:03d}"
     nbformat.validate(built)
@@ -196,6 +215,14 @@ def _own_numbers(homework: Homework, word: str) -> list[NotebookNode]:
     return [nbformat.v4.new_markdown_cell(told), nbformat.v4.new_code_cell(code)]
 
 
+def _ask_for_history(notebook: NotebookNode, history: bool) -> None:
+    """Puts the line that asks for the history of checks into the first code cell."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "from homework_kit import" in cell.source.split("%%writefile")[0]:
+            cell.source = f"{cell.source.rstrip()}\n\n{HISTORY[history]}"
+            return
+
+
 def _number(homework: Homework, name: str, variants: str, in_math: bool) -> str | None:
     """A number of a question's text (``1.13c tokens``) or, where everyone has another, its name."""
     question, _, wanted = name.partition(" ")
@@ -286,10 +313,14 @@ def repository_address(root: Path) -> str:
         return str(tomllib.load(file)["project"]["urls"]["Repository"])
 
 
-def student_notebook(root: Path, homework: Homework, variants: str = "") -> str:
+def student_notebook(root: Path, homework: Homework, variants: str = "", history: bool = False) -> str:
     """The text of the student notebook in ``notebooks/``, or with ``variants`` of one for such a course."""
     built = build_notebook(
-        homework, source_path(root, homework.stem), repository=repository_address(root), variants=variants
+        homework,
+        source_path(root, homework.stem),
+        repository=repository_address(root),
+        variants=variants,
+        history=history,
     )
     return dumps(built)
 

@@ -1,4 +1,8 @@
-"""Writes down what a homework's own cells give: the statements of the student notebook that are no task."""
+"""Writes down what a homework's notebook gives, so that it is told from what students write.
+
+``given.json`` holds the statements of cells that are no task; ``given_lines.json`` the lines of text around
+written answers, as digests that the kit and the grader know them by.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,27 @@ from nbformat import NotebookNode
 
 from autograder.author.build import build_notebook
 from autograder.declare import Homework
+from autograder.declare.given import FILE as LINES
+from autograder.kit.answers import heading, line_digest
+from autograder.kit.handing_in import BLANK_ANSWER
 from autograder.names import SKIPPED, source_path
 from autograder.submissions.cells import is_kit
-from autograder.submissions.given import FILE
+from autograder.submissions.given import FILE as STATEMENTS
 from autograder.submissions.names_of_cells import names_of
 from autograder.submissions.statements import statements
 
 TASK = ("TODO", "NotImplementedError")  # what only cells hold that students fill
 
 
-def given_path(root: Path, homework: Homework) -> Path:
-    """Where the statements stand that a homework gives."""
-    return root / "autograder" / "homeworks" / homework.id / FILE
+def files(root: Path, homework: Homework) -> list[tuple[Path, bytes]]:
+    """Both files of a homework: where each lies in a checkout and what it holds; none outside of one."""
+    if not _beside(root, homework, "").is_dir():
+        return []
+    return [lines_file(root, homework), statements_file(root, homework)]
 
 
-def given_text(root: Path, homework: Homework) -> str:
-    """The text of ``given.json``: what binds names in the cells that students get ready-made."""
+def statements_file(root: Path, homework: Homework) -> tuple[Path, bytes]:
+    """``given.json``: where it lies, and what binds names in the cells that students get ready-made."""
     notebook = build_notebook(homework, source_path(root, homework.stem))
     entries = {entry.name for question in homework.questions.values() for entry in question.entries}
     found = [
@@ -34,7 +43,35 @@ def given_text(root: Path, homework: Homework) -> str:
         for one in statements(cell.source)
         if (names := names_of(one.text).bound) and not names & entries
     ]
-    return json.dumps(found, indent=1, ensure_ascii=True) + "\n"
+    return _beside(root, homework, STATEMENTS), (json.dumps(found, indent=1) + "\n").encode()
+
+
+def lines_file(root: Path, homework: Homework) -> tuple[Path, bytes]:
+    """``given_lines.json``: where it lies, and its lines in the wording for all and in that for own numbers.
+
+    It holds the text of each section that asks for a written answer, and the titles of all others. The kit
+    in the notebook holds it, too, so it is written first.
+    """
+    words = ["", "own"] if any(question.numbers for question in homework.questions.values()) else [""]
+    asked = {question.id for question in homework.questions.values() if question.written}
+    found: dict[str, None] = {}
+    for word in words:
+        built = build_notebook(homework, source_path(root, homework.stem), variants=word)
+        section = ""
+        for cell in built.cells:
+            if cell.cell_type != "markdown":
+                continue
+            lines = [line for line in cell.source.split("\n") if line.strip()]
+            if lines and lines[0].startswith("## "):
+                section = lines[0].split()[1]
+            kept = lines if section in asked else [line for line in lines if line.startswith("#")]
+            own = (line for line in kept if heading(line) is None and line.strip() != BLANK_ANSWER)
+            found |= dict.fromkeys(map(line_digest, own))
+    return _beside(root, homework, LINES), (json.dumps({"lines": "".join(found)}) + "\n").encode()
+
+
+def _beside(root: Path, homework: Homework, file: str) -> Path:
+    return root / "autograder" / "homeworks" / homework.id / file
 
 
 def _is_given(cell: NotebookNode) -> bool:

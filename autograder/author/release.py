@@ -33,7 +33,9 @@ SHORTEST = 12  # characters of a line that tells something
 PHRASE = 25  # characters of a rubric or an explanation
 
 
-def student_files(root: Path, chosen: Iterable[Homework], variants: str = "") -> dict[str, bytes]:
+def student_files(
+    root: Path, chosen: Iterable[Homework], variants: str = "", history: bool = False
+) -> dict[str, bytes]:
     """What students get, by path in the archive.
 
     Args:
@@ -41,13 +43,15 @@ def student_files(root: Path, chosen: Iterable[Homework], variants: str = "") ->
         chosen: the homeworks.
         variants: the word from which each student's own numbers are drawn; empty for the same numbers for
             all.
+        history: whether the notebooks keep the history of checks unless a student says otherwise.
 
     Raises:
         BuildError: a source cannot be built.
     """
     homeworks = list(chosen)
     notebooks = {
-        f"notebooks/{one.stem}.ipynb": build.student_notebook(root, one, variants) for one in homeworks
+        f"notebooks/{one.stem}.ipynb": build.student_notebook(root, one, variants, history)
+        for one in homeworks
     }
     everything = "\n".join(notebooks.values())
     files: dict[str, bytes] = {

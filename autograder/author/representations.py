@@ -10,13 +10,14 @@ import functools
 import io
 import json
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 RECORDED = "representations.json"
+WIDE_MODULES = "modules of float64"
 Change = Callable[[np.ndarray], Any]  # an array of numbers in another representation
 
 
@@ -85,6 +86,7 @@ CHANGES: dict[str, Change] = {
     "tensor": _tensor,
     "tensor with gradient": _tensor_with_gradient,
     "Python numbers": lambda array: array.item() if array.ndim == 0 else array,
+    WIDE_MODULES: lambda array: array,
 }
 
 
@@ -108,14 +110,42 @@ def represent(name: str, value: Any) -> Any:
     return value
 
 
-def in_representation(name: str, value: Any) -> Any:
+@contextlib.contextmanager
+def in_representation(name: str, value: Any) -> Iterator[Any]:
     """A recorded value, or a function that returns what the student's returns, in that representation.
 
-    Classes stay as they are: what a module gives back is a tensor.
+    Classes stay as they are, since what a module gives back is a tensor; but a module may have float64
+    parameters, and then takes float64 inputs.
     """
+    if isinstance(value, type):
+        with _wide_parameters(value) if name == WIDE_MODULES else contextlib.nullcontext():
+            yield value
+    else:
+        yield _returning(name, value) if callable(value) else represent(name, value)
+
+
+@contextlib.contextmanager
+def _wide_parameters(cls: type) -> Iterator[None]:
+    """Makes the parameters and buffers of a module's class float64."""
+    own = cls.__dict__.get("__init__")
+    if own is None or not hasattr(cls, "register_buffer"):
+        yield
+        return
+
+    def make(self: Any, *args: Any, **kwargs: Any) -> None:
+        own(self, *args, **kwargs)
+        self.double()
+
+    cls.__init__ = make  # type: ignore[misc]  # a subclass of that name would break super(Name, self)
+    try:
+        yield
+    finally:
+        cls.__init__ = own  # type: ignore[misc]
+
+
+def _returning(name: str, value: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its results in that representation."""
     within: list[bool] = []  # what a function gets that calls itself stays as it is
-    if isinstance(value, type) or not callable(value):
-        return value if isinstance(value, type) else represent(name, value)
 
     @functools.wraps(value)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -145,11 +175,12 @@ def record_representations(log: Any) -> None:
             kept = log.namespace.get(spec["name"])
             if kept is None:
                 return collect(spec, entry, cases)
-            log.namespace[spec["name"]] = in_representation(name, kept)
-            try:
-                return collect(spec, entry, cases)
-            finally:
-                log.namespace[spec["name"]] = kept
+            with in_representation(name, kept) as changed:
+                log.namespace[spec["name"]] = changed
+                try:
+                    return collect(spec, entry, cases)
+                finally:
+                    log.namespace[spec["name"]] = kept
 
         log.collect = collect_changed
         entries: dict[str, Any] = {}

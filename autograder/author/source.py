@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
 from nbformat import NotebookNode
 
 BEGIN = re.compile(r"^(?P<indent>\s*)(?:#|<!--) BEGIN SOLUTION (?P<label>[\w.]+(?: [\w-]+)?)\s*(?:-->)?\s*$")
@@ -53,6 +52,8 @@ def read_source(path: Path) -> NotebookNode:
     """
     if not path.is_file():
         raise BuildError(f"{path}: no such source")
+    import jupytext  # slow, and grading needs this module but no source
+
     notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
     if not notebook.cells:
         raise BuildError(f"{path}: no cells")

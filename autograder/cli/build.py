@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 import nbformat
 
-from autograder.author import build, given_lines, tables
-from autograder.author.given import given_path, given_text
+from autograder.author import build, given, tables
 from autograder.author.reference import run_reference
 from autograder.cli.reference import command_pages
-from autograder.cli.shared import FOLDER, chosen, root_option
+from autograder.cli.shared import FOLDER, chosen, course_option, following, root_option, tell
 from autograder.declare import Homework, homeworks
 from autograder.files import write_atomically
 from autograder.names import notebook_path
+
+COURSE_NOTEBOOKS = "course-notebooks"
 
 
 @click.command("build")
@@ -27,64 +28,62 @@ from autograder.names import notebook_path
     type=FOLDER,
     help="Also write the executed reference notebooks here.",
 )
+@course_option
 @root_option
 @click.pass_context
 def build_command(
-    context: click.Context, names: tuple[str, ...], check: bool, reference: Path | None, root: Path
+    context: click.Context,
+    names: tuple[str, ...],
+    check: bool,
+    reference: Path | None,
+    course: Path | None,
+    root: Path,
 ) -> None:
-    """Makes the student notebooks from the sources in solutions/, and the pages that follow from the code."""
-    stale = []
-    for homework in chosen(names):
-        path = notebook_path(root, homework.stem)
+    """Makes the student notebooks from the sources in solutions/, and the pages that follow from the code.
+
+    With a course.toml, the course's notebooks go to course-notebooks/ beside it, and the files of this
+    project stay as they are.
+    """
+    taught = following(course)
+    own = taught.path is None  # the project's own files, not a course's
+    stale: list[Path] = []
+
+    def settle(path: Path, made: bytes, always: bool = False) -> None:
+        """Writes a file that is not what it follows from, or says that it is stale."""
+        fresh = path.is_file() and path.read_bytes() == made
+        if not fresh and check:
+            stale.append(path)
+        elif not fresh:
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, made)
+        if always or not fresh:
+            tell(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
+
+    for homework in chosen(names or taught.chosen):
+        place = notebook_path(root, homework.stem)
+        if taught.path is not None:
+            place = taught.path.parent / COURSE_NOTEBOOKS / place.name
         try:
-            stale += _given(root, homework, check)
-            text = build.student_notebook(root, homework)
+            for path, made in given.files(root, homework) if own else ():
+                settle(path, made)
+            text = build.student_notebook(root, homework, taught.variants or "", taught.history)
         except build.BuildError as error:
             raise click.ClickException(str(error)) from None
-        fresh = path.is_file() and path.read_text(encoding="utf-8") == text
-        if check and not fresh:
-            stale.append(str(path))
-        elif not check:
-            path.parent.mkdir(exist_ok=True)
-            write_atomically(path, text.encode())
-        click.echo(f"{path}: {'up to date' if fresh else 'STALE' if check else 'written'}")
+        settle(place, text.encode(), always=True)
         if reference is not None:
             _write_reference(root, homework, reference)
-    pages = {
-        path: given_text(root, homework)
-        for homework in chosen(names)
-        if (path := given_path(root, homework)).parent.is_dir()
-    }
-    if (root / tables.README).is_file():
-        pages |= tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
-    for path, text in pages.items():
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            click.echo(f"{path}: {'STALE' if check else 'written'}")
-            stale += [str(path)] if check else []
-            if not check:
-                write_atomically(path, text.encode())
+    if own and (root / tables.README).is_file():
+        pages = tables.pages(root, homeworks()) | command_pages(root, context.find_root().command)
+        for path, page in pages.items():
+            settle(path, page.encode())
     if stale:
         raise click.ClickException(
-            f"stale: {', '.join(stale)}. Run 'autograder build' and commit the result."
+            f"stale: {', '.join(map(str, stale))}. Run 'autograder build' and commit the result."
         )
 
 
-def _given(root: Path, homework: Homework, check: bool) -> list[str]:
-    """Writes the digests of a notebook's text, or says that they are stale. The notebook holds them, too."""
-    path = given_lines.given_path(root, homework)
-    if not path.parent.is_dir():
-        return []
-    made = given_lines.given_json(root, homework)
-    if path.is_file() and path.read_bytes() == made:
-        return []
-    if not check:
-        write_atomically(path, made)
-    click.echo(f"{path}: {'STALE' if check else 'written'}")
-    return [str(path)] if check else []
-
-
 def _write_reference(root: Path, homework: Homework, folder: Path) -> None:
-    click.echo(f"{homework.id}: running the reference with its training cells …")
+    tell(f"{homework.id}: running the reference with its training cells …")
     executed, log, files = run_reference(root, homework)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{homework.stem}.ipynb"
@@ -92,4 +91,4 @@ def _write_reference(root: Path, homework: Homework, folder: Path) -> None:
     write_atomically(folder / f"{homework.stem}.submission_log.json", log)
     for name, data in files.items():
         write_atomically(folder / name, data)
-    click.echo(f"{path}: written")
+    tell(f"{path}: written")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import FILE, chosen
+from autograder.cli.shared import FILE, chosen, course_option, following, tell
 from autograder.files import SECRET, kept_secret, write_atomically
 from autograder.hosts import bundle
 
@@ -52,6 +52,7 @@ from autograder.hosts import bundle
     default="",
     help="For pip while the image is made, such as an index with CPU builds of torch.",
 )
+@course_option
 def bundle_command(
     homework: str,
     platform: str,
@@ -61,16 +62,18 @@ def bundle_command(
     leaderboard: bool,
     seconds: float,
     pip_flags: str,
+    course: Path | None,
 ) -> None:
     """Writes the zip for 'otter run', 'otter grade' or Gradescope. It holds the seed: do not publish it."""
+    taught = following(course)
     (declared,) = chosen((homework,))
     path = output or Path(f"{homework}-{platform}.zip")
     if seed is None:
         seed = kept_secret(path.with_name(f"{path.name}.seed.txt"))
-    config = bundle.Config(homework, seed, hidden, leaderboard, seconds)
+    config = bundle.Config(homework, seed, hidden, leaderboard, seconds, course=taught.adaptation)
     try:
         data = bundle.make(declared, platform, config, pip_flags)
     except RuntimeError as error:
         raise click.ClickException(str(error)) from None
     write_atomically(path, data, SECRET)
-    click.echo(f"{path}: written, {len(data) / 1e6:.1f} MB, for {platform}")
+    tell(f"{path}: written, {len(data) / 1e6:.1f} MB, for {platform}")

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import EXISTING, FOLDER, given_options, show_list
+from autograder.cli.shared import (
+    EXISTING,
+    FOLDER,
+    course_option,
+    due_time,
+    following,
+    given_options,
+    show_list,
+    tell,
+    unless_given,
+)
 from autograder.files import speakable
 from autograder.lms import collect, late
 from autograder.lms.platforms import platforms
@@ -45,6 +55,7 @@ from autograder.lms.tables import in_file, read_matches, read_table
     ),
 )
 @click.option("--due", help="The due time in ISO 8601, such as 2026-11-03T23:59-08:00; counts late days.")
+@click.option("--homework", default="", help="Which homework of course.toml this is, for its due time.")
 @click.option(
     "--grace",
     type=int,
@@ -52,6 +63,7 @@ from autograder.lms.tables import in_file, read_matches, read_table
     show_default=True,
     help="Minutes after the due time that count as on time.",
 )
+@course_option
 def collect_command(
     source: Path,
     platform: str,
@@ -60,9 +72,14 @@ def collect_command(
     times: Path | None,
     match: Path | None,
     due: str | None,
+    homework: str,
     grace: int,
+    course: Path | None,
 ) -> None:
     """Turns SOURCE, a platform's zip or folder, into a folder of submissions and collected.csv."""
+    taught = following(course, [source])
+    at = late.read_time(due) if due else due_time(taught, homework)
+    allowed = unless_given("grace", timedelta(minutes=grace), taught.grace or None)
     read = platforms()[platform].read
     asked = given_options(read, "--from", prefix=prefix)
     try:
@@ -71,19 +88,23 @@ def collect_command(
             with in_file(match):
                 found.settle(read_matches(match), platform)
         known = _times(times) if times else {}
-        found.people = late.with_times(
-            found.people, known, late.read_time(due) if due else None, timedelta(minutes=grace)
-        )
+        found.people = late.with_times(found.people, known, at, allowed)
         collect.write(found, output)
     except (ValueError, OSError) as error:
         raise click.ClickException(speakable(str(error))) from None
     show_list("Left alone", found.left)
     show_list("Without a file that can be graded", [name for name, own in found.files.items() if not own])
-    if due:
+    if at is not None:
         show_list(
             "Late, but by how much is not known (give --times)",
             [one.submission for one in found.people if one.late != "no" and not one.late_days],
         )
+    else:
+        show_list(
+            f"Late, says {platform} (--due, or a due time in course.toml, says by how much)",
+            [one.submission for one in found.people if one.late == "yes" and not one.late_days],
+        )
+    if at is not None:
         show_list(
             "Late",
             [
@@ -94,7 +115,7 @@ def collect_command(
         )
     if len(found.people) == 0:
         raise click.ClickException(f"nothing in {source} is named as {platform} does")
-    click.echo(
+    tell(
         f"{len(found.files)} submissions of {len(found.people)} students in {output}. Next: autograder grade"
         f" {output} -o GRADED"
     )

@@ -6,9 +6,8 @@ import getpass
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from autograder.cli.shared import publish_pages
+from autograder.cli.shared import Terminal, of_graded, publish_pages, tell
 from autograder.files import encoded, write_atomically
 from autograder.grade.marks_csv import MarksCsvError, from_csv, to_csv
 from autograder.grade.store import read_reports
@@ -44,6 +43,7 @@ from autograder.grade.store import read_reports
 )
 def desk_command(output: Path, port: int, graders: int, export: Path | None, take_in: Path | None) -> None:
     """Opens a page on this machine where people grade the written answers of a graded folder."""
+    of_graded(output)
     try:
         if export is not None or take_in is not None:
             reports = read_reports(output)
@@ -51,11 +51,11 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
                 changed = from_csv(
                     output, reports, take_in.read_text(encoding="utf-8-sig"), getpass.getuser()
                 )
-                click.echo(f"{changed} marks changed.")
-                publish_pages(Console(), output, reports, None)
+                tell(f"{changed} marks changed.")
+                publish_pages(Terminal(), output, reports, None)
             if export is not None:
                 write_atomically(export, encoded(to_csv(output, reports)))
-                click.echo(f"{export}: written")
+                tell(f"{export}: written")
             return
         try:
             from autograder.desk.app import PortTakenError, serve
@@ -65,9 +65,9 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
                 " all of its requirements: pip install attention-homeworks"
             ) from None
         try:
-            serve(output, port=port, graders=graders, tell=click.echo)
+            serve(output, port=port, graders=graders, tell=tell)
         except PortTakenError as error:
             raise click.ClickException(str(error)) from None
-        click.echo(f"Open the class report in a browser: {publish_pages(Console(), output, None, None)}")
+        tell(f"Open the class report in a browser: {publish_pages(Terminal(), output, None, None)}")
     except (UnicodeDecodeError, MarksCsvError) as error:
         raise click.ClickException(str(error)) from None

@@ -1,4 +1,4 @@
-"""``autograder gallery``: whether known answers are judged alike under every seed."""
+"""``autograder gallery``: whether known answers are judged fairly, and alike under every seed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from autograder.author.gallery import Example, Student, students
 from autograder.author.reference import reference_submission
 from autograder.cli.progress import show_progress
-from autograder.cli.shared import chosen, root_option
+from autograder.cli.shared import Terminal, chosen, root_option, tell
 from autograder.declare import Homework
 from autograder.grade.batch import local_executor
-from autograder.grade.seeds import grade_seeds
+from autograder.grade.seeds import Verdicts, grade_seeds, shares
 from autograder.run.choose import Place
 
 
@@ -49,8 +48,9 @@ def _made(root: Path, homework: Homework, question: str) -> list[Student]:
 @click.argument("names", metavar="[HOMEWORK]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="The galleries of all homeworks.")
 @click.option(
-    "--seeds", type=click.IntRange(2), default=20, show_default=True, help="Under how many seeds to grade."
+    "--seeds", type=click.IntRange(1), default=20, show_default=True, help="Under how many seeds to grade."
 )
+@click.option("--numbers", is_flag=True, help="List wrong answers that are told only which numbers differ.")
 @click.option("--question", default="", help="Only the answers to this question, such as 1.3.")
 @click.option(
     "--workers",
@@ -60,26 +60,42 @@ def _made(root: Path, homework: Homework, question: str) -> list[Student]:
 )
 @root_option
 def gallery_command(
-    names: tuple[str, ...], every: bool, seeds: int, question: str, workers: int, root: Path
+    names: tuple[str, ...],
+    every: bool,
+    seeds: int,
+    numbers: bool,
+    question: str,
+    workers: int,
+    root: Path,
 ) -> None:
     """Grades the known answers in tests/gallery/ under many seeds.
 
-    Prints those whose verdict or sentence changes with the hidden inputs; the drawn numbers themselves do not
-    count as a change. Ends with exit code 1 if there are any.
+    Prints those whose verdict or sentence changes with the hidden inputs (the drawn numbers themselves do not
+    count as a change) and those that are not judged as the gallery says; then how many answers there are,
+    the share that is judged as the gallery says, and the share of the wrong ones whose feedback says more
+    than which numbers differ. Ends with exit code 1 if any answer was printed.
     """
     if bool(names) == every:
         raise click.UsageError("Name the homeworks, such as hw1, or say --all.")
-    console, drawn = Console(stderr=True), [f"seed {number}" for number in range(1, seeds + 1)]
-    changes = 0
+    console, drawn = Terminal(stderr=True), [f"seed {number}" for number in range(1, seeds + 1)]
+    found: list[Verdicts] = []
     with local_executor(workers) as executor:
         for homework in chosen(names):
             made = _made(root, homework, question)
-            answers = sum(len(student.examples) for student in made)
             with show_progress(console, len(made) * seeds) as done:
-                for change in grade_seeds(made, drawn, Place(), executor, done):
-                    changes += 1
-                    click.echo(f"{homework.id}, {change}")
-            click.echo(f"{homework.id}: {answers} answers under {seeds} seeds")
-    if changes:
-        raise click.ClickException(f"{changes} answers are judged in several ways.")
-    click.echo("Each is judged in one way.")
+                judged = list(grade_seeds(made, drawn, Place(), executor, done))
+            for one in judged:
+                if one.changes or not one.right:
+                    tell(f"{homework.id}, {one}")
+                if numbers and one.example.loses and not one.named:
+                    tell(f"{homework.id}, {one.example.question}: {one.example.name}: only numbers")
+            tell(f"{homework.id}, {seeds} seeds: {shares(judged)}")
+            found += judged
+    if every:
+        tell(f"all, {seeds} seeds: {shares(found)}")
+    changing, unfair = sum(one.changes for one in found), sum(not one.right for one in found)
+    if changing or unfair:
+        raise click.ClickException(
+            f"{changing} answers are judged in several ways, {unfair} not as the gallery says."
+        )
+    tell("Each is judged in one way, as the gallery says.")

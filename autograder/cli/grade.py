@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,26 +15,33 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
+from autograder.cli.conclude import conclude
 from autograder.cli.packages import check_packages
 from autograder.cli.progress import show_progress
-from autograder.cli.shared import check_word, chosen, publish_pages
+from autograder.cli.shared import (
+    Terminal,
+    check_word,
+    chosen,
+    course_option,
+    following,
+    keep_course,
+    unless_given,
+)
 from autograder.cli.trouble import RefusedError
 from autograder.declare import DataUnavailableError
-from autograder.files import SECRET, encoded, kept_secret, speakable, write_atomically
-from autograder.grade import batch, faults, marks
+from autograder.files import kept_secret, speakable
+from autograder.grade import batch
 from autograder.grade.cluster import cluster
-from autograder.grade.grade import Settings
 from autograder.grade.report import Report
+from autograder.grade.settings import Settings
 from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
-from autograder.report import tables
-from autograder.report.not_run import class_lines
-from autograder.report.shown import REVEAL
-from autograder.run.choose import NoSandboxError, Place
+from autograder.lms.people import MANIFEST
+from autograder.report.tables import REVEAL
+from autograder.run.choose import NoSandboxError, Place, nursery
 from autograder.run.container import within_container
 from autograder.run.limits import Limits, implausible
 from autograder.submissions.find import Submission, find
@@ -44,12 +52,9 @@ LIMITS = {
     if name not in ("cell_seconds", "total_seconds")
 }
 WIDTH = 110  # columns of what is written into a file or a pipe
-LEFT_ALONE = "left-alone.txt"  # in the output folder: every file that is part of no submission
-SHOWN = 5  # files that are no submission, by name
-OUR_FAULT = 3  # the exit code where a mistake in the grader left points open
 
-# what makes executors, None for those of this machine, and how many submissions they grade at a time
-Source = AbstractContextManager[tuple[Callable[[], Executor] | None, int]]
+# what makes executors, and how many submissions they grade at a time
+Source = AbstractContextManager[tuple[Callable[[], Executor], int]]
 
 
 def _limits(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
@@ -188,6 +193,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     metavar="ADDRESS",
     help="Grade on the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.",
 )
+@course_option
 @click.option("--force", is_flag=True, help="Grade again what has not changed since the last run, too.")
 def grade_command(
     submissions: tuple[Path, ...],
@@ -206,6 +212,7 @@ def grade_command(
     sandbox: str,
     cold: bool,
     dask: str | None,
+    course: Path | None,
     force: bool,
 ) -> None:
     """Grades notebooks, logs, zips and folders of those; writes grades.csv, report.html and feedback pages.
@@ -214,11 +221,17 @@ def grade_command(
     grader itself left points open. The same command again goes on where a stopped one was, and grades only
     what is new, has changed or is open.
     """
+    taught = following(course, submissions)
     if homework is not None:
         chosen((homework,))
+    reveal = unless_given("reveal", reveal, taught.reveal)
+    library_calls = unless_given("library_calls", library_calls, taught.library_calls)
+    variants = unless_given("variants", variants, taught.variants)
+    bounds = {**taught.limits, **limits}
+    cell_seconds = unless_given("cell_seconds", cell_seconds, bounds.pop("cell_seconds", None))
+    total_seconds = unless_given("total_seconds", total_seconds, bounds.pop("total_seconds", None))
     importable = check_packages(allowed, packages)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    handed_in, ignored = _find(submissions, with_ids=bool(variants))
+    console = Terminal(width=None if sys.stdout.isatty() else WIDTH)
     place = Place(
         sandbox,
         cold,
@@ -227,20 +240,28 @@ def grade_command(
     )
     reports: dict[str, Report] = {}
     try:
-        results = Results(output)
-        within = Limits(cell_seconds=cell_seconds, total_seconds=total_seconds, **limits)  # type: ignore[arg-type]
-        if "memory_bytes" not in limits:
-            within = within_container(within)
-        secret = seed or kept_secret(output / "seed.txt")
-        settings = Settings(secret, homework, within, library_calls, variants, importable)
-        if not force:
-            reports |= _kept(console, results, handed_in, settings)
-        queue = deque(one for one in handed_in if one.name not in reports)
-        handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
-        if queue:
-            for one in _grade(console, queue, settings, place, _source(dask, workers, len(queue))):
-                results.keep(one.report, one.executed, one.seconds)
-                reports[one.report.submission] = one.report
+        # it imports while the submissions are looked for; the workers of a cluster have their own
+        with contextlib.nullcontext() if dask else nursery(place) as sandboxes:
+            handed_in, ignored = _find(submissions, with_ids=bool(variants))
+            results = Results(output)
+            bounds |= {"cell_seconds": cell_seconds, "total_seconds": total_seconds}
+            within = Limits(**bounds)  # type: ignore[arg-type]
+            if "memory_bytes" not in bounds:
+                within = within_container(within)
+            secret = seed or kept_secret(output / "seed.txt")
+            settings = Settings(
+                secret, homework, within, library_calls, variants, importable, taught.adaptation
+            )
+            keep_course(taught, output)
+            if not force:
+                reports |= _kept(console, results, handed_in, settings)
+            queue = deque(one for one in handed_in if one.name not in reports)
+            handed_in.clear()  # a submission's bytes are not kept longer than it takes to grade it
+            if queue:
+                source = _source(dask, workers, len(queue), sandboxes)
+                for one in _grade(console, queue, settings, place, source):
+                    results.keep(one.report, one.executed, one.seconds)
+                    reports[one.report.submission] = one.report
     except DataUnavailableError as error:
         raise RefusedError(_without_data(str(error), len(reports))) from None
     except (batch.BatchError, NoSandboxError, OutputBusyError) as error:
@@ -252,7 +273,10 @@ def grade_command(
             soft_wrap=True,
         )
         raise click.exceptions.Exit(130) from None
-    _conclude(console, output, list(reports.values()), ignored, reveal)
+    try:
+        conclude(console, output, list(reports.values()), ignored, reveal, settings)
+    finally:
+        results.close()
 
 
 def _without_data(why: str, judged: int) -> str:
@@ -274,11 +298,11 @@ def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequ
         handed_in = with_students(found.submissions, paths) if with_ids else list(found.submissions)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    return handed_in, found.ignored
+    return handed_in, [one for one in found.ignored if one != MANIFEST]  # which 'autograder collect' wrote
 
 
 def _kept(
-    console: Console, results: Results, handed_in: Sequence[Submission], settings: Settings
+    console: Terminal, results: Results, handed_in: Sequence[Submission], settings: Settings
 ) -> dict[str, Report]:
     """The reports of an earlier run that still hold."""
     kept = {
@@ -291,73 +315,22 @@ def _kept(
     return kept
 
 
-def _source(dask: str | None, workers: int | None, total: int) -> Source:
+def _source(dask: str | None, workers: int | None, total: int, sandboxes: socket.socket | None) -> Source:
     if dask:
         return cluster(dask)
-    return contextlib.nullcontext((None, min(workers or os.cpu_count() or 1, total)))
+    count = min(workers or os.cpu_count() or 1, total)
+    return contextlib.nullcontext((functools.partial(batch.local_executor, count, sandboxes), count))
 
 
 def _grade(
-    console: Console, queue: deque[Submission], settings: Settings, place: Place, source: Source
+    console: Terminal, queue: deque[Submission], settings: Settings, place: Place, source: Source
 ) -> Iterator[Graded]:
     """Grades a queue, with warnings and progress on the console."""
     total = len(queue)
     with source as (executors, count), show_progress(console, total) as advance:
-        local = functools.partial(batch.local_executor, count)
-        for one in batch.run(queue, settings, place, executors or local, count):
+        for one in batch.run(queue, settings, place, executors, count):
             if isinstance(one, str):
-                console.print(f"[bold yellow]Warning:[/] {escape(speakable(one))}")
+                console.print(Text.assemble(("Warning: ", "bold yellow"), speakable(one)))
                 continue
             yield one
             advance()
-
-
-def _conclude(
-    console: Console, output: Path, reports: list[Report], ignored: Sequence[str], reveal: str
-) -> None:
-    """Writes grades and pages, and says what there is to look at.
-
-    Raises:
-        click.exceptions.Exit: a mistake in the grader left points open.
-    """
-    reports = marks.apply(output, reports)  # what people gave is not open
-    write_atomically(output / "grades.csv", encoded(tables.grades_csv(reports)))
-    console.print(tables.table(reports))
-    (output / LEFT_ALONE).unlink(missing_ok=True)  # of an earlier run
-    if ignored:
-        write_atomically(output / LEFT_ALONE, encoded("".join(f"{speakable(one)}\n" for one in ignored)))
-        more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
-        names = escape(speakable(", ".join(ignored[:SHOWN])))
-        console.print(
-            f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}", soft_wrap=True
-        )
-    publish_pages(console, output, reports, reveal)
-    where = escape(speakable(str(output)))
-    console.print(
-        f"{len(reports)} submissions judged. Grades: {where}/grades.csv; feedback: {where}/submissions"
-    )
-    for told in tables.open_words(reports):
-        console.print(told, soft_wrap=True)
-    console.print(f"Open the class report in a browser: {where}/report.html", soft_wrap=True)
-    for line in class_lines(reports):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-    if _tell_faults(console, output, reports):
-        raise click.exceptions.Exit(OUR_FAULT)
-
-
-def _tell_faults(console: Console, output: Path, reports: Sequence[Report]) -> bool:
-    """Prints a line for each check that failed on our side and writes the tracebacks.
-
-    Returns:
-        Whether there are any.
-    """
-    found, path = faults.find_faults(reports), output / faults.FILE
-    if not found:
-        path.unlink(missing_ok=True)  # of an earlier run
-        return False
-    write_atomically(path, encoded(faults.faults_text(found)), SECRET)
-    for fault in found:
-        console.print(
-            speakable(faults.fault_line(fault, path)), soft_wrap=True, markup=False, highlight=False
-        )
-    return True

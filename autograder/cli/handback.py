@@ -1,17 +1,30 @@
-"""``autograder handback``: grades into the file that a learning platform takes back."""
+"""``autograder handback``: grades into a learning platform's file, and feedback pages into its zip."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from autograder.cli.shared import EXISTING, FILE, given_options, show_list
+from autograder.cli.shared import (
+    EXISTING,
+    FILE,
+    course_option,
+    following,
+    given_options,
+    of_graded,
+    show_list,
+    tell,
+    unless_given,
+)
 from autograder.files import speakable, write_atomically
+from autograder.grade.course import Course
 from autograder.lms import handback
+from autograder.lms.feedback_zip import NAMES, feedback_zip, grouped
 from autograder.lms.late import LatePolicy
 from autograder.lms.people import MANIFEST, read_manifest
-from autograder.lms.platforms import platforms
+from autograder.lms.platforms import Platform, platforms
 from autograder.lms.tables import Table, in_file, read_matches, read_table
 
 ROLES = ", ".join(dict.fromkeys(role for one in platforms().values() for role in one.heads))
@@ -23,8 +36,7 @@ ROLES = ", ".join(dict.fromkeys(role for one in platforms().values() for role in
     "--to",
     "platform",
     type=click.Choice([one.name for one in platforms().values() if one.fill]),
-    required=True,
-    help="Whose file to fill in.",
+    help="Whose file to fill in. [default: the platform of course.toml]",
 )
 @click.option(
     "--collected",
@@ -36,7 +48,6 @@ ROLES = ", ".join(dict.fromkeys(role for one in platforms().values() for role in
     "--file",
     "theirs",
     type=EXISTING,
-    required=True,
     help="The platform's own file: such as Canvas' gradebook export or Moodle's grading worksheet.",
 )
 @click.option(
@@ -55,8 +66,12 @@ ROLES = ", ".join(dict.fromkeys(role for one in platforms().values() for role in
     "-o",
     "--output",
     type=FILE,
-    required=True,
-    help="The file to upload.",
+    help="The file to upload; needed with --file.",
+)
+@click.option(
+    "--feedback",
+    type=FILE,
+    help=f"Write a zip of the feedback pages beside GRADES as the platform takes it: {', '.join(NAMES)}.",
 )
 @click.option("--free-days", type=int, help="Apply late days: as many in a term are free.")
 @click.option(
@@ -73,60 +88,122 @@ ROLES = ", ".join(dict.fromkeys(role for one in platforms().values() for role in
     multiple=True,
     help="collected.csv of an earlier homework, whose late days count as used.",
 )
+@course_option
 def handback_command(
     grades: Path,
-    platform: str,
+    platform: str | None,
     collected: Path,
-    theirs: Path,
+    theirs: Path | None,
     columns: tuple[str, ...],
     match: Path | None,
-    output: Path,
+    output: Path | None,
+    feedback: Path | None,
     free_days: int | None,
     penalty: float,
     most_days: int | None,
     earlier: tuple[Path, ...],
+    course: Path | None,
 ) -> None:
-    """Fills GRADES, the grades.csv of 'autograder grade', into the file that a platform takes back."""
-    if free_days is None and (penalty or most_days is not None or earlier):
-        raise click.UsageError("late days need --free-days, which may be 0")
-    fill = platforms()[platform].fill
-    assert fill is not None
-    roles = {
-        role: head
-        for role, mark, head in (one.partition("=") for one in columns)
-        if mark and role in platforms()[platform].heads
-    }
-    own = [one for one in columns if one.partition("=")[0] not in roles]
-    if len(own) > 1:
-        raise click.UsageError(f"--column names several columns: {', '.join(own)}")
-    asked = given_options(fill, "--to", column=own[0] if own else "")
-    policy = None if free_days is None else LatePolicy(free_days, penalty, most_days)
+    """Fills GRADES, the grades.csv of 'autograder grade', into the file that a platform takes back.
+
+    With --feedback also, or alone, the students' pages into the zip that it takes back.
+    """
+    taught = following(course) if course else of_graded(grades.parent)
+    to = _platform(unless_given("platform", platform, taught.platform or None))
+    policy = _policy(taught, free_days, penalty, most_days, earlier)
+    if (theirs is None) != (output is None) or (theirs is None and feedback is None):
+        raise click.UsageError("give --file with -o for the grades, --feedback for the pages, or all three")
+    if feedback is not None and to.name not in NAMES:
+        raise click.UsageError(f"--feedback is for --to {' or '.join(NAMES)}")
     try:
         people = read_manifest(_manifest(collected))
         before = [one for path in earlier for one in read_manifest(_manifest(path))]
         given = read_table(grades)
         with in_file(grades):
             points, notes = handback.totals(given.text)
-        by_id, more = handback.grades_by_id(
-            points, people, policy, before, read_matches(match) if match else None
-        )
-        table = read_table(theirs)
-        with in_file(theirs):
-            named = {head: platforms()[platform].heads[role] for role, head in roles.items()}
-            upload = fill(table.renamed(named).text, by_id, **asked)
-            text = Table(upload.text).renamed({there: head for head, there in named.items()}).text
+            homework = handback.homework_of(given.text)
+        matches = read_matches(match) if match else None
+        by_id, more = handback.grades_by_id(points, people, policy, before, matches)
+        notes += more
+        if theirs is not None and output is not None:
+            own = _columns(columns, to, taught, homework)
+            matched, told = _fill(theirs, output, to, by_id, own)
+            notes += told
+        if feedback is not None:
+            whose = handback.matched(people, points, matches or {})
+            packed, pages, told = feedback_zip(to.name, whose, grades.parent)
+            notes += told
+            write_atomically(feedback, packed)
     except (ValueError, OSError) as error:
         raise click.ClickException(speakable(str(error))) from None
-    write_atomically(output, table.written(text if named else upload.text))
-    show_list("Look at these before you upload", [*notes, *more, *upload.notes])
+    show_list("Look at these before you upload", grouped(notes))
     if policy is not None:
-        click.echo(f"Late days: {policy}")
-    click.echo(f"{upload.matched} of {len(by_id)} grades in {output}")
+        tell(f"Late days: {policy}")
+    if output is not None:
+        tell(f"{matched} of {len(by_id)} grades in {output}")
+    if feedback is not None:
+        tell(f"{pages} of {len(by_id)} feedback pages in {feedback}")
     if still_open := sum(points is None for points in by_id.values()):
-        click.echo(
+        tell(
             f"{still_open} of {len(by_id)} are open: their cells are empty, not 0. Grade what waits, and run"
             " this again."
         )
+
+
+def _platform(name: str | None) -> Platform:
+    if name is None:
+        raise click.UsageError('say --to, or name the platform in course.toml: [platform] name = "canvas"')
+    found = platforms()[name]
+    if found.fill is None:
+        raise click.UsageError(f"{name} takes nothing back")
+    return found
+
+
+def _policy(
+    taught: Course, free_days: int | None, penalty: float, most_days: int | None, earlier: Sequence[Path]
+) -> LatePolicy | None:
+    """What late days cost, by the options or else by the course."""
+    if free_days is not None:
+        return LatePolicy(free_days, penalty, most_days)
+    if penalty or most_days is not None or (earlier and taught.late is None):
+        raise click.UsageError("late days need --free-days, which may be 0")
+    return taught.late
+
+
+def _columns(given: Sequence[str], to: Platform, taught: Course, homework: str) -> tuple[str, dict[str, str]]:
+    """The assignment's column, and role → head."""
+    roles = dict(taught.roles) if taught.platform == to.name else {}
+    own = []
+    for one in given:
+        role, mark, head = one.partition("=")
+        if mark and role in to.heads:
+            roles[role] = head
+        else:
+            own.append(one)
+    if len(own) > 1:
+        raise click.UsageError(f"--column names several columns: {', '.join(own)}")
+    column = own[0] if own else taught.columns.get(homework, "") if taught.platform == to.name else ""
+    return column, roles
+
+
+def _fill(
+    theirs: Path,
+    output: Path,
+    to: Platform,
+    by_id: dict[str, float | None],
+    columns: tuple[str, dict[str, str]],
+) -> tuple[int, list[str]]:
+    """Writes the file to upload; how many grades are in it, and what to look at."""
+    assert to.fill is not None
+    column, roles = columns
+    asked = given_options(to.fill, "--to", column=column)
+    table = read_table(theirs)
+    with in_file(theirs):
+        named = {head: to.heads[role] for role, head in roles.items()}
+        upload = to.fill(table.renamed(named).text, by_id, **asked)
+        text = Table(upload.text).renamed({there: head for head, there in named.items()}).text
+    write_atomically(output, table.written(text if named else upload.text))
+    return upload.matched, upload.notes
 
 
 def _manifest(path: Path) -> Path:

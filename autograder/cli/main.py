@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from autograder import __version__
+from autograder.declare import follow
 
 # command → its file in this folder, which holds a function FILE_command
 COMMANDS = {
@@ -20,6 +21,10 @@ COMMANDS = {
     "gallery": "gallery",
     "grade": "grade",
     "handback": "handback",
+    "new-course": "new_course",
+    "new-homework": "new_homework",
+    "override": "override",
+    "regrades": "regrades",
     "release": "release",
     "report": "report",
     "written": "written",
@@ -60,23 +65,38 @@ class Commands(click.Group):
             formatter.write_dl(list(told.items()))
 
     def invoke(self, ctx: click.Context) -> object:
-        """Runs a command."""
+        """Runs a command; which course it follows, it says itself."""
+        follow("")
         try:
             return super().invoke(ctx)
-        except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
+        except (click.exceptions.Exit, click.exceptions.Abort):
+            raise
+        except click.ClickException as error:
+            vars(error)["message"] = _printable(error.message)  # final, says click
             raise
         except Exception as error:
             from autograder.cli.trouble import RefusedError, refused
             from autograder.declare import DataUnavailableError
 
             if isinstance(error, DataUnavailableError):
-                raise RefusedError(str(error)) from None
+                raise RefusedError(_printable(str(error))) from None
             if (told := refused(error)) is not None:
+                vars(told)["message"] = _printable(told.message)
                 raise told from None
             raise
+
+
+def _printable(message: str) -> str:
+    """An error's words for a terminal: paths and file names in them are those of students."""
+    from autograder.files import speakable_lines
+
+    return speakable_lines(message)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
     """Builds the homework notebooks and grades what students hand in."""
+    from autograder.files import quiet_parser
+
+    quiet_parser()

@@ -9,7 +9,7 @@ import nbformat
 
 from autograder.author import otter_assign as export
 from autograder.author.build import BuildError
-from autograder.cli.shared import FOLDER, chosen, root_option
+from autograder.cli.shared import FOLDER, chosen, root_option, tell
 from autograder.files import write_atomically
 
 
@@ -36,4 +36,4 @@ def otter_assign_command(homework: str, otter: bool, output: Path, root: Path) -
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{declared.stem}.ipynb"
     write_atomically(path, (nbformat.writes(made) + "\n").encode())
-    click.echo(f"{path}: written. Next: otter assign --no-pdfs {path} BUILD")
+    tell(f"{path}: written. Next: otter assign --no-pdfs {path} BUILD")

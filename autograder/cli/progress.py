@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,11 +15,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from autograder.cli.shared import Terminal
+
 LINE_SECONDS = 10.0  # between lines of progress where there is no terminal
 
 
 @contextlib.contextmanager
-def show_progress(console: Console, total: int) -> Iterator[Callable[[], None]]:
+def show_progress(console: Terminal, total: int) -> Iterator[Callable[[], None]]:
     """Shows how many are done, how fast it goes and how long it will take.
 
     Yields:

@@ -7,8 +7,17 @@ from pathlib import Path
 import click
 
 from autograder.author import build, release
-from autograder.cli.shared import FILE, check_word, chosen, root_option
-from autograder.declare import homeworks
+from autograder.cli.shared import (
+    FILE,
+    check_word,
+    chosen,
+    course_option,
+    following,
+    root_option,
+    tell,
+    unless_given,
+)
+from autograder.declare import declared_homeworks
 from autograder.files import write_atomically
 
 
@@ -29,24 +38,29 @@ from autograder.files import write_atomically
     callback=check_word,
     help="Numbers of their own for all students, drawn from WORD and their ids.",
 )
+@course_option
 @root_option
-def release_command(names: tuple[str, ...], output: Path, variants: str, root: Path) -> None:
+def release_command(
+    names: tuple[str, ...], output: Path, variants: str, course: Path | None, root: Path
+) -> None:
     """Writes the archive for students: notebooks, data, environment, README.
 
     It refuses if anything of an answer is in it.
     """
-    asked = chosen(names)
+    taught = following(course)
+    asked = chosen(names or taught.chosen)
+    variants = unless_given("variants", variants, taught.variants)
     try:
-        files = release.student_files(root, asked, variants)
+        files = release.student_files(root, asked, variants, history=taught.history)
     except build.BuildError as error:
         raise click.ClickException(str(error)) from None
-    if found := release.leaks(files, root, homeworks().values()):
+    if found := release.leaks(files, root, declared_homeworks().values()):
         raise click.ClickException(
             "nothing was written, because students would get\n  " + "\n  ".join(found[:20])
         )
     data = release.archive(files)
     write_atomically(output, data)
-    click.echo(
+    tell(
         f"{output}: written, {len(data) / 1e6:.1f} MB, {len(files)} files,"
         f" {', '.join(one.id for one in asked)}"
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from autograder.cli.shared import publish_pages
-from autograder.report.shown import REVEAL
+from autograder.cli.shared import Terminal, of_graded, publish_pages, tell
+from autograder.report.tables import REVEAL
 
 
 @click.command("report")
@@ -19,5 +18,6 @@ def report_command(output: Path, reveal: str | None) -> None:
 
     Points given at the desk are in them.
     """
-    page = publish_pages(Console(), output, None, reveal)
-    click.echo(f"Open the class report in a browser: {page}")
+    of_graded(output)
+    page = publish_pages(Terminal(), output, None, reveal)
+    tell(f"Open the class report in a browser: {page}")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
+import getpass
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autograder.cli.trouble import RefusedError
-from autograder.declare import Homework, homeworks
-from autograder.files import speakable
+from autograder.declare import Homework, follow, homeworks
+from autograder.files import speakable, speakable_lines, write_atomically
+from autograder.grade import course
+from autograder.grade.course import Course
 from autograder.grade.report import Report
+from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import WORD
 from autograder.lms.platforms import options, platforms
 from autograder.report.publish import publish
@@ -21,6 +28,26 @@ from autograder.report.publish import publish
 EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Terminal(Console):
+    """What commands print tables, bars and sentences to.
+
+    A text is printed as it is: nothing in it is markup, and nothing a command to the terminal.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints texts, and what rich makes of :class:`rich.text.Text`, whose maker sees to its words."""
+        shown = (speakable_lines(one) if isinstance(one, str) else one for one in objects)
+        super().print(*shown, **options)
+
+
+def tell(text: str) -> None:
+    """Prints a sentence or several lines; nothing in them is a command to the terminal."""
+    click.echo(speakable_lines(text))
 
 
 def check_root(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
@@ -40,6 +67,113 @@ root_option = click.option(
     default=".",
     help="The checkout; default: this folder.",
 )
+
+
+graded_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="graded",
+    show_default=True,
+    help="The folder that 'autograder grade' wrote.",
+)
+
+
+course_option = click.option(
+    "--course",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help=(
+        "The course's points, dates and settings, as 'autograder new-course' writes them."
+        " [default: course.toml beside the submissions or in this folder, if there]"
+    ),
+)
+
+
+def following(named: Path | None, beside: Sequence[Path] = (), aloud: bool = True) -> Course:
+    """The course that a command follows from here on; one without changes where there is none.
+
+    Args:
+        named: as given with ``--course``.
+        beside: folders or zips beside which a course.toml may lie.
+        aloud: whether to say which file it is.
+
+    Raises:
+        click.ClickException: the file cannot be followed.
+    """
+    path = named or course.beside(beside)
+    if path is None:
+        return Course()
+    try:
+        found = course.read(path)
+        follow(found.adaptation)
+    except ValueError as error:
+        raise click.ClickException(speakable(str(error))) from None
+    if aloud:
+        named_so = f"{found.name}, {path}" if found.name else str(path)
+        tell(f"Course: {named_so}")
+    return found
+
+
+def of_graded(output: Path) -> Course:
+    """The course by which a folder of results was graded, which is followed from here on."""
+    path = output / course.FILE
+    return following(path, aloud=False) if path.is_file() else Course()
+
+
+def by_whom(taught: Course, name: str) -> str:
+    """Who decides: as given with ``--by``, else this machine's user.
+
+    Raises:
+        click.BadParameter: the course lists its staff, and the name that was given is not among them.
+    """
+    if name and taught.staff and name not in taught.staff:
+        raise click.BadParameter(f"--by {name}: {taught.path} lists {', '.join(taught.staff)}")
+    return name or getpass.getuser()
+
+
+def keep_course(taught: Course, output: Path) -> None:
+    """Puts the course beside the results that follow it, for the commands that come after grading."""
+    kept = output / course.FILE
+    if taught.path is None:
+        kept.unlink(missing_ok=True)
+    elif not kept.exists() or not kept.samefile(taught.path):
+        write_atomically(kept, taught.path.read_bytes())
+
+
+def due_time(taught: Course, homework: str) -> datetime | None:
+    """When a homework is due; None if the course does not say.
+
+    Args:
+        taught: the course.
+        homework: its id; empty where the course has one due time only.
+
+    Raises:
+        click.BadParameter: the course has no such homework, or several due times and nothing says which.
+    """
+    if homework:
+        chosen((homework,))
+        return taught.due.get(homework)
+    if len(taught.due) > 1:
+        raise click.BadParameter(
+            f"{taught.path} has several due times; say --homework {'|'.join(taught.due)}"
+        )
+    return next(iter(taught.due.values()), None)
+
+
+Setting = TypeVar("Setting")
+
+
+def unless_given(option: str, value: Setting, told: Setting | None) -> Setting:
+    """An option's value: what the course says, unless the command line says otherwise."""
+    source = click.get_current_context().get_parameter_source(option)
+    given = source is not None and source is not ParameterSource.DEFAULT
+    return value if given or told is None else told
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """The names next to one that is unknown, as the end of an error; empty if none is near."""
+    found = difflib.get_close_matches(name, known, 3)
+    return f"; near is {' or '.join(found)}" if found else ""
 
 
 def chosen(names: Sequence[str]) -> list[Homework]:
@@ -64,7 +198,7 @@ def check_word(context: click.Context, parameter: click.Parameter, value: str) -
 
 
 def publish_pages(
-    console: Console, output: Path, reports: Sequence[Report] | None, reveal: str | None
+    console: Terminal, output: Path, reports: Sequence[Report] | None, reveal: str | None
 ) -> Path:
     """Writes grades.csv, feedback pages and class report, with a bar."""
     columns = (TextColumn("writing pages"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -84,6 +218,20 @@ def publish_pages(
                 soft_wrap=True,
             )
             raise click.exceptions.Exit(130) from None
+
+
+def publish_graded(console: Terminal, output: Path) -> None:
+    """Writes the pages of a graded folder anew after a decision, unless a grading run is busy there.
+
+    The decision is kept in either case: the run that is under way ends by writing the pages.
+    """
+    try:
+        results = Results(output)
+    except OutputBusyError:
+        tell(f"Kept. A grading run is writing to {output} now and ends by writing the pages.")
+        return
+    publish_pages(console, output, None, None)
+    results.close()
 
 
 def given_options(function: Callable[..., Any], choice: str, **values: str) -> dict[str, str]:
@@ -112,6 +260,6 @@ def given_options(function: Callable[..., Any], choice: str, **values: str) -> d
 def show_list(title: str, lines: Sequence[str]) -> None:
     """Prints a title and the lines below it; nothing if there are none."""
     if lines:
-        click.echo(f"{title}:")
+        tell(f"{title}:")
         for line in lines:
-            click.echo(f"  {speakable(line)}")
+            tell(f"  {speakable(line)}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import FOLDER, chosen
+from autograder.cli.shared import FOLDER, chosen, tell
 from autograder.files import encoded, speakable, write_atomically
 from autograder.report import written
 from autograder.submissions.errors import SubmissionError
@@ -53,7 +53,7 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
                 raise click.ClickException(str(error)) from None
         done += 1
     for line in left:
-        click.echo(f"Left out: {speakable(line)}")
+        tell(f"Left out: {speakable(line)}")
     if not done:
         raise click.ClickException(f"no written answers among {', '.join(map(str, submissions))}")
-    click.echo(f"Written answers of {done} submissions in {output}{', as HTML and PDF' if pdf else ''}")
+    tell(f"Written answers of {done} submissions in {output}{', as HTML and PDF' if pdf else ''}")

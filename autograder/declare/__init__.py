@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder.declare.cases import Case
+from autograder.declare.course import follow, followed, homeworks
 from autograder.declare.data import Data, DataUnavailableError
 from autograder.declare.entries import Array, Challenge, Checkpoint, Choice, Entry, Oracle
 from autograder.declare.evidence import (
@@ -18,7 +19,7 @@ from autograder.declare.evidence import (
     plain,
     recorded_evidence,
 )
-from autograder.declare.homework import DIFFICULTIES, NOT_JUDGED, Homework, Question, homeworks
+from autograder.declare.homework import DIFFICULTIES, NOT_JUDGED, Homework, Question, declared_homeworks
 from autograder.declare.judging import judge_cases, not_run, wrong_on
 from autograder.declare.recorded import LogEntry, read_value
 from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
@@ -54,8 +55,11 @@ __all__ = [
     "attention",
     "case_evidence",
     "curve",
+    "declared_homeworks",
     "drawn_as_heads",
     "drawn_as_matrix",
+    "follow",
+    "followed",
     "homeworks",
     "judge_cases",
     "matrix",

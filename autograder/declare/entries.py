@@ -146,13 +146,17 @@ class Choice(Entry):
         if missing := set(self.options) - set(self.why) - {self.correct}:
             raise ValueError(f"{self.name}: the wrong options {sorted(missing)} have no explanation")
 
+    def describe(self) -> dict[str, Any]:
+        """Name, kind and the letters, whose form a check cell looks at."""
+        return {**super().describe(), "letters": list(self.options)}
+
     def check(self) -> Check:
         """Whether the letter is the right one."""
         return Check(self.name, self.points, self._judge, (self.name,))
 
     def _judge(self, answer: Answer) -> Wrong | None:
         value = answer[self.name]
-        letter = value.strip().strip(".()").upper() if isinstance(value, str) else ""
+        letter = kit.letter_of(value)
         if letter not in self.options:
             return Wrong(
                 f"`{self.name}` should be one of the letters {', '.join(self.options)}, but it is"

@@ -218,6 +218,8 @@ class Homework:
         self.id, self.title, self.stem, self.data = id, title, stem, data
         self.imports = tuple(imports)
         self.questions: dict[str, Question] = {}
+        self.left_out: tuple[str, ...] = ()  # questions that a course leaves out
+        self.retitled: Mapping[str, str] = {}  # questions that a course calls something else
 
     def question(self, id: str, title: str, **fields: Any) -> Question:
         """Adds a question; see :class:`Question` for the fields."""
@@ -318,8 +320,8 @@ class Homework:
 
 
 @cache
-def homeworks() -> dict[str, Homework]:
-    """Every homework of the package ``autograder.homeworks``, by id.
+def declared_homeworks() -> dict[str, Homework]:
+    """Every homework of the package ``autograder.homeworks``, by id, as it is declared.
 
     A homework is a folder: ``homework.py`` makes it, and the modules ``qN_….py`` add questions. They are in
     the order of their numbers, whichever module was imported first.

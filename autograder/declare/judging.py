@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from autograder import kit
 from autograder.declare.entries import CaseTrial, Challenge
@@ -17,8 +14,8 @@ from autograder.declare.verdicts import Wrong
 def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = "values") -> Wrong | None:
     """Compares every trial of one group with the challenge's oracle.
 
-    The words show the first difference. They name one of the challenge's mistakes if it explains every trial
-    of the group that is not right; best one that explains all of the group.
+    The words show the first difference, and name one of the challenge's mistakes if it explains the answer,
+    by the rule of :func:`autograder.kit.named_mistake`.
     """
     if challenge.expected is None:
         raise ValueError(f"{challenge.name} has no oracle")
@@ -29,10 +26,13 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
     if not failing:
         return None
     first, problem = failing[0]
-    differing = [trial for trial, _ in failing]
-    whole = (says for says in challenge.mistakes if _explains(challenge, says, chosen))
-    partly = (says for says in challenge.mistakes if _explains(challenge, says, differing))
-    says = next(itertools.chain(whole, partly), "")
+    says = kit.named_mistake(
+        {says: _recorded_result_of(mistake) for says, mistake in challenge.mistakes.items()},
+        chosen,
+        [trial for trial, _ in failing],
+        rtol=challenge.rtol,
+        atol=challenge.atol,
+    )
     shown: dict[str, Any] = {"found": None}
     if first.status == "ok":
         expected = _result_of(challenge.expected, first)
@@ -54,22 +54,9 @@ def _problem(challenge: Challenge, trial: kit.Trial) -> str | None:
     return kit.judge_example(challenge.name, example, _response(trial))
 
 
-def _explains(challenge: Challenge, says: str, trials: Sequence[kit.Trial]) -> bool:
-    """Whether a mistake gives what came out in each of these trials; where it cannot run, nothing did."""
-    for trial in trials:
-        failed = trial.status == "error"
-        try:
-            result = _result_of(challenge.mistakes[says], trial)
-            cannot_run = failed and isinstance(result, np.ndarray) and result.size == 0
-        except Exception:  # shapes that do not fit; a mistake's formula only names, it never judges
-            result, cannot_run = None, True
-        if cannot_run != failed:
-            return False
-        found = _response(trial)["result"]
-        mistaken = kit.decode(kit.encode(result))
-        if not cannot_run and not kit.same(mistaken, found, rtol=challenge.rtol, atol=challenge.atol):
-            return False
-    return any(trial.status == "ok" for trial in trials)
+def _recorded_result_of(function: Callable[..., Any]) -> Callable[[kit.Trial], Any]:
+    """An oracle that takes a trial and gives its result as a log would hold it."""
+    return lambda trial: kit.decode(kit.encode(_result_of(function, trial)))
 
 
 def _result_of(function: Callable[..., Any], trial: kit.Trial) -> Any:

@@ -15,7 +15,6 @@ from autograder.run.runner import skip_reason
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
 from autograder.submissions.log import Log
 
-ON_A_CLAIM = "rests on a claim: grading does not train"
 NAMED = 5  # library calls of a question that its notes name
 
 Questions = tuple[QuestionResult, ...]
@@ -42,33 +41,6 @@ def note_stale_answers(
             question = replace(question, notes=(*question.notes, message))
         noted.append(question)
     return tuple(noted), notes
-
-
-def note_claims(
-    questions: Questions, homework: Homework, claims: Log, notebook: NotebookNode | None
-) -> Questions:
-    """Notes where an answer is what the log that was handed in says, and what speaks for it."""
-    digests = {
-        handin.cell_digest(cell.source)
-        for cell in (notebook.cells if notebook is not None else ())
-        if cell.cell_type == "code"
-    }
-    noted = []
-    for question in questions:
-        if question.source == "log" and homework.questions[question.id].claimed:
-            sources = set(claims.answers.get(question.id, {}).get("sources", []))
-            if notebook is None:
-                evidence = "No notebook was handed in to compare with."
-            elif not sources:
-                evidence = "The log does not say from which cells they were recorded."
-            elif sources <= digests:
-                evidence = "The cells that the log names are in the notebook as they were run."
-            else:
-                evidence = "Some of the cells that the log names are not in the notebook."
-            told = f"{question.id} {ON_A_CLAIM}, so values come from the log that was handed in. {evidence}"
-            question = replace(question, notes=(*question.notes, told))
-        noted.append(question)
-    return tuple(noted)
 
 
 def note_library_calls(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import socket
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -15,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from autograder.grade import processes
-from autograder.grade.grade import Settings
+from autograder.grade.settings import Settings
 from autograder.grade.workers import Graded, failure, grade, grader_version, key_of, probe, start_worker
 from autograder.run.choose import Place
 from autograder.submissions.find import Submission
@@ -41,9 +42,16 @@ class _LocalExecutor(ProcessPoolExecutor):
             return super().submit(fn, *arguments, **options)
 
 
-def local_executor(workers: int) -> ProcessPoolExecutor:
-    """Worker processes on this machine, with one thread each, that share nothing with this one."""
-    return _LocalExecutor(workers, mp_context=processes.context(), initializer=start_worker)
+def local_executor(workers: int, nursery: socket.socket | None = None) -> ProcessPoolExecutor:
+    """Worker processes on this machine, with one thread each, that share nothing with this one.
+
+    Args:
+        workers: how many.
+        nursery: where they get their sandboxes from; None has each start its own.
+    """
+    return _LocalExecutor(
+        workers, mp_context=processes.context(), initializer=start_worker, initargs=("", nursery)
+    )
 
 
 def run(

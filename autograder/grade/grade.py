@@ -7,29 +7,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from nbformat import NotebookNode
 
 from autograder.author.kit_text import kit_source
-from autograder.declare import Case, Homework, LogEntry, homeworks
+from autograder.declare import Case, Homework, LogEntry, followed, homeworks
 from autograder.grade.annotate import (
-    note_claims,
     note_library_calls,
     note_open_checks,
     note_stale_answers,
 )
 from autograder.grade.beside import data_files, local_files
 from autograder.grade.causes import explain_causes, is_lost, names_in, provided_note, witnesses
+from autograder.grade.claims import note_claims
 from autograder.grade.judge import judge_question
 from autograder.grade.leaks import Prints, mark_prints
-from autograder.grade.report import QuestionResult, Report
+from autograder.grade.processes import one_thread
+from autograder.grade.report import QuestionResult, Report, Tried
+from autograder.grade.settings import Settings as Settings
 from autograder.grade.variants import hidden_seed, whose
 from autograder.kit.answers import NOT_FOUND, WrittenAnswer
 from autograder.run.execute import Execution, execute
 from autograder.run.guard import SECONDS, limited
-from autograder.run.limits import Limits
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
@@ -42,30 +43,6 @@ WITHOUT_NOTEBOOK = (
     "No notebook that can be run was handed in, so only recorded values were judged, not functions."
 )
 NO_NOTEBOOK = WrittenAnswer("", NOT_FOUND, ("*No notebook that can be read was handed in.*",))
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a batch has in common.
-
-    Attributes:
-        seed: draws the hidden inputs.
-        homework: takes every submission for this one; None recognises it.
-        limits: what a submission may use.
-        library_calls: what follows from a call that a question forbids: ``flag`` says so and keeps the
-            points, ``zero`` gives no points for that question.
-        variants: the word from which students' own numbers are drawn; empty for the same numbers and hidden
-            inputs for all.
-        packages: what is importable beyond the homework's own packages and was asked for, with versions:
-            another version grades anew.
-    """
-
-    seed: str
-    homework: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    library_calls: str = "flag"
-    variants: str = ""
-    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,6 +105,7 @@ def grade_submission(
         OverLimitError: reading or judging it took more time or memory than any honest submission needs.
     """
     started = time.monotonic()
+    one_thread()
     try:
         with limited(SECONDS):
             found = read(submission, settings)
@@ -196,7 +174,7 @@ def _claims(submission: Submission, homework: Homework) -> tuple[Log, Sequence[s
 def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     """Runs the notebook, if there is one, on hidden inputs."""
     seed = hidden_seed(settings.seed, settings.variants, found.submission)
-    drawn, challenges, kit_text = _drawn(found.homework.id, seed)
+    drawn, challenges, kit_text = _drawn(found.homework.id, seed, followed())
     if found.notebook is None:
         return Ran(found, drawn, Log(found.homework.id), None, (*found.notes, WITHOUT_NOTEBOOK))
     attachments, told = checkpoints(found.submission, found.homework)
@@ -217,20 +195,20 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     )
     with limited(SECONDS):
         log, problems = _merge(execution.logs, found.homework)
-        mark_prints(execution.notebook, _prints(found.homework.id, seed))
+        mark_prints(execution.notebook, _prints(found.homework.id, seed, followed()))
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
 
 
 @lru_cache(maxsize=8)
-def _drawn(homework: str, seed: str) -> tuple[Mapping[str, Mapping[str, Case]], bytes, str]:
+def _drawn(homework: str, seed: str, course: str) -> tuple[Mapping[str, Mapping[str, Case]], bytes, str]:
     declared = homeworks()[homework]
     drawn = declared.draw(seed)
     return drawn, challenges_json(declared, drawn), kit_source(declared)
 
 
 @lru_cache(maxsize=8)
-def _prints(homework: str, seed: str) -> Prints:
-    return Prints(_drawn(homework, seed)[0])
+def _prints(homework: str, seed: str, course: str) -> Prints:
+    return Prints(_drawn(homework, seed, course)[0])
 
 
 def checkpoints(submission: Submission, homework: Homework) -> tuple[dict[str, bytes], list[str]]:
@@ -319,7 +297,9 @@ def annotate(judged: Judged, settings: Settings) -> Report:
     known = witnesses(found.homework, ran.log, found.claims, found.notebook, ran.execution)
     questions, raised, lost = explain_causes(judged.questions, found.homework, known)
     questions, stale = note_stale_answers(questions, found.claims, found.notebook)
-    questions = note_claims(questions, found.homework, found.claims, found.notebook)
+    questions = note_claims(
+        questions, found.homework, found.claims, found.notebook, found.submission.attachments
+    )
     called: list[str] = []
     if found.notebook is not None:
         questions, called = note_library_calls(
@@ -337,4 +317,8 @@ def annotate(judged: Judged, settings: Settings) -> Report:
         tuple(dict.fromkeys([*lost, *judged.notes, *stale, *called, *still_open])),
         digest=found.submission.digest(),
         raised=raised,
+        history=tuple(
+            Tried(one["at"], one["question"], one["passed"], tuple(one.get("mistakes", ())))
+            for one in found.claims.history
+        ),
     )

@@ -21,8 +21,17 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+from autograder.run.environment import THREADS
+
 NEW_SECONDS = 60.0
-IMPORTED = ["autograder.cli.grade", "torch"]  # what a worker or a writer of pages needs
+# what a worker or a writer of pages needs
+IMPORTED = [
+    "autograder.schemas",
+    "autograder.grade.grade",
+    "autograder.report.class_report",
+    "autograder.report.feedback",
+    "torch",
+]
 
 
 @contextlib.contextmanager
@@ -59,19 +68,32 @@ def _is_dead(path: Path) -> bool:
     """Whether it is a socket at which nobody listens any more."""
     if not stat.S_ISSOCK(path.lstat().st_mode):
         return False
-    with socket.socket(socket.AF_UNIX) as probe:
+    # of the wrong type, so that it never connects: a server of processes ends when nothing follows
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
             return True
+        except OSError:
+            return False
     return False
+
+
+def one_thread() -> None:
+    """Gives numerical libraries one thread in this process, loaded or not, and in those that it starts.
+
+    As many workers as cores leave no core for more: threads that wait for each other take several times the
+    processor time. A number that somebody has set in the environment stands until torch is there.
+    """
+    for name in THREADS:
+        os.environ.setdefault(name, "1")  # read when the libraries are loaded
+    if "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def context() -> BaseContext:
     """How processes are started here; on Linux a server is running afterwards, importing if it is new."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        # read when the libraries are loaded; as many workers as cores leave no core for more
-        os.environ.setdefault(name, "1")
+    one_thread()
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     sweep()

@@ -23,6 +23,9 @@ CAUSES = {  # why a check did not pass → the same in words for students
     GRADER: "not judged because of a mistake in the grader; the points are open",
 }
 LOST = (NOT_RUN, LIMIT, NOT_FOUND)  # causes that say nothing about what the student knows
+REVEAL = ("words", "inputs", "all")  # how much of a hidden input feedback may show
+WRITTEN_PART = "written answer"  # of an override that concerns it
+DECISIONS = ("open", "granted", "partly granted", "declined")  # what may become of a request
 NOT_JUDGED = "Not judged because of a mistake in the grader; the points are open."
 
 
@@ -83,6 +86,70 @@ class Raised:
 
 
 @dataclass(frozen=True)
+class Overridden:
+    """Points that a member of the staff set in place of the judged ones.
+
+    Attributes:
+        part: the check's name; empty for all checks of the question together, :data:`WRITTEN_PART` for its
+            written answer.
+        points: that count instead; ``judged`` are those that they replace, None where nothing was judged.
+        why: the reason, for the student to read.
+        by: who set them; ``at`` when, in UTC.
+        earlier: whether they were set for an earlier hand-in of the same submission.
+    """
+
+    part: str
+    points: float
+    why: str
+    by: str = ""
+    at: str = ""
+    judged: float | None = None
+    earlier: bool = False
+
+    @property
+    def what(self) -> str:
+        """What it concerns, in words."""
+        return {"": "all checks", WRITTEN_PART: "the written answer"}.get(self.part, f"'{self.part}'")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One run of a visible check, as the student's log claims it.
+
+    Attributes:
+        at: when, in UTC, as ``2027-02-01T20:15:00Z``.
+        passed: whether all of the question was there and right.
+        mistakes: what the check named; never code.
+    """
+
+    at: str
+    question: str
+    passed: bool
+    mistakes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A student's request to look at a grade again, and what became of it.
+
+    Attributes:
+        number: by which the staff names it.
+        question: its id; empty if the request concerns the whole homework.
+        text: what the student wrote.
+        decision: one of :data:`DECISIONS`.
+        reply: what the staff answered; empty as long as nobody did.
+        by: who decided.
+    """
+
+    number: int
+    question: str
+    text: str
+    decision: str = "open"
+    reply: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class QuestionResult:
     """How one question went.
 
@@ -94,9 +161,13 @@ class QuestionResult:
         found: whether the written answer was ``found``, its place is ``blank``, or it was ``not found``: its
             place is gone, several texts could be it, or there is no notebook.
         nearby: where it was not found, what stands there in its place, as Markdown.
+        claim: where the answer was handed in rather than run, such as what was trained: the evidence for it,
+            in words; see :mod:`autograder.grade.claims`.
         original: a digest of the written answer as handed in, where ``written`` holds copies of its pictures.
         given: the points that a person gave for it, None as long as nobody did; ``comment`` is what they
             wrote, ``reasons`` the rubric items that earned them.
+        overrides: points that the staff set in place of the judged ones; they count in ``points`` and
+            ``given``.
     """
 
     id: str
@@ -113,6 +184,17 @@ class QuestionResult:
     found: str = ""
     nearby: tuple[str, ...] = ()
     original: str = ""
+    overrides: tuple[Overridden, ...] = ()
+    claim: str = ""
+
+    def override(self, part: str) -> Overridden | None:
+        """The points that were set for a check, all checks (empty) or the written answer; None if none."""
+        return next((one for one in self.overrides if one.part == part), None)
+
+    def earned(self, check: CheckResult) -> float:
+        """The points of a check that count: those that were set for it, or the judged ones."""
+        found = self.override(check.name)
+        return check.points if found is None else found.points
 
     @property
     def answer(self) -> str:
@@ -128,7 +210,13 @@ class QuestionResult:
 
     @property
     def points(self) -> float:
-        """What the autograder gave; ``given`` comes on top."""
+        """What counts for the checks, set by the staff or judged; ``given`` comes on top."""
+        whole = self.override("")
+        return sum(map(self.earned, self.checks)) if whole is None else whole.points
+
+    @property
+    def judged_points(self) -> float:
+        """What the autograder gave, whatever was set in its place."""
         return sum(check.points for check in self.checks)
 
     @property
@@ -138,13 +226,19 @@ class QuestionResult:
     @property
     def open_points(self) -> float:
         """Points of checks that a mistake in the grader kept from being judged."""
-        return sum(check.maximum for check in self.checks if check.cause == GRADER)
+        return sum(check.maximum for check in self._as_judged() if check.cause == GRADER)
+
+    def _as_judged(self) -> list[CheckResult]:
+        """The checks whose judged points count."""
+        if self.override("") is not None:
+            return []
+        return [check for check in self.checks if self.override(check.name) is None]
 
     @property
     def causes(self) -> dict[str, float]:
-        """Cause → the points that it cost, of checks that did not pass."""
+        """Cause → the points that it cost, of checks that did not pass and whose judged points count."""
         found: dict[str, float] = {}
-        for check in self.checks:
+        for check in self._as_judged():
             if check.cause:
                 found[check.cause] = found.get(check.cause, 0.0) + check.maximum - check.points
         return found
@@ -163,6 +257,8 @@ class Report:
         key: of everything that the result depends on; an equal key needs no new run.
         fault: the traceback of a mistake in the grader that kept all of it from being judged, for instructors
             only.
+        requests: the student's requests to look at it again.
+        history: the checks that the student ran, where they agreed to keep them; a claim that earns nothing.
     """
 
     submission: str
@@ -175,6 +271,8 @@ class Report:
     key: str = ""
     fault: str = ""
     raised: tuple[Raised, ...] = ()
+    requests: tuple[Request, ...] = ()
+    history: tuple[Tried, ...] = ()
 
     @property
     def causes(self) -> dict[str, float]:

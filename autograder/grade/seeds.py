@@ -1,4 +1,4 @@
-"""Grades the answers of a gallery under many seeds and finds those whose result is a matter of luck."""
+"""Grades the answers of a gallery under many seeds: which results are a matter of luck, which are fair."""
 
 from __future__ import annotations
 
@@ -18,17 +18,30 @@ from autograder.submissions.find import Submission
 Outcome = tuple[tuple[str, str, float, str], ...]  # check, state, points and sentence, of each check
 
 
+# what a comparison says by itself: numbers that differ, and no word on why
+BARE = re.compile(r"expected (?:#|\[…\]|'…')\.$")
+
+
 @dataclass(frozen=True)
-class Change:
-    """An answer that is judged in several ways.
+class Verdicts:
+    """How an answer of the gallery was judged under several seeds.
 
     Attributes:
         example: the answer.
         outcomes: each result → the seeds that gave it, the commonest first.
+        right: whether each seed failed exactly the checks that the gallery names, with its phrase.
+        named: whether under each seed some feedback says more than which numbers differ.
     """
 
     example: Example
     outcomes: Mapping[Outcome, Sequence[str]]
+    right: bool
+    named: bool
+
+    @property
+    def changes(self) -> bool:
+        """Whether the result is a matter of the seed."""
+        return len(self.outcomes) > 1
 
     def __str__(self) -> str:
         """The answer, and below it each check that differs, with how many seeds say what."""
@@ -51,6 +64,21 @@ def sentence_kind(feedback: str) -> str:
     return re.sub(r"[-−]?\b(?:\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf)\b", "#", told)
 
 
+def is_right(example: Example, result: QuestionResult | None) -> bool:
+    """Whether exactly those checks fail that the gallery names, with its phrase in what they say."""
+    if result is None:
+        return False
+    lost = {check.name: check.feedback for check in result.checks if check.state != "passed"}
+    said = not lost or any(example.says in feedback for feedback in lost.values())
+    return set(lost) == set(example.loses) and said
+
+
+def is_named(result: QuestionResult | None) -> bool:
+    """Whether a failed check says more than which numbers differ."""
+    told = [check.feedback for check in result.checks if check.state != "passed"] if result else []
+    return any(not BARE.search(sentence_kind(feedback)) for feedback in told)
+
+
 def outcome(result: QuestionResult) -> Outcome:
     """What came out for one question, with sentences that do not depend on the numbers drawn."""
     return tuple(
@@ -64,7 +92,7 @@ def grade_seeds(
     place: Place,
     executor: Executor,
     done: Callable[[], None],
-) -> Iterator[Change]:
+) -> Iterator[Verdicts]:
     """Grades every notebook of a gallery under every seed.
 
     Args:
@@ -75,28 +103,47 @@ def grade_seeds(
         done: called after each grading.
 
     Yields:
-        The answers whose verdicts or sentences differ between seeds.
+        The verdicts on each answer, in the gallery's order.
     """
     jobs = {
         executor.submit(grade, _submission(student), Settings(seed=seed), place): (student, seed)
         for seed in seeds
         for student in students
     }
-    found: dict[tuple[str, str], dict[Outcome, list[str]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[tuple[str, str], list[tuple[str, QuestionResult | None]]] = defaultdict(list)
     for job in as_completed(jobs):
         student, seed = jobs[job]
+        # a notebook that could not be graded has no results, which is a result of its own
         results = {result.id: result for result in job.result().report.questions}
         for example in student.examples:
-            # a notebook that could not be graded has no results, which is a result of its own
-            told = outcome(results[example.question]) if example.question in results else ()
-            found[student.name, example.question][told].append(seed)
+            found[student.name, example.question].append((seed, results.get(example.question)))
         done()
     for student in students:
         for example in student.examples:
-            outcomes = found[student.name, example.question]
-            if len(outcomes) > 1:
-                common = sorted(outcomes.items(), key=lambda item: -len(item[1]))
-                yield Change(example, dict(common))
+            yield _verdicts(example, found[student.name, example.question])
+
+
+def _verdicts(example: Example, judged: Sequence[tuple[str, QuestionResult | None]]) -> Verdicts:
+    outcomes: dict[Outcome, list[str]] = defaultdict(list)
+    for seed, result in judged:
+        outcomes[outcome(result) if result else ()].append(seed)
+    common = sorted(outcomes.items(), key=lambda item: -len(item[1]))
+    results = [result for _, result in judged]
+    right = all(is_right(example, result) for result in results)
+    return Verdicts(example, dict(common), right, all(map(is_named, results)))
+
+
+def shares(verdicts: Sequence[Verdicts]) -> str:
+    """How many answers there are, and which shares are judged rightly and have their mistake named."""
+    wrong = [one for one in verdicts if one.example.loses]
+    told = f"{len(verdicts)} answers, {len(wrong)} of them wrong"
+    if verdicts:
+        told += f"; {sum(one.right for one in verdicts) / len(verdicts):.1%} judged as the gallery says"
+    if wrong:
+        told += (
+            f"; {sum(one.named for one in wrong) / len(wrong):.1%} of the wrong ones told more than numbers"
+        )
+    return told
 
 
 def _submission(student: Student) -> Submission:

@@ -14,7 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.files import SECRET, encoded, write_atomically
-from autograder.grade.report import CheckResult, QuestionResult, Raised, Report
+from autograder.grade.report import CheckResult, Overridden, QuestionResult, Raised, Report, Request, Tried
 
 PRIVATE = 0o700  # the folder of results: it holds the seed, grades and names
 RESULTS = "results.json"
@@ -36,10 +36,10 @@ def results_json(report: Report) -> dict[str, Any]:
         {
             "name": f"{question.id} {question.title}: {check.name}",
             "number": question.id,
-            "score": check.points,
+            "score": _score(question, check),
             "max_score": 0.0 if question.extra else check.maximum,
             "status": "passed" if check.state == "passed" else "failed",
-            "output": check.told or "Right.",
+            "output": _told(question, check),
             "output_format": "md",
             "visibility": "visible",
             **({"tags": [check.cause]} if check.cause else {}),
@@ -83,6 +83,25 @@ def results_json(report: Report) -> dict[str, Any]:
     }
 
 
+def _score(question: QuestionResult, check: CheckResult) -> float:
+    """A check's points as a test's score; tests add up to the question's points, whoever set those."""
+    whole = question.override("")
+    if whole is None:
+        return question.earned(check)
+    # all checks together have other points: they are spread as the maximum is
+    maximum = question.maximum
+    return round(whole.points * check.maximum / maximum, 4) if maximum else 0.0
+
+
+def _told(question: QuestionResult, check: CheckResult) -> str:
+    """What students read of a check, with the points that were set in place of the judged ones."""
+    found = question.override("") or question.override(check.name)
+    told = check.told or "Right."
+    if found is None:
+        return told
+    return f"Points of {found.what} set by your course's staff: {found.points:g}. {found.why}\n\n{told}"
+
+
 def read_results(data: Mapping[str, Any]) -> Report:
     """The report that :func:`results_json` wrote."""
     raw = dict(data["extra_data"]["report"])
@@ -93,13 +112,17 @@ def read_results(data: Mapping[str, Any]) -> Report:
                 "checks": tuple(CheckResult(**check) for check in question["checks"]),
                 "notes": tuple(question.get("notes", ())),
                 "reasons": tuple(question.get("reasons", ())),
+                "overrides": tuple(Overridden(**one) for one in question.get("overrides", ())),
                 "nearby": tuple(question.get("nearby", ())),
             }
         )
         for question in raw.pop("questions")
     )
     raised = tuple(Raised(**{**one, "questions": tuple(one["questions"])}) for one in raw.pop("raised", ()))
-    return Report(**{**raw, "questions": questions, "notes": tuple(raw["notes"]), "raised": raised})
+    requests = tuple(Request(**one) for one in raw.pop("requests", ()))
+    tried = (Tried(**{**one, "mistakes": tuple(one["mistakes"])}) for one in raw.pop("history", ()))
+    made = {**raw, "questions": questions, "notes": tuple(raw["notes"]), "raised": raised}
+    return Report(**made, requests=requests, history=tuple(tried))
 
 
 def write_results(folder: Path, report: Report) -> None:
@@ -173,6 +196,12 @@ class Results:
             except OSError:  # some network shares have no locks; without one the rest works
                 os.close(self.lock)
 
+    def close(self) -> None:
+        """Gives the folder free for other batches; the end of the process does so, too."""
+        if (lock := getattr(self, "lock", None)) is not None:
+            os.close(lock)
+            del self.lock
+
     def of(self, submission: str) -> Path:
         """One submission's folder."""
         return self.folder / "submissions" / submission
@@ -182,8 +211,11 @@ class Results:
 
         What a mistake in the grader left open is never kept: the next run tries it again.
         """
+        path = self.of(submission) / RESULTS
+        if path.is_symlink() or path.parent.is_symlink():  # no run of ours makes links
+            return None
         try:
-            found = read_results(json.loads((self.of(submission) / RESULTS).read_bytes()))
+            found = read_results(json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return found if found.key == key and not found.faulty else None
@@ -197,6 +229,8 @@ class Results:
             seconds: wall time by question.
         """
         folder = self.of(report.submission)
+        if folder.is_symlink():  # nothing is written to where it leads
+            folder.unlink()
         folder.mkdir(parents=True, exist_ok=True)
         if executed:
             write_atomically(folder / EXECUTED, encoded(executed), SECRET)

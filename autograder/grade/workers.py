@@ -8,7 +8,7 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
+import socket
 import threading
 import traceback
 from collections.abc import Mapping
@@ -20,10 +20,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import __version__
-from autograder.declare import DataUnavailableError, homeworks
-from autograder.grade.grade import Settings, grade_submission
+from autograder.declare import DataUnavailableError, follow, homeworks
+from autograder.files import quiet_parser
 from autograder.grade.report import Report
-from autograder.run.choose import NoSandboxError, Place, kernels
+from autograder.grade.settings import Settings
+from autograder.run.choose import NoSandboxError, Place, kernels, work_for
 from autograder.run.guard import SECONDS, OverLimitError, limited
 from autograder.submissions.cells import question_seconds
 from autograder.submissions.find import Submission
@@ -66,11 +67,12 @@ def probe(place: Place) -> str:
 
 def grade(submission: Submission, settings: Settings, place: Place) -> Graded:
     """Grades one submission; a mistake of the grader itself becomes a report, too."""
+    from autograder.grade.grade import grade_submission  # heavy, and the main process needs the rest of this
+
     key = key_of(submission, settings)
     try:
+        follow(settings.course)
         warning = probe(place)
-        if "torch" in sys.modules and sys.modules["torch"].get_num_threads() > 1:
-            sys.modules["torch"].set_num_threads(1)  # on Dask, where this project does not start the workers
         result, execution = grade_submission(submission, settings, kernels(place)[0])
         # without wall time, so that the same submission gives the same files
         kept = Graded(replace(result, seconds=0.0, key=key), warning=warning, version=grader_version())
@@ -96,8 +98,7 @@ def _without_times(notebook: NotebookNode, homework: str) -> tuple[str, dict[str
     for cell in notebook.cells:
         cell.metadata.pop("autograder", None)
     text: str = nbformat.writes(notebook)
-    # half an emoji is no text that a file can hold
-    return text.encode(errors="replace").decode(), seconds
+    return text, seconds
 
 
 def failure(submission: Submission, settings: Settings, note: str, fault: str = "") -> Report:
@@ -152,9 +153,17 @@ def key_of(submission: Submission, settings: Settings) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def start_worker() -> None:
-    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``."""
+def start_worker(course: str = "", nursery: socket.socket | None = None) -> None:
+    """Leaves Ctrl-C to the main process and ends when that is gone, even by ``kill -9``.
+
+    Args:
+        course: what the course changes in the homeworks.
+        nursery: where this worker gets its sandboxes from; None has it start its own.
+    """
+    follow(course)
+    work_for(nursery)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet_parser()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()

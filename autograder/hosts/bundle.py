@@ -39,6 +39,7 @@ class Config:
         leaderboard: whether measured values, such as a checkpoint's accuracy, go on the leaderboard.
         seconds: the platform's time limit of one submission.
         package: digest of the grading code that was packed.
+        course: what the course changes in the homework, for :func:`autograder.declare.follow`.
     """
 
     homework: str
@@ -47,6 +48,7 @@ class Config:
     leaderboard: bool = False
     seconds: float = 600.0
     package: str = ""
+    course: str = ""
 
 
 def make(homework: Homework, platform: str, config: Config, pip_flags: str = "") -> bytes:

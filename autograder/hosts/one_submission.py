@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.declare import DataUnavailableError, Homework, Question, homeworks
+from autograder.declare import DataUnavailableError, Homework, Question, follow, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.grade.workers import FAILED, OVER_LIMIT, failure
@@ -20,6 +20,8 @@ from autograder.run.limits import Limits
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission, find
 from autograder.submissions.notebook import read_notebook, recognise
+
+OTTER_TESTS = "tests"  # the folder in which otter keeps a bundle's tests
 
 
 def read_config(raw: Mapping[str, Any]) -> Config:
@@ -35,6 +37,7 @@ def read_config(raw: Mapping[str, Any]) -> Config:
         config = Config(**raw)
     except TypeError as error:
         raise ValueError(f"the bundle's configuration is incomplete: {error}") from None
+    follow(config.course)
     if config.homework not in homeworks():
         raise ValueError(
             f"the bundle is for {config.homework}, but this package has {', '.join(homeworks())}"
@@ -49,6 +52,8 @@ def gather(folder: Path, homework: Homework) -> Submission:
     homework.
     """
     found = find([folder], one_person=True).submissions
+    # otter lays its own tests beside a submission: a folder without a notebook that nobody handed in
+    found = tuple(one for one in found if one.notebook is not None or one.name != OTTER_TESTS)
     if len(found) > 1:
         notebooks = [one for one in found if one.notebook is not None]
         mine = [one for one in notebooks if _belongs(one, homework)]
@@ -99,7 +104,9 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
         )
         limits = within_container(limits)
         kernels, _ = in_container()
-        return grade_submission(submission, Settings(config.seed, config.homework, limits), kernels)[0]
+        return grade_submission(
+            submission, Settings(config.seed, config.homework, limits, course=config.course), kernels
+        )[0]
     except DataUnavailableError:
         raise  # nobody can be graded here, and nobody must get 0 points for that
     except OverLimitError as error:

@@ -11,12 +11,14 @@ see ``docs/formats.md``.
 
 from __future__ import annotations
 
-from autograder.kit.api import check, finish, my_numbers, open_homework, record
+from autograder.kit.api import check, finish, keep_history, my_numbers, open_homework, record
 from autograder.kit.comparison import compare, compare_text, same
-from autograder.kit.examples import judge_example
+from autograder.kit.examples import judge_example, named_mistake
 from autograder.kit.feedback import Feedback, Line
-from autograder.kit.figures import describe_figure, show_attention, show_figure, show_matrices
-from autograder.kit.kinds import KINDS, Kind, entry_kind
+from autograder.kit.figure_words import describe_figure
+from autograder.kit.figures import draw_attention, show_attention, show_figure, show_lines, show_matrices
+from autograder.kit.guarding import when_answered
+from autograder.kit.kinds import KINDS, Kind, entry_kind, letter_of
 from autograder.kit.numbers import draw_numbers, student_key
 from autograder.kit.probes import (
     PROBES,
@@ -24,6 +26,7 @@ from autograder.kit.probes import (
     InstrumentError,
     Trial,
     call,
+    check_picture,
     error_words,
     name_to_come,
     probe,
@@ -34,6 +37,16 @@ from autograder.kit.recorder import Log
 from autograder.kit.shapes import Dim, check_shapes
 from autograder.kit.stage import rehearse_here
 from autograder.kit.state import CHALLENGES_SCHEMA, KIT_VERSION, LOG_NAME, LOG_SCHEMA, STALE
+from autograder.kit.style import (
+    MEANS,
+    attention_colors,
+    bare_map,
+    draw_panels,
+    house_style,
+    label_ends,
+    signed_colors,
+    write_on,
+)
 from autograder.kit.values import (
     MAX_ELEMENTS,
     Other,
@@ -52,6 +65,7 @@ __all__ = [
     "LOG_NAME",
     "LOG_SCHEMA",
     "MAX_ELEMENTS",
+    "MEANS",
     "PROBES",
     "STALE",
     "VISIBLE_CHECKS",
@@ -65,22 +79,32 @@ __all__ = [
     "Trial",
     "as_array",
     "as_kind",
+    "attention_colors",
+    "bare_map",
     "call",
     "check",
+    "check_picture",
     "check_shapes",
     "compare",
     "compare_text",
     "decode",
     "describe",
     "describe_figure",
+    "draw_attention",
     "draw_numbers",
+    "draw_panels",
     "encode",
     "entry_kind",
     "error_words",
     "finish",
+    "house_style",
     "judge_example",
+    "keep_history",
+    "label_ends",
+    "letter_of",
     "my_numbers",
     "name_to_come",
+    "named_mistake",
     "open_homework",
     "probe",
     "record",
@@ -88,9 +112,13 @@ __all__ = [
     "same",
     "show_attention",
     "show_figure",
+    "show_lines",
     "show_matrices",
+    "signed_colors",
     "student_key",
     "trouble_words",
     "visible_check",
+    "when_answered",
     "without_marks",
+    "write_on",
 ]

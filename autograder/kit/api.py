@@ -19,6 +19,15 @@ def open_homework(homework: Mapping[str, Any]) -> Log:
     return _log
 
 
+def opened_homework() -> Log:
+    """The homework that is open.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    return _opened()
+
+
 def _opened() -> Log:
     if _log is None:
         raise RuntimeError("No homework is open. Run the notebook's first two cells again.")
@@ -38,6 +47,15 @@ def record(question: str) -> None:
 def my_numbers(student: Any, word: str) -> None:
     """Shows a student's own numbers, in courses where everyone has others; ``word`` is the course's."""
     _opened().my_numbers(student, word)
+
+
+def keep_history(agreed: bool) -> None:
+    """Keeps in the log when which check was run and what it said, never code.
+
+    Args:
+        agreed: the student's consent; ``False`` drops what was kept.
+    """
+    _opened().keep_history(agreed)
 
 
 def finish(rehearse: bool = True) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograder.kit.comparison import clipped, compare, compare_text, same
 from autograder.kit.feedback import Line
-from autograder.kit.probes import error_words, trouble_words
+from autograder.kit.probes import Trial, error_words, trial_of, trouble_words
 from autograder.kit.values import as_kind, decode, describe
 
 
@@ -21,41 +21,86 @@ def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapp
         examples: the cases, with what is expected where that may be said.
         entry: the entry of the log, with the responses.
     """
-    lines: list[Line] = []
     told = [
         _example_line(name, example, entry.get("responses", {}).get(example["id"], {"status": "stopped"}))
         for example in examples
     ]
-    for (fine, words), example in zip(told, examples, strict=True):
-        if fine is False:
-            failing = [
-                other
-                for other, (right, _) in zip(examples, told, strict=True)
-                if right is False and other.get("group") == example.get("group")
-            ]
-            return [*lines, (False, f"{words} {_named(failing, entry)}".rstrip())]
-        lines.append((fine, words))
-    return lines
+    first = next((place for place, (fine, _) in enumerate(told) if fine is False), None)
+    if first is None:
+        return told
+    group = [
+        (example, fine)
+        for example, (fine, _) in zip(examples, told, strict=True)
+        if example.get("group") == examples[first].get("group")
+    ]
+    mistakes = _public_mistakes([example for example, _ in group])
+    says = named_mistake(
+        mistakes,
+        [trial_of(example, entry) for example, _ in group],
+        [trial_of(example, entry) for example, fine in group if fine is False],
+        rtol=examples[first].get("rtol", 1e-4),
+        atol=examples[first].get("atol", 1e-6),
+    )
+    return [*told[:first], (False, f"{told[first][1]} {says}".rstrip())]
 
 
-def _named(failing: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> str:
-    """The first known mistake that explains every failing example of a group; empty if none does."""
-    for mistake in failing[0].get("mistakes", []):
-        if all(_explained(mistake["says"], example, entry) for example in failing):
-            return str(mistake["says"])
+def _public_mistakes(examples: Iterable[Mapping[str, Any]]) -> dict[str, Callable[[Trial], Any]]:
+    """What each known mistake gives on the examples that list it, for :func:`named_mistake`."""
+    results: dict[str, dict[str, Any]] = {}
+    for example in examples:
+        for mistake in example.get("mistakes", []):
+            results.setdefault(mistake["says"], {})[example["id"]] = mistake["result"]
+
+    def giving(known: Mapping[str, Any]) -> Callable[[Trial], Any]:
+        return lambda trial: decode(known[trial.id])
+
+    return {says: giving(known) for says, known in results.items()}
+
+
+def named_mistake(
+    mistakes: Mapping[str, Callable[[Trial], Any]],
+    group: Sequence[Trial],
+    failing: Sequence[Trial],
+    *,
+    rtol: float,
+    atol: float,
+) -> str:
+    """The known mistake that explains an answer; the rule of check cells and of grading.
+
+    A mistake is named if it gives what came out on every trial of the group, the right ones included. If none
+    does, one is named that gives what came out on every trial that is not right.
+
+    Args:
+        mistakes: what to say → what that mistake gives on a trial, as plain values; it raises, or gives an
+            empty array, where it cannot run.
+        group: all trials of a group.
+        failing: those of them that are not right.
+        rtol: relative tolerance of the group's oracle.
+        atol: its absolute tolerance.
+
+    Returns:
+        What to say; empty if no mistake explains the answer.
+    """
+    for trials in (group, failing):
+        for says, mistaken in mistakes.items():
+            if _explains(mistaken, trials, rtol, atol):
+                return says
     return ""
 
 
-def _explained(says: str, example: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
-    """Whether a mistake gives what came out on one example."""
-    response = entry.get("responses", {}).get(example["id"], {"status": "stopped"})
-    results = [one["result"] for one in example.get("mistakes", []) if one["says"] == says]
-    if response["status"] != "ok" or not results:
-        return False
-    tolerance = {"rtol": example.get("rtol", 1e-4), "atol": example.get("atol", 1e-6)}
-    decoded = decode(response["result"])
-    found = decoded["result"] if isinstance(decoded, dict) and "result" in decoded else decoded
-    return same(decode(results[0]), found, **tolerance)
+def _explains(mistaken: Callable[[Trial], Any], trials: Sequence[Trial], rtol: float, atol: float) -> bool:
+    """Whether a mistake gives what came out in each of these trials; where it cannot run, nothing did."""
+    for trial in trials:
+        try:
+            result = mistaken(trial)
+            cannot_run = trial.status == "error" and isinstance(result, np.ndarray) and result.size == 0
+        except Exception:  # shapes that do not fit; a mistake's formula only names, it never judges
+            result, cannot_run = None, True
+        if cannot_run != (trial.status == "error"):
+            return False
+        if not cannot_run and not same(result, trial.output, rtol=rtol, atol=atol):
+            return False
+    return any(trial.status == "ok" for trial in trials)
 
 
 def _example_line(name: str, example: Mapping[str, Any], response: Mapping[str, Any]) -> Line:

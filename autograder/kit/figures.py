@@ -1,17 +1,37 @@
-"""Figures with words beside them, attention maps and matrices."""
+"""Figures with words beside them: maps of attention, matrices, lines."""
 
 from __future__ import annotations
 
 import html
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from autograder.kit.figure_words import describe_figure
+from autograder.kit.style import (
+    FAINT,
+    MARKS,
+    MEANS,
+    SERIES,
+    attention_colors,
+    bare_map,
+    draw_panels,
+    house_style,
+    label_ends,
+    line_kind,
+    signed_colors,
+    write_on,
+)
+
+PAGE_DPI = 100  # pixels of a page in an inch of a figure; a picture has twice as many
+MAX_PICTURE = 150_000  # bytes; above it a picture gets 256 colors
+
 
 def show_figure(figure: Any = None, alt: str = "") -> None:
-    """Shows a figure as ``plt.show()`` does, with a text for those who cannot see it.
+    """Shows a figure as ``plt.show()`` does, crisp on any screen, with a text for those who cannot see it.
 
     Args:
         figure: a matplotlib figure; the current one if left out.
@@ -27,113 +47,31 @@ def show_figure(figure: Any = None, alt: str = "") -> None:
     from IPython.display import display
 
     words = alt or describe_figure(figure)
-    data, metadata = shell.display_formatter.format(figure)
+    picture, width = _crisp_png(figure)
     plt.close(figure)
-    for kind in data:
-        if kind.startswith("image/"):
-            metadata[kind] = {**metadata.get(kind, {}), "alt": words}
-    display({**data, "text/plain": words}, metadata=metadata, raw=True)
-    told = html.escape(words).replace(
-        "\n", "<br>"
-    )  # JupyterLab does not read alt, so the words stand below the figure, too
+    data = {"image/png": picture, "text/plain": words}
+    display(data, metadata={"image/png": {"alt": words, "width": width}}, raw=True)
+    # JupyterLab does not read alt, so the words stand below the figure, too
+    told = html.escape(words).replace("\n", "<br>")
     display({"text/html": f"<details><summary>Figure in words</summary>{told}</details>"}, raw=True)
 
 
-def describe_figure(figure: Any) -> str:
-    """A figure in words, panel by panel: titles, axes, from where to where labelled lines and maps go."""
-    title = figure.get_suptitle() if hasattr(figure, "get_suptitle") else ""
-    bars = {bar.ax for axis in figure.axes for image in axis.images if (bar := image.colorbar) is not None}
-    panels = [words for axis in figure.axes if axis not in bars and (words := _describe_axis(axis))]
-    told = panels[:12] + ([f"And {len(panels) - 12} panels more."] if len(panels) > 12 else [])
-    return "\n".join(["Figure." if not title else f"Figure: {title}.", *told])
+def _crisp_png(figure: Any) -> tuple[str, int]:
+    """A figure as base64 of a PNG at twice a page's pixels, and its width on the page."""
+    import base64
 
+    from PIL import Image
 
-def _describe_axis(axis: Any) -> str:
-    x, y = axis.get_xlabel(), axis.get_ylabel()
-    parts = [f"{y} over {x}" if x and y else x or y] if x or y else []
-    for line in axis.lines:
-        xs, ys = (np.ravel(np.asarray(values, dtype=float)) for values in line.get_data())
-        name = (
-            line.get_label()
-            if not line.get_label().startswith("_")
-            else "the line"
-            if len(axis.lines) == 1
-            else ""
-        )
-        if name and len(ys):
-            where = (
-                f" for x from {_rough(xs[0])} to {_rough(xs[-1])}"
-                if len(ys) > 1
-                else f" at x = {_rough(xs[0])}"
-            )
-            path = (
-                f"is at {_rough(ys[0])}"
-                if np.ptp(ys) == 0
-                else f"goes from {_rough(ys[0])} to {_rough(ys[-1])}"
-            )
-            parts.append(f"{name} ({_line_style(line)}) {path}{where}")
-    parts += [
-        f"{dots.get_label()} ({len(dots.get_offsets())} points)"
-        for dots in axis.collections
-        if not str(dots.get_label()).startswith("_")
-    ]
-    for bars in axis.containers:
-        heights = [bar.get_height() for bar in getattr(bars, "patches", ())]
-        name = "bars" if str(bars.get_label()).startswith("_") else f"bars, {bars.get_label()}"
-        parts += [f"{name}: {', '.join(map(_rough, heights[:20]))}"] if heights else []
-    for image in axis.images:
-        values: np.ndarray = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
-        if values.ndim == 2 and np.isfinite(values).any():
-            rows, columns = values.shape
-            parts.append(
-                f"map of {rows} rows and {columns} columns, from {_rough(np.nanmin(values))} to"
-                f" {_rough(np.nanmax(values))}"
-            )
-            parts += _brightest(axis, values) if max(values.shape) <= 12 else []
-    title = axis.get_title()
-    return (
-        f"{title}: {'; '.join(parts)}."
-        if title and parts
-        else f"{title or '; '.join(parts)}."
-        if title or parts
-        else ""
-    )
-
-
-def _rough(number: Any) -> str:
-    return f"{float(number):.4g}"
-
-
-def _line_style(line: Any) -> str:
-    markers = {
-        "o": "circles",
-        "s": "squares",
-        "D": "diamonds",
-        "^": "triangles up",
-        "v": "triangles down",
-        "x": "crosses",
-        "|": "ticks",
-    }
-    lines = {"-": "solid", "--": "dashed", "-.": "dash-dotted", ":": "dotted"}
-    found = [lines.get(line.get_linestyle(), ""), markers.get(str(line.get_marker()), "")]
-    return " with ".join(word for word in found if word) or "a line"
-
-
-def _brightest(axis: Any, values: np.ndarray) -> list[str]:
-    rows, columns = (
-        [label.get_text() for label in labels] for labels in (axis.get_yticklabels(), axis.get_xticklabels())
-    )
-    if len(rows) != values.shape[0] or len(columns) != values.shape[1] or not any(rows) or not any(columns):
-        return []
-    told = []
-    for row, line in zip(rows, np.nan_to_num(values), strict=True):
-        at = int(line.argmax())
-        told.append(
-            f"{row} is alike everywhere"
-            if np.ptp(line) < 1e-9
-            else f"{row} is largest at {columns[at]} ({_rough(line[at])})"
-        )
-    return told
+    buffer = io.BytesIO()
+    with house_style():
+        figure.savefig(buffer, format="png", dpi=2 * PAGE_DPI, bbox_inches="tight", pad_inches=0.12)
+    with Image.open(buffer) as picture:
+        width = picture.width // 2
+        if buffer.tell() > MAX_PICTURE:
+            fewer = picture.convert("RGB").quantize(256)
+            buffer = io.BytesIO()
+            fewer.save(buffer, format="png", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode(), width
 
 
 def show_attention(
@@ -142,6 +80,7 @@ def show_attention(
     keys: Sequence[str] | None = None,
     title: str | Sequence[str] = "",
     mask: Any = None,
+    heading: str = "",
 ) -> None:
     """Draws one or several attention maps side by side, on one shared scale from 0 to 1.
 
@@ -150,86 +89,141 @@ def show_attention(
         queries: a label for each row.
         keys: a label for each column; the queries' labels if left out.
         title: one title, or one for each map.
-        mask: bool, same shape as a map, True where attention is not allowed; drawn hatched.
+        mask: bool, same shape as a map, True where attention is not allowed, drawn hatched; or one for each.
+        heading: above all maps: what they show together.
     """
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import Rectangle
-
-    maps = [
-        np.asarray(item, dtype=float)
-        for item in (weights if isinstance(weights, list | tuple) else [weights])
-    ]
+    several = isinstance(weights, list | tuple)
+    maps = [np.asarray(item, dtype=float) for item in (weights if several else [weights])]
     titles = [title] * len(maps) if isinstance(title, str) else list(title)
+    masks = list(mask) if isinstance(mask, list | tuple) else [mask] * len(maps)
     keys = queries if keys is None else keys
-    size = max(2.2, 0.42 * max(len(queries), len(keys)))
-    figure, axes = plt.subplots(
-        1,
-        len(maps),
-        figsize=((size + 0.9) * len(maps) + 0.9, size + 0.9),
-        squeeze=False,
-        layout="constrained",
-    )
-    for axis, values, name in zip(axes[0], maps, titles, strict=True):
-        image = axis.imshow(values, vmin=0.0, vmax=1.0, cmap="cividis")
-        axis.set(title=name, xlabel="keys (looked at)", ylabel="queries (looking)")
-        axis.set_xticks(range(len(keys)), keys)
-        axis.set_yticks(range(len(queries)), queries)
-        if mask is not None:
-            for row, column in np.argwhere(np.asarray(mask)):
-                axis.add_patch(
-                    Rectangle(
-                        (column - 0.5, row - 0.5),
-                        1,
-                        1,
-                        hatch="///",
-                        facecolor="white",
-                        edgecolor="grey",
-                        lw=0,
-                    )
-                )
-        if values.size <= 64:
-            for (row, column), weight in np.ndenumerate(values):
-                if mask is None or not np.asarray(mask)[row, column]:
-                    axis.text(
-                        column,
-                        row,
-                        f"{weight:.2f}",
-                        ha="center",
-                        va="center",
-                        fontsize=8,
-                        color="black" if weight > 0.55 else "white",
-                    )
-    figure.colorbar(image, ax=axes[0].tolist(), label="attention weight", shrink=0.8)
+    cell = 0.46 if maps[0].size <= 64 else 0.3
+    height = max(1.5, cell * len(queries)) + 1.0
+    with house_style():
+        figure, axes = draw_panels(1, len(maps), max(1.9, cell * len(keys)) + 0.7, height)
+        for number, (axis, values, name, hidden) in enumerate(zip(axes[0], maps, titles, masks, strict=True)):
+            draw_attention(axis, values, queries, keys, hidden, named=number == 0)
+            axis.set_title(name)
+        if heading:
+            figure.suptitle(heading, x=0.01, ha="left")
     show_figure(figure)
 
 
-def show_matrices(rows: Mapping[str, Mapping[str, Any]], title: str = "") -> None:
-    """Draws rows of matrices, each with its own true colour bar, zero in the middle.
+def draw_attention(
+    axis: Any,
+    values: np.ndarray,
+    queries: Sequence[str],
+    keys: Sequence[str],
+    mask: Any = None,
+    named: bool = True,
+) -> None:
+    """Draws one attention map into an axis; where a key may not be seen it is hatched."""
+    from matplotlib.patches import Rectangle
+
+    hidden = np.zeros(values.shape, bool) if mask is None else np.asarray(mask, dtype=bool)
+    shown = np.where(hidden, np.nan, values)
+    image = axis.imshow(shown, vmin=0.0, vmax=1.0, cmap=attention_colors())
+    bare_map(axis, queries if named else [""] * len(queries), keys)
+    for row, column in np.argwhere(hidden):
+        axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, hatch="////", facecolor="#f4f5f6", lw=0))
+    rows, columns = values.shape
+    axis.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
+    axis.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+    axis.grid(which="minor", color=FAINT, lw=0.6)
+    axis.tick_params(which="minor", length=0)
+    axis.set_xlabel("keys (looked at)", color=MEANS["key"])
+    if named:
+        axis.set_ylabel("queries (looking)", color=MEANS["query"])
+    if values.size <= 64:
+        write_on(axis, shown, image)
+
+
+def show_matrices(
+    rows: Mapping[str, Mapping[str, Any]],
+    title: str = "",
+    names: Mapping[str, tuple[Sequence[str], Sequence[str]]] | None = None,
+    attention: Sequence[str] = ("attention",),
+) -> None:
+    """Draws rows of matrices with their numbers in them: blue above zero, orange below, white at zero.
 
     Args:
         rows: row label → (panel title → 2-d array); the rows have the same panels.
         title: above the whole figure.
+        names: panel title → the names of its rows and of its columns.
+        attention: titles of panels that hold attention weights, drawn in their color from 0 to 1.
     """
-    import matplotlib.pyplot as plt
+    names = names or {}
+    panels = [list(one.items()) for one in rows.values()]
+    columns = max(map(len, panels))
+    with house_style():
+        figure, axes = draw_panels(
+            len(rows) * -(-columns // 4) if columns > 4 else len(rows), min(columns, 4), 2.2, 2.1
+        )
+        wide = axes.shape[1]
+        for axis in axes.flat:
+            axis.set_visible(False)
+        for block, (label, line) in enumerate(zip(rows, panels, strict=True)):
+            for number, (name, values) in enumerate(line):
+                axis = axes[block * -(-columns // wide) + number // wide, number % wide]
+                axis.set_visible(True)
+                matrix = np.atleast_2d(np.asarray(values, dtype=float))
+                weights = name in attention
+                bound = 1.0 if weights else float(np.abs(matrix).max()) or 1.0
+                colors = attention_colors() if weights else signed_colors()
+                low = 0.0 if weights else -bound
+                image = axis.imshow(matrix, vmin=low, vmax=bound, cmap=colors, aspect="auto")
+                bare_map(axis, *names.get(name, ((), ())))
+                axis.set_title(f"{label} {name}" if len(rows) > 1 or label else name, fontsize=9)
+                axis.set_xlabel(f"{matrix.shape[0]} × {matrix.shape[1]}", fontsize=8)
+                if max(matrix.shape) <= 8:
+                    long = bound >= 99.5 or matrix.shape[1] > 5
+                    write_on(axis, matrix, image, "{:.0f}" if long else "{:.1f}", 7.5)
+        figure.suptitle(title, x=0.01, ha="left")
+    show_figure(figure)
 
-    columns = max(len(panels) for panels in rows.values())
-    width = max(
-        (1.75 if columns < 6 else 1.3) * columns, 4.4
-    )  # eight panels in a notebook's width, with letters of a readable size
-    figure, axes = plt.subplots(
-        len(rows), columns, figsize=(width, 2.1 * len(rows) + 0.4), squeeze=False, layout="constrained"
-    )
-    for line, (label, panels) in zip(axes, rows.items(), strict=True):
-        for axis, (name, values) in zip(line, panels.items(), strict=True):
-            matrix = np.atleast_2d(np.asarray(values, dtype=float))
-            bound = float(np.abs(matrix).max()) or 1.0
-            image = axis.imshow(matrix, vmin=-bound, vmax=bound, cmap="PuOr", aspect="auto")
-            axis.set_title(f"{name} {matrix.shape[0]}×{matrix.shape[1]}", fontsize=8)
-            axis.set_xticks([])
-            axis.set_yticks([])
-            figure.colorbar(
-                image, ax=axis, location="bottom", shrink=0.9, format="%.2g", ticks=[-bound, 0, bound]
-            ).ax.tick_params(labelsize=7)
-        line[0].set_ylabel(label, fontsize=9)
-    figure.suptitle(title)
+
+def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
+    """Draws panels of curves side by side, each curve named at its end.
+
+    Args:
+        panels: each with ``title`` (what it shows), ``x`` and ``y`` (axis labels), ``lines`` (label →
+            (x values, y values)), and where wanted ``points`` (labels drawn as markers), ``log``
+            (``x``, ``y`` or
+            ``xy``), ``level`` ((label, y) of a grey line), ``ylim``, ``ticks`` (of x), ``colors`` (label → a
+            name of :data:`MEANS` or a color), ``same`` (both axes have one scale),
+            ``band`` and ``span`` (edges of a grey stripe across and along), ``rings`` (points to mark).
+        heading: above all panels.
+    """
+    with house_style():
+        figure, axes = draw_panels(1, len(panels), 4.6, 3.2)
+        for axis, panel in zip(axes[0], panels, strict=True):
+            for number, (label, (xs, ys)) in enumerate(panel["lines"].items()):
+                color = panel.get("colors", {}).get(label, SERIES[number % len(SERIES)])
+                marked = label in panel.get("points", ())
+                kind = {"ls": "none", "marker": MARKS[number % 6]} if marked else line_kind(number)
+                axis.plot(xs, ys, color=MEANS.get(color, color), label=label, **kind)
+            if "level" in panel:
+                name, level = panel["level"]
+                axis.axhline(level, ls=(0, (1, 2)), color=MEANS["other"], lw=1.4, label=name)
+            axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
+            for name in panel.get("log", ""):
+                getattr(axis, f"set_{name}scale")("log")
+            if "ylim" in panel:
+                axis.set_ylim(*panel["ylim"])
+            for edges, across in ((panel.get("band"), axis.axhspan), (panel.get("span"), axis.axvspan)):
+                if edges is not None:
+                    across(*edges, color=MEANS["other"], alpha=0.14, lw=0)
+            for ring in panel.get("rings", ()):
+                axis.plot(*ring, "o", ms=12, mfc="none", mec=MEANS["prediction"])
+            if "ticks" in panel:
+                axis.set_xticks(panel["ticks"], [f"{tick:,}" for tick in panel["ticks"]])
+                axis.minorticks_off()
+            if panel.get("same"):
+                axis.set_aspect("equal")
+            if not axis.images:
+                axis.grid(True)
+            figure.canvas.draw()
+            label_ends(axis)
+        if heading:
+            figure.suptitle(heading, x=0.01, ha="left")
     show_figure(figure)

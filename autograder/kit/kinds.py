@@ -114,9 +114,22 @@ class ArrayKind(Kind):
         super().collect(spec, value, entry, cases)
 
 
+def letter_of(value: Any) -> str:
+    """The letter that an answer stands for: `` (b).`` is B; empty if it is no text."""
+    return value.strip().strip(".():").strip().upper() if isinstance(value, str) else ""
+
+
 @entry_kind("choice")
 class ChoiceKind(Kind):
     """The letter of an option, as it stands."""
+
+    def checked(self, spec: Spec, entry: Mapping[str, Any], examples: Cases) -> list[Line]:
+        """Whether the answer is one of the letters; never whether it is the right one."""
+        letter = letter_of(decode(entry["value"]))
+        if letter in spec["letters"]:
+            return [(True, f"`{spec['name']}` = {letter}. Whether it is right, you read after grading.")]
+        options = ", ".join(spec["letters"])
+        return [(False, f"`{spec['name']}` should be one of the letters {options}, in quotes.")]
 
 
 @entry_kind("challenge")

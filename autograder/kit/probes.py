@@ -22,6 +22,8 @@ PROBES: dict[str, Probe] = {}
 MEASURING: set[str] = set()  # probes whose result rests on functions of the kit that count or watch
 INTACT: dict[str, Any] = {}  # the kit's functions as they were when the homework was opened
 VISIBLE_CHECKS: dict[str, VisibleCheck] = {}
+CheckPicture = Callable[[Mapping[str, Any], bool], Any]
+CHECK_PICTURES: dict[str, CheckPicture] = {}
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,23 @@ def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
     return register(VISIBLE_CHECKS, "visible check", question)
 
 
+def check_picture(question: str) -> Callable[[CheckPicture], CheckPicture]:
+    """Registers what a check cell draws: from the notebook's names and whether the check failed.
+
+    The function returns something with a method ``show``, or None where there is nothing to draw.
+    """
+    return register(CHECK_PICTURES, "picture of the check", question)
+
+
+def show_check_picture(question: str, namespace: Mapping[str, Any], failed: bool) -> None:
+    """Shows the picture of a check, if there is one; its trouble never costs a check."""
+    if question in CHECK_PICTURES:
+        with contextlib.suppress(Exception):
+            picture = CHECK_PICTURES[question](namespace, failed)
+            if picture is not None:
+                picture.show()
+
+
 @probe("call")
 def call(function: Any, case: Mapping[str, Any]) -> Any:
     """Calls the student's function on ``args`` and ``kwargs``; notes where it changed its inputs in place."""
@@ -144,12 +163,12 @@ def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, An
                 entry.pop("responses")
                 entry["status"] = "unanswered"
                 return
-            responses[case["id"]] = {"status": "error", "error": _explain(error)}
+            responses[case["id"]] = {"status": "error", "error": explain_error(error)}
         except KeyboardInterrupt:
             entry["status"] = "stopped"
             return
         except (Exception, SystemExit) as error:
-            responses[case["id"]] = {"status": "error", "error": _explain(error)}
+            responses[case["id"]] = {"status": "error", "error": explain_error(error)}
 
 
 def trial_of(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:
@@ -212,7 +231,8 @@ def _raised_by_stub(error: BaseException) -> bool:
     return bool(error.args) and bool(re.fullmatch(r"\d+\.\d+\w*", str(error.args[0])))
 
 
-def _explain(error: BaseException) -> dict[str, str]:
+def explain_error(error: BaseException) -> dict[str, str]:
+    """Type, message and the line of a notebook's cell, as the log keeps them."""
     # IPython's names for notebook cells; a line of a library's file would tell a student nothing
     own = [
         frame

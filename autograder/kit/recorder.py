@@ -9,9 +9,10 @@ from autograder.kit.clock import clock, now
 from autograder.kit.feedback import Feedback, Line
 from autograder.kit.finishing import show_summary
 from autograder.kit.handing_in import file_digest
+from autograder.kit.history import event, known_mistakes
 from autograder.kit.kinds import kind_of
 from autograder.kit.numbers import draw_numbers, student_key
-from autograder.kit.probes import VISIBLE_CHECKS
+from autograder.kit.probes import VISIBLE_CHECKS, show_check_picture
 from autograder.kit.shapes import check_shapes
 from autograder.kit.state import Recorded
 
@@ -30,19 +31,43 @@ class Log(Recorded):
             open_lines = _open_lines((spec["name"], "missing") for spec in specs)
             Feedback(f"{question} is not recorded anew", [(None, told), *open_lines]).show()
             return
-        # under grading nobody edits, and looking takes time
-        sources = self.sources(question) if self.challenged == "public" else []
-        self.answers[question] = {"recorded": now(), "sources": sources}
-        if files := [spec["file"] for spec in specs if "file" in spec]:
-            self.answers[question]["files"] = {name: file_digest(self.path.with_name(name)) for name in files}
+        self._begin(question)
         lines: list[Line] = []
         for spec in specs:
-            entry = self._record_entry(question, spec)
-            if entry["status"] not in OPEN:
-                lines.append(_recorded_line(spec, entry))
+            self._record_entry(question, spec)
+        lines += self._recorded_lines(question)
         lines += _open_lines((spec["name"], self.entries[spec["name"]]["status"]) for spec in specs)
         recorded = any(state for state, _ in lines)
         Feedback(f"{question} recorded" if recorded else f"{question} is not recorded yet", lines).show()
+
+    def _begin(self, question: str) -> None:
+        """Notes when a question is recorded, and from which cells and files."""
+        # under grading nobody edits, and looking takes time
+        sources = self.sources(question) if self.challenged == "public" else []
+        self.answers[question] = {"recorded": now(), "sources": sources}
+        if files := [spec["file"] for spec in self.specs(question) if "file" in spec]:
+            self.answers[question]["files"] = {name: file_digest(self.path.with_name(name)) for name in files}
+
+    def _recorded_lines(self, question: str) -> list[Line]:
+        """What to say of each recorded entry; a shape that ``check`` refuses is not called fine."""
+        specs = [spec for spec in self.specs(question) if self.entries[spec["name"]]["status"] not in OPEN]
+        refused = self._refused_shapes(question)
+        return [
+            (False, f"`{spec['name']}` is recorded as it is: {refused[spec['name']]}")
+            if spec["name"] in refused
+            else _recorded_line(spec, self.entries[spec["name"]])
+            for spec in specs
+        ]
+
+    def _refused_shapes(self, question: str) -> dict[str, str]:
+        """What is wrong with the shapes of recorded arrays, by name."""
+        shapes, arrays = {}, {}
+        for spec in self.specs(question):
+            entry = self.entries[spec["name"]]
+            if "shape" in spec and entry["status"] == "ok":
+                shapes[spec["name"]] = spec["shape"]
+                arrays[spec["name"]] = kind_of(spec).answer(spec, entry, [])
+        return {problem.partition(" ")[0]: problem for problem in check_shapes(shapes, arrays)}
 
     def _record_entry(self, question: str, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Collects one entry; the log is written even if that is interrupted."""
@@ -71,10 +96,11 @@ class Log(Recorded):
     def check(self, question: str) -> None:
         """Tries the answer on public examples and shows what is fine and what to look at."""
         answers: dict[str, Any] = {}
+        collected: dict[str, dict[str, Any]] = {}
         open_entries: list[tuple[str, str]] = []
         lines: list[Line] = []
         for spec in self.specs(question):
-            entry: dict[str, Any] = {}
+            entry = collected[spec["name"]] = {"question": question, "kind": spec["kind"]}
             examples = self.homework.get("examples", {}).get(spec["name"], [])
             self.collect(spec, entry, examples)
             if entry["status"] in OPEN:
@@ -82,13 +108,35 @@ class Log(Recorded):
             else:
                 lines += kind_of(spec).checked(spec, entry, examples)
                 answers[spec["name"]] = kind_of(spec).answer(spec, entry, examples)
+        public = self.homework.get("examples", {})
+        cases = [one for spec in self.specs(question) for one in public.get(spec["name"], [])]
         if open_entries and not lines and not answers:
             Feedback(f"{question} is not answered yet", _open_lines(open_entries)).show()
             return
         lines += self._whole(question, answers, right=all(state is not False for state, _ in lines))
+        right = bool(lines) and not open_entries and all(state is not False for state, _ in lines)
         lines += _open_lines(open_entries)
-        nothing = "Nothing can be tried out here without giving the answer away. Record it."
-        Feedback(f"Check {question}", lines or [(None, nothing)]).show()
+        self._keep_check(question, lines, complete=not open_entries, cases=cases)
+        if self.challenged == "public" and right and any(state for state, _ in lines):
+            self._keep_checked(question, collected)
+            told = "It is recorded. Go on; after a change, run this cell again."
+        elif lines and not right:
+            told = (
+                "" if open_entries else "It is not recorded like this; the record cell records it as it is."
+            )
+        else:
+            told = (
+                "Nothing more can be tried out here without giving the answer away. Now run the record cell."
+            )
+        Feedback(f"Check {question}", [*lines, *([(None, told)] if told else [])]).show()
+        if self.challenged == "public":
+            show_check_picture(question, self.namespace, failed=any(state is False for state, _ in lines))
+
+    def _keep_checked(self, question: str, collected: Mapping[str, dict[str, Any]]) -> None:
+        """Records what a green check has just looked at; the public examples are what recording runs on."""
+        self._begin(question)
+        self.entries |= collected
+        self.write()
 
     def _whole(self, question: str, answers: Mapping[str, Any], right: bool) -> list[Line]:
         """What shapes and the question's visible check say, once all its arrays are there."""
@@ -99,6 +147,23 @@ class Log(Recorded):
         if question in VISIBLE_CHECKS and right and not lines:
             lines += VISIBLE_CHECKS[question](answers)
         return lines
+
+    def keep_history(self, agreed: bool) -> None:
+        """Keeps the history of checks from here on, with what an earlier kernel kept; or drops it."""
+        if self.challenged != "public":
+            return  # under grading nobody tries anything
+        kept = self.earlier_history if self.history is None else self.history
+        self.history = kept if agreed else None
+        if not agreed and self.earlier_history and self.path.is_file():
+            self.earlier_history = []
+            self.write()
+
+    def _keep_check(
+        self, question: str, lines: Iterable[Line], complete: bool, cases: Iterable[Mapping[str, Any]]
+    ) -> None:
+        if self.history is not None:
+            self.history.append(event(question, list(lines), complete, known_mistakes(cases)))
+            self.write()
 
     def finish(self, rehearse: bool = True) -> None:
         """Writes the log, makes the zip to hand in, says what is missing, and rehearses the grading."""

@@ -25,7 +25,7 @@ def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any])
     sizes: dict[str, int] = {}
     for name, shape in shapes.items():
         array = arrays[name]
-        wanted = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})".replace("?", "")
+        wanted = shape_words(shape)
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
             form = f"a numeric array of shape {wanted}" if shape else "a number"
             problems.append(f"{name} should be {form}, but it is {describe(array)}.")
@@ -37,6 +37,11 @@ def check_shapes(shapes: Mapping[str, Sequence[Dim]], arrays: Mapping[str, Any])
             told = f"{name} holds {number} at {bad}; every number must be finite."
             problems.append(told if bad else f"{name} is {number}; it must be finite.")
     return problems
+
+
+def shape_words(shape: Sequence[Dim]) -> str:
+    """A shape as it is written: ``(4, p)``."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})".replace("?", "")
 
 
 def _shape_problem(

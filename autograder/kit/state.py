@@ -13,6 +13,7 @@ from typing import Any
 
 from autograder.kit.clock import now, stamp
 from autograder.kit.handing_in import SavedNotebook, cells_that_ran, file_digest, sources_behind, write_whole
+from autograder.kit.history import MAX_EVENTS, earlier_events
 from autograder.kit.kinds import kind_of
 from autograder.kit.numbers import student_key
 
@@ -50,6 +51,10 @@ class Recorded:
         self.student: dict[str, str] = {}  # id and word, where students have numbers of their own
         # question → when it was recorded, from which cells and files, whether it is stale
         self.answers: dict[str, dict[str, Any]] = {}
+        self.history: list[dict[str, Any]] | None = (
+            None  # of checks; None as long as the student did not agree
+        )
+        self.earlier_history: list[dict[str, Any]] = []
         self.cases: dict[str, list[dict[str, Any]]] = homework.get("examples", {})
         self.challenged = "public"
         challenges = self.path.with_name("challenges.json")
@@ -76,6 +81,7 @@ class Recorded:
     def _keep(self, document: Mapping[str, Any]) -> None:
         """Takes student and answers from an earlier log of this homework."""
         entries, answers = document["entries"], document.get("answers", {})
+        self.earlier_history = earlier_events(document)
         if isinstance(who := document.get("student"), dict):
             self.student = {"id": student_key(who.get("id")), "word": str(who.get("word", ""))[:40]}
         for question, asked in self.questions.items():
@@ -198,6 +204,7 @@ class Recorded:
             "challenges": self.challenged,
             "written": recorded or now(),
             **({"student": self.student} if self.student else {}),
+            **({"history": self.history[-MAX_EVENTS:]} if self.history else {}),
         }
         head = json.dumps(document, allow_nan=False)[:-1]
         entries = ", ".join(f"{json.dumps(name)}: {self._text(name)}" for name in self.entries)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from autograder.lms.collect import Collected
+from autograder.lms.export import read_export
 from autograder.lms.files import read_files
-from autograder.lms.handback import Upload, upload_of
+from autograder.lms.handback import Upload, cell, upload_of
 from autograder.lms.people import Person, folder_name
 
 # jdoe's notebook: "Homework 3_jdoe_attempt_2026-11-03-23-50-12_hw3.ipynb", or a folder named so up to the
@@ -95,39 +94,27 @@ def _user(before: str, titles: set[str]) -> str:
     return before.partition("_")[2] if before.count("_") == 1 else ""
 
 
-def fill(table: str, grades: Mapping[str, float], *, column: str = "") -> Upload:
+def fill(table: str, grades: Mapping[str, float | None], *, column: str = "") -> Upload:
     """The table of "Work Offline" with the grades filled in.
 
     Args:
         table: its text.
-        grades: points by user name.
+        grades: points by user name; None while they are open, which leaves the cell empty.
         column: the assignment's column, or the number at its end.
 
     Raises:
         ValueError: the table or the column is not what Blackboard writes.
     """
-    rows = list(csv.reader(io.StringIO(table.lstrip("\ufeff"))))
-    if not rows or "Username" not in rows[0]:
-        raise ValueError(
-            "this is not a table of Blackboard's 'Work Offline': it has no column Username. In another"
-            " language, name it: --column user=HEAD"
-        )
-    head = rows[0]
-    chosen = [place for place, name in enumerate(head) if name == column or name.endswith(f"|{column}")]
-    if len(chosen) != 1:
-        raise ValueError(f"{len(chosen)} columns are called {column!r}; there are: {'; '.join(head)}")
-    who, done = head.index("Username"), set()
+    export = read_export(table, "a table of Blackboard's 'Work Offline'", [["Username"]], HEADS)
+    own = export.column(column, lambda name: name.endswith(f"|{column}"))
+    who, done = export.place("Username"), set()
     notes = []
-    for line, row in enumerate(rows[1:], 2):
-        if not row:
-            continue
-        if len(row) != len(head):
-            raise ValueError(f"row {line} has {len(row)} cells, the heads are {len(head)}")
+    for _, row in export.whole_rows():
         if row[who] in grades:
-            row[chosen[0]] = f"{grades[row[who]]:g}"
+            row[own] = cell(grades[row[who]], row[own])
             done.add(row[who])
         else:
             notes.append(f"{row[who]}: in the table, but without a grade here; left as it was")
-    upload = upload_of(rows, done, grades)
+    upload = upload_of([export.head, *export.rows], done, grades)
     upload.notes += notes
     return upload

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from autograder.lms.collect import Collected
+from autograder.lms.export import read_export
 from autograder.lms.files import read_files
-from autograder.lms.handback import Upload, upload_of
+from autograder.lms.handback import Upload, cell, upload_of
 from autograder.lms.people import Person, folder_name
 
 # "110513-82432 - Jane Doe - Nov 3, 2026 1150 PM/hw3.ipynb"; older versions write the file's name behind the
@@ -46,8 +45,11 @@ def read(source: Path) -> Collected:
         who = match["rest"][: told.start()].strip() if told else match["rest"].strip()
         submission = folder_name("", match["id"])
         boxes.add(match["box"])
+        handle = parts[place] if inside or not told else match[0][: match.start("rest") + told.end("when")]
         if submission not in people or people[submission].submitted <= when:
-            people[submission] = Person(submission, "brightspace", match["id"], who, submitted=when)
+            people[submission] = Person(
+                submission, "brightspace", match["id"], who, submitted=when, handle=handle
+            )
         found.attempt(submission, when, name, data)
     if len(boxes) > 1:
         raise ValueError(
@@ -70,45 +72,30 @@ def _time(text: str) -> str:
     return ""
 
 
-def fill(export: str, grades: Mapping[str, float], *, column: str = "") -> Upload:
+def fill(export: str, grades: Mapping[str, float | None], *, column: str = "") -> Upload:
     """A file for Brightspace's grades import, out of its export.
 
     Args:
         export: its text, with OrgDefinedId or Username or both.
-        grades: points by OrgDefinedId or user name. The numbers in a download are neither: collected.csv has
-            to say them, see ``--match``.
+        grades: points by OrgDefinedId or user name; None while they are open, which leaves the cell empty.
+            The numbers in a download are neither: collected.csv has to say them, see ``--match``.
         column: the grade item, as the export names it up to "Points Grade".
 
     Raises:
         ValueError: the export or the column is not what Brightspace writes.
     """
-    rows = list(csv.reader(io.StringIO(export.lstrip("\ufeff"))))
-    head = rows[0] if rows else []
-    keys = [head.index(name) for name in ("OrgDefinedId", "Username") if name in head]
-    if not keys or "End-of-Line Indicator" not in head:
-        raise ValueError(
-            "this is not a grades export of Brightspace: it needs the columns OrgDefinedId or Username, and"
-            " End-of-Line Indicator. In another language, name them: --column id=HEAD --column end=HEAD"
-        )
-    chosen = [
-        place
-        for place, name in enumerate(head)
-        if column and (name == column or name.startswith(f"{column} Points Grade"))
-    ]
-    if len(chosen) != 1:
-        raise ValueError(f"{len(chosen)} columns are called {column!r}; there are: {'; '.join(head)}")
-    kept = [*keys, chosen[0], head.index("End-of-Line Indicator")]
-    made, done, notes = [[head[place] for place in kept]], set(), []
-    for line, row in enumerate(rows[1:], 2):
-        if not row:
-            continue
-        if len(row) != len(head):
-            raise ValueError(f"row {line} has {len(row)} cells, the heads are {len(head)}")
+    needs = [["OrgDefinedId", "Username"], ["End-of-Line Indicator"]]
+    table = read_export(export, "a grades export of Brightspace", needs, HEADS)
+    keys = [place for name in needs[0] if (place := table.place_of(name)) is not None]
+    own = table.column(column, lambda name: bool(column) and name.startswith(f"{column} Points Grade"))
+    kept = [*keys, own, table.place(needs[1][0])]
+    made, done, notes = [[table.head[place] for place in kept]], set(), []
+    for _, row in table.whole_rows():
         who = next((row[key].lstrip("#") for key in keys if row[key].lstrip("#") in grades), "")
         if not who:
             notes.append(f"{row[keys[0]]}: in the export, but without a grade here; left out")
             continue
-        row[chosen[0]] = f"{grades[who]:g}"
+        row[own] = cell(grades[who], row[own])
         made.append([row[place] for place in kept])
         done.add(who)
     upload = upload_of(made, done, grades)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from autograder.lms.collect import Collected
+from autograder.lms.export import read_export
 from autograder.lms.files import read_files
 from autograder.lms.handback import Upload, cell, is_excused, upload_of
 from autograder.lms.people import Person, folder_name
@@ -33,7 +32,8 @@ IDENTIFYING = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 
 def read(source: Path) -> Collected:
     """What a zip of "Download Submissions" holds. Canvas says that something is late, not since when."""
-    found, people = Collected(), {}
+    found = Collected()
+    people: dict[str, Person] = {}
     for path, data, trouble in read_files(source):
         name = PurePosixPath(path).name
         match = ANONYMOUS.fullmatch(name) or NAMED.fullmatch(name)
@@ -47,10 +47,13 @@ def read(source: Path) -> Collected:
             found.leave(path, data, f"may be of user {' or '.join(sorted(possible))}; --match can settle it")
             continue
         submission = folder_name(match["who"], match["id"])
-        people[submission] = Person(
-            submission, "canvas", match["id"], match["who"], late="yes" if match["late"] else "no"
-        )
+        late = "yes" if match["late"] else "no"
+        known = people.get(submission)
         given = match["name"]
+        if known is None or given.lower().endswith((".ipynb", ".zip")):
+            people[submission] = Person(
+                submission, "canvas", match["id"], match["who"], late=late, handle=name
+            )
         if PurePosixPath(given).suffix.lower() != ".ipynb":
             given = COUNTER.sub("", given)  # the log and the checkpoint have names to be recognised by
         found.add(submission, given, data)
@@ -69,39 +72,28 @@ def fill(gradebook: str, grades: Mapping[str, float | None], *, column: str = ""
     Raises:
         ValueError: the export or the column is not what Canvas writes.
     """
-    rows = list(csv.reader(io.StringIO(gradebook.lstrip("\ufeff"))))
-    if not rows or "ID" not in rows[0] or "Student" not in rows[0]:
-        raise ValueError(
-            "this is not a gradebook export of Canvas: it has no columns Student and ID."
-            " In another language, name them: --column student=HEAD --column id=HEAD"
-        )
-    head = rows[0]
-    chosen = [place for place, name in enumerate(head) if name == column or name.endswith(f"({column})")]
-    if len(chosen) != 1:
-        possible = [name for name in head if name.endswith(")")]
-        raise ValueError(
-            f"{len(chosen)} columns are called {column!r}; assignments are: {'; '.join(possible)}"
-        )
-    kept = [place for place, name in enumerate(head) if name in IDENTIFYING] + chosen
-    identity, made = head.index("ID"), [head]
+    export = read_export(gradebook, "a gradebook export of Canvas", [["Student"], ["ID"]], HEADS)
+    head = export.head
+    assignments = [name for name in head if name.endswith(")")]
+    own = export.column(column, lambda name: name.endswith(f"({column})"), assignments)
+    kept = [*(place for place, name in enumerate(head) if name in IDENTIFYING), own]
+    identity, student, made = export.place("ID"), export.place("Student"), [head]
     done: set[str] = set()
     excused: list[str] = []
-    for row in rows[1:]:
+    for row in export.rows:
         who = row[identity].strip() if len(row) == len(head) else ""
         if not who:  # the rows with points possible and posting policies stand above the students
             if not done and len(row) == len(head):
                 made.append(row)
         elif who in grades and who not in done:
-            made.append(
-                [cell(grades[who], old) if place == chosen[0] else old for place, old in enumerate(row)]
-            )
+            made.append([cell(grades[who], old) if place == own else old for place, old in enumerate(row)])
             done.add(who)
-            if is_excused(row[chosen[0]]):
-                excused.append(f"{row[head.index('Student')]}: excused in the gradebook; left as it is")
+            if is_excused(row[own]):
+                excused.append(f"{row[student]}: excused in the gradebook; left as it is")
     upload = upload_of([[row[place] for place in kept] for row in made], done, grades)
     missing = [
-        row[head.index("Student")]
-        for row in rows[1:]
+        row[student]
+        for row in export.rows
         if len(row) == len(head) and row[identity].strip() and row[identity].strip() not in grades
     ]
     upload.notes += [f"{name}: in the gradebook, but without a grade here; left out" for name in missing]

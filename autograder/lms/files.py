@@ -30,16 +30,26 @@ def read_files(source: Path) -> Iterator[Found]:
         return
     for folder, folders, names in os.walk(source):
         folders[:] = sorted(one for one in folders if one not in IGNORED_FOLDERS)
+        within = Path(folder).relative_to(source)
+        if len(within.parts) > archive.MAX_DEPTH:
+            folders.clear()
+            yield within.as_posix(), b"", "a folder too deep within folders"
+            continue
         for name in sorted(names):
             path = Path(folder) / name
             if archive.is_junk(name):
                 continue
             relative = path.relative_to(source).as_posix()
-            if path.is_symlink() or not path.is_file():
-                yield relative, b"", "not an ordinary file"
+            try:
+                if path.is_symlink() or not path.is_file():
+                    yield relative, b"", "not an ordinary file"
+                    continue
+                large = path.stat().st_size > MAX_FILE_BYTES
+                data = b"" if large else path.read_bytes()
+            except OSError as error:  # such as a path that is longer than the system allows
+                yield relative[:200], b"", f"cannot be read: {error.strerror}"
                 continue
-            large = path.stat().st_size > MAX_FILE_BYTES
-            yield relative, b"" if large else path.read_bytes(), "too large" if large else ""
+            yield relative, data, "too large" if large else ""
 
 
 def read_zip(file: Path | IO[bytes]) -> Iterator[Found]:

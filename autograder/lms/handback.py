@@ -64,6 +64,12 @@ def totals(text: str) -> tuple[dict[str, float | None], list[str]]:
     return found, notes
 
 
+def homework_of(text: str) -> str:
+    """The id of the one homework in a ``grades.csv``; empty where there are several."""
+    found = {row.get("homework") or "" for row in csv.DictReader(io.StringIO(text.lstrip("\ufeff")))} - {""}
+    return found.pop() if len(found) == 1 else ""
+
+
 def is_excused(present: str) -> bool:
     """Whether a platform's cell says that a homework does not count for this student."""
     return present.strip().casefold() in EXCUSED
@@ -119,6 +125,9 @@ def grades_by_id(
             notes.append(f"{one.submission}: collected, but not in grades.csv{several}")
             continue
         points = grades[one.submission]
+        if policy is None and one.late == "yes":
+            by = f" by {one.late_days} days" if one.late_days else ""
+            notes.append(f"{one.submission}: late{by}; there is no late policy, so nothing was taken off")
         if policy is not None and one.late == "yes" and not one.late_days:
             notes.append(f"{one.submission}: late, but by how much is not known, so nothing was taken off")
         if policy is not None and points is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.lms.collect import Collected
+from autograder.lms.export import read_export
 from autograder.lms.files import read_files
 from autograder.lms.handback import Upload, cell, upload_of
 from autograder.lms.people import Person, folder_name
@@ -48,7 +47,13 @@ def read(source: Path) -> Collected:
             found.leave(path, data, trouble or reason or "not a file named as Moodle does")
             continue
         submission = folder_name(match["who"], match["id"])
-        people[submission] = Person(submission, "moodle", match["id"], match["who"])
+        people[submission] = Person(
+            submission,
+            "moodle",
+            match["id"],
+            match["who"],
+            handle=f"{match['who']}_{match['id']}_assignsubmission_file_",
+        )
         found.add(submission, match["name"], data)
     found.people = list(people.values())
     return found
@@ -75,28 +80,17 @@ def fill(worksheet: str, grades: Mapping[str, float | None]) -> Upload:
         ValueError: it is not a grading worksheet.
     """
     mark = "\ufeff" if worksheet.startswith("\ufeff") else ""
-    rows = list(csv.reader(io.StringIO(worksheet.lstrip("\ufeff"))))
-    if not rows or "Identifier" not in rows[0] or "Grade" not in rows[0]:
-        raise ValueError(
-            "this is not a grading worksheet of Moodle: it has no columns Identifier and Grade."
-            " In another language, name them: --column id=HEAD --column grade=HEAD"
-        )
-    head = rows[0]
-    identity, grade = head.index("Identifier"), head.index("Grade")
-    most = next((place for place, name in enumerate(head) if name.lower() == "maximum grade"), None)
-    open_ = head.index("Grade can be changed") if "Grade can be changed" in head else None
+    export = read_export(worksheet, "a grading worksheet of Moodle", [["Identifier"], ["Grade"]], HEADS)
+    identity, grade = export.place("Identifier"), export.place("Grade")
+    most = next((place for place, name in enumerate(export.head) if name.lower() == "maximum grade"), None)
+    open_ = export.place_of("Grade can be changed")
     done: set[str] = set()
     notes = []
-    for line, row in enumerate(rows[1:], 2):
-        if row and len(row) != len(head):
-            raise ValueError(f"row {line} has {len(row)} cells, the heads are {len(head)}")
+    for line, row in export.whole_rows():
         # "Participant 4711", "Teilnehmer/in4711"
-        who = match[0] if row and (match := re.search(r"[0-9]+$", row[identity].strip())) else ""
+        who = match[0] if (match := re.search(r"[0-9]+$", row[identity].strip())) else ""
         if who not in grades:
-            notes.append(
-                f"{row[identity] if row else 'an empty row'}: in the worksheet, but without a grade here;"
-                " left as it was"
-            )
+            notes.append(f"{row[identity]}: in the worksheet, but without a grade here; left as it was")
             continue
         done.add(who)
         if open_ is not None and row[open_].strip().lower() in NO:
@@ -110,7 +104,7 @@ def fill(worksheet: str, grades: Mapping[str, float | None]) -> Upload:
                 f"{row[identity]}: {points:g} points are more than the maximum grade {top}, which"
                 " Moodle will refuse"
             )
-    upload = upload_of(rows, done, grades)
+    upload = upload_of([export.head, *export.rows], done, grades)
     upload.text = mark + upload.text
     upload.notes += notes
     return upload

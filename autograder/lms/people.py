@@ -28,6 +28,7 @@ class Person:
         submitted: when, in ISO 8601; empty where the platform does not say.
         late: ``yes`` or ``no``; empty where nothing says so.
         late_days: days begun after the due time; empty where it is not known.
+        handle: the platform's own name of what was handed in, by which a page finds its way back.
     """
 
     submission: str
@@ -38,6 +39,7 @@ class Person:
     submitted: str = ""
     late: str = ""
     late_days: str = ""
+    handle: str = ""
 
 
 def folder_name(who: str, identity: str) -> str:
@@ -77,6 +79,7 @@ def read_manifest(path: Path) -> list[Person]:
             raise ValueError(f"{path} cannot be read: {error}") from None
     names = {one.name for one in fields(Person)}
     for number, row in enumerate(rows, 2):
+        row.setdefault("handle", "")  # what was collected by an earlier version has none
         if set(row) != names or None in row.values():
             raise ValueError(
                 f"{path} is not a {MANIFEST} that 'autograder collect' wrote (row {number}); its columns are"

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from autograder.lms.collect import Collected
 from autograder.lms.files import read_files
-from autograder.lms.handback import Upload, upload_of
+from autograder.lms.handback import Upload, cell, upload_of
 from autograder.lms.people import Person, folder_name
 
 # "Homework 3/Doe, Jane(jdoe)/Submission attachment(s)/hw3.ipynb"; the user's id is Sakai's, in the
@@ -58,12 +58,12 @@ def _time(data: bytes) -> str:
         return ""
 
 
-def fill(table: str, grades: Mapping[str, float]) -> Upload:
+def fill(table: str, grades: Mapping[str, float | None]) -> Upload:
     """Sakai's ``grades.csv`` with the grades filled in; it goes back in the zip for "Upload All".
 
     Args:
         table: its text: a row with the assignment, an empty one, the heads, a row for each student.
-        grades: points by ID or Display ID.
+        grades: points by ID or Display ID; None while they are open, which leaves the cell empty.
 
     Raises:
         ValueError: it is not what Sakai writes.
@@ -82,7 +82,7 @@ def fill(table: str, grades: Mapping[str, float]) -> Upload:
             raise ValueError(f"row {line} has {len(row)} cells, the heads are {len(head)}")
         who = next((row[key] for key in keys if row[key] in grades), "")
         if who:
-            row[head.index("grade")] = f"{grades[who]:g}"
+            row[head.index("grade")] = cell(grades[who], row[head.index("grade")])
             done.add(who)
         else:
             notes.append(f"{row[keys[0]]}: in the table, but without a grade here; left as it was")

@@ -14,9 +14,11 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 
 from autograder.declare import homeworks
+from autograder.grade.claims import WEAK
 from autograder.grade.report import GRADER, LOST, QuestionResult, Report, so_far
-from autograder.grade.store import read_executed, read_seconds
+from autograder.grade.store import read_executed
 from autograder.report import charts, safehtml
+from autograder.report.history import ClassHistory, class_history
 from autograder.report.not_run import NotRun, not_run
 from autograder.report.tables import open_words
 from autograder.run.guard import OverLimitError, limited
@@ -26,7 +28,6 @@ MIN_CLASS = 5  # fewer submissions say nothing about a check or a question
 NEARLY_ALL = 0.9
 MAX_MISTAKES = 40
 MAX_LINKS = 12
-TIMING = "timing.csv"
 COMPARE_SECONDS, EACH_SECONDS = 60.0, 2.0  # for looking for similar code, and more for each submission
 NOT_COMPARED = "The submissions were not compared: to do so {why}."
 
@@ -75,6 +76,16 @@ class CheckFigures:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """Answers to one question that rest on a claim with the same evidence; ``weak`` if that says little."""
+
+    question: str
+    evidence: str
+    names: tuple[str, ...]
+    weak: bool
+
+
+@dataclass(frozen=True)
 class ClassFigures:
     """One homework over a class."""
 
@@ -91,9 +102,24 @@ class ClassFigures:
     trouble: str = ""  # why nothing was compared
 
     @property
+    def history(self) -> ClassHistory:
+        """How the students got to their answers, as far as they agreed to say."""
+        return class_history(self.reports)
+
+    @property
     def not_run(self) -> NotRun:
         """What did not run here."""
         return not_run(self.reports)
+
+    @property
+    def claims(self) -> list[Claimed]:
+        """The answers that rest on a claim, by question and evidence."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for one in self.reports:
+            for question in one.questions:
+                if question.claim:
+                    found.setdefault((question.id, question.claim), []).append(one.submission)
+        return [Claimed(*key, tuple(names), key[1] in WEAK) for key, names in sorted(found.items())]
 
     @property
     def troubled(self) -> list[Report]:
@@ -187,19 +213,6 @@ def check_figures(reports: Sequence[Report]) -> list[CheckFigures]:
                 tried[question.id, check.name] += judged
                 failed[question.id, check.name] += judged and check.state in ("failed", "partly")
     return [CheckFigures(*key, tried[key], failed[key]) for key in tried]
-
-
-def timing_csv(reports: Sequence[Report], output: Path) -> str:
-    """Median wall time of each question's cells; beside the pages, which are the same on every machine."""
-    times: dict[tuple[str, str], list[float]] = {}
-    for one in sorted(reports, key=lambda report: (report.homework, report.submission)):
-        for question, seconds in read_seconds(output / "submissions" / one.submission).items():
-            times.setdefault((one.homework, question), []).append(seconds)
-    rows = [
-        f"{homework},{question},{len(found)},{np.median(found):.3f},{max(found):.3f}"
-        for (homework, question), found in times.items()
-    ]
-    return "\n".join(["homework,question,submissions,median seconds,longest", *rows]) + "\n"
 
 
 def class_figures(

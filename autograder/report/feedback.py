@@ -26,7 +26,8 @@ from autograder.grade.report import CheckResult, Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
-from autograder.report.shown import REVEAL, ShownQuestion, shown_questions
+from autograder.report.shown import ShownQuestion, shown_questions
+from autograder.report.tables import REVEAL
 from autograder.run.guard import PAGE_SECONDS, OverLimitError, limited
 from autograder.submissions.cells import is_kit, record_cells
 

@@ -24,6 +24,7 @@ MAX_KEPT = 20_000  # characters: of such a length at most
 MAX_COLORED = 20_000  # characters of a code cell that is shown in colors
 MAX_SHOWN = 3_000_000  # characters of all cells and their text; pictures have a limit of their own
 MAX_PICTURES = 15_000_000
+MAX_WIDTH = 2_000  # pixels of a page that a picture may ask for
 _rendered: dict[str, Markup] = {}
 _KINDS = {
     "text/html",
@@ -87,7 +88,10 @@ def _harmless_outputs(notebook: NotebookNode) -> NotebookNode:
                 data["text/plain"] = _cut(_joined(data["text/plain"]))
             output.data = nbformat.from_dict(data)
             pictures = {
-                kind: {"alt": _alt(output, kind) or f"Figure drawn by cell {index + 1}"}
+                kind: {
+                    "alt": _alt(output, kind) or f"Figure drawn by cell {index + 1}",
+                    **_width(output, kind),
+                }
                 for kind in data
                 if kind.startswith("image/")
             }
@@ -129,6 +133,13 @@ def _alt(output: NotebookNode, kind: str) -> str:
     told = output.get("metadata", {}).get(kind, {})
     words = told.get("alt") if isinstance(told, dict) else None
     return " ".join(words.split())[:1_000] if isinstance(words, str) else ""
+
+
+def _width(output: NotebookNode, kind: str) -> dict[str, int]:
+    """How wide a picture is on a page, where the kit says so: it has twice as many pixels."""
+    told = output.get("metadata", {}).get(kind, {})
+    width = told.get("width") if isinstance(told, dict) else None
+    return {"width": width} if type(width) is int and 20 <= width <= MAX_WIDTH else {}
 
 
 def _joined(value: Any) -> str:

@@ -11,15 +11,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from autograder.declare import followed
 from autograder.files import encoded, write_atomically
-from autograder.grade import marks, processes
+from autograder.grade import processes, staff
 from autograder.grade.report import Report
 from autograder.grade.store import read_reports, write_results
 from autograder.grade.workers import start_worker
-from autograder.report import class_report
-from autograder.report.feedback import NOT_SHOWN, write_feedback
-from autograder.report.shown import REVEAL
-from autograder.report.tables import grades_csv
+from autograder.report.tables import REVEAL, TIMING, grades_csv, timing_csv
 
 FEW = 10  # pages for which a second process is not worth its start
 IN_FLIGHT = 4  # pages handed to each process ahead of time
@@ -45,7 +43,7 @@ def publish(
         The path of ``report.html``, the page to open.
     """
     graded = list(reports) if reports is not None else read_reports(output)
-    graded = sorted(marks.apply(output, graded), key=lambda one: one.submission)  # not by who was done first
+    graded = sorted(staff.apply(output, graded), key=lambda one: one.submission)  # not by who was done first
     settings = output / "pages.json"
     if reveal is None:
         reveal = (
@@ -56,7 +54,7 @@ def publish(
         write_results(output / "submissions" / one.submission, one)
     _write_all(output, graded, reveal, progress or (lambda done, total: None))
     write_atomically(output / "grades.csv", encoded(grades_csv(graded)))
-    write_atomically(output / class_report.TIMING, encoded(class_report.timing_csv(graded, output)))
+    write_atomically(output / TIMING, encoded(timing_csv(graded, output)))
     path = output / "report.html"
     write_atomically(path, encoded(_class_page(graded, output)))
     return path
@@ -72,6 +70,8 @@ def _write_all(
         for job in _write_some(jobs, workers, lambda underway: progress(total - len(jobs) - underway, total)):
             # a process has died: which of the pages ended it shows when each is written by itself
             if _write_some(deque([job]), 1, lambda underway: None):
+                from autograder.report.feedback import NOT_SHOWN, write_feedback
+
                 write_feedback(*job, plain=NOT_SHOWN.format(why="ended the process that did so"))
     progress(total, total)
 
@@ -92,7 +92,7 @@ def _write_some(jobs: deque[_Job], workers: int, told: Callable[[int], None]) ->
         try:
             while jobs or underway:
                 while jobs and len(underway) < IN_FLIGHT * workers:
-                    underway[executor.submit(write_feedback, *jobs[0])] = jobs[0]
+                    underway[executor.submit(_write_page, *jobs[0])] = jobs[0]
                     jobs.popleft()
                 for future in wait(underway, return_when=FIRST_COMPLETED).done:
                     future.result()
@@ -107,9 +107,25 @@ def _class_page(graded: Sequence[Report], output: Path) -> str:
     """The class report, made in a process of its own; without comparing, should that end the process."""
     for compare in (True, False):
         with _writers(1) as executor, contextlib.suppress(BrokenProcessPool):
-            return executor.submit(class_report.page, graded, output, compare).result()
-    return class_report.page(graded, output, compare=False)
+            return executor.submit(_make_class_page, graded, output, compare).result()
+    return _make_class_page(graded, output, compare=False)
+
+
+def _write_page(folder: Path, report: Report, reveal: str) -> bool:
+    """Writes one feedback page; what that needs is imported by the processes that write, not by this one."""
+    from autograder.report.feedback import write_feedback
+
+    return write_feedback(folder, report, reveal)
+
+
+def _make_class_page(graded: Sequence[Report], output: Path, compare: bool) -> str:
+    """The class report as HTML."""
+    from autograder.report import class_report
+
+    return class_report.page(graded, output, compare)
 
 
 def _writers(count: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(count, mp_context=processes.context(), initializer=start_worker)
+    return ProcessPoolExecutor(
+        count, mp_context=processes.context(), initializer=start_worker, initargs=(followed(),)
+    )

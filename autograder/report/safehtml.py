@@ -20,6 +20,7 @@ from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from autograder.files import points
+from autograder.kit.shared.moving import STILL
 
 MAX_MARKDOWN = 30_000  # characters of a cell that are rendered; the rest of such an answer is shown as it is
 MAX_MATH = 3_000
@@ -241,8 +242,16 @@ def _cut_note(text: str) -> Markup:
 
 
 def shown_html(text: str) -> str:
-    """HTML out of a notebook's output: as it is, or as plain text if it tries to run or embed something."""
-    if SCRIPTED.search(text):
+    """HTML out of a notebook's output: as it is, or as plain text if it tries to run or embed something.
+
+    Of a picture that moves, what its still part holds, whoever wrote it; a page has no script and takes no
+    style from a notebook.
+    """
+    start, end = (text.find(mark) for mark in STILL)
+    still = 0 <= start < end
+    if still:
+        text = text[start + len(STILL[0]) : end]
+    if SCRIPTED.search(text) and not still:  # names of tokens may look like one; the cleaner takes real ones
         return str(cut_text(text, "This output holds a script or the like; it is shown as text."))
     if len(text) > MAX_TEXT or too_deep(text):
         return str(cut_text(text, "This output is too large or nested too deeply; it is shown as text."))

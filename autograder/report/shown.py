@@ -11,8 +11,8 @@ from markupsafe import Markup
 from autograder.declare import Question, homeworks, picture_of
 from autograder.grade.report import LOST, CheckResult, QuestionResult, Report
 from autograder.report.evidence import evidence_svg
+from autograder.report.tables import REVEAL
 
-REVEAL = ("words", "inputs", "all")
 SYMBOLS = {"pass": "✓", "fail": "✗", "part": "◐", "open": "○", "fault": "!"}
 SPOKEN = {
     "pass": "passed",
@@ -77,7 +77,12 @@ class ShownQuestion:
 
 def question_state(result: QuestionResult) -> str:
     """``pass``, ``fail``, ``part``, ``open`` or ``fault``: all checks and the written answer together."""
-    states = [STATES[check.state] for check in result.checks]
+    if (whole := result.override("")) is not None:
+        return "pass" if whole.points >= result.maximum else "part" if whole.points > 0 else "fail"
+    states = [
+        STATES[check.state] if result.override(check.name) is None else _set_state(result, check)
+        for check in result.checks
+    ]
     if not states:
         if result.given is None:
             return "open"
@@ -89,6 +94,12 @@ def question_state(result: QuestionResult) -> str:
     if all(state == "open" for state in states):
         return "open"
     return "part" if result.points > 0 else "fail"
+
+
+def _set_state(result: QuestionResult, check: CheckResult) -> str:
+    """The state of a check whose points were set by hand."""
+    earned = result.earned(check)
+    return "pass" if earned >= check.maximum else "part" if earned > 0 else "fail"
 
 
 def shown_case(evidence: Mapping[str, Any] | None, reveal: str) -> dict[str, Any] | None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
 
 from rich.table import Table
 from rich.text import Text
 
 from autograder.files import harmless, speakable
 from autograder.grade.report import CAUSES, LOST, Report, so_far
+from autograder.grade.report import REVEAL as REVEAL
+from autograder.grade.store import read_seconds
 from autograder.kit.answers import NOT_FOUND
 
+TIMING = "timing.csv"
 NAMED = 6  # questions that the terminal's table names; what a row lost beyond them is counted
 
 
@@ -23,7 +28,8 @@ def grades_csv(reports: Sequence[Report]) -> str:
     is both as far as they are given. What nobody judged yet is empty, never 0, and ``open`` says how many
     points that are: checks that were not judged, and written answers that no person graded. Of a submission
     that could not be read all of it is open. A column for each cause says how many points it cost; a 0
-    there means that it concerns checks without points.
+    there means that it concerns checks without points. ``rests on a claim`` names the questions whose answers
+    were handed in rather than run, such as what was trained, and the evidence for each.
     """
     columns = list(
         dict.fromkeys(
@@ -44,7 +50,13 @@ def grades_csv(reports: Sequence[Report]) -> str:
     totals = ["points", "maximum", "written", "written maximum", "total", "open"]
     writer = csv.DictWriter(
         text,
-        ["submission", "homework", "status", "source", *totals, *heads, *CAUSES, "notes"],
+        [
+            *("submission", "homework", "status", "source"),
+            *totals,
+            *heads,
+            *CAUSES,
+            *("rests on a claim", "set by hand", "notes"),
+        ],
         extrasaction="ignore",
         lineterminator="\n",
     )
@@ -64,12 +76,24 @@ def grades_csv(reports: Sequence[Report]) -> str:
             "homework": report.homework,
             "status": report.status,
             "source": report.source,
+            "rests on a claim": "; ".join(f"{one.id}: {one.claim}" for one in report.questions if one.claim),
+            "set by hand": harmless("; ".join(overridden(report))),
             "notes": harmless(" ".join(report.notes)),
             **_sums(report),
             **{cause: f"{lost:g}" for cause, lost in report.causes.items()},
         }
         writer.writerow(row)
     return text.getvalue()
+
+
+def overridden(report: Report) -> list[str]:
+    """The points of a submission that the staff set, each with what it replaces and the reason."""
+    return [
+        f"{question.id} {one.what}: {'open' if one.judged is None else f'{one.judged:g}'} → {one.points:g}"
+        f" ({one.why})"
+        for question in report.questions
+        for one in question.overrides
+    ]
 
 
 def _sums(report: Report) -> dict[str, str]:
@@ -157,3 +181,16 @@ def table(reports: Sequence[Report]) -> Table:
         row = (report.submission, report.homework or "?", score, report.status, what)
         made.add_row(*(Text(speakable(cell)) for cell in row))
     return made
+
+
+def timing_csv(reports: Sequence[Report], output: Path) -> str:
+    """Median wall time of each question's cells; beside the pages, which are the same on every machine."""
+    times: dict[tuple[str, str], list[float]] = {}
+    for one in sorted(reports, key=lambda report: (report.homework, report.submission)):
+        for question, seconds in read_seconds(output / "submissions" / one.submission).items():
+            times.setdefault((one.homework, question), []).append(seconds)
+    rows = [
+        f"{homework},{question},{len(found)},{median(found):.3f},{max(found):.3f}"
+        for (homework, question), found in times.items()
+    ]
+    return "\n".join(["homework,question,submissions,median seconds,longest", *rows]) + "\n"

@@ -22,11 +22,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from autograder.run.session import kernel_environment
+from autograder.run.environment import kernel_environment
 from autograder.run.zygote import IPC, SESSION, WORK
 
 PACKAGE = Path(__file__).resolve().parents[1]
-SCRIPTS = ("zygote.py", "kernel_process.py")  # of this folder, the only files of the package in the sandbox
+# of this folder, the only files of the package in the sandbox
+SCRIPTS = ("zygote.py", "kernel_process.py", "nursery.py")
 HOME = "/home/student"
 MOVED = Path("/moved")  # what lies in /tmp or another folder that the sandbox has of its own
 ANSWER_SECONDS = 90.0  # the zygote answers at once, but for a cold kernel on a busy machine
@@ -39,7 +40,7 @@ SYSTEM = (
 NAMESPACES = ("ipc", "pid", "net", "uts", "cgroup-try")
 CAPABILITIES = (
     "SYS_ADMIN", "SETPCAP", "SETUID", "SETGID", "KILL", "SYS_PTRACE", "CHOWN", "DAC_OVERRIDE", "FOWNER",
-    "SYS_RESOURCE",
+    "SYS_RESOURCE", "NET_ADMIN",
 )  # fmt: skip
 
 # What a zygote imports before it forks kernels: what nearly every notebook imports, and what a kernel needs
@@ -140,6 +141,18 @@ def interpreter() -> Path:
     return real_folder(Path(sys.prefix)) / "bin" / Path(sys.executable).name
 
 
+def launched() -> Path:
+    """The interpreter inside the sandbox.
+
+    Where a link that leads to it names a place that the sandbox has of its own (pyenv below ``/tmp``), that
+    is the file itself, and the packages are found by ``PYTHONPATH``.
+    """
+    path = interpreter()
+    targets = [Path(os.readlink(link)) for link in _links(path)]
+    broken = any(target.is_absolute() and inside(target) != target for target in targets)
+    return path.resolve() if broken else inside(path)
+
+
 def _links(path: Path) -> Iterator[Path]:
     """The links that lead from an interpreter to its file, one after the other."""
     for _ in range(40):  # as many as Linux follows
@@ -168,42 +181,101 @@ def environment() -> dict[str, str]:
     made = kernel_environment(HOME) | {"USER": "student", "LOGNAME": "student"}
     if "VIRTUAL_ENV" in made:
         made["VIRTUAL_ENV"] = str(inside(real_folder(Path(made["VIRTUAL_ENV"]))))
+    if launched() != inside(interpreter()):
+        made["PYTHONPATH"] = os.pathsep.join(str(inside(Path(folder))) for folder in site_folders())
     return made
 
 
+def launch(
+    *, warm: bool, hidden: Iterable[Path], packages: Iterable[Path], shared: bool = False
+) -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """Starts a bubblewrap with a zygote in it, or with a nursery of them, and does not wait for it.
+
+    Raises:
+        SandboxError: there is no bubblewrap.
+    """
+    program = shutil.which("bwrap")
+    if sys.platform != "linux" or program is None:
+        raise SandboxError("bubblewrap (bwrap) is not installed")
+    visible = bwrap_arguments(hidden, packages)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    python = [str(launched()), "-s", "-W", "ignore"]
+    paths = [str(inside(Path(folder))) for folder in site_folders()]
+    settings = {"uid": nobody(), "paths": paths, "warm": WARM if warm else None, "shared": shared}
+    serve = ["/zygote.py", str(theirs.fileno()), json.dumps(settings)]
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603  # the command is ours
+            [program, *visible, *python, *serve],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if shared else subprocess.PIPE,
+            cwd="/",
+            start_new_session=shared,  # else Ctrl-C would end it before its workers
+        )
+    return ours, process
+
+
+def nobody() -> int:
+    """A user's number that nobody has, so that processes can be counted; 0 where this is not root."""
+    return secrets.randbelow(1 << 20) + (1 << 30) if os.getuid() == 0 else 0
+
+
+class Nursery:
+    """One bubblewrap for all workers of a batch, which imports libraries once and forks a zygote for each.
+
+    It starts at once and imports while others do; :class:`Sandbox` takes its ``socket``, in any process.
+
+    Args:
+        hidden: files and folders that must not be visible.
+        packages: folders of further packages.
+
+    Raises:
+        SandboxError: there is no bubblewrap. Whether it works, who asks for a zygote will see.
+    """
+
+    def __init__(self, *, hidden: Iterable[Path] = (), packages: Iterable[Path] = ()):
+        self.socket, self.process = launch(warm=True, hidden=hidden, packages=packages, shared=True)
+
+    def close(self) -> None:
+        """Ends it and every zygote."""
+        self.socket.close()
+        end(self.process, patience=0)
+
+
 class Sandbox:
-    """One bubblewrap with a zygote in it, for one worker.
+    """One bubblewrap with a zygote in it, for one worker, or a zygote out of a nursery.
 
     Args:
         warm: import the heavy libraries once and fork; else start a new interpreter for each kernel.
         hidden: files and folders that must not be visible.
         packages: folders of further packages.
+        nursery: the socket of a :class:`Nursery` with the same settings; None starts a bubblewrap.
 
     Raises:
         SandboxError: it does not start.
     """
 
-    def __init__(self, *, warm: bool = True, hidden: Iterable[Path] = (), packages: Iterable[Path] = ()):
-        program = shutil.which("bwrap")
-        if sys.platform != "linux" or program is None:
-            raise SandboxError("bubblewrap (bwrap) is not installed")
-        visible = bwrap_arguments(hidden, packages)
-        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # nobody's, so that its processes can be counted
-        uid = secrets.randbelow(1 << 20) + (1 << 30) if os.getuid() == 0 else 0
-        python = [str(inside(interpreter())), "-s", "-W", "ignore"]
-        paths = [str(inside(Path(folder))) for folder in site_folders()]
-        settings = {"uid": uid, "paths": paths, "warm": WARM if warm else None}
-        serve = ["/zygote.py", str(theirs.fileno()), json.dumps(settings)]
-        with theirs:
-            self.process = subprocess.Popen(  # noqa: S603  # the command is ours
-                [program, *visible, *python, *serve],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                cwd="/",
-            )
+    def __init__(
+        self,
+        *,
+        warm: bool = True,
+        hidden: Iterable[Path] = (),
+        packages: Iterable[Path] = (),
+        nursery: socket.socket | None = None,
+    ):
+        self.process: subprocess.Popen[bytes] | None = None
+        if nursery is not None:
+            self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs, contextlib.suppress(OSError):  # one that is gone: then nobody answers
+                socket.send_fds(nursery, [json.dumps({"uid": nobody()}).encode()], [theirs.fileno()])
+            try:
+                self._receive(IMPORT_SECONDS)
+            except json.JSONDecodeError as error:  # words instead of JSON: what went wrong
+                self.close()
+                raise SandboxError(f"the nursery gave no zygote: {error.doc}") from None
+            return
+        self.socket, self.process = launch(warm=warm, hidden=hidden, packages=packages)
         assert self.process.stderr is not None
         with self.process.stderr as stderr:
             try:
@@ -216,7 +288,13 @@ class Sandbox:
     @property
     def alive(self) -> bool:
         """Whether requests make sense."""
-        return self.socket.fileno() >= 0 and self.process.poll() is None
+        if self.socket.fileno() < 0:
+            return False
+        if self.process is not None:
+            return self.process.poll() is None
+        poll = select.poll()
+        poll.register(self.socket, select.POLLHUP)
+        return not poll.poll(0)
 
     def ask(self, do: str, **request: Any) -> tuple[dict[str, Any], list[int]]:
         """Sends a request and waits for its answer.
@@ -254,13 +332,19 @@ class Sandbox:
     def close(self) -> None:
         """Ends the zygote and everything in the sandbox."""
         self.socket.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(2)
-        if self.process.poll() is None:
-            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-            with contextlib.suppress(OSError, ValueError):
-                for child in children.read_text().split():
-                    # the first process of the PID namespace: all others of it die, too
-                    os.kill(int(child), signal.SIGKILL)
-            self.process.kill()
-            self.process.wait()
+        if self.process is not None:
+            end(self.process)
+
+
+def end(process: subprocess.Popen[bytes], patience: float = 2.0) -> None:
+    """Waits some seconds for a bubblewrap whose socket is closed, and kills it if it does not end."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(patience)
+    if process.poll() is None:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        with contextlib.suppress(OSError, ValueError):
+            for child in children.read_text().split():
+                # the first process of the PID namespace: all others of it die, too
+                os.kill(int(child), signal.SIGKILL)
+        process.kill()
+        process.wait()

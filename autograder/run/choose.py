@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from autograder.run.plain import PlainKernels
-from autograder.run.session import Kernels
-from autograder.run.user import UserKernels, no_other_user
+if TYPE_CHECKING:
+    from autograder.run.session import Kernels
 
 IN_CONTAINER = "AUTOGRADER_CONTAINER"  # set by the bundle's run_autograder
 
@@ -37,6 +40,34 @@ class Place:
     packages: tuple[str, ...] = ()
 
 
+_nursery: socket.socket | None = None  # of the batch that this process works for
+
+
+def work_for(nursery: socket.socket | None) -> None:
+    """Has this process's sandboxes come from a batch's nursery, which has the settings of its place."""
+    global _nursery
+    _nursery = nursery
+
+
+@contextlib.contextmanager
+def nursery(place: Place) -> Iterator[socket.socket | None]:
+    """Starts a nursery for the workers of a batch, beside whatever follows; None where they need none."""
+    from autograder.run.bubblewrap import Nursery, SandboxError
+
+    if place.sandbox == "off" or place.cold:
+        yield None
+        return
+    try:
+        made = Nursery(hidden=map(Path, place.hidden), packages=map(Path, place.packages))
+    except SandboxError:
+        yield None  # the workers will say why
+        return
+    try:
+        yield made.socket
+    finally:
+        made.close()
+
+
 @cache
 def kernels(place: Place) -> tuple[Kernels, str]:
     """Gives this process's kernels, and a warning if they are not in a sandbox although that was wanted.
@@ -44,6 +75,8 @@ def kernels(place: Place) -> tuple[Kernels, str]:
     Raises:
         NoSandboxError: a sandbox is required and does not work here.
     """
+    from autograder.run.plain import PlainKernels  # with Jupyter, which who only names a place does not need
+
     packages = [Path(path) for path in place.packages]
     if place.sandbox == "off":
         return PlainKernels(packages), ""
@@ -53,7 +86,10 @@ def kernels(place: Place) -> tuple[Kernels, str]:
         from autograder.run.sandbox import SandboxKernels
 
         sandboxed = SandboxKernels(
-            warm=not place.cold, hidden=[Path(path) for path in place.hidden], packages=packages
+            warm=not place.cold,
+            hidden=[Path(path) for path in place.hidden],
+            packages=packages,
+            nursery=None if place.cold else _nursery,
         )
         try:
             sandboxed.idle.append(sandboxed.take())
@@ -76,6 +112,9 @@ def in_container() -> tuple[Kernels, str]:
     Returns:
         The kernels, and a warning for the instructor if a submission could reach the grader's files.
     """
+    from autograder.run.plain import PlainKernels
+    from autograder.run.user import UserKernels, no_other_user
+
     if not os.environ.get(IN_CONTAINER):
         return kernels(Place())
     why = no_other_user()

@@ -7,6 +7,7 @@ uses nothing of the package, which is not visible there.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import os
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from typing import Any
 
+LARGE, COLLAPSE = 2 << 20, 25  # bytes of a large page; madvise's number
 KERNEL_OPTIONS = ("--HistoryManager.enabled=False", "--InteractiveShellApp.exec_PYTHONSTARTUP=False")
 
 
@@ -64,6 +66,24 @@ def freeze() -> None:
     """Keeps the collector from touching, and so copying, every page in every kernel."""
     gc.collect()
     gc.freeze()
+    collapse()
+
+
+def collapse() -> None:
+    """Puts this process's memory into large pages where Linux can (6.1 and later), for quicker forks.
+
+    A fork copies the table of pages, and each kernel's end frees it again: 250 MB are 60,000 small pages or
+    some hundred large ones. What a kernel writes is still copied in small ones.
+    """
+    madvise = ctypes.CDLL(None).madvise
+    with open("/proc/self/maps") as file:
+        lines = [line.split() for line in file]
+    for where, rights, _, _, _, *name in lines:
+        if not rights.startswith("rw-p") or name not in ([], ["[heap]"]):
+            continue
+        start, end = (int(part, 16) for part in where.split("-"))
+        for page in range(-(-start // LARGE) * LARGE, end // LARGE * LARGE, LARGE):
+            madvise(ctypes.c_void_p(page), ctypes.c_size_t(LARGE), COLLAPSE)  # or they stay as they are
 
 
 def rehearse(cells: list[str], tell: int) -> None:

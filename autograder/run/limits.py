@@ -23,9 +23,9 @@ class Limits:
         total_seconds: wall time of the whole submission, restarts included.
         restarts: how many cells may kill the kernel before the rest is given up.
         cpu_seconds: processor time of one kernel, all its processes together.
-        memory_bytes: memory of one kernel, all its processes together.
+        memory_bytes: memory and page tables of one kernel, all its processes together.
         processes: processes and threads of one kernel; a kernel itself has about 10.
-        open_files: files that one process may have open.
+        open_files: files that one process may have open; in the sandbox also the sockets of all together.
         written_bytes: the largest file that may be written.
         disk_bytes: all files together: work folder, /tmp and /dev/shm.
         output_bytes: what is kept of one cell's output; a cell that prints 50 times as much is stopped.
@@ -97,6 +97,8 @@ RLIMITS = (
     # The zygote adds up all processes and says which limit was met, so it should be the first to notice.
     Rlimit("CPU", "cpu_seconds", kinds=("sandbox",), spare=1),
     Rlimit("DATA", "memory_bytes"),
+    # Page tables take up to 1/512 of this: 35 MB for each process. Torch maps some gigabytes by itself.
+    Rlimit("AS", "memory_bytes", kinds=("user", "sandbox"), spare=16_000_000_000),
     Rlimit("NOFILE", "open_files"),
     Rlimit("FSIZE", "written_bytes"),
     # Linux counts the processes of a user, and the user of plain kernels is the one who grades.

@@ -22,9 +22,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from autograder.names import KIT_FILE, SKIPPED
+from autograder.run.environment import kernel_environment
 from autograder.run.limits import Limits
 from autograder.run.raised import CellError, frames, goes_on, read_error
-from autograder.run.session import kernel_environment
 from autograder.submissions.names_of_cells import names_of
 from autograder.submissions.statements import Statement, from_line
 

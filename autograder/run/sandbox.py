@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -96,9 +97,18 @@ class SandboxKernels:
         warm: fork kernels from a process that has imported the heavy libraries.
         hidden: files and folders that submissions must not see.
         packages: folders of packages that they may import beside those that are installed.
+        nursery: the socket of a nursery that gives zygotes with these settings, as long as it lives.
     """
 
-    def __init__(self, *, warm: bool = True, hidden: Iterable[Path] = (), packages: Iterable[Path] = ()):
+    def __init__(
+        self,
+        *,
+        warm: bool = True,
+        hidden: Iterable[Path] = (),
+        packages: Iterable[Path] = (),
+        nursery: socket.socket | None = None,
+    ):
+        self.nursery = nursery
         self.warm, self.hidden, self.packages = warm, tuple(hidden), tuple(packages)
         self.idle: list[Sandbox] = []
         self.lock = threading.Lock()
@@ -110,6 +120,11 @@ class SandboxKernels:
                 if (sandbox := self.idle.pop()).alive:
                     return sandbox
                 sandbox.close()
+        if self.nursery is not None:
+            try:
+                return Sandbox(nursery=self.nursery)
+            except SandboxError:
+                self.nursery = None  # it is gone, or no namespaces within namespaces here
         return Sandbox(warm=self.warm, hidden=self.hidden, packages=self.packages)
 
     @contextlib.contextmanager

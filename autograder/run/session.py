@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +12,6 @@ from jupyter_client.manager import AsyncKernelManager
 
 from autograder.run import container
 from autograder.run.limits import Limits
-
-KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "VIRTUAL_ENV")  # of the grader's environment
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Kernels(Protocol):
@@ -69,16 +65,3 @@ class Session:
         """Ends what is left of the last kernel and says which limit had ended it before, if one had."""
         before, self.kills = self.kills, container.memory_kills()
         return container.killed_words() if self.kills > before else ""
-
-
-def kernel_environment(home: str) -> dict[str, str]:
-    """The environment of a kernel: nothing of the grader's but what Python needs to start."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    fixed = {
-        "HOME": home,
-        "IPYTHONDIR": f"{home}/.ipython",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-    }
-    return kept | fixed | dict.fromkeys(THREADS, "1")  # one core a submission

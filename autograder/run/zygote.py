@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 SESSION, WORK, IPC = "/session", "/submission", "/kernel"
-KERNEL_SCRIPT = "kernel_process"  # a module in this script's folder
+KERNEL_SCRIPT, NURSERY_SCRIPT = "kernel_process", "nursery"  # modules in this script's folder
 # a fork bomb makes some hundred processes in this time, a memory bomb some hundred megabytes
 WATCH_SECONDS = 0.1
 START_SECONDS = 60.0
@@ -112,6 +112,13 @@ def kilobytes(path: str, names: tuple[str, ...]) -> int:
         return sum(int(line.split()[1]) for line in file if line.startswith(names))
 
 
+def sockets_in_use() -> int:
+    """How many sockets there are in this network namespace, whoever holds them; 0 where nobody counts."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/net/sockstat") as file:
+        return int(file.readline().split()[2])  # sockets: used 7
+    return 0
+
+
 class Zygote:
     """Answers the worker's requests, one submission at a time.
 
@@ -130,6 +137,7 @@ class Zygote:
         self.init = 0
         self.ended = ""
         self.cpu = 0.0
+        self.sockets = sockets_in_use()
 
     def serve(self) -> None:
         """Answers until the worker is gone."""
@@ -308,7 +316,7 @@ class Zygote:
         """What all of the submission's processes use together.
 
         Returns:
-            Their ids, the number of threads, bytes of memory, seconds of processor time.
+            Their ids, the number of threads, bytes of memory and page tables, seconds of processor time.
         """
         count, memory, ticks = 0, 0, 0
         pids = [name for name in os.listdir("/proc") if name.isdecimal() and int(name) != os.getpid()]
@@ -316,7 +324,7 @@ class Zygote:
             try:
                 with open(f"/proc/{pid}/stat", "rb") as file:
                     fields = file.read().rpartition(b")")[2].split()
-                held = kilobytes(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:"))
+                held = kilobytes(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:", "VmPTE:"))
             except (OSError, ValueError):
                 continue  # it has just ended
             count += int(fields[17])
@@ -333,14 +341,18 @@ class Zygote:
             self.kill(f"started more than {limits['processes']:.0f} processes and threads")
         elif memory > limits["memory_bytes"] and self.precise_memory(pids) > limits["memory_bytes"]:
             self.kill(f"used more than {limits['memory_bytes'] / 1e6:.0f} MB of memory")
+        elif sockets_in_use() - self.sockets > limits["open_files"]:
+            # the buffers of each hold up to 0.4 MB, which are nobody's memory
+            self.kill(f"opened more than {limits['open_files']:.0f} sockets")
         elif self.cpu + seconds > limits["cpu_seconds"]:
             self.kill(f"used more than {limits['cpu_seconds']:.0f} s of processor time")
 
     def precise_memory(self, pids: list[str]) -> int:
-        """What the processes hold, pages that they share counted once."""
+        """What the processes hold with their page tables, pages that they share counted once."""
         total = 0
         for pid in pids:
             with contextlib.suppress(OSError):  # it has just ended
+                total += kilobytes(f"/proc/{pid}/status", ("VmPTE:",))
                 total += kilobytes(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
         return total * 1024
 
@@ -357,6 +369,7 @@ def main() -> None:
     """``zygote.py FD SETTINGS``: serves the worker at a socket; the settings are JSON."""
     control, settings = socket.socket(fileno=int(sys.argv[1])), json.loads(sys.argv[2])
     kernel = importlib.import_module(KERNEL_SCRIPT)
+    nursery = importlib.import_module(NURSERY_SCRIPT) if settings["shared"] else None
     sys.path.pop(0)  # this script's folder
     os.set_inheritable(control.fileno(), False)
     sys.path += [path for path in settings["paths"] if path not in sys.path]
@@ -374,8 +387,11 @@ def main() -> None:
     os.dup2(silence, 1)
     os.dup2(silence, 2)  # the worker reads what went wrong up to here, and no kernel may write there
     os.close(silence)
-    zygote = Zygote(control, kernel, settings["uid"], warm=bool(settings["warm"]))
     sys.argv = ["ipykernel"]
+    if nursery:
+        nursery.Nursery(control, sys.modules[__name__], kernel).serve()
+        return
+    zygote = Zygote(control, kernel, settings["uid"], warm=bool(settings["warm"]))
     control.send(json.dumps({"ready": True}).encode())
     zygote.serve()
 

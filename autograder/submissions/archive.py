@@ -28,6 +28,7 @@ SNIFFED = 64_000  # bytes at a file's beginning that say what it is
 # What else counts, by suffix. Checkpoints; a homework's declaration says which of them it reads. A new kind
 # of file that students hand in goes here. Modules that a notebook imports; only its kernel ever opens them.
 ATTACHMENTS = (".pt", ".pth", ".py")
+MAX_DEPTH = 60  # folders within folders on disk; people have 10
 IGNORED_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".git"}
 JUNK = {"thumbs.db", "desktop.ini"}
 

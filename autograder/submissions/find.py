@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from autograder.files import cut_to_bytes, same_name, speakable
-from autograder.submissions.archive import IGNORED_FOLDERS, OTHER, Item, is_junk, read_file
+from autograder.submissions.archive import IGNORED_FOLDERS, MAX_DEPTH, OTHER, Item, is_junk, read_file
 from autograder.submissions.grouping import HAND_IN, group
 from autograder.submissions.submission import MAX_NAME, Submission, flat_name
 
@@ -70,8 +70,11 @@ def find(paths: Iterable[Path], *, one_person: bool = False) -> Found:
     return Found(tuple(_kept(_unique(submissions))), tuple(speakable(line) for line in ignored))
 
 
-def _walk(folder: Path, ignored: list[str]) -> Iterator[Path]:
+def _walk(folder: Path, ignored: list[str], depth: int = 0) -> Iterator[Path]:
     """Every file below a folder, and every folder that holds nothing."""
+    if depth > MAX_DEPTH:
+        ignored.append(f"{folder} (a folder too deep within folders)")
+        return
     try:
         there = sorted(folder.iterdir())
     except OSError as error:
@@ -80,9 +83,14 @@ def _walk(folder: Path, ignored: list[str]) -> Iterator[Path]:
     if not there:
         yield folder
     for item in there:
-        if item.is_dir() and not item.is_symlink():
+        try:
+            is_folder = item.is_dir() and not item.is_symlink()
+        except OSError as error:  # such as a path that is longer than the system allows
+            ignored.append(f"{folder}/{item.name[:50]}… (cannot be read: {error.strerror})")
+            continue
+        if is_folder:
             if item.name not in IGNORED_FOLDERS:
-                yield from _walk(item, ignored)
+                yield from _walk(item, ignored, depth + 1)
         elif not is_junk(item.name):
             yield item
 

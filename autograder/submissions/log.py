@@ -12,11 +12,11 @@ from importlib import resources
 from typing import Any
 
 import fastjsonschema
-import jsonschema
 
 from autograder import kit
 from autograder.declare import Case, Entry, Homework, LogEntry
 from autograder.files import whole
+from autograder.schemas import jsonschema
 from autograder.submissions.errors import SubmissionError
 
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
@@ -110,13 +110,20 @@ def _check_head(document: dict[str, Any], what: str) -> list[str]:
         document["answers"] = {}
         told = str(error.message).removeprefix("data").lstrip(".")[:160]
         notes.append(f"{what} says in a way that cannot be read which cells its answers came from: {told}")
+    try:
+        _quick_validator("properties", "history")(document.get("history", []))
+    except fastjsonschema.JsonSchemaValueException:
+        document["history"] = []
+        notes.append(
+            f"{what} holds a history of checks that cannot be read; it is left out, and costs nothing."
+        )
     entries = document.get("entries")
     if isinstance(entries, dict):
         allowed = _schema("log-1")["properties"]["entries"]["maxProperties"]
         if len(entries) > allowed:
             raise LogError(f"{what} has {len(entries)} entries; the most that any homework has is {allowed}.")
         entries = {name: {"status": "missing"} for name in entries}
-    head = {name: value for name, value in document.items() if name not in ("answers", "entries")}
+    head = {name: value for name, value in document.items() if name not in ("answers", "entries", "history")}
     if "entries" in document:
         head["entries"] = entries
     for wrong in _validator("log-1").iter_errors(head):
@@ -147,6 +154,7 @@ class Log:
         notes: what was ignored.
         student: id and word, where students have numbers of their own.
         answers: question → where its recorded answer came from.
+        history: checks that the student ran, where they agreed to keep them; a claim.
     """
 
     homework: str
@@ -155,6 +163,7 @@ class Log:
     notes: tuple[str, ...] = ()
     student: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    history: tuple[Mapping[str, Any], ...] = ()
 
     def stale(self, question: str, digests: Set[str] | None) -> str:
         """Why a recorded answer is not the one in the notebook, in words; empty if nothing speaks against it.
@@ -253,7 +262,8 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
         else:
             entries[name] = _read_entry(known[name], raw, what)
     told = document.get("student", {}), document.get("answers", {})
-    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]), *told)
+    past = tuple(one for one in document.get("history", []) if one["question"] in homework.questions)
+    return Log(homework.id, document.get("challenges", ""), entries, tuple(notes[:20]), *told, history=past)
 
 
 def _read_entry(entry: Entry, raw: Mapping[str, Any], what: str) -> LogEntry:

@@ -203,6 +203,25 @@ ATTACKS: dict[str, Attack] = {
         "MB of memory",
         limits={"memory_bytes": 8e8, "cell_seconds": 20},
     ),
+    "socket buffers": Attack(
+        "import os, socket, time\nfor _ in range(8):\n    if not os.fork():\n        kept = []\n        try:\n            while True:\n"
+        "                kept += socket.socketpair()\n                kept[-1].setblocking(False)\n                kept[-1].send(b'x' * 100_000)\n"
+        "        except OSError: time.sleep(30)\ntime.sleep(30)\nprint('LEAK')",
+        "opened more than 400 sockets",
+        limits={"open_files": 400, "cell_seconds": 20},
+    ),
+    "page tables": Attack(
+        "import mmap, os, time\nflags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000\nfor _ in range(20):\n    if not os.fork():\n"
+        "        m = mmap.mmap(-1, 12 << 30, flags=flags, prot=mmap.PROT_READ)\n        for at in range(0, 12 << 30, 2 << 20): m[at]\n"
+        "        time.sleep(30)\ntime.sleep(30)\nprint('LEAK')",
+        "MB of memory",
+        limits={"memory_bytes": 4e8, "cell_seconds": 20},
+    ),
+    "page tables of a terabyte": Attack(
+        "import mmap\nflags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000\ntry:\n    m = mmap.mmap(-1, 1 << 40, flags=flags, prot=mmap.PROT_READ)\n"
+        "    print('LEAK')\nexcept OSError as error: print(error)",
+        prints="Cannot allocate memory",
+    ),
     "disk filler": Attack(
         "total = 0\nfor folder in ('.', '/tmp', '/dev/shm', '/home/student', '/kernel'):\n    for i in range(30):\n        try:\n"
         "            with open(f'{folder}/fill{i}', 'wb') as f: total += f.write(bytes(10**7)); f.flush()\n        except OSError: pass\n"

@@ -14,6 +14,8 @@ import torch
 
 from autograder.author.gallery import right, wrong
 
+IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
+
 FILE = "hw4_vision_transformer.pt"
 KEPT = Path(__file__).resolve().parents[2] / "solutions" / FILE
 
@@ -159,7 +161,7 @@ EXAMPLES += [
     wrong("4.4a", "no scale", attention(scale="1.0"), loses=[ATTENTION, MAPS], says="The scores are not scaled"),
     wrong("4.4a", "scale of the whole dim", attention(scale="math.sqrt(dim)"), loses=[ATTENTION, MAPS], says="You divided by √dim"),
     wrong("4.4a", "softmax over queries", attention(axis="-2"), loses=[ATTENTION, MAPS], shows="attention", says="softmax is over the queries"),
-    wrong("4.4a", "heads interleaved", attention(split="reshape(batch, n, dim // self.heads, self.heads).permute(0, 3, 1, 2)", merge="permute(0, 2, 3, 1).reshape(batch, n, dim)"), loses=[ATTENTION, MAPS], says="differs in"),
+    wrong("4.4a", "heads interleaved", attention(split="reshape(batch, n, dim // self.heads, self.heads).permute(0, 3, 1, 2)", merge="permute(0, 2, 3, 1).reshape(batch, n, dim)"), loses=[ATTENTION, MAPS], says="and put back that way"),
     wrong("4.4a", "features dealt out to heads, merged in blocks", attention(split="reshape(batch, n, dim // self.heads, self.heads).permute(0, 3, 1, 2)"), loses=[ATTENTION, MAPS], says="dealt out to the heads one by one"),
     wrong("4.4a", "heads not merged", attention(merge="reshape(batch, n, dim)"), loses=[ATTENTION, MAPS], says="The heads are not put together again"),
     wrong("4.4a", "no output map", attention(out="mixed"), loses=[ATTENTION, MAPS], says="The output map `out` is missing"),
@@ -462,11 +464,11 @@ EXAMPLES += [
     right("4.8b", "a short training", claims=RUN),
     right("4.8b", "whole numbers as floats", claims=RUN | {"best_epoch": 4.0, "test_confusion": CLASSES.astype(float), "most_confused": [6.0, 0.0]}),
     right("4.8b", "two epochs are equally good", claims=RUN | {"curve_validation_accuracy": [0.3, 0.6, 0.75, 0.75, 0.72], "best_epoch": 4}),
-    wrong("4.8b", "counted from 0; transposed; order swapped", claims=RUN | {"best_epoch": 3, "test_confusion": CLASSES.T, "most_confused": [6, 0]}, loses=[CURVES, MATRIX, PAIR], shows="curve", says="epochs are counted from 1"),
-    wrong("4.8b", "epoch of the lowest training loss; shares; the diagonal", claims=RUN | {"best_epoch": 3, "curve_train_loss": [2.0, 1.5, 0.9, 1.2, 1.1], "test_confusion": CLASSES / 100, "most_confused": [9, 9]}, loses=[CURVES, MATRIX, PAIR], says="Leave the diagonal out"),
-    wrong("4.8b", "percent; never trained; another pair", claims=RUN | {"curve_validation_accuracy": [30, 60, 70, 75, 72], "test_confusion": np.full((10, 10), 10), "most_confused": [9, 7]}, loses=[CURVES, MATRIX], says="not percent"),
-    wrong("4.8b", "curves swapped; names instead of numbers", claims=RUN | {"curve_train_loss": RUN["curve_validation_accuracy"], "best_epoch": 1, "most_confused": "Shirt"}, loses=[CURVES, PAIR], says="Are the two curves swapped?"),
-    wrong("4.8b", "a less frequent pair; unequal rows", claims=RUN | {"most_confused": [9, 7], "test_confusion": CLASSES + np.eye(10, dtype=int)[::-1] * np.arange(10)[:, None]}, loses=[MATRIX, PAIR], shows="matrix", says="Another pair occurs"),
+    wrong("4.8b", "counted from 0; transposed; order swapped", claims=RUN | {"best_epoch": 3, "test_confusion": CLASSES.T, "most_confused": [6, 0]}, loses=[CURVES, MATRIX, PAIR], shows="curve", says="epochs are counted from 1", visible=IN_THE_LOG),
+    wrong("4.8b", "epoch of the lowest training loss; shares; the diagonal", claims=RUN | {"best_epoch": 3, "curve_train_loss": [2.0, 1.5, 0.9, 1.2, 1.1], "test_confusion": CLASSES / 100, "most_confused": [9, 9]}, loses=[CURVES, MATRIX, PAIR], says="Leave the diagonal out", visible=IN_THE_LOG),
+    wrong("4.8b", "percent; never trained; another pair", claims=RUN | {"curve_validation_accuracy": [30, 60, 70, 75, 72], "test_confusion": np.full((10, 10), 10), "most_confused": [9, 7]}, loses=[CURVES, MATRIX], says="not percent", visible=IN_THE_LOG),
+    wrong("4.8b", "curves swapped; names instead of numbers", claims=RUN | {"curve_train_loss": RUN["curve_validation_accuracy"], "best_epoch": 1, "most_confused": "Shirt"}, loses=[CURVES, PAIR], says="Are the two curves swapped?", visible=IN_THE_LOG),
+    wrong("4.8b", "a less frequent pair; unequal rows", claims=RUN | {"most_confused": [9, 7], "test_confusion": CLASSES + np.eye(10, dtype=int)[::-1] * np.arange(10)[:, None]}, loses=[MATRIX, PAIR], shows="matrix", says="Another pair occurs", visible=IN_THE_LOG),
 ]
 
 NAMES = ("vit_against_cnn", "vit_against_transformer", "vit_positions", "vit_prediction")

@@ -10,6 +10,8 @@ import torch
 from autograder.author.gallery import right, wrong
 from tests.gallery import ROOT
 
+IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
+
 TOKENS, VOCABULARY, UNKNOWN = "tokens", "the vocabulary", "unknown words have number 1"
 MASK, LETTER_51 = "ids and mask", "unknown_or_padding"
 AVERAGE, COUNTS, AVERAGE_FIT, BAG_FIT, PAIR = (
@@ -272,9 +274,9 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
         "5.2 average": "return (table[ids] * mask[..., None]).mean(1)",
         "5.2 counts": "return (torch.zeros(len(ids), n_words).scatter_add_(1, ids, mask.float()) > 0).float()",
     }, loses=[AVERAGE, COUNTS], says="divide by the padded length"),
-    wrong("5.2", "labels flipped in the fit", claims={"average_weights": np.r_[1.0, np.zeros(49)], "average_bias": -9.0}, loses=[AVERAGE_FIT], says="Did the fitting cell run"),
-    wrong("5.2", "weights made up", claims={"average_weights": np.ones(50), "bag_weights": np.ones(5912)}, loses=[AVERAGE_FIT, BAG_FIT], says="validation sentences right"),
-    wrong("5.2", "a bag of the whole table", claims={"bag_weights": np.zeros(17375)}, loses=[BAG_FIT], says="17,375 numbers"),
+    wrong("5.2", "labels flipped in the fit", claims={"average_weights": np.r_[1.0, np.zeros(49)], "average_bias": -9.0}, loses=[AVERAGE_FIT], says="Did the fitting cell run", visible=IN_THE_LOG),
+    wrong("5.2", "weights made up", claims={"average_weights": np.ones(50), "bag_weights": np.ones(5912)}, loses=[AVERAGE_FIT, BAG_FIT], says="validation sentences right", visible=IN_THE_LOG),
+    wrong("5.2", "a bag of the whole table", claims={"bag_weights": np.zeros(17375)}, loses=[BAG_FIT], says="17,375 numbers", visible=IN_THE_LOG),
     right("5.2", "another word that negates", {"5.2 pair": 'return "none of it is good , all is bad", "none of it is bad , all is good"'}),
     wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="only the first has not"),
     wrong("5.2", "the same sentence twice", {"5.2 pair": 'return "this film is not good", "This film is NOT good"'}, loses=[PAIR], says="the same sentence"),

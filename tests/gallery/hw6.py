@@ -5,6 +5,8 @@ import numpy as np
 from autograder.author.gallery import right, wrong
 from autograder.homeworks.hw6 import public
 
+IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
+
 
 def rnn(step: str, output: str = "1 / (1 + np.exp(-np.clip(1000 * h, -500, 500)))") -> dict[str, str]:
     return {"6.1 rnn": f"states, h = [], 0.0\nfor number in x:\n    h = {step}\n    states.append(h)\nreturn np.array(states), {output}"}
@@ -238,9 +240,9 @@ EXAMPLES = [
     wrong("6.8", "slopes swapped", memory("[fitted_slope(memory_lengths, linear_bytes), fitted_slope(memory_lengths, softmax_bytes)]"), loses=[MEMORY], shows="curve", says="Softmax comes first"),
     wrong("6.8", "memory in proportion to N", memory(predicted="softmax_bytes[-1] * 32 / 1e9"), loses=[PREDICTED], says="in proportion to N"),
     wrong("6.8", "bytes for gigabytes", memory(predicted="softmax_bytes[-1] * 1024"), loses=[PREDICTED], says="asked are gigabytes"),
-    wrong("6.8", "slopes of all lengths", claims={"softmax_seconds": 1e-8 * LENGTHS**2, "linear_seconds": 1e-5 + 1e-7 * LENGTHS, "time_slopes": np.array([2.0, public.fitted_slope(LENGTHS, 1e-5 + 1e-7 * LENGTHS)])}, loses=[TIMES], says="takes all lengths"),
-    wrong("6.8", "the same function measured twice", claims={"softmax_seconds": 1e-6 * LENGTHS, "linear_seconds": 1e-6 * LENGTHS, "time_slopes": np.array([1.0, 1.0])}, loses=[TIMES], shows="curve", says="should be clearly steeper"),
-    wrong("6.8", "slopes made up", claims={"time_slopes": np.array([2.0, 1.0]), "softmax_seconds": 1e-8 * LENGTHS**1.7, "linear_seconds": 1e-6 * LENGTHS**0.8}, loses=[TIMES], says="what you recorded has the slopes"),
+    wrong("6.8", "slopes of all lengths", claims={"softmax_seconds": 1e-8 * LENGTHS**2, "linear_seconds": 1e-5 + 1e-7 * LENGTHS, "time_slopes": np.array([2.0, public.fitted_slope(LENGTHS, 1e-5 + 1e-7 * LENGTHS)])}, loses=[TIMES], says="takes all lengths", visible=IN_THE_LOG),
+    wrong("6.8", "the same function measured twice", claims={"softmax_seconds": 1e-6 * LENGTHS, "linear_seconds": 1e-6 * LENGTHS, "time_slopes": np.array([1.0, 1.0])}, loses=[TIMES], shows="curve", says="should be clearly steeper", visible=IN_THE_LOG),
+    wrong("6.8", "slopes made up", claims={"time_slopes": np.array([2.0, 1.0]), "softmax_seconds": 1e-8 * LENGTHS**1.7, "linear_seconds": 1e-6 * LENGTHS**0.8}, loses=[TIMES], says="what you recorded has the slopes", visible=IN_THE_LOG),
     wrong("6.8", "fewer multiplications", {"6.8 choice": 'short_sequences = "A"'}, loses=["short_sequences"], says="the same at every length"),
     wrong("6.8", "like √N", {"6.8 choice": 'short_sequences = "D"'}, loses=["short_sequences"], says="the work doubles"),
 ]

@@ -76,7 +76,7 @@ def norm_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield norm_case(rng, (2, 3, 4), scale=3e-3, group="eps", note="rows that hardly vary")
     yield norm_case(rng, (3, 4), eps=0.5, group="eps", note="eps = 0.5")
     yield norm_case(rng, (2, 4), scale=0.0, offset=3.0, group="eps", note="rows that are constant")
-    yield norm_case(rng, (3, 4), want=["gradients"], group="gradients", note="one backward pass")
+    yield norm_case(rng, (2, 3, 4), want=["gradients"], group="gradients", note="one backward pass")
 
 
 def norm_examples(rng: np.random.Generator) -> Iterator[Case]:

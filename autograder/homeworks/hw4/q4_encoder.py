@@ -79,6 +79,10 @@ self_attention = hw.question(
                         "The features are dealt out to the heads one by one; head 0 must get the first dim /"
                         " heads features."
                     ),
+                    "interleaved twice": (
+                        "The features are dealt out to the heads one by one, and put back that way; head 0"
+                        " must get the first dim / heads features."
+                    ),
                     "reshaped": RESHAPED,
                     "reshaped twice": f"{RESHAPED} The way back has the same fault.",
                     "over heads": (

@@ -82,13 +82,15 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
     for head in range(split):
         features = (
             np.arange(dim)[head::split]
-            if mistake == "interleaved"
+            if mistake.startswith("interleaved")
             else np.arange(dim)[head * size : (head + 1) * size]
         )
         scores = q[..., features] @ k[..., features].swapaxes(-1, -2) / scale
         weights.append(softmax(scores, axis=-2 if mistake == "queries" else -1))
         outputs.append(weights[-1] @ v[..., features])
     mixed = np.concatenate(outputs, axis=-1)
+    if mistake == "interleaved twice":
+        mixed = np.stack(outputs, axis=-1).reshape(x.shape)
     if mistake == "heads not merged":
         mixed = np.stack(outputs, axis=1).reshape(x.shape)
     if mistake != "no output map":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def paired(one: np.ndarray, other: np.ndarray, mistake: str = "") -> list[np.nda
     return [np.array(sign * scale * differences.mean()), np.array(scale * error)]
 
 
-def slip(mistake: str):  # type: ignore[no-untyped-def]
+def slip(mistake: str) -> Callable[[np.ndarray, np.ndarray], list[np.ndarray]]:
     """The oracle with one thing wrong."""
     return lambda one, other: paired(one, other, mistake)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from autograder.kit import decode, encode, probe
 from autograder.kit.probes import register
+from autograder.kit.shared.modules import take_inputs_of_own_dtype
 
 Look = Callable[[Any, Mapping[str, Any]], Any]  # (loaded module, keyword arguments of forward) → plain values
 LOOKS: dict[str, Look] = {}
@@ -160,7 +161,7 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         raise CheckpointError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")
     weights = read_checkpoint(Path(options["file"]), options["max_bytes"])
     load_into(module, weights, options["file"])
-    module.eval()
+    take_inputs_of_own_dtype(module).eval()
     found: dict[str, Any] = {"result": None, "parameters": sum(value.numel() for value in weights.values())}
     with torch.no_grad():
         if inputs:

@@ -65,6 +65,26 @@ def in_own_folder() -> Iterator[str]:
             os.chdir(before)
 
 
+def take_inputs_of_own_dtype(module: Any) -> Any:
+    """Lets a module whose parameters are all float64, or all float16, take the float32 inputs of a case.
+
+    Returns:
+        The module, which turns floating inputs into its own dtype before each call.
+    """
+    dtypes = {value.dtype for value in module.parameters() if value.is_floating_point()}
+    if len(dtypes) == 1:
+        (own,) = dtypes
+
+        def turn(_: Any, args: Any) -> Any:
+            return tuple(
+                item.to(own) if hasattr(item, "is_floating_point") and item.is_floating_point() else item
+                for item in args
+            )
+
+        module.register_forward_pre_hook(turn)
+    return module
+
+
 class MismatchError(Exception):
     """The student's class cannot take the weights that a challenge injects; says which and why."""
 
@@ -86,6 +106,7 @@ def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] |
     module = cls(**init)
     if not isinstance(module, torch.nn.Module):
         raise MismatchError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")
+    take_inputs_of_own_dtype(module)
     if weights is None:
         return module
     own = dict(module.named_parameters())

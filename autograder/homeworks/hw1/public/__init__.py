@@ -10,14 +10,24 @@ from autograder.homeworks.hw1.public.basics import (
     mixing,
     preserve_problem,
 )
+from autograder.homeworks.hw1.public.shape_pictures import ATTENTION_BOXES, HEAD_BOXES
 from autograder.homeworks.hw1.public.steps import loop_problem
+from autograder.kit.shared.slider import bars, frames_slider, heat, plane
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
+    "ATTENTION_BOXES",
+    "HEAD_BOXES",
     "KEYS_16",
     "LAYERS",
+    "attention_viewer",
+    "bars",
     "diffuse_problem",
+    "frames_slider",
+    "heat",
     "library_attention",
     "loop_problem",
     "mixing",
+    "plane",
     "preserve_problem",
 ]

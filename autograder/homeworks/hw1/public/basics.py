@@ -1,7 +1,7 @@
 """hw1 in public: the library's attention for figures, and probes for functions that loop or take a layer.
 
-Visible checks say what can be said without the answer: letters that are letters, rows that sum to 1, and
-properties where a question is judged by property. No solution stands here.
+Visible checks say what can be said without the answer: rows that sum to 1, and properties where a
+question is judged by property. No solution stands here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw1.public.steps import loop_problem
-from autograder.kit import compare, decode, encode, probe, show_figure, visible_check
+from autograder.kit import compare, decode, encode, probe, visible_check
 
 PRESERVED_KEY = 1  # 1.6: whose value the output must be
 MIXING_ATOL = 1e-3  # stated in the notebook
@@ -46,40 +46,6 @@ def library_attention(
     allowed = None if mask is None else torch.as_tensor(np.asarray(mask, dtype=bool))[None]
     weights = attend(q, k, torch.eye(k.shape[1], dtype=torch.float64)[None], attn_mask=allowed, scale=scale)
     return attend(q, k, v, attn_mask=allowed, scale=scale)[0].numpy(), weights[0].numpy()
-
-
-MARKERS = ("o", "s", "D", "^")
-STYLES = ("-", "--", "-.", ":")
-# colour-blind people tell these apart; in grey the styles do
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#555555")
-
-
-def show_lines(*panels: Mapping[str, Any]) -> None:
-    """Draws panels of curves side by side.
-
-    Args:
-        panels: each with ``title``, ``x`` and ``y`` (axis labels), ``lines`` (label → (x values, y values)),
-            and where wanted ``points`` (labels drawn as markers), ``log`` (``x``, ``y`` or ``xy``), ``level``
-            ((label, y) of a grey line), ``ylim``.
-    """
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(4.4 * len(panels) + 0.6, 3.3), squeeze=False, layout="constrained"
-    )
-    for axis, panel in zip(axes[0], panels, strict=True):
-        for number, (label, (xs, ys)) in enumerate(panel["lines"].items()):
-            style = (MARKERS if label in panel.get("points", ()) else STYLES)[number % 4]
-            axis.plot(xs, ys, style, color=COLOURS[number % 4], lw=2, ms=6, label=label)
-        if "level" in panel:
-            axis.axhline(panel["level"][1], ls=":", color="#666666", lw=1.5, label=panel["level"][0])
-        axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
-        for name in panel.get("log", ""):
-            getattr(axis, f"set_{name}scale")("log")
-        if "ylim" in panel:
-            axis.set_ylim(*panel["ylim"])
-        axis.legend(fontsize=8)
-    show_figure(figure)
 
 
 # Probes -----------------------------------------------------------------------------------------------------
@@ -124,27 +90,6 @@ def layer_probe(function: Any, case: Mapping[str, Any]) -> Any:
 # Visible checks ---------------------------------------------------------------------------------------------
 
 
-def letters(names: str, options: str) -> Callable[[Mapping[str, Any]], Lines]:
-    """A visible check that says whether each choice among ``names`` is one of the letters of ``options``."""
-
-    def check(answers: Mapping[str, Any]) -> Lines:
-        lines: Lines = []
-        for name in names.split():
-            if name in answers:
-                value = answers[name]
-                letter = value.strip().strip(".()").upper() if isinstance(value, str) else None
-                known = letter in options.split()
-                message = f"`{name}` = {letter}. Whether it is right, you read after grading."
-                if not known:
-                    message = (
-                        f"`{name}` should be one of the letters {', '.join(options.split())}, in quotes."
-                    )
-                lines.append((known, message))
-        return lines
-
-    return check
-
-
 def number(value: Any) -> float:
     """A recorded number as float."""
     return float(np.asarray(value).reshape(-1)[0])
@@ -162,14 +107,14 @@ def too_few_decimals(name: str, value: Any) -> Lines:
 def cat_weight_is_possible(answers: Mapping[str, Any]) -> Lines:
     weight = number(answers["cat_weight"])
     if few := too_few_decimals("cat_weight", weight):
-        return [*letters("cat_word", "A B C D E F")(answers), *few]
+        return few
     inside = 1 / 6 <= weight < 1
     told = f"`cat_weight` = {weight:.3f} can be the largest of six weights."
     wrong = (
         f"`cat_weight` = {weight:.3f} cannot be the largest of six weights that sum to 1: it must lie between"
         " 1/6 and 1."
     )
-    return [*letters("cat_word", "A B C D E F")(answers), (inside, told if inside else wrong)]
+    return [(inside, told if inside else wrong)]
 
 
 @visible_check("1.3")
@@ -193,7 +138,7 @@ def hard_output_is_a_value(answers: Mapping[str, Any]) -> Lines:
         if one
         else "`hard_output` is none of the four values; hard attention returns exactly one of them."
     )
-    return [(one, told), *letters("hard_gradient", "A B C D")(answers)]
+    return [(one, told)]
 
 
 def mixing(query: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
@@ -264,8 +209,6 @@ def queries_preserve_and_diffuse(answers: Mapping[str, Any]) -> Lines:
     return [
         (preserve is None, preserve or "Preserve: the output is the value of key 1."),
         (diffuse is None, diffuse or "Diffuse: the output is the mean of the values."),
-        *letters("limit_zero limit_infinity", "A B C D")(answers),
-        *letters("kind_1 kind_2 kind_3 kind_4", "A B C D")(answers),
     ]
 
 
@@ -286,13 +229,6 @@ def rows_sum_to_one(answers: Mapping[str, Any]) -> Lines:
         told += " Your columns do: the softmax is over the wrong axis." if columns else ""
     lines += [*too_few_decimals("norms_17", norms), *too_few_decimals("weights_17", weights)]
     return [*lines, (rows, told)]
-
-
-visible_check("1.8")(letters("scaled_positive scaled_negative scaled_zero", "A B C"))
-visible_check("1.9")(letters("heads_like projection_like", "A B C D"))
-visible_check("1.10")(letters("encoder_self decoder_self cross cross_shape", "A B C D"))
-visible_check("1.11")(letters("needs_order not_equivariant", "A B C D"))
-visible_check("1.12")(letters("query_from keys_from values_from order_fix", "A B C D"))
 
 
 @visible_check("1.13a")

@@ -32,9 +32,12 @@ from autograder.homeworks.hw2.public.reversing import (
     reverse_accuracy,
     reverse_outputs,
 )
+from autograder.homeworks.hw2.public.shape_pictures import FORWARD_BOXES
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "BESIDE",
+    "FORWARD_BOXES",
     "FREE_GROWTH",
     "HARMLESS",
     "JOBS",
@@ -42,6 +45,7 @@ __all__ = [
     "PLACES",
     "PROBE_SEQUENCES",
     "SYMBOLS",
+    "attention_viewer",
     "classifier_probe",
     "dropout_problem",
     "gradient_problem",

@@ -50,6 +50,8 @@ from autograder.homeworks.hw3.public.uniqueness import (
     unique_problem,
     unique_signs,
 )
+from autograder.kit.shared.slider import frames_slider, heat
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "CONTENT_ATOL",
@@ -59,6 +61,7 @@ __all__ = [
     "TRAINED_ERROR",
     "TRAINED_SIGNS",
     "attend",
+    "attention_viewer",
     "compare_heads",
     "content_attention_problem",
     "content_copy_problem",
@@ -73,6 +76,8 @@ __all__ = [
     "first_place_weights",
     "first_signs",
     "first_token_error",
+    "frames_slider",
+    "heat",
     "induction_output",
     "induction_problem",
     "is_uniform",

@@ -10,7 +10,6 @@ import numpy as np
 
 from autograder.homeworks.hw3.public.model import attend, is_uniform, listed, with_places
 from autograder.kit import Trial, check_shapes, visible_check
-from autograder.kit.shared.letters import letter_lines
 
 
 def move_problem(
@@ -114,8 +113,3 @@ def check_moves(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
             if problem := move_problem(*arrays, x, order.tolist(), linear):
                 return [(False, f"On {trial.note}: {problem}")]
     return [(True, "Identity, permutation and linear layer are right for a small and a large input each.")]
-
-
-@visible_check("3.5")
-def check_running_linear(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
-    return letter_lines(answers, ["running_linear_name"], "ABCD")

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograder.homeworks.hw3.public.model import attend, with_places
 from autograder.kit import show_matrices
+from autograder.kit.shared.slider import frames_slider, heat
 
 Example = tuple[np.ndarray, np.ndarray, np.ndarray]  # input (n, d), target (n, out), rows that count
 
@@ -61,7 +62,8 @@ def train_head(task: str, steps: int = STEPS, seed: int = 0) -> dict[str, np.nda
         seed: of the random start and of the sequences.
 
     Returns:
-        ``Q``, ``K`` (d, 8) and ``V`` (d, out), with places ``pos`` too, float32, and ``losses`` (steps,).
+        ``Q``, ``K`` (d, 8) and ``V`` (d, out), with places ``pos`` too, float32, ``losses`` (steps,), and
+        ``frames``, the attention (20, n, n) on the task's shown sequence in the first 2,000 steps.
     """
     import torch
 
@@ -78,8 +80,13 @@ def train_head(task: str, steps: int = STEPS, seed: int = 0) -> dict[str, np.nda
     }
     pos, Q, K, V = weights.values()
     optimizer = torch.optim.SGD([pos, Q, K, V], lr=RATE)
-    losses = []
+    losses, frames = [], []
+    shown = torch.eye(d)[list(TASKS[task].shown)]
     for step in range(steps):
+        if step % 100 == 0 and step < 2000:
+            with torch.no_grad():
+                seen = torch.cat([shown, pos[: len(shown)]], dim=1)
+                frames.append(torch.softmax((seen @ Q) @ (seen @ K).T / QK**0.5, dim=1).numpy())
         x, target, rows = (torch.as_tensor(part) for part in make_example(rng))
         x = torch.cat([x.float(), pos[: len(x)]], dim=1)
         attention = torch.softmax((x @ Q) @ (x @ K).T / QK**0.5, dim=1)
@@ -93,7 +100,7 @@ def train_head(task: str, steps: int = STEPS, seed: int = 0) -> dict[str, np.nda
                 f"{task}, step {step:6,} of {steps:,}: mean loss of the last 500 {np.mean(losses[-500:]):.5f}"
             )
     found = {name: value.detach().numpy().copy() for name, value in weights.items()}
-    return found | {"losses": np.array(losses)}
+    return found | {"losses": np.array(losses), "frames": np.array(frames)}
 
 
 def eight_panels(x: np.ndarray, Q: Any, K: Any, V: Any) -> dict[str, np.ndarray]:
@@ -103,10 +110,10 @@ def eight_panels(x: np.ndarray, Q: Any, K: Any, V: Any) -> dict[str, np.ndarray]
         "Q weights": Q,
         "K weights": K,
         "V weights": V,
+        "attention": weights,
         "queries": x @ Q,
         "keys": x @ K,
         "values": x @ V,
-        "attention": weights,
         "output": output,
     }
 
@@ -130,10 +137,20 @@ def compare_heads(task: str, trained: Mapping[str, Any], designed: Mapping[str, 
             print(f"The {label} head of {task} is not drawn: it is missing or its shapes do not fit.")
     if not rows:
         return
-    named = " ".join(
-        "CLS" if name == "S" else name for name in (TASKS[task].names[t] for t in TASKS[task].shown)
+    letters = ["CLS" if name == "S" else name for name in (TASKS[task].names[t] for t in TASKS[task].shown)]
+    told = "other matrices, the same attention" if len(rows) == 2 else "piece by piece"
+    show_matrices(
+        rows,
+        title=f"{task} on {' '.join(letters)}: {told}",
+        names=dict.fromkeys(("queries", "keys", "values", "output"), (letters, ()))
+        | {"attention": (letters, letters)},
     )
-    show_matrices(rows, title=f"{task} on {named}: each panel has its own true scale")
+    if len(frames := trained.get("frames", ())) > 1:
+        frames_slider(
+            heat(list(frames), "attention", letters, letters),
+            [f"step {100 * frame:,}" for frame in range(len(frames))],
+            f"Training {task}: the pattern appears",
+        ).show()
     if task == "3.3":
         print("place     expected  " + "  ".join(rows))
         for place, (token, expected) in enumerate(zip("ABAC", "-+-+", strict=True), start=1):

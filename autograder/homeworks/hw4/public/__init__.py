@@ -32,15 +32,17 @@ from autograder.homeworks.hw4.public.injection import (
     vit_probe,
     way_problem,
 )
+from autograder.homeworks.hw4.public.mosaics import draw_mosaic
 from autograder.homeworks.hw4.public.probes import evaluate_probe, fit_probe, split_probe, train_step_probe
 from autograder.homeworks.hw4.public.progress import (
     resumable_fit,
     save_safely,
     unfinished,
-    when_answered,
     with_progress,
 )
 from autograder.homeworks.hw4.public.ready import READY, ready_attention, ready_block
+from autograder.kit.shared.patches import patch_viewer
+from autograder.kit.shared.slider import frames_slider, heat
 
 __all__ = [
     "FASHION_CLASSES",
@@ -51,16 +53,20 @@ __all__ = [
     "READY",
     "Images",
     "data_problem",
+    "draw_mosaic",
     "embedding_probe",
     "evaluate_probe",
     "evaluation_problem",
     "fit_names",
     "fit_probe",
+    "frames_slider",
+    "heat",
     "history_problem",
     "inject",
     "interrupt_problem",
     "load_fashion_mnist",
     "look_at_attention",
+    "patch_viewer",
     "ready_attention",
     "ready_block",
     "results",
@@ -75,6 +81,5 @@ __all__ = [
     "unfinished",
     "vit_probe",
     "way_problem",
-    "when_answered",
     "with_progress",
 ]

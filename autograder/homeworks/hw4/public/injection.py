@@ -10,7 +10,7 @@ import numpy as np
 from autograder.homeworks.hw4.public.ready import READY
 from autograder.kit import call, decode, encode, probe, visible_check
 from autograder.kit.shared.checkpoints import checkpoint_probe  # noqa: F401  # registers the probe
-from autograder.kit.shared.modules import MismatchError, state_kept
+from autograder.kit.shared.modules import MismatchError, state_kept, take_inputs_of_own_dtype
 
 
 def fit_names(own: Mapping[str, tuple[int, ...]], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -158,6 +158,7 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             )
     if not isinstance(module, torch.nn.Module):
         raise MismatchError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")
+    take_inputs_of_own_dtype(module)
     if options.get("weights") is not None:
         inject(module, options["weights"])
     module.eval()

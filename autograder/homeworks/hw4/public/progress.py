@@ -1,15 +1,12 @@
-"""Progress of a training, a safe way to save and continue it, and what appears where an answer is missing."""
+"""Progress of a training, and a safe way to save and continue it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from autograder.kit import name_to_come
 
 
 def with_progress(epochs: int, history: list[dict[str, float]], clock: Any = time.monotonic) -> Iterator[int]:
@@ -139,16 +136,3 @@ def _earlier(kept: Path, parts: Mapping[str, Any], epochs: int) -> list[dict[str
         return []
     print(f"Continued after epoch {len(state['history'])} of {epochs}.", flush=True)
     return list(state["history"])
-
-
-@contextlib.contextmanager
-def when_answered(questions: str = "the question") -> Iterator[None]:
-    """For figures and training: says what appears here once an answer, or the images, are there."""
-    try:
-        yield
-    except NotImplementedError:
-        print(f"Something appears here once you have answered {questions}.")
-    except FileNotFoundError as error:
-        print(error)
-    except NameError as error:
-        print(name_to_come(error))

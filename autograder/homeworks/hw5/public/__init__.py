@@ -46,8 +46,8 @@ from autograder.homeworks.hw5.public.sentiment import (
     load_checkpoint,
     predict_problem,
     show_curves,
-    when_answered,
 )
+from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "BAD",
@@ -61,6 +61,7 @@ __all__ = [
     "GOOD",
     "LABELS",
     "N_WORDS",
+    "attention_viewer",
     "batch_problem",
     "evaluation_mode_problem",
     "fit_logistic",
@@ -84,5 +85,4 @@ __all__ = [
     "text_encoder",
     "train_alike",
     "train_mode_problem",
-    "when_answered",
 ]

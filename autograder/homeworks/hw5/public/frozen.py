@@ -73,7 +73,8 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     in_train_mode = any(part.training for part in encoder.modules())
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     solver = torch.optim.SGD(model.parameters(), lr=0.5)
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(model(ids, mask).reshape(-1), labels)
+    logits = model(ids, mask).reshape(-1)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
     if loss.requires_grad:
         loss.backward()
     solver.step()

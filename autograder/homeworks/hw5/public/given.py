@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import show_figure
+from autograder.kit import bare_map, draw_panels, show_figure, signed_colors, write_on
 
 _SPELLED = (
     "the film is not very . , good great funny moving clever fresh charming interesting beautiful enjoyable "
@@ -103,26 +103,14 @@ def given_votes(tokens: Sequence[str]) -> np.ndarray:
 
 def show_interaction(interaction: Any) -> None:
     """Draws the (10, 10) interactions of 5.8: good words in rows, bad words in columns."""
-    import matplotlib.pyplot as plt
-
     values = np.asarray(interaction, dtype=float)
     bound = float(np.abs(values).max()) or 1.0
-    figure, axis = plt.subplots(figsize=(7, 5), layout="constrained")
-    image = axis.imshow(values, cmap="PuOr", vmin=-bound, vmax=bound)
-    axis.set_xticks(range(10), BAD, rotation=40, ha="right")
-    axis.set_yticks(range(10), GOOD)
-    axis.set(
-        title='5.8 "not" against "very": good words minus bad words', xlabel="bad word", ylabel="good word"
-    )
-    for (row, column), value in np.ndenumerate(values):
-        axis.text(
-            column,
-            row,
-            f"{value:+.1f}",
-            ha="center",
-            va="center",
-            fontsize=7,
-            color="white" if abs(value) > 0.6 * bound else "black",
-        )
-    figure.colorbar(image, ax=axis, label="interaction (logits)")
+    figure, ((axis,),) = draw_panels(width=6.8, height=5.0)
+    image = axis.imshow(values, cmap=signed_colors(), vmin=-bound, vmax=bound)
+    bare_map(axis, GOOD, BAD)
+    write_on(axis, values, image, "{:+.1f}", 7.5)
+    axis.set(title='"not" against "very": below zero, "not" turns the meaning', xlabel="bad word")
+    axis.set(ylabel="good word")
+    bar = figure.colorbar(image, ax=axis, label="interaction: good word minus bad word (logits)")
+    bar.outline.set_visible(False)
     show_figure(figure)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from autograder.homeworks.hw5.public.flags import check_flags
-from autograder.homeworks.hw5.public.sentences import DataUnavailableError
-from autograder.kit import Trial, decode, encode, name_to_come, probe, show_figure
-from autograder.kit.shared.checkpoints import CheckpointError, load_into, read_checkpoint
+from autograder.kit import Trial, decode, encode, probe, show_lines
+from autograder.kit.shared.checkpoints import load_into, read_checkpoint
 
 CHECKPOINT = "hw5_sentiment.pt"
 CHECKPOINT_BYTES = 8_000_000  # a float32 table of all word vectors has 3.5 MB
@@ -23,31 +23,25 @@ def load_checkpoint(model: Any, file: str = CHECKPOINT) -> Any:
     return model.eval()
 
 
-@contextlib.contextmanager
-def when_answered() -> Iterator[None]:
-    """Lets a cell that needs earlier answers say which one is missing, and go on."""
-    try:
-        yield
-    except NotImplementedError as error:
-        print(f"This cell needs an answer that is still missing: {error}. Come back after it.")
-    except (CheckpointError, DataUnavailableError) as error:
-        print(error)
-    except NameError as error:
-        print(name_to_come(error))
-
-
 def show_curves(history: Mapping[str, Sequence[float]], best: int, title: str) -> None:
-    """Draws train loss and validation accuracy by epoch; a line marks the epoch that was kept (from 1)."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-    for axis, (name, values) in zip(axes, history.items(), strict=True):
-        axis.plot(range(1, len(values) + 1), values, marker="o", color="#0072b2")
-        axis.axvline(best, color="#d55e00", linestyle="--", label=f"kept: epoch {best}")
-        axis.set(xlabel="epoch", ylabel=name)
-        axis.legend()
-    figure.suptitle(title)
-    show_figure(figure)
+    """Draws train loss and validation accuracy by epoch; the epoch that was kept (from 1) is marked."""
+    show_lines(
+        *(
+            {
+                "title": name,
+                "x": "epoch",
+                "y": name.split()[-1],
+                "lines": {
+                    name: (np.arange(1, len(values) + 1), values),
+                    f"kept: {best}": ([best], [values[best - 1]]),
+                },
+                "points": [f"kept: {best}"],
+                "colors": {name: "prediction", f"kept: {best}": "target"},
+            }
+            for name, values in history.items()
+        ),
+        heading=title,
+    )
 
 
 @probe("predict")

@@ -15,22 +15,27 @@ from autograder.homeworks.hw6.public.orders import exponents_problem, monomial
 from autograder.homeworks.hw6.public.power_laws import fitted_slope, show_power_laws
 from autograder.homeworks.hw6.public.similarities import dot_problem, square_problem
 from autograder.homeworks.hw6.public.words import listed, named_kind
+from autograder.kit.shared.slider import bars, frames_slider, heat, plane
 
 __all__ = [
     "GAUSSIAN_COUNTS",
+    "bars",
     "dot_problem",
     "example_vectors",
     "exponents_problem",
     "features_problem",
     "fitted_slope",
+    "frames_slider",
     "gram_problem",
     "growth_problem",
+    "heat",
     "interval_problem",
     "listed",
     "monomial",
     "named_kind",
     "near",
     "observe",
+    "plane",
     "show_power_laws",
     "shrinkage",
     "size_problem",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import show_figure, visible_check
+from autograder.kit import show_lines, visible_check
 
 
 def fitted_slope(x: Any, y: Any) -> float:
@@ -22,7 +22,7 @@ def show_power_laws(
     last: int = 0,
     dots: Sequence[tuple[float, float]] = (),
 ) -> None:
-    """Draws curves on logarithmic axes, one panel beside the other, each curve's slope in the legend.
+    """Draws curves on logarithmic axes, one panel beside the other, each curve's slope beside it.
 
     Args:
         panels: panel title → curve label → (x, y).
@@ -31,32 +31,24 @@ def show_power_laws(
         last: fit the slope to so many points at the end only; 0 fits all.
         dots: points to mark in every panel.
     """
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(5.2 * len(panels) + 0.8, 3.7), squeeze=False, layout="constrained"
-    )
-    styles = (("#D55E00", "o-"), ("#0072B2", "s--"), ("#000000", "^:"), ("#009E73", "v-."))
-    for axis, (title, curves), ylabel in zip(axes[0], panels.items(), ylabels, strict=True):
-        for (colour, style), (label, (x, y)) in zip(styles, curves.items(), strict=False):
-            axis.loglog(
-                x,
-                y,
-                style,
-                color=colour,
-                ms=5,
-                label=f"{label}: slope {fitted_slope(x[-last:], y[-last:]):.2f}",
-            )
-        for point in dots:
-            axis.plot(*point, "o", ms=13, mfc="none", mec="black")
+    made = []
+    for (title, curves), ylabel in zip(panels.items(), ylabels, strict=True):
+        lines = {
+            f"{label}: N^{fitted_slope(x[-last:], y[-last:]):.2f}": (x, y) for label, (x, y) in curves.items()
+        }
         ticks = sorted({int(place) for x, _ in curves.values() for place in x})
-        axis.set_xticks(
-            ticks[:: 1 + len(ticks) // 6], [f"{place:,}" for place in ticks[:: 1 + len(ticks) // 6]]
+        made.append(
+            {
+                "title": title,
+                "x": xlabel,
+                "y": ylabel,
+                "log": "xy",
+                "lines": lines,
+                "ticks": ticks[:: 1 + len(ticks) // 6],
+                "rings": dots,
+            }
         )
-        axis.set_xticks([], minor=True)
-        axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
-        axis.legend(fontsize=8)
-    show_figure(figure)
+    show_lines(*made)
 
 
 @visible_check("6.8")

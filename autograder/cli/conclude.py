@@ -1,0 +1,122 @@
+"""The end of a grading run: grades and pages are written, and what there is to look at is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from autograder.cli.shared import Terminal, publish_pages
+from autograder.files import SECRET, encoded, speakable, write_atomically
+from autograder.grade import changes, faults, staff
+from autograder.grade.changes import Change
+from autograder.grade.overrides import unfitting
+from autograder.grade.report import Report
+from autograder.grade.settings import Settings
+from autograder.kit.clock import now
+from autograder.report import tables
+from autograder.report.changes import CSV, PAGE
+from autograder.report.changes import write as write_changes
+from autograder.report.not_run import class_lines
+
+LEFT_ALONE = "left-alone.txt"  # in the output folder: every file that is part of no submission
+SHOWN = 5  # files that are no submission, by name
+SHOWN_CHANGES = 20
+OUR_FAULT = 3  # the exit code where a mistake in the grader left points open
+
+
+def conclude(
+    console: Terminal,
+    output: Path,
+    reports: list[Report],
+    ignored: Sequence[str],
+    reveal: str,
+    settings: Settings,
+) -> None:
+    """Writes grades and pages, and says what there is to look at.
+
+    Raises:
+        click.exceptions.Exit: a mistake in the grader left points open.
+    """
+    reports = staff.apply(output, reports)  # what people gave is not open
+    write_atomically(output / "grades.csv", encoded(tables.grades_csv(reports)))
+    console.print(tables.table(reports))
+    (output / LEFT_ALONE).unlink(missing_ok=True)  # of an earlier run
+    if ignored:
+        write_atomically(output / LEFT_ALONE, encoded("".join(f"{speakable(one)}\n" for one in ignored)))
+        more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
+        names = speakable(", ".join(ignored[:SHOWN]))
+        console.print(
+            f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}", soft_wrap=True
+        )
+    changed = _changes(output, reports, settings)
+    publish_pages(console, output, reports, reveal)
+    where = speakable(str(output))
+    console.print(
+        f"{len(reports)} submissions judged. Grades: {where}/grades.csv; feedback: {where}/submissions"
+    )
+    for told in tables.open_words(reports):
+        console.print(told, soft_wrap=True)
+    console.print(f"Open the class report in a browser: {where}/report.html", soft_wrap=True)
+    if lost := unfitting(output, reports):
+        names = ", ".join(f"{one.submission} {one.question}" for one in lost)
+        console.print(
+            speakable(
+                f"Points set by hand that fit nothing here any more: {names} ('autograder override --list')"
+            ),
+            soft_wrap=True,
+            highlight=False,
+        )
+    for line in class_lines(reports):
+        console.print(line, soft_wrap=True, highlight=False)
+    _tell_changes(console, output, changed)
+    if _tell_faults(console, output, reports):
+        raise click.exceptions.Exit(OUR_FAULT)
+
+
+def _tell_faults(console: Terminal, output: Path, reports: Sequence[Report]) -> bool:
+    """Prints a line for each check that failed on our side and writes the tracebacks.
+
+    Returns:
+        Whether there are any.
+    """
+    found, path = faults.find_faults(reports), output / faults.FILE
+    if not found:
+        path.unlink(missing_ok=True)  # of an earlier run
+        return False
+    write_atomically(path, encoded(faults.faults_text(found)), SECRET)
+    for fault in found:
+        console.print(speakable(faults.fault_line(fault, path)), soft_wrap=True, highlight=False)
+    return True
+
+
+def _changes(output: Path, reports: Sequence[Report], settings: Settings) -> list[Change] | None:
+    """The grades that changed since the last run, written as CSV and as a page; None in the first run."""
+    kept = changes.snapshot(reports, settings)
+    before = changes.read(output)
+    found = None if before is None else changes.compare(before, kept)
+    if found is not None:
+        write_changes(output, found, now())
+    changes.write(output, kept)
+    return found
+
+
+def _tell_changes(console: Terminal, output: Path, found: Sequence[Change] | None) -> None:
+    """Prints the grades that changed, the first of many."""
+    if found is None:
+        return
+    if not found:
+        console.print("No grade changed since the last run.")
+        return
+    many = "grades have" if len(found) > 1 else "grade has"
+    where = f"{output}/{CSV} and {PAGE}"
+    console.print(
+        speakable(f"{len(found)} {many} changed since the last run ({where}):"),
+        soft_wrap=True,
+        highlight=False,
+    )
+    for one in found[:SHOWN_CHANGES]:
+        console.print(f"  {speakable(one.line)}", soft_wrap=True, highlight=False)
+    if len(found) > SHOWN_CHANGES:
+        console.print(f"  and {len(found) - SHOWN_CHANGES} more")

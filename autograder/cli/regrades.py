@@ -1,0 +1,139 @@
+"""``autograder regrades``: students' requests to look at a grade again, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from autograder.cli.shared import (
+    EXISTING,
+    FILE,
+    Terminal,
+    by_whom,
+    graded_option,
+    of_graded,
+    publish_graded,
+    show_list,
+    tell,
+)
+from autograder.files import encoded, speakable, write_atomically
+from autograder.grade import staff
+from autograder.grade.overrides import OverrideError, Overrides, made, part_of
+from autograder.grade.report import DECISIONS, Report
+from autograder.grade.requests import Kept, RequestError, Requests, match, read_file, to_csv
+from autograder.grade.store import read_reports
+from autograder.lms.people import MANIFEST, read_manifest
+
+WIDTH = 70  # characters of a request in the list
+
+
+@click.command("regrades")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@graded_option
+@click.option("--collected", type=EXISTING, help="The folder that 'autograder collect' made: who is who.")
+@click.option("--answer", "number", type=int, help="Answer the request of this number.")
+@click.option(
+    "--decision",
+    type=click.Choice(DECISIONS),
+    default=DECISIONS[-1],
+    show_default=True,
+    help="What is decided.",
+)
+@click.option("--reply", default="", help="What the student reads.")
+@click.option("--points", type=float, help="Set the question's points, as 'autograder override' does.")
+@click.option("--check", default="", help="With --points: one check, instead of all.")
+@click.option("--written", is_flag=True, help="With --points: the written answer, instead of the checks.")
+@click.option("--by", default="", help="Who answers. [default: your user name]")
+@click.option("--csv", "table", type=FILE, help="Write the whole list as CSV.")
+def regrades_command(
+    files: tuple[Path, ...],
+    output: Path,
+    collected: Path | None,
+    number: int | None,
+    decision: str,
+    reply: str,
+    points: float | None,
+    check: str,
+    written: bool,
+    by: str,
+    table: Path | None,
+) -> None:
+    """Takes students' requests from FILES, answers one, or lists them.
+
+    A text file holds one request; a line 'Student: …' and a line 'Question: …' may stand above it. A CSV has
+    a row for each, with columns such as student, question and request. Requests, decisions and replies stand
+    on the students' feedback pages.
+    """
+    who = by_whom(of_graded(output), by)
+    reports = {one.submission: one for one in staff.apply(output, read_reports(output))}
+    kept = Requests(output)
+    try:
+        if files:
+            _take(files, kept, reports, collected)
+        if number is not None:
+            asked = kept.one(number)
+            if points is not None:
+                _set(output, reports, asked, points, check, written, reply, who)
+            kept.answer(number, decision, reply, who)
+    except (RequestError, OverrideError, ValueError) as error:
+        raise click.ClickException(speakable(str(error))) from None
+    found = kept.kept()
+    if table is not None:
+        write_atomically(table, encoded(to_csv(found)))
+        tell(f"{table}: written")
+    _list(found)
+    if files or number is not None:
+        publish_graded(Terminal(), output)
+
+
+def _take(files: Sequence[Path], kept: Requests, reports: dict[str, Report], collected: Path | None) -> None:
+    people = []
+    if collected is not None:
+        people = read_manifest(collected / MANIFEST if collected.is_dir() else collected)
+    new, again, lost = 0, 0, []
+    for path in files:
+        try:
+            for asked in read_file(path):
+                try:
+                    added = kept.add(*match(asked, reports, people), asked.text)
+                    new, again = new + added, again + (not added)
+                except RequestError as error:
+                    lost.append(str(error))
+        except ValueError as error:
+            lost.append(str(error))
+    tell(f"{new} new requests, {again} known already.")
+    show_list("Not taken", lost)
+
+
+def _set(
+    output: Path,
+    reports: dict[str, Report],
+    asked: Kept,
+    points: float,
+    check: str,
+    written: bool,
+    reply: str,
+    by: str,
+) -> None:
+    """Sets the points of the question that a request is about."""
+    if asked.submission not in reports:
+        raise RequestError(f"{asked.submission} is not among the graded submissions")
+    if not asked.request.question:
+        raise RequestError("this request names no question; set points with 'autograder override'")
+    report, question = reports[asked.submission], asked.request.question
+    part = part_of(report, question, check, written)
+    Overrides(output).set(made(report, question, part, points, reply, by))
+
+
+def _list(found: Sequence[Kept]) -> None:
+    still = sum(one.request.decision == DECISIONS[0] for one in found)
+    tell(f"{len(found)} requests, {still} open." if found else "No requests.")
+    for one in sorted(found, key=lambda kept: kept.request.decision != DECISIONS[0]):
+        asked = one.request
+        text = " ".join(asked.text.split())
+        shown = text if len(text) <= WIDTH else f"{text[:WIDTH]} …"
+        where = f"{one.submission} {asked.question}".strip()
+        answered = f" → {asked.reply}" if asked.reply else ""
+        tell(f"  {asked.number}. {asked.decision}, {where}: {shown}{answered}")

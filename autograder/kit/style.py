@@ -1,0 +1,191 @@
+"""The house style of figures: colors with fixed meanings, light lines, labels beside what they name.
+
+Figures lie on a light sheet of their own, so that they read the same on a light and on a dark page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+PAPER, INK, QUIET, FAINT = "#ffffff", "#22252a", "#5b626b", "#d9dde2"
+# a color means the same in every figure; people with any color vision tell them apart
+MEANS = {
+    "query": "#0072b2",
+    "key": "#d55e00",
+    "value": "#009e73",
+    "attention": "#8e3a80",
+    "target": "#e3a000",
+    "prediction": "#22252a",
+    "warning": "#c01a2c",
+    "other": "#8a929c",
+}
+SERIES = tuple(MEANS[name] for name in ("query", "key", "value", "attention", "target", "prediction"))
+DASHES = ("-", "--", ":", "-.")
+MARKS = ("o", "s", "D", "^", "v", "x")
+
+
+def house_rules() -> dict[str, Any]:
+    """The settings of matplotlib that make a figure one of ours."""
+    from cycler import cycler
+
+    return {
+        "figure.facecolor": PAPER,
+        "savefig.facecolor": PAPER,
+        "figure.constrained_layout.use": True,
+        "font.size": 10.0,
+        "figure.titlesize": 12.0,
+        "figure.titleweight": "bold",
+        "axes.titlesize": 11.0,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.titlepad": 9.0,
+        "axes.labelsize": 10.0,
+        "axes.labelcolor": QUIET,
+        "axes.edgecolor": FAINT,
+        "axes.linewidth": 1.0,
+        "axes.facecolor": PAPER,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.prop_cycle": cycler(color=SERIES),
+        "text.color": INK,
+        "xtick.color": FAINT,
+        "ytick.color": FAINT,
+        "xtick.labelcolor": QUIET,
+        "ytick.labelcolor": QUIET,
+        "xtick.labelsize": 9.0,
+        "ytick.labelsize": 9.0,
+        "grid.color": "#eceff2",
+        "lines.linewidth": 1.8,
+        "lines.markersize": 5.0,
+        "legend.frameon": False,
+        "legend.fontsize": 9.0,
+        "hatch.linewidth": 0.6,
+        "hatch.color": "#9aa2ab",
+    }
+
+
+@contextlib.contextmanager
+def house_style() -> Iterator[None]:
+    """Draws in the house style inside; outside everything stays as it was."""
+    if "matplotlib" not in sys.modules:
+        yield
+        return
+    import matplotlib as mpl
+
+    rules: Any = house_rules()  # matplotlib 3.11 types each key
+    with mpl.rc_context(rules):
+        yield
+
+
+def attention_colors() -> Any:
+    """The color map of attention weights: white for 0, deep violet for 1."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    steps = [PAPER, "#f3e3ef", "#d9a6cd", "#b566a6", MEANS["attention"], "#4b1446"]
+    return LinearSegmentedColormap.from_list("attention", steps)
+
+
+def signed_colors() -> Any:
+    """The color map of numbers with a sign: orange below 0, white, blue above."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    steps = ["#7f3300", MEANS["key"], "#f6c9a8", PAPER, "#a9cfe8", MEANS["query"], "#003a5d"]
+    return LinearSegmentedColormap.from_list("signed", steps)
+
+
+def line_kind(number: int) -> dict[str, Any]:
+    """How the curve of this number is drawn, so that curves differ in more than color."""
+    marked = {"marker": MARKS[number // 4 - 1], "markevery": 0.2} if number >= 4 else {}
+    return {"ls": DASHES[number % 4], **marked}
+
+
+def draw_panels(rows: int = 1, columns: int = 1, width: float = 4.2, height: float = 3.1) -> tuple[Any, Any]:
+    """A figure in the house style, and its axes as an array (rows, columns); sizes of a panel in inches."""
+    import matplotlib.pyplot as plt
+
+    with house_style():
+        return plt.subplots(
+            rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained"
+        )
+
+
+def write_on(axis: Any, values: np.ndarray, image: Any, form: str = "{:.2f}", size: float = 8.0) -> None:
+    """Writes the numbers of a map into its cells, dark on light and light on dark."""
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            red, green, blue, _ = image.cmap(image.norm(value))
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+            axis.text(
+                column,
+                row,
+                form.format(value),
+                ha="center",
+                va="center",
+                fontsize=size,
+                color="white" if dark else INK,
+            )
+
+
+def bare_map(axis: Any, rows: Sequence[Any] | None = None, columns: Sequence[Any] | None = None) -> None:
+    """Takes the frame from around a map and puts the names of its rows and columns beside it."""
+    for side in axis.spines.values():
+        side.set_visible(False)
+    names = [str(name) for name in columns or ()]
+    axis.set_xticks(range(len(names)), names)
+    axis.set_yticks(range(len(rows or ())), [str(name) for name in rows or ()])
+    axis.tick_params(length=0)
+    if names and max(map(len, names)) * len(names) > 34:  # side by side they would touch
+        axis.tick_params(axis="x", labelrotation=45)
+        for label in axis.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+
+
+def label_ends(axis: Any, labels: Mapping[Any, str] | None = None) -> None:
+    """Names each line at its right end, in its own color, instead of in a legend.
+
+    Labels that would lie on each other are moved apart. Call it last: it needs the axes' limits.
+
+    Args:
+        axis: with lines that have labels.
+        labels: line → words, where they differ from its label.
+    """
+    found = labels or {
+        line: str(line.get_label()) for line in axis.lines if not str(line.get_label()).startswith("_")
+    }
+    ends = []
+    for line, words in found.items():
+        xs, ys = (np.ravel(np.asarray(one, dtype=float)) for one in line.get_data())
+        seen = np.flatnonzero(np.isfinite(xs) & np.isfinite(ys))
+        if not len(seen):
+            continue
+        last = seen[np.argmax(xs[seen])] if len(seen) > 1 else seen[0]
+        place = axis.transAxes.inverted().transform(axis.transData.transform((xs[last], ys[last])))
+        ends.append([float(np.clip(place[1], 0, 1)), words, line.get_color(), 1 + words.count("\n")])
+    ends.sort(key=lambda end: end[0])
+    height = axis.get_window_extent().height / axis.figure.dpi * 72  # points
+    step = 12.5 / max(height, 1)
+    for _ in range(40):
+        for below, above in itertools.pairwise(ends):
+            short = step * (below[3] + above[3]) / 2 - (above[0] - below[0])
+            if short > 1e-6:
+                below[0], above[0] = below[0] - short / 2, above[0] + short / 2
+    for place, words, color, _ in ends:
+        axis.annotate(
+            words,
+            (1.0, place),
+            xycoords="axes fraction",
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=color,
+            va="center",
+            ha="left",
+            fontsize=9,
+            annotation_clip=False,
+        )

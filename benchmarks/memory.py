@@ -1,0 +1,82 @@
+"""What a worker of a batch holds, with its sandbox and the kernel of the moment."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+EARLY = 30.0  # seconds
+
+
+@contextlib.contextmanager
+def memory() -> Iterator[dict[str, float]]:
+    """Watches the largest share of memory (PSS) of one worker with its sandbox, in MB.
+
+    Only while all workers live: pages that they share are counted by halves, and the last
+    one alone would get the whole.
+    """
+    found = {"worker": 0.0, "early": 0.0}
+    most = 0
+    stop = threading.Event()
+    started = time.monotonic()
+
+    def watch() -> None:
+        nonlocal most
+        while not stop.wait(0.5):
+            totals = worker_memory()
+            most = max(most, len(totals))
+            for total in totals if len(totals) == most else ():
+                found["worker"] = max(found["worker"], total)
+                if time.monotonic() - started < EARLY:
+                    found["early"] = max(found["early"], total)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield found
+    finally:
+        stop.set()
+        thread.join()
+
+
+def worker_memory() -> list[float]:
+    """The PSS of each worker process of a batch, with its part of the sandboxes, in MB.
+
+    Workers are the children of the server that they are forked from. What their common nursery and its
+    zygotes hold is shared out evenly: which zygote serves which worker cannot be seen from here.
+    """
+    parents: dict[int, int] = {}
+    lines: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                lines[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    mine = below({os.getpid()}, parents)
+    servers = {pid for pid in mine if "multiprocessing.forkserver" in lines.get(pid, "")}
+    workers = {pid for pid in mine if parents[pid] in servers}
+    shared = {pid for pid in mine if lines.get(pid, "").startswith(("bwrap", "/usr/bin/bwrap"))}
+    of_workers = [below({one}, parents) for one in workers]
+    common = below(shared, parents).difference(*of_workers)
+    part = sum(map(held, common)) / max(len(workers), 1)
+    return [part + sum(map(held, family)) for family in of_workers]
+
+
+def below(found: set[int], parents: dict[int, int]) -> set[int]:
+    """Processes with all their descendants."""
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found = found | more
+    return found
+
+
+def held(pid: int) -> float:
+    """A process's share of memory (PSS) in MB; 0 if it has just ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1e3
+    return 0.0
