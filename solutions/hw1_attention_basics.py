@@ -19,8 +19,8 @@
 # cannot see.
 #
 # Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. About two hours, and 45 minutes for the written answers; you
-# need numpy, torch and matplotlib.
+# The last cell tells you what is recorded and what to hand in. About two hours, half an hour of them for four short
+# written answers (1.4, 1.6, 1.11 and 1.12, up to 130 words each); you need numpy, torch and matplotlib.
 #
 # **Questions do not build on each other**: skip one and come back.
 
@@ -62,7 +62,7 @@ np.set_printoptions(precision=3, suppress=True)
 #
 # `library_attention(queries, keys, values, scale=None, mask=None)` is PyTorch's attention for NumPy arrays. It gives the
 # output (n, d_v) and the weights (n, m); `scale` is $1/\sqrt{d_k}$ unless you say otherwise. Figures use it, and you may use
-# it wherever a question does **not** ask you to write attention yourself (that is 1.1, 1.3, 1.9 and 1.10).
+# it wherever a question does **not** ask you to write attention yourself (that is 1.1, 1.3 and 1.9).
 
 # %% [markdown]
 # ## 1.1 One query
@@ -140,6 +140,22 @@ cat_scores = embeddings @ embeddings[1] / np.sqrt(3)
 cat_weight = np.exp(cat_scores[2]) / np.exp(cat_scores).sum()
 # END SOLUTION
 
+# %% [markdown]
+# Why does "cat" not look at itself most? And why is the whole map of weights not symmetric, although q·k is? Set `cat_reason` and `asymmetry_reason`:
+#
+# {{options cat_reason}}
+#
+# Not symmetric,
+#
+# {{options asymmetry_reason}}
+
+# %%
+# TODO: replace the None values by letters.
+# BEGIN SOLUTION 1.2 reasons
+cat_reason = "B"
+asymmetry_reason = "C"
+# END SOLUTION
+
 # %% tags=["check"]
 check("1.2")
 
@@ -160,22 +176,11 @@ with when_answered("1.2"):
     attention_viewer(weights_12, words, title="Who looks at whom").show()
 
 # %% [markdown]
-# **What do you see?** The bars are the second row of the heatmap. Function words spread their attention widely; words with long
+# <details><summary>What there is to see</summary>
+#
+# The bars are the second row of the heatmap. Function words spread their attention widely; words with long
 # vectors sharpen theirs, and draw that of others.
-#
-# ### In your words
-# In 30 to 120 words: why does "cat" look most at the word that you found and not at itself, and why hardly at "The"? Why is the
-# heatmap not symmetric although the scores are? Write into the next cell (double-click it), below its first line.
-
-# %% [markdown]
-# **Answer 1.2**
-#
-# <!-- BEGIN SOLUTION 1.2 words -->
-# The score of cat and sat is 2·1.5 + 1·3 = 6, that of cat with itself only 2·2 + 1·1 = 5: a dot product rewards length as well
-# as direction, and the vector of sat is longer. "The" is orthogonal to cat, so its score is 0, and after the exponential it
-# gets e^(-3.5) of the weight of sat. Scores are symmetric because queries and keys are the same vectors, but each row is divided
-# by its own sum: "The" shares its attention among low scores, cat among high ones.
-# <!-- END SOLUTION -->
+# </details>
 
 # %% tags=["record"]
 record("1.2")
@@ -202,7 +207,10 @@ record("1.2")
 
 # %%
 def causal_mask(n):
-    """The causal mask: bool (n, n), True where query i (row) may look at key j (column)."""
+    """The causal mask: bool (n, n), True where query i (row) may look at key j (column).
+
+    causal_mask(2) is [[True, False], [True, True]].
+    """
     # TODO
     # BEGIN SOLUTION 1.3 mask
     return np.tril(np.ones((n, n), dtype=bool))
@@ -213,7 +221,7 @@ def attention(X, W_Q, W_K, W_V, mask=None):
     """Self-attention of a whole sequence.
 
     X: (n, d), W_Q and W_K: (d, d_k), W_V: (d, d_v), mask: bool (n, n) or None.
-    Returns (n, d_v).
+    Returns (n, d_v). With W_Q = 0 and no mask each row is the mean of the rows of X W_V.
     """
     # TODO
     # BEGIN SOLUTION 1.3 attention
@@ -225,6 +233,15 @@ def attention(X, W_Q, W_K, W_V, mask=None):
     return weights @ V / weights.sum(axis=1, keepdims=True)
     # END SOLUTION
 
+
+# %% [markdown]
+# The figure shows attention without a mask and under your causal mask. Which row under the mask is a single 1 and zeros? **Guess first** (noted, not
+# graded): set `prediction_13`.
+#
+# {{options prediction_13}}
+
+# %%
+prediction_13 = None  # your guess: a letter in quotes
 
 # %% tags=["check"]
 check("1.3")
@@ -245,8 +262,11 @@ with when_answered("1.3"):
     )
 
 # %% [markdown]
-# **What do you see?** Under the causal mask the upper triangle is gone, and what is left in each row is scaled up to sum to 1; token 0 can
+# <details><summary>What there is to see</summary>
+#
+# Under the causal mask the upper triangle is gone, and what is left in each row is scaled up to sum to 1; token 0 can
 # only look at itself.
+# </details>
 
 # %% tags=["record"]
 record("1.3")
@@ -255,14 +275,17 @@ record("1.3")
 # ## 1.4 Why √d?
 # {{header 1.4}}
 #
-# Let the entries of $q$ and $k$, with $d$ numbers each, be independent with mean $\mu$ and variance $\sigma^2$. What are the mean and the
-# variance of $q\cdot k$, and which factor $s > 0$ makes the variance of $s\,(q\cdot k)$ equal to 1?
+# Let the entries of $q$ and $k$, with $d$ numbers each, be independent with mean $\mu$ and standard deviation $\sigma$. Fill the blanks on paper, then write them
+# into `dot_product_statistics`:
 #
-# 1. Derive them on paper and write `dot_product_statistics`.
-# 2. Check yourself with samples: `sampled_statistics` takes many pairs, row $i$ of `queries` with row $i$ of `keys`.
+# 1. One product $xy$ of two entries: $E[xy] = \square$ and $E[x^2y^2] = E[x^2]\,E[y^2] = (\square)^2$, so $\mathrm{Var}[xy] = \square$.
+# 2. The sum of $d$ independent products: $E[q\cdot k] = \square$ and $\mathrm{Var}[q\cdot k] = \square$.
+# 3. A factor $s > 0$ in front makes the variance $\square\cdot\mathrm{Var}[q\cdot k]$. It is 1 for $s = \square$. What is that for $\mu = 0$, $\sigma = 1$?
 #
-# <details><summary>Hint 1</summary>The d products are independent, so means and variances add up. One product: Var[xy] = E[x²]E[y²] − E[x]²E[y]².</details>
-# <details><summary>Hint 2</summary>E[x²] = σ² + μ². And Var[s z] = s² Var[z].</details>
+# Then check yourself with samples: `sampled_statistics` takes many pairs, row $i$ of `queries` with row $i$ of `keys`.
+#
+# <details><summary>Hint 1</summary>Step 1: E[x²] = σ² + μ², for both.</details>
+# <details><summary>Hint 2</summary>Step 2: means and variances of independent products add up. Step 3: Var[s z] = s² Var[z].</details>
 
 
 # %%
@@ -284,7 +307,7 @@ def dot_product_statistics(d, mu, sigma):
 def sampled_statistics(queries, keys):
     """Mean and variance (np.var's default) of the dot products of row i with row i.
 
-    (count, d) twice -> two numbers.
+    (count, d) twice -> two numbers. [[1, 2]] with [[3, 4]] gives 11 and 0.
     """
     # TODO
     # BEGIN SOLUTION 1.4 samples
@@ -292,6 +315,15 @@ def sampled_statistics(queries, keys):
     return products.mean(), products.var()
     # END SOLUTION
 
+
+# %% [markdown]
+# The figure shows the softmax over 64 random keys as $d$ grows from 1 to 1024. What does its entropy do **without** the scale? **Guess first** (noted,
+# not graded): set `prediction_14`.
+#
+# {{options prediction_14}}
+
+# %%
+prediction_14 = None  # your guess: a letter in quotes
 
 # %% tags=["check"]
 check("1.4")
@@ -355,8 +387,11 @@ with when_answered("1.4"):
         print(f"{name}: entropy {values[-1]:.2f} nats at d = 1024")
 
 # %% [markdown]
-# **What do you see?** Without the scale the variance grows like $d$ and the entropy falls towards 0: each query looks at one key only.
+# <details><summary>What there is to see</summary>
+#
+# Without the scale the variance grows like $d$ and the entropy falls towards 0: each query looks at one key only.
 # With it the entropy stays the same for every $d$ (the printed numbers say how far apart they end).
+# </details>
 #
 # ### In your words
 # In 40 to 130 words: what goes wrong in **training** if scores are not scaled when $d$ is large, and why is it $\sqrt d$ and not $d$?
@@ -383,10 +418,10 @@ record("1.4")
 #
 # | row | key | value |
 # |---|---|---|
-# | 1 | (1, 2, 0) | (2, 0, 1) |
-# | 2 | (0, 3, 4) | (1, 4, 3) |
-# | 3 | (5, 0, 0) | (0, −1, 4) |
-# | 4 | (0, 0, 1) | (1, 0, −1) |
+# | 0 | (1, 2, 0) | (2, 0, 1) |
+# | 1 | (0, 3, 4) | (1, 4, 3) |
+# | 2 | (5, 0, 0) | (0, −1, 4) |
+# | 3 | (0, 0, 1) | (1, 0, −1) |
 #
 # Set `hard_output` to the output, a list of three numbers, and write `hard_attention`. Then: how does the output change when the query
 # or a key changes a tiny bit (no two scores being equal)? Set `hard_gradient`:
@@ -404,12 +439,26 @@ hard_gradient = "B"
 
 
 def hard_attention(query, keys, values):
-    """Argmax attention: query (d_k,), keys (n, d_k), values (n, d_v) -> the chosen value (d_v,)."""
+    """Argmax attention: query (d_k,), keys (n, d_k), values (n, d_v) -> the chosen value (d_v,).
+
+    The query (0, 3) with the keys (1, 0) and (0, 1) gets value 1, counted from 0.
+    """
     # TODO
     # BEGIN SOLUTION 1.5 hard
     return values[np.argmax(keys @ query)]
     # END SOLUTION
 
+
+# %% [markdown]
+# Suppose queries, keys and values come from $W_Q$, $W_K$ and $W_V$, as in 1.3. Which of them would plain gradient descent still change? Set `hard_learns`:
+#
+# {{options hard_learns}}
+
+# %%
+# TODO: replace the None by a letter.
+# BEGIN SOLUTION 1.5 learns
+hard_learns = "B"
+# END SOLUTION
 
 # %% tags=["check"]
 check("1.5")
@@ -417,6 +466,14 @@ check("1.5")
 # %% [markdown]
 # A numeric look at the same thing: the next cell moves the first number of the query and draws the second
 # number of both outputs.
+
+# %% [markdown]
+# What will the **hard** output look like as the query moves? **Guess first** (noted, not graded): set `prediction_15`.
+#
+# {{options prediction_15}}
+
+# %%
+prediction_15 = None  # your guess: a letter in quotes
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -441,20 +498,10 @@ with when_answered("1.5"):
     )
 
 # %% [markdown]
-# **What do you see?** The hard output is flat, with a jump where another key takes over; the soft one has a slope nearly everywhere.
+# <details><summary>What there is to see</summary>
 #
-# ### In your words
-# In 20 to 80 words: suppose queries, keys and values come from $W_Q$, $W_K$ and $W_V$, as in 1.3. Why does nobody train hard attention by
-# plain gradient descent, and which of the three matrices would still learn?
-
-# %% [markdown]
-# **Answer 1.5**
-#
-# <!-- BEGIN SOLUTION 1.5 words -->
-# The argmax is piecewise constant in queries and keys, so its derivative is zero wherever it exists: gradient descent never gets a
-# hint which key would have been better, and the maps that make queries and keys stay at their random start. Only the chosen
-# value gets a gradient. One needs a surrogate, such as REINFORCE or a straight-through estimate, or the soft version.
-# <!-- END SOLUTION -->
+# The hard output is flat, with a jump where another key takes over; the soft one has a slope nearly everywhere.
+# </details>
 
 # %% tags=["record"]
 record("1.5")
@@ -519,6 +566,14 @@ kind_3 = "D"
 kind_4 = "A"
 # END SOLUTION
 
+# %% [markdown]
+# Which way does the output go for your preserving query as β grows from 0.01 to 100? **Guess first** (noted, not graded): set `prediction_16`.
+#
+# {{options prediction_16}}
+
+# %%
+prediction_16 = None  # your guess: a letter in quotes
+
 # %% tags=["check"]
 check("1.6")
 
@@ -548,8 +603,11 @@ with when_answered("1.6"):
     ).show()
 
 # %% [markdown]
-# **What do you see?** At small β all four weights are 1/4 and the output is the mean of the values; as β grows the output travels to
+# <details><summary>What there is to see</summary>
+#
+# At small β all four weights are 1/4 and the output is the mean of the values; as β grows the output travels to
 # one value. One formula covers both extremes, and the data choose between them through the length of the query.
+# </details>
 #
 # ### In your words
 # In 30 to 120 words: a fully connected layer maps a whole sequence of $n$ vectors to $n$ vectors. Which weights would it need to
@@ -574,13 +632,13 @@ record("1.6")
 #
 # Let $a, b, c, d$ be orthogonal vectors of norm $\beta$. The sequence is
 #
-# $$ x_1 = d + b, \qquad x_2 = a, \qquad x_3 = c + b, $$
+# $$ x_0 = d + b, \qquad x_1 = a, \qquad x_2 = c + b, $$
 #
 # and queries, keys and values are the vectors themselves: **no weight matrices and no scale**, $w_{ij} \propto e^{x_i \cdot x_j}$.
 #
-# 1. `norms_17`: the norms of $x_1, x_2, x_3$ for $\beta = 2$, right to three decimals.
+# 1. `norms_17`: the norms of $x_0, x_1, x_2$ for $\beta = 2$, right to three decimals.
 # 2. `weights_17`: the 3 × 3 attention weights for $\beta = 1$, row $i$ for query $i$, right to three decimals (as numbers or computed).
-# 3. `copy_outputs(a, b, c, d)`: the outputs $y_1, y_2, y_3$ for any such vectors.
+# 3. `copy_outputs(a, b, c, d)`: the outputs $y_0, y_1, y_2$ for any such vectors.
 #
 # <details><summary>Hint</summary>Expand (d + b)·(c + b) and drop what is orthogonal.</details>
 
@@ -597,9 +655,9 @@ weights_17 = exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def copy_outputs(a, b, c, d):
-    """Outputs of unscaled self-attention on x1 = d + b, x2 = a, x3 = c + b.
+    """Outputs of unscaled self-attention on x0 = d + b, x1 = a, x2 = c + b.
 
-    Four vectors (dim,) -> (3, dim).
+    Four vectors (dim,) -> (3, dim). For long vectors it is nearly the sequence itself.
     """
     # TODO
     # BEGIN SOLUTION 1.7 outputs
@@ -609,6 +667,25 @@ def copy_outputs(a, b, c, d):
     return weights / weights.sum(axis=1, keepdims=True) @ x
     # END SOLUTION
 
+
+# %% [markdown]
+# At β = 1, which token puts more of its attention on itself? **Guess first** (noted, not graded): set `prediction_17`.
+#
+# {{options prediction_17}}
+
+# %%
+prediction_17 = None  # your guess: a letter in quotes
+
+# %% [markdown]
+# For large β the layer copies, although $x_0$ and $x_2$ share $b$. How does the weight of $x_2$ for the query $x_0$ fall, beside that of $x_0$ itself? Set `copy_rate`:
+#
+# {{options copy_rate}}
+
+# %%
+# TODO: replace the None by a letter.
+# BEGIN SOLUTION 1.7 rate
+copy_rate = "B"
+# END SOLUTION
 
 # %% tags=["check"]
 check("1.7")
@@ -629,7 +706,7 @@ with when_answered("1.7"):
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("1.7"):
-    names_17 = {"x₁, x₃": 0, "x₂": 1}
+    names_17 = {"x₀, x₂": 0, "x₁": 1}
     show_lines(
         {
             "title": "From β ≈ 2.5 on each looks at itself",
@@ -651,7 +728,7 @@ with when_answered("1.7"):
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("1.7"):
-    names_17, frames_17 = ["x₁", "x₂", "x₃"], slice(0, 141, 7)
+    names_17, frames_17 = ["x₀", "x₁", "x₂"], slice(0, 141, 7)
     frames_slider(
         heat(maps_17[frames_17], "attention", names_17, names_17),
         [f"β = {beta:.2f}" for beta in betas_17[frames_17]],
@@ -660,19 +737,11 @@ with when_answered("1.7"):
     print(f"largest |y − x| / |x| from β = 2.5 on: {far_17[betas_17 >= 2.5].max():.4f}")
 
 # %% [markdown]
-# **What do you see?** At β = 0 each output is the average of all three vectors; from β ≈ 2.5 on each output equals its own input to within
+# <details><summary>What there is to see</summary>
+#
+# At β = 0 each output is the average of all three vectors; from β ≈ 2.5 on each output equals its own input to within
 # about one part in a hundred.
-#
-# ### In your words
-# In two sentences (15 to 80 words): why does the layer copy for large β, although $x_1$ and $x_3$ share $b$?
-
-# %% [markdown]
-# **Answer 1.7**
-#
-# <!-- BEGIN SOLUTION 1.7 words -->
-# The score of x1 with itself is 2β², with x3 only β² because they share b alone, and with x2 it is 0. So the weight of the best rival
-# falls like e^(−β²), and for large β each token puts nearly all of its attention on itself and returns its own vector.
-# <!-- END SOLUTION -->
+# </details>
 
 # %% tags=["record"]
 record("1.7")
@@ -718,6 +787,15 @@ scaled_negative = "B"
 scaled_zero = "C"
 # END SOLUTION
 
+# %% [markdown]
+# How much smaller does the error of a right first-order formula become with a ten times smaller nudge? **Guess first** (noted, not graded): set
+# `prediction_18`.
+#
+# {{options prediction_18}}
+
+# %%
+prediction_18 = None  # your guess: a letter in quotes
+
 # %% tags=["check"]
 check("1.8")
 
@@ -757,8 +835,11 @@ with when_answered("1.8"):
     print(f"slope of the error: {slope:.2f} (a right formula gives 2)")
 
 # %% [markdown]
-# **What do you see?** The change itself falls with slope 1, the error of a right formula with slope 2: ten times less nudge, a hundred times
+# <details><summary>What there is to see</summary>
+#
+# The change itself falls with slope 1, the error of a right formula with slope 2: ten times less nudge, a hundred times
 # less error.
+# </details>
 
 # %% tags=["record"]
 record("1.8")
@@ -771,7 +852,7 @@ record("1.8")
 # attends with block $i$ alone (so its scale is $1/\sqrt{d/h}$); the outputs are put side by side and multiplied by $W_O$, the
 # *output projection*:
 #
-# $$ \mathrm{MultiHead}(Q, K, V) = [\,\mathrm{head}_1\ \cdots\ \mathrm{head}_h\,]\, W_O $$
+# $$ \mathrm{MultiHead}(Q, K, V) = [\,\mathrm{head}_0\ \cdots\ \mathrm{head}_{h-1}\,]\, W_O $$
 #
 # Many papers write tokens as **columns** instead: $Q \in \mathbb{R}^{d\times n}$, $K \in \mathbb{R}^{d\times m}$, $V \in \mathbb{R}^{t\times m}$, heads stacked
 # on top of each other, and $W_O \in \mathbb{R}^{t\times t}$ multiplied from the left. Write both.
@@ -782,7 +863,10 @@ record("1.8")
 
 # %%
 def multi_head_attention(Q, K, V, heads, W_O):
-    """Tokens are rows: Q (n, d), K (m, d), V (m, t), W_O (t, t); heads divides d and t. Returns (n, t)."""
+    """Tokens are rows: Q (n, d), K (m, d), V (m, t), W_O (t, t); heads divides d and t. Returns (n, t).
+
+    With one key (m = 1) there is nothing to choose: every row is V W_O.
+    """
     # TODO
     # BEGIN SOLUTION 1.9 rows
     outputs = []
@@ -838,14 +922,15 @@ record("1.9")
 # ## 1.10 Self or cross?
 # {{header 1.10}}
 #
-# A translation model has an encoder, which reads $s$ source words, and a decoder, which has written $t$ target words so far. It contains
+# A translation model has an encoder, which reads source words, and a decoder, which has written some target words so far. It contains
 # three attention layers: the encoder's self-attention, the decoder's masked self-attention, and the cross-attention between them.
 #
 # Match each layer: set `encoder_self`, `decoder_self` and `cross` to
 #
 # {{options encoder_self}}
 #
-# and `cross_shape` to the shape of the cross-attention's weights:
+# Then the shapes. Encoder states are (7, 12) and decoder states (5, 8): 7 source words, 5 target words so far. Queries and keys have
+# $d_k = 4$ numbers, values $d_v = 6$. Set `cross_shape` to what the cross-attention has:
 #
 # {{options cross_shape}}
 
@@ -857,23 +942,6 @@ decoder_self = "D"
 cross = "B"
 cross_shape = "B"
 # END SOLUTION
-
-
-def cross_attention(decoder_states, encoder_states, W_Q, W_K, W_V):
-    """Cross-attention of an encoder-decoder.
-
-    decoder_states: (t, d), encoder_states: (s, e); e may equal d.
-    W_Q, W_K and W_V each have as many rows as the states that they meet are wide: you decide
-    which those are. W_Q and W_K have d_k columns, W_V has d_v. Returns (t, d_v).
-    """
-    # TODO
-    # BEGIN SOLUTION 1.10 cross
-    Q, K, V = decoder_states @ W_Q, encoder_states @ W_K, encoder_states @ W_V
-    scores = Q @ K.T / np.sqrt(K.shape[1])
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights @ V / weights.sum(axis=1, keepdims=True)
-    # END SOLUTION
-
 
 # %% tags=["check"]
 check("1.10")
@@ -905,6 +973,14 @@ def equivariance_error(layer, X, order):
     # END SOLUTION
 
 
+# %% [markdown]
+# What will the attention map of the shuffled sentence be? **Guess first** (noted, not graded): set `prediction_111`.
+#
+# {{options prediction_111}}
+
+# %%
+prediction_111 = None  # your guess: a letter in quotes
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("1.11"):
@@ -925,8 +1001,11 @@ with when_answered("1.11"):
     )
 
 # %% [markdown]
-# **What do you see?** Each word has the same attention as before, only its row and column have moved; the printed difference is rounding error.
+# <details><summary>What there is to see</summary>
+#
+# Each word has the same attention as before, only its row and column have moved; the printed difference is rounding error.
 # To this layer "The cat sat on the mat" and "sat The mat cat the on" are the same bag of words.
+# </details>
 #
 # ### Put the order back in
 # The original Transformer **adds** to token $p$ (from 0) a vector of sines and cosines, for $i = 0, \dots, d/2 - 1$:
@@ -1005,9 +1084,12 @@ with when_answered("1.11"):
         print(f"{name} positions:", error_11)
 
 # %% [markdown]
-# **What do you see?** The fast waves (first features) tell neighbours apart, the slow ones far places. The three curves lie on top of
+# <details><summary>What there is to see</summary>
+#
+# The fast waves (first features) tell neighbours apart, the slow ones far places. The three curves lie on top of
 # each other where they overlap: the dot product depends on the **offset** alone, with its peak at 0. And the printed errors say that
 # attention is equivariant without positions (rounding error), and no longer with them.
+# </details>
 #
 # ### In your words
 # In 40 to 130 words: why can self-attention without positions not see the order of its tokens? Name one task where that is a fault and
@@ -1112,23 +1194,19 @@ bank_contextual = cosine(river_bank, money_bank)
 # STUB: bank_contextual = None
 # END SOLUTION
 
+# %% [markdown]
+# Which words made the difference for "bank"? Set `bank_reason`:
+#
+# {{options bank_reason}}
+
+# %%
+# TODO: replace the None by a letter.
+# BEGIN SOLUTION 1.13a reason
+bank_reason = "C"
+# END SOLUTION
+
 # %% tags=["check"]
 check("1.13a")
-
-# %% [markdown]
-# ### In your words
-# In 40 to 130 words: what is the difference between static and contextual embeddings? Use your two numbers, and say which words made the
-# difference for "bank".
-
-# %% [markdown]
-# **Answer 1.13a**
-#
-# <!-- BEGIN SOLUTION 1.13a words -->
-# A static embedding, such as word2vec's, is a row of a table: "bank" has one vector whatever surrounds it, so the cosine is exactly 1 and
-# both meanings are blended in it. After attention the vector of "bank" is a mixture weighted by its context: beside the river it takes
-# on much of the water direction from "river" and "muddy", and beside lending the money direction from "money" and "lends". Their cosine
-# falls to about 0.2, so a later layer can tell the two meanings apart.
-# <!-- END SOLUTION -->
 
 # %% tags=["record"]
 record("1.13a")
@@ -1137,21 +1215,31 @@ record("1.13a")
 # ## 1.13b Windows, recurrences, heads
 # {{header 1.13b}}
 #
-# In 60 to 180 words: compare self-attention with (1) a layer that sees a **fixed window** of neighbours and (2) a **recurrent network**: how far
-# apart may two words be that influence each other, and through how many steps? Then: what are **several heads** good for, when one head
-# already sees every word?
-
-# %% [markdown]
-# **Answer 1.13b**
+# Three claims, each with the number that decides it. The sentence has 64 words, 0 to 63, and word 63 depends on what word 0 is.
 #
-# <!-- BEGIN SOLUTION 1.13b words -->
-# A window of k words sees nothing beyond it; words n apart only meet after about n/k stacked layers, and its weights belong to offsets, not to
-# content. A recurrent network reaches back any distance in principle, but the information must survive n steps through one state
-# of fixed size, and gradients shrink or explode on the way. Self-attention connects any two words in one step, with a weight that
-# depends on what they are. One head, though, has a single distribution per word: its average blurs several relations into one.
-# With several heads a verb can look at its subject with one, at its object with another and at the word before it with a
-# third, each in its own subspace, at the same total cost.
-# <!-- END SOLUTION -->
+# 1. *"A window is as good as attention, if there are enough layers."* Each layer lets a word see the 4 words before it and the 4 after it, with fixed weights. `window_layers`: how
+#    many stacked layers does it take until the vector of word 63 can depend on word 0? (Self-attention: 1.)
+# 2. *"A recurrent network reaches any distance."* `rnn_updates`: how many updates lie between the state after word 0 and the state after word 63?
+#    What word 0 said must survive each of them in one vector of fixed size.
+# 3. *"One head can look at subject and object at once, and later layers can tell which was which."* A verb gives half of its weight to its subject,
+#    whose value is (2, 0), and half to its object with (0, 4). `one_head_output`: what does the head put out, two numbers? Then judge the claim, `one_head_claim`:
+#
+# {{options one_head_claim}}
+
+# %%
+# TODO: replace the None values: two numbers, a list of two, a letter.
+# BEGIN SOLUTION 1.13b values
+window_layers = 16
+rnn_updates = 63
+one_head_output = [1.0, 2.0]
+one_head_claim = "B"
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.13b")
+
+# %% tags=["record"]
+record("1.13b")
 
 # %% [markdown]
 # ## 1.13c The quadratic bill
@@ -1171,23 +1259,22 @@ window_scores = sum(min(place + 1, 129) for place in range(4096))
 score_gigabytes = 12 * 100_000**2 * 4 / 1e9
 # END SOLUTION
 
+# %% [markdown]
+# Three remedies: a local **window**; **linear** attention, which sums up keys and values once; **Flash**Attention, which works block by block and never stores all
+# scores. What does each give up? Set `window_price`, `linear_price` and `flash_price`:
+#
+# {{options window_price}}
+
+# %%
+# TODO: replace the None values by letters.
+# BEGIN SOLUTION 1.13c prices
+window_price = "B"
+linear_price = "C"
+flash_price = "A"
+# END SOLUTION
+
 # %% tags=["check"]
 check("1.13c")
-
-# %% [markdown]
-# ### In your words
-# In 40 to 130 words: why is attention quadratic in $n$? Describe two remedies, and say for each what it gives up (or what it does not).
-
-# %% [markdown]
-# **Answer 1.13c**
-#
-# <!-- BEGIN SOLUTION 1.13c words -->
-# Every one of n queries is compared with every one of n keys: n² scores, so twice the text costs four times the work. A local window
-# computes only n·w of them, here 3% for w = 129; distant words are then connected only through several layers. Linear attention
-# replaces the softmax by a product of feature maps, so keys and values are summed up once: cost n, but the weights are less sharp
-# and exact recall suffers. FlashAttention computes the exact result block by block: memory grows with n only and nothing is given up,
-# but the number of operations stays quadratic.
-# <!-- END SOLUTION -->
 
 # %% tags=["record"]
 record("1.13c")
@@ -1196,20 +1283,30 @@ record("1.13c")
 # ## 1.13d Why it scales
 # {{header 1.13d}}
 #
-# In 60 to 180 words: compare Transformers with recurrent networks in **parallelism** (training and generating) and **memory**. Why could
-# Transformers grow to billions of parameters, and what does that growth cost?
-
-# %% [markdown]
-# **Answer 1.13d**
+# Three claims again, with the numbers behind them. The text has 2,000 tokens, the models 24 layers and 1,024 numbers a token.
 #
-# <!-- BEGIN SOLUTION 1.13d words -->
-# In training all places of a Transformer are computed at once: a few large matrix products per layer, which suit GPUs, while a recurrent
-# network must take n steps one after the other. In generation both go word by word; there the recurrent network keeps one state of fixed
-# size, whereas the Transformer stores keys and values of all earlier words, so memory and time per word grow with the text, and
-# training stores up to n² weights a head. Transformers grew because parallel training uses the hardware fully, residual connections
-# and layer norm keep deep stacks trainable, and loss keeps falling predictably with parameters and data. The price: training
-# runs of millions of dollars and much energy, huge data sets with their biases, expensive serving, and few institutions that can take part.
-# <!-- END SOLUTION -->
+# 1. *"Transformers train faster because they compute less."* It is a matter of what has to wait: how many steps of **one layer** must run one after the other in training, when all
+#    tokens are known? `rnn_in_turn` for a recurrent layer, `attention_in_turn` for self-attention.
+# 2. *"Generating is cheap in memory, too."* Token by token, a Transformer keeps a key and a value (1,024 numbers each) for every token and layer, a recurrent network one state of 1,024 numbers
+#    a layer. `cache_numbers`, `state_numbers`: how many numbers are kept after 2,000 tokens?
+# 3. *"Growth is a matter of buying GPUs."* Training takes about $6 N D$ operations for $N$ parameters and $D$ tokens, and the loss falls predictably as both grow. `cost_factor`: how many
+#    times as much does a model cost that is ten times as large, on ten times the text?
+
+# %%
+# TODO: replace the None values by numbers.
+# BEGIN SOLUTION 1.13d values
+rnn_in_turn = 2000
+attention_in_turn = 1
+cache_numbers = 2 * 24 * 1024 * 2000
+state_numbers = 24 * 1024
+cost_factor = 100
+# END SOLUTION
+
+# %% tags=["check"]
+check("1.13d")
+
+# %% tags=["record"]
+record("1.13d")
 
 # %% [markdown]
 # ## Hand in

@@ -16,11 +16,11 @@
 #
 # You rebuild a small NumPy Transformer in PyTorch, piece by piece: one head without loops, a layer for a classifier, several
 # heads with masks, layer norm, a whole encoder block. Then a tiny model learns to reverse sequences, and its attention map
-# shows how.
+# shows how. At the end your classes get trained weights and write like Jane Austen, more or less.
 #
 # Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. A little more than two hours; you need numpy, torch and
-# matplotlib.
+# The last cell tells you what is recorded and what to hand in. About three hours, ten minutes of them for the one written
+# answer (2.7, 80 to 180 words); you need numpy, torch and matplotlib.
 #
 # **Questions do not build on each other**: skip one and come back.
 
@@ -60,7 +60,7 @@ from torch.nn import functional as F
 # compute with PyTorch's operations on PyTorch's tensors from the input to the result.
 #
 # Write the attention yourself: `scaled_dot_product_attention` and `nn.MultiheadAttention` would do the whole job, and the
-# grader reports them in an answer to 2.1–2.4 (`nn.LayerNorm` in 2.5a, `nn.TransformerEncoderLayer` in 2.5c). Comparing your
+# grader reports them in an answer to 2.1, 2.2 and 2.4 (`nn.LayerNorm` in 2.5a, `nn.TransformerEncoderLayer` in 2.5b). Comparing your
 # answer with them in a cell of your own is a good idea.
 
 # %% [markdown]
@@ -100,6 +100,15 @@ class NumpyTransformer:
         return np.array(outputs), np.array(attention)
 
 
+# %% [markdown]
+# Next you see the attention of such a model on A B A C, with random weights, without and with positions. Which rows are equal **without** positions?
+# **Guess first** (noted, not graded): set `prediction_21`.
+#
+# {{options prediction_21}}
+
+# %%
+prediction_21 = None  # your guess: a letter in quotes
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("2.1"):
@@ -119,8 +128,11 @@ with when_answered("2.1"):
     )
 
 # %% [markdown]
-# **What do you see?** Without positions the two rows of the token A are the same, and so are its two columns: the model cannot
+# <details><summary>What there is to see</summary>
+#
+# Without positions the two rows of the token A are the same, and so are its two columns: the model cannot
 # tell the first A from the second. With positions all rows differ.
+# </details>
 #
 # **Your turn.** Write the same model in PyTorch (not a call of the class above): bias-free linear maps `Qm`, `Km`, `Vm`, and with `pos_dim` an
 # `nn.Embedding` called `pos` with `max_seq_len` rows. Scores may be about a thousand; nothing may overflow. (Write it without a loop right away if you can: 2.2 looks at that.)
@@ -150,7 +162,10 @@ class PytorchTransformer(nn.Module):
         # END SOLUTION
 
     def forward(self, x):
-        """x (n, input_dim) -> (n, v_dim), for any n from 1 to max_seq_len."""
+        """x (n, input_dim) -> (n, v_dim), for any n from 1 to max_seq_len.
+
+        With one place (n = 1) its weight is 1, whatever Qm and Km are.
+        """
         # TODO
         # BEGIN SOLUTION 2.1 forward
         if self.pos is not None:
@@ -192,6 +207,16 @@ VectorisedTransformer = PytorchTransformer  # it has no loop over places
 check("2.2")
 
 
+# %% [markdown]
+# The figure counts the operations of a small loop over places and of your class. What does the **loop** start, when n doubles? **Guess first** (noted,
+# not graded): set `prediction_22`.
+#
+# {{options prediction_22}}
+
+# %%
+prediction_22 = None  # your guess: a letter in quotes
+
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 def looped(x):
@@ -223,118 +248,116 @@ with when_answered("2.2"):
     plot_operations()
 
 # %% [markdown]
-# **What do you see?** Even a small loop over places starts more and more operations, in proportion to n; a vectorised class is flat. It still does n² multiplications,
+# <details><summary>What there is to see</summary>
+#
+# Even a small loop over places starts more and more operations, in proportion to n; a vectorised class is flat. It still does n² multiplications,
 # but in one operation that runs them side by side.
+# </details>
 
 # %% tags=["record"]
 record("2.2")
 
 # %% [markdown]
-# ## 2.3 An attention layer in a document classifier
+# ## 2.3 A document classifier
 # {{header 2.3}}
 #
-# A document is a matrix of n token vectors. First write the layer `Attention`, which keeps the shape: (n, d) in, (n, d) out,
+# A document is a row of token vectors; a batch of documents has the shape (batch, n, d), and shorter documents are padded at the end: `padding`
+# is True where there is **no** token. The classifier gets an attention layer that is ready: `attention(x, padding)` keeps the shape (batch, n, d)
+# and hides padded tokens from the others, but returns a row for padded places, too. Take the **mean over the real tokens** and map it to raw
+# logits with a linear layer `head` (with bias). How much a document is padded must not change its logits.
 #
-# $$ \mathrm{Attention}(X) = \mathrm{softmax}\!\left(\frac{(X W_q)(X W_k)^\top}{\sqrt{d_{qk}}}\right) X W_v $$
-#
-# with three trainable maps without bias, called `query`, `key` and `value`; large scores (about a thousand) must not overflow. Then write `DocumentClassifier`: it gets such a
-# layer, applies it, takes the **mean over tokens** and maps that to raw logits with a linear layer `head` (with bias). It is
-# checked with another layer than yours, so that both parts count apart.
-#
-# <details><summary>Hint 1</summary>query and key give d_qk numbers a token; what must value give, so that the output has shape (n, d)?</details>
-# <details><summary>Hint 2</summary>Which axis of (n, d) counts tokens? The mean over it has shape (d,).</details>
-
-
-# %%
-class Attention(nn.Module):
-    """Single-head self-attention.
-
-    Parameters: query.weight and key.weight (d_qk, d_model), value.weight (d_model, d_model).
-    """
-
-    def __init__(self, d_model, d_qk=64):
-        super().__init__()
-        # TODO
-        # BEGIN SOLUTION 2.3 init
-        self.query = nn.Linear(d_model, d_qk, bias=False)
-        self.key = nn.Linear(d_model, d_qk, bias=False)
-        self.value = nn.Linear(d_model, d_model, bias=False)
-        # END SOLUTION
-
-    def forward(self, x):
-        """x (n, d_model) -> (n, d_model)."""
-        # TODO
-        # BEGIN SOLUTION 2.3 forward
-        queries, keys = self.query(x), self.key(x)
-        weights = torch.softmax(queries @ keys.T / keys.shape[-1] ** 0.5, dim=-1)
-        return weights @ self.value(x)
-        # END SOLUTION
+# <details><summary>Hint 1</summary>~padding, as 0 and 1 and with a last axis of size 1, multiplies away what must not be counted.</details>
+# <details><summary>Hint 2</summary>By how many tokens do you divide in each document?</details>
 
 
 # %%
 class DocumentClassifier(nn.Module):
-    """Parts: attention, a module (n, d_model) -> (n, d_model) that is given, and
+    """Parts: attention, a module (x, padding) -> (batch, n, d_model) that is given, and
     head, an nn.Linear(d_model, n_classes).
     """
 
     def __init__(self, attention, d_model, n_classes):
         super().__init__()
         # TODO
-        # BEGIN SOLUTION 2.3 classifier-init
+        # BEGIN SOLUTION 2.3 init
         self.attention = attention
         self.head = nn.Linear(d_model, n_classes)
         # END SOLUTION
 
-    def forward(self, x):
-        """x (n, d_model) -> raw logits (n_classes,)."""
+    def forward(self, x, padding=None):
+        """x (batch, n, d_model); padding (batch, n) bool or None -> logits (batch, n_classes).
+
+        Each document has at least one token. A document of one token: its row alone.
+        """
         # TODO
-        # BEGIN SOLUTION 2.3 classifier-forward
-        return self.head(self.attention(x).mean(dim=0))
+        # BEGIN SOLUTION 2.3 forward
+        tokens = self.attention(x, padding)
+        if padding is None:
+            return self.head(tokens.mean(dim=1))
+        real = (~padding)[..., None]
+        return self.head((tokens * real).sum(dim=1) / real.sum(dim=1))
         # END SOLUTION
 
 
 # %% tags=["check"]
 check("2.3")
 
+# %% [markdown]
+# The next figure pads one document of five tokens more and more. **Guess first** (noted, not graded): what would the logits do if the mean also
+# counted the padded places? Set `prediction_23`:
+#
+# {{options prediction_23}}
+
+# %%
+prediction_23 = None  # your guess: a letter in quotes
+
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-def plot_lengths(lengths=(5, 10, 20, 40, 80, 160)):
+class Untrained(nn.Module):
+    """torch's own attention with random weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.heads = nn.MultiheadAttention(16, 2, batch_first=True)
+
+    def forward(self, x, padding=None):
+        return self.heads(x, x, x, key_padding_mask=padding, need_weights=False)[0]
+
+
+def plot_padding(counts=(0, 5, 10, 20, 40)):
     torch.manual_seed(0)
-    model = DocumentClassifier(Attention(16), 16, 2)
-    document = torch.randn(lengths[-1], 16)
+    model, document = DocumentClassifier(Untrained(), 16, 2), torch.randn(1, 5, 16)
+    logits = []
     with torch.no_grad():
-        logits = torch.stack([model(document[:n]) for n in lengths])
-        shuffled = torch.stack(
-            [model(document[:n][torch.randperm(n)]) for n in lengths]
-        )
-    lines = {f"class {number}": (lengths, logits[:, number]) for number in range(2)}
-    lines |= {
-        f"class {number}, shuffled": (lengths, shuffled[:, number])
-        for number in range(2)
-    }
+        for count in counts:
+            x = torch.cat([document, torch.randn(1, count, 16)], dim=1)
+            logits.append(model(x, torch.arange(5 + count)[None] >= 5)[0])
+    rows = np.array(logits)
     show_lines(
         {
-            "title": "Order does not count, and the logits settle",
-            "x": "tokens in the document",
+            "title": "Padding changes nothing",
+            "x": "padded places",
             "y": "logit (untrained)",
-            "log": "x",
-            "ticks": lengths,
-            "lines": lines,
-            "points": [name for name in lines if "shuffled" in name],
+            "lines": {
+                f"class {number}": (counts, rows[:, number]) for number in range(2)
+            },
         }
     )
-    print("largest change by shuffling:", float((logits - shuffled).abs().max()))
+
 
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("2.3"):
-    plot_lengths()
+    plot_padding()
 
 # %% [markdown]
-# **What do you see?** The mean keeps logits in one range however long the document is; a sum would grow with it. The crosses
-# lie on the lines: without positions, shuffling the tokens changes nothing but rounding.
+# <details><summary>What there is to see</summary>
+#
+# Flat lines: padding is an accident of the batch and says nothing about the document. Had the mean counted padded places, the logits would drift
+# towards what a row of padding gives, and the same review would be liked or disliked depending on its neighbours in the batch.
+# </details>
 
 # %% tags=["record"]
 record("2.3")
@@ -381,6 +404,7 @@ class MultiHeadAttention(nn.Module):
         """x (batch, n, d_model); padding (batch, n) bool, True where there is no token.
 
         Returns output (batch, n, d_model) and weights (batch, heads, n, n).
+        With causal=True the first query has the weights 1, 0, …, 0.
         """
         # TODO
         # BEGIN SOLUTION 2.4 forward
@@ -402,6 +426,15 @@ class MultiHeadAttention(nn.Module):
         return self.out_proj(joined), weights
         # END SOLUTION
 
+
+# %% [markdown]
+# The figure shows two heads on one sentence, without a mask and with each of them. What becomes of the weight that a mask takes away? **Guess first**
+# (noted, not graded): set `prediction_24`.
+#
+# {{options prediction_24}}
+
+# %%
+prediction_24 = None  # your guess: a letter in quotes
 
 # %% tags=["check"]
 check("2.4")
@@ -432,8 +465,11 @@ with when_answered("2.4"):
         )
 
 # %% [markdown]
-# **What do you see?** The two heads have different maps of the same sentence. A mask (hatched) takes keys away, and the softmax
+# <details><summary>What there is to see</summary>
+#
+# The two heads have different maps of the same sentence. A mask (hatched) takes keys away, and the softmax
 # gives their weight to the others: rows still sum to 1. Under the causal mask the first query can only look at itself.
+# </details>
 
 # %% tags=["record"]
 record("2.4")
@@ -466,7 +502,10 @@ class LayerNorm(nn.Module):
         # END SOLUTION
 
     def forward(self, x):
-        """x (..., d_model) -> the same shape."""
+        """x (..., d_model) -> the same shape.
+
+        At first a row (1, 3) becomes (-1, 1), but for eps.
+        """
         # TODO
         # BEGIN SOLUTION 2.5a forward
         centred = x - x.mean(dim=-1, keepdim=True)
@@ -477,6 +516,16 @@ class LayerNorm(nn.Module):
 
 # %% tags=["check"]
 check("2.5a")
+
+
+# %% [markdown]
+# Six tokens, whose features lie at very different places and spreads, go through your layer norm. What will all six have in common? **Guess first**
+# (noted, not graded): set `prediction_25a`.
+#
+# {{options prediction_25a}}
+
+# %%
+prediction_25a = None  # your guess: a letter in quotes
 
 
 # %% tags=["skip-execution"]
@@ -513,55 +562,28 @@ with when_answered("2.5a"):
     plot_norm()
 
 # %% [markdown]
-# **What do you see?** Before, tokens have their features at very different places and spreads; afterwards each has mean 0 and
+# <details><summary>What there is to see</summary>
+#
+# Before, tokens have their features at very different places and spreads; afterwards each has mean 0 and
 # standard deviation 1. The next layer can count on that, whatever its predecessors learn.
+# </details>
 
 # %% tags=["record"]
 record("2.5a")
 
 # %% [markdown]
-# ## 2.5b The position-wise feed-forward network
+# ## 2.5b The encoder block, post-norm and pre-norm
 # {{header 2.5b}}
-#
-# After attention has gathered information, each place works on it alone, all with the same weights:
-# $\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2$. Call the two layers `linear1` (d_model → d_ff) and `linear2` (d_ff → d_model).
-
-
-# %%
-class FeedForward(nn.Module):
-    """linear1, ReLU, linear2."""
-
-    def __init__(self, d_model, d_ff):
-        super().__init__()
-        # TODO
-        # BEGIN SOLUTION 2.5b init
-        self.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
-        # END SOLUTION
-
-    def forward(self, x):
-        """x (batch, n, d_model) -> (batch, n, d_model)."""
-        # TODO
-        # BEGIN SOLUTION 2.5b forward
-        return self.linear2(torch.relu(self.linear1(x)))
-        # END SOLUTION
-
-
-# %% tags=["check"]
-check("2.5b")
-
-# %% tags=["record"]
-record("2.5b")
-
-# %% [markdown]
-# ## 2.5c The encoder block, post-norm and pre-norm
-# {{header 2.5c}}
 #
 # A block has two sublayers, attention and feed-forward network, each with a residual connection and a norm of its own. The
 # original Transformer normalises **after** adding (post-norm); most models since normalise what goes **into** the sublayer (pre-norm):
 #
 # $$ \text{post: } x \leftarrow \mathrm{norm}(x + \mathrm{sublayer}(x)) \qquad\qquad \text{pre: } x \leftarrow x + \mathrm{sublayer}(\mathrm{norm}(x)) $$
 #
-# Here you may use torch's parts, so that this question does not need your 2.4 to 2.5b: `self_attn` is an
+# After attention has gathered information, the *position-wise feed-forward network* works on each place alone, with the same weights everywhere:
+# $\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2$, `linear1` (d_model → d_ff) and `linear2` (d_ff → d_model).
+#
+# Here you may use torch's parts, so that this question does not need your 2.4 and 2.5a: `self_attn` is an
 # `nn.MultiheadAttention(d_model, n_heads, batch_first=True)`, `linear1` and `linear2` are `nn.Linear` with ReLU between them,
 # `norm1` (attention) and `norm2` (feed-forward) are `nn.LayerNorm`. No dropout: training mode and evaluation mode give
 # the same.
@@ -576,7 +598,7 @@ class EncoderBlock(nn.Module):
     def __init__(self, d_model, n_heads, d_ff, norm_first=False):
         super().__init__()
         # TODO
-        # BEGIN SOLUTION 2.5c init
+        # BEGIN SOLUTION 2.5b init
         self.norm_first = norm_first
         self.self_attn = nn.MultiheadAttention(d_model, n_heads, batch_first=True)
         self.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
@@ -587,7 +609,7 @@ class EncoderBlock(nn.Module):
         """x (batch, n, d_model); padding (batch, n) bool or None -> (batch, n, d_model)."""
 
         # TODO
-        # BEGIN SOLUTION 2.5c forward
+        # BEGIN SOLUTION 2.5b forward
         def attend(y):
             return self.self_attn(
                 y, y, y, key_padding_mask=padding, need_weights=False
@@ -605,11 +627,20 @@ class EncoderBlock(nn.Module):
 
 
 # %% tags=["check"]
-check("2.5c")
+check("2.5b")
 
 # %% [markdown]
 # Equal names mean that weights can be exchanged: the next cell loads the state of torch's own layer into yours. Then it sends
 # random tokens through twelve untrained blocks and asks how large their numbers are after each.
+
+
+# %% [markdown]
+# In which of the two do the numbers **grow** from block to block? **Guess first** (noted, not graded): set `prediction_25b`.
+#
+# {{options prediction_25b}}
+
+# %%
+prediction_25b = None  # your guess: a letter in quotes
 
 
 # %% tags=["skip-execution"]
@@ -636,7 +667,7 @@ def compare_with_torch(x):
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-with when_answered("2.4, 2.5a, 2.5b and 2.5c"):
+with when_answered("2.5b"):
     compare_with_torch(torch.randn(2, 5, 16))
     sizes_25 = {"post-norm": sizes_by_block(False), "pre-norm": sizes_by_block(True)}
     blocks_25 = range(1, 13)
@@ -653,12 +684,15 @@ with when_answered("2.4, 2.5a, 2.5b and 2.5c"):
         print(f"{kind}: {sizes[0]:.2f} after block 1, {sizes[-1]:.2f} after block 12")
 
 # %% [markdown]
-# **What do you see?** Post-norm brings tokens back to size 1 after every block. In pre-norm nothing on the direct path is ever
+# <details><summary>What there is to see</summary>
+#
+# Post-norm brings tokens back to size 1 after every block. In pre-norm nothing on the direct path is ever
 # normalised, so each block adds to the sum and it grows; that is why pre-norm models put one more layer norm behind the last
 # block. In return gradients reach every block along an untouched path, and deep models train without a careful warm-up.
+# </details>
 
 # %% tags=["record"]
-record("2.5c")
+record("2.5b")
 
 # %% [markdown]
 # ## 2.6 Train a model that reverses sequences
@@ -707,6 +741,7 @@ def train_step(model, optimizer, tokens):
     """One step on tokens (batch, n) -> the loss as a float.
 
     model(tokens) returns logits (batch, n, symbols) and weights (batch, n, n).
+    An untrained model of 10 symbols starts near ln 10 = 2.3.
     """
     # TODO
     # BEGIN SOLUTION 2.6 step
@@ -718,6 +753,14 @@ def train_step(model, optimizer, tokens):
     return loss.item()
     # END SOLUTION
 
+
+# %% [markdown]
+# Which keys will the trained model look at? **Guess first** (noted, not graded): set `prediction_26`.
+#
+# {{options prediction_26}}
+
+# %%
+prediction_26 = None  # your guess: a letter in quotes
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
@@ -762,8 +805,11 @@ with when_answered("2.6"):
     print("in: ", digits_26, "\nout:", logits_26[0].argmax(-1).tolist())
 
 # %% [markdown]
-# **What do you see?** One bright line from the top right to the bottom left: output 0 looks at the last place, output 1 at the one
+# <details><summary>What there is to see</summary>
+#
+# One bright line from the top right to the bottom left: output 0 looks at the last place, output 1 at the one
 # before. The 1 occurs twice, but each output picks the right one, so it is the *place* that decides.
+# </details>
 #
 # How bright is the line, not for one sequence but in general? Write `antidiagonal_weight` and set `trained_antidiagonal` to its
 # value on the 200 given sequences `probe_sequences` (three decimals are enough). The recorded weights must put the right token at
@@ -775,6 +821,7 @@ def antidiagonal_weight(weights):
     """weights (batch, n, n), a tensor -> a number.
 
     The mean weight of query i on key n - 1 - i, over queries and batch.
+    For [[[0, 1], [1, 0]]] it is 1.
     """
     # TODO
     # BEGIN SOLUTION 2.6 measure
@@ -861,6 +908,281 @@ check("2.7")
 
 # %% tags=["record"]
 record("2.7")
+
+# %% [markdown]
+# ## 2.8a Your Transformer writes: load the weights
+# {{header 2.8a}}
+#
+# In 2.8 your own classes become a language model. We trained a small decoder to guess the next **character** of Jane Austen's
+# *Pride and Prejudice* (1813): 4 pre-norm blocks, 4 heads, 128 numbers a token, at most 128 tokens, 0.8 million weights. It is made of your
+# parts: the block of 2.5b with `norm_first=True`, in it your 2.4 with `causal=True` as `self_attn` and your 2.5a as norms. Around the blocks:
+#
+# ```python
+# x = self.tokens(tokens) + self.places(places)     # two embeddings, added
+# for block in self.blocks:
+#     x = block(x)
+# logits = self.norm(x) @ self.tokens.weight.T      # the embedding once more, as the output layer
+# ```
+#
+# The weights are stored as GPT-2's are, under other names. Two things differ besides the names: matrices of linear layers are
+# stored as (in, out), so nn.Linear needs them **transposed**, and `attn.c_attn` holds the maps of queries, keys and values
+# side by side, in this order. Write `renamed`, which gives every stored tensor its name in your model.
+
+# %%
+from homework_kit import (
+    HELD_OUT_TEXT,
+    LETTERS,
+    build_decoder,
+    load_pretrained,
+    show_names,
+    show_writing,
+    to_tokens,
+)
+
+pretrained = load_pretrained()  # stored name -> tensor
+show_names(pretrained)
+
+# %% [markdown]
+# <details><summary>Hint 1: names</summary>A dictionary from the stored layer to yours ("mlp.c_fc" → "linear1") serves every block; name.split(".", 2) takes "h", the number and the rest apart.</details>
+# <details><summary>Hint 2: the trap</summary>attn.c_proj.weight is square: without the transpose it loads just as well, and the model talks nonsense. Which stored matrices belong to linear layers, and which are embeddings?</details>
+# <details><summary>Hint 3: c_attn</summary>Transpose first; then array.chunk(3) gives the three pieces, for weights and for biases.</details>
+
+
+# %%
+def renamed(stored):
+    """stored: name -> tensor. Returns your model's names -> tensors.
+
+    "ln_f.bias" (d,) becomes "norm.bias"; "h.1.mlp.c_fc.weight" (d, 4d) becomes
+    "blocks.1.linear1.weight" (4d, d).
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8a
+    layers = {
+        "wte": "tokens",
+        "wpe": "places",
+        "ln_f": "norm",
+        "ln_1": "norm1",
+        "ln_2": "norm2",
+        "attn.c_proj": "self_attn.out_proj",
+        "mlp.c_fc": "linear1",
+        "mlp.c_proj": "linear2",
+    }
+    state = {}
+    for name, tensor in stored.items():
+        block = ""
+        if name.startswith("h."):
+            _, number, name = name.split(".", 2)
+            block = f"blocks.{number}."
+        layer, part = name.rsplit(".", 1)
+        if "c_" in layer and part == "weight":
+            tensor = tensor.T
+        if layer == "attn.c_attn":
+            for letter, piece in zip("qkv", tensor.chunk(3), strict=True):
+                state[f"{block}self_attn.{letter}_proj.{part}"] = piece
+        else:
+            state[f"{block}{layers[layer]}.{part}"] = tensor
+    return state
+    # END SOLUTION
+
+
+# %%
+# Your own classes from 2.4, 2.5a and 2.5b. If one of them is not right yet, set False:
+# ready-made ones take their place, and no point is lost here.
+use_my_classes = True
+my_classes = (MultiHeadAttention, LayerNorm, EncoderBlock)
+my_decoder, austen = build_decoder(renamed, pretrained, my_classes, use_my_classes)
+# austen is the model to go on with: yours, or a ready-made one until yours is right
+
+# %% tags=["check"]
+check("2.8a")
+
+# %% tags=["record"]
+record("2.8a")
+
+# %% [markdown]
+# ## 2.8b How surprised is it?
+# {{header 2.8b}}
+#
+# A language model is measured by how well it guesses a text that it has never seen: the *cross-entropy*, the mean of
+# $-\log p$ (natural logarithm, so in *nats*) that it gave to each character that came. The logits at place $p$ are its guess about
+# place $p + 1$; the first character is not guessed.
+#
+# Write `nats_per_character` for a text that fits into the context (at most `model.context` tokens), and set `held_out_nats` to its value for `austen` on
+# `HELD_OUT_TEXT`, right to 0.001: three lines of the last chapters, which training never saw. It is written and checked with any
+# decoder `model`, not with `austen` alone.
+#
+# <details><summary>Hint</summary>model wants a batch: tokens[None]. Which logits have no target, and which token has no logits?</details>
+
+
+# %%
+def nats_per_character(model, tokens):
+    """Mean of -log p over tokens 1 ... n-1, a number.
+
+    model: tokens (batch, n) -> logits (batch, n, letters); tokens: (n,), a tensor.
+    If all letters are equally likely, it is the logarithm of their number.
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8b
+    logits = model(tokens[None])[0, :-1]
+    return F.cross_entropy(logits, tokens[1:]).item()
+    # END SOLUTION
+
+
+# %%
+# TODO: replace the None.
+# BEGIN SOLUTION 2.8b number
+held_out_nats = nats_per_character(austen, torch.tensor(to_tokens(HELD_OUT_TEXT)))
+# STUB: held_out_nats = None
+# END SOLUTION
+print(f"held out: {held_out_nats}, guessing blindly: {math.log(len(LETTERS)):.3f}")
+
+# %% tags=["check"]
+check("2.8b")
+
+# %% tags=["record"]
+record("2.8b")
+
+# %% [markdown]
+# ## 2.8c Writing, letter by letter
+# {{header 2.8c}}
+#
+# 1. `write` continues a text: it shows the model what there is, lets `choose` pick a letter from the logits at the **last** place, appends it,
+#    and so on. The model has `model.context` places; of a longer text it sees the last ones.
+# 2. `sample_next` is one way to choose: it draws from $\mathrm{softmax}(\text{logits} / T)$ with the temperature $T$; with `top_k` only the $k$ likeliest letters
+#    can come out, in the same proportions as before. (Always the likeliest, $T \to 0$, is called *greedy*.)
+#
+# Both are checked with small decoders and logits of their own.
+#
+# <details><summary>Hint 1</summary>tokens[-model.context:] is right for short texts, too.</details>
+# <details><summary>Hint 2</summary>torch.multinomial draws by weights. logits.topk(k).values[-1] is the smallest logit that may stay.</details>
+
+
+# %%
+def write(model, tokens, count, choose):
+    """Continues tokens (a list of numbers) by count more; returns the longer list.
+
+    choose: a function, logits (letters,) -> the number of a letter.
+    With count = 0 the list comes back as it is.
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8c write
+    tokens = list(tokens)
+    for _ in range(count):
+        window = torch.tensor(tokens[-model.context :])
+        tokens.append(choose(model(window[None])[0, -1].detach()))
+    return tokens
+    # END SOLUTION
+
+
+def sample_next(logits, temperature=1.0, top_k=None):
+    """Draws the number of a letter from logits (letters,).
+
+    With top_k=1 it is always the likeliest.
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8c sample
+    scores = logits / temperature
+    if top_k is not None:
+        scores = scores.masked_fill(scores < scores.topk(top_k).values[-1], -math.inf)
+    return int(torch.multinomial(torch.softmax(scores, dim=-1), 1))
+    # END SOLUTION
+
+
+# %% [markdown]
+# Below, your model will write at the temperatures 0.3, 0.8 and 1.5. **Guess first** (noted, not graded): which of them gives correctly
+# spelled words that soon go in circles? Set `prediction_28`:
+#
+# {{options prediction_28}}
+
+# %%
+prediction_28 = None  # your guess: a letter in quotes
+
+# %% tags=["check"]
+check("2.8c")
+
+# %% tags=["record"]
+record("2.8c")
+
+# %% [markdown]
+# ## 2.8d A cache of keys and values
+# {{header 2.8d}}
+#
+# `write` computes everything anew for each letter, although under a causal mask nothing of the earlier places has changed: for n letters, n² places go through the blocks.
+# Real models keep the **keys and values** of earlier tokens in a *cache*; then only the new token goes through the maps, and its query
+# looks at all cached keys.
+#
+# Write `next_logits(model, token, cache)`: the logits after one more token. `cache` is a list that is empty before the first token; what you put
+# into it is there at the next call (its place in the text is how many tokens came before). Use the parts of the decoder:
+# `model.tokens`, `model.places`, `model.blocks`, `model.norm` and `model.n_heads`; in a block `norm1`, `self_attn` with `q_proj`, `k_proj`, `v_proj`,
+# `out_proj`, then `norm2`, `linear1`, ReLU, `linear2`. Head 0 owns the first channels, as in 2.4. Texts are no longer than the context.
+#
+# We compare the logits with those of the whole model, and count the products of two numbers that a step takes: late steps may not cost much more than early ones.
+#
+# <details><summary>Hint 1</summary>x (d,) of the new token goes through each block: x + attention(norm1(x)), then x + network(norm2(x)). Only the attention needs the past.</details>
+# <details><summary>Hint 2</summary>At the first token: cache.append((keys, values)) for each block. Later: torch.cat((old, new)) and put the pair back.</details>
+# <details><summary>Hint 3</summary>With queries (heads, d_head) and keys (n, heads, d_head), torch.einsum("hd,nhd->hn", q, keys) gives the scores of all heads. No mask is needed: why?</details>
+
+
+# %%
+def next_logits(model, token, cache):
+    """Logits (letters,) for what follows token, a number; earlier tokens are in cache.
+
+    At the first call cache is an empty list; fill it for the next call.
+    """
+    # TODO
+    # BEGIN SOLUTION 2.8d
+    place = len(cache[0][0]) if cache else 0
+    x = model.tokens.weight[token] + model.places.weight[place]
+    for number, block in enumerate(model.blocks):
+        heads, y = block.self_attn, block.norm1(x)
+        q, k, v = (
+            proj(y).view(model.n_heads, -1)
+            for proj in (heads.q_proj, heads.k_proj, heads.v_proj)
+        )
+        keys, values = k[None], v[None]  # (n, heads, d_head)
+        if place:
+            keys = torch.cat((cache[number][0], keys))
+            values = torch.cat((cache[number][1], values))
+            cache[number] = keys, values
+        else:
+            cache.append((keys, values))
+        scores = torch.einsum("hd,nhd->hn", q, keys) / math.sqrt(q.shape[1])
+        mixed = torch.einsum("hn,nhd->hd", scores.softmax(dim=1), values)
+        x = x + heads.out_proj(mixed.flatten())
+        x = x + block.linear2(torch.relu(block.linear1(block.norm2(x))))
+    return model.norm(x) @ model.tokens.weight.T
+    # END SOLUTION
+
+
+# %% tags=["check"]
+check("2.8d")
+
+# %% tags=["record"]
+record("2.8d")
+
+# %% [markdown]
+# ### And now it writes
+# Run the last cell, with other beginnings and temperatures, too.
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+torch.manual_seed(28)
+show_writing(
+    austen,
+    write,
+    sample_next,
+    beginning="It is a truth universally acknowledged, that ",
+    temperatures=(0.3, 0.8, 1.5),
+    count=300,
+)
+
+# %% [markdown]
+# <details><summary>What there is to see</summary>
+#
+# At a low temperature the likeliest letters win nearly always: the words are right, and the text goes in circles. At 0.8 it sounds like the novel
+# as long as one does not ask what it means. At 1.5 rare letters come up so often that words fall apart. The model has never been told what a word is: it
+# has learned spelling, quotation marks and names from letters alone, and your classes run it.
+# </details>
 
 # %% [markdown]
 # ## Hand in

@@ -759,7 +759,7 @@ with when_answered("3.7"):
 # **Answer 3.7**
 #
 # <!-- BEGIN SOLUTION 3.7 words -->
-# For copying, both score matrices have a large diagonal: my gap is 20.8, the trained one GAPHERE, and both attention maps put
+# For copying, both score matrices have a large diagonal: my gap is 20.8, the trained one a few units, and both attention maps put
 # nearly all weight on equal tokens. The raw matrices look unrelated, because the loss sees Q and K only through their product: an
 # invertible change of basis of both leaves every score as it is, so training ends in whichever basis the random start was near.
 # I predicted a larger gap, as training goes on for 10,001 steps. It is smaller because the gradient of a saturated softmax is almost

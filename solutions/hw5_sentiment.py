@@ -538,13 +538,25 @@ record("5.5")
 
 
 # %%
+def accuracy_with_error(right):
+    """Bool (n,): which sentences a model gets right -> its accuracy and standard error.
+
+    [True, True, False, True] -> 0.75, 0.2165
+    """
+    # TODO
+    # BEGIN SOLUTION 5.5b error
+    accuracy = np.mean(right)
+    return accuracy, np.sqrt(accuracy * (1 - accuracy) / len(right))
+    # END SOLUTION
+
+
 def paired_difference(right_one, right_other):
     """Bool (n,) both: who is right where -> the difference of accuracies and its standard error.
 
     [True, True, False, True], [False, True, True, True] -> 0.0, 0.3536
     """
     # TODO
-    # BEGIN SOLUTION 5.5b
+    # BEGIN SOLUTION 5.5b pair
     differences = np.asarray(right_one, float) - np.asarray(right_other, float)
     return differences.mean(), differences.std() / np.sqrt(len(differences))
     # END SOLUTION
@@ -572,26 +584,16 @@ with when_answered():
     ]
     right_55 = train_alike(models_55, pad_batch, *labelled_55, device=device)
 
-# %% [markdown]
-# Set `accuracies_55` (3,) and `errors_55` (3,), in the order 5.3, 5.4, 5.5, from `right_55` (a bool for each validation sentence, by model). The last lines compare
-# in pairs.
-
 # %% tags=["skip-execution"]
-# training (skipped while grading): needs the trained models
-# TODO: replace the None values.
-# BEGIN SOLUTION 5.5b values
-accuracies_55 = np.array([right.mean() for right in right_55.values()])
-errors_55 = np.sqrt(accuracies_55 * (1 - accuracies_55) / 1007)
-# STUB: accuracies_55 = None
-# STUB: errors_55 = None
-# END SOLUTION
-with when_answered():
-    print(
-        f"accuracies {accuracies_55}\nerrors     {errors_55}\npredicted  {prediction_55}"
-    )
+# figure (skipped while grading)
+with when_answered("5.5b"):
+    for name, right in right_55.items():
+        accuracy, error = accuracy_with_error(right)
+        print(f"{name}: {accuracy:.1%} with an error of {error:.1%}")
     for one, other in itertools.combinations(right_55, 2):
         difference, error = paired_difference(right_55[one], right_55[other])
         print(f"{one} minus {other}: {difference:+.1%} with an error of {error:.1%}")
+    print(f"you predicted: {prediction_55}")
 
 # %% tags=["check"]
 check("5.5b")
@@ -599,8 +601,7 @@ check("5.5b")
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# A difference below two of its errors is no finding. The encoder never saw a label, and its head has no word vectors of its own to tune; yet it
-# READINGHERE
+# A difference below two of its errors is no finding. The encoder never saw a label, and its head has no word vectors of its own to tune.
 #
 # </details>
 #

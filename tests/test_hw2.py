@@ -22,7 +22,7 @@ def numpy_models() -> dict[str, Oracle]:
     """The models behind the named mistakes, by challenge."""
     # not at the top: a question registers when its module is imported, and homeworks() does that in order
     from autograder.homeworks.hw2.q5a_layer_norm import numpy_norm
-    from autograder.homeworks.hw2.q5c_encoder_block import numpy_block
+    from autograder.homeworks.hw2.q5b_encoder_block import numpy_block
 
     return {"MultiHeadAttention": numpy_heads, "LayerNorm": numpy_norm, "EncoderBlock": numpy_block}
 

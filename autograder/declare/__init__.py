@@ -21,6 +21,7 @@ from autograder.declare.evidence import (
 )
 from autograder.declare.homework import DIFFICULTIES, NOT_JUDGED, Homework, Question, declared_homeworks
 from autograder.declare.judging import judge_cases, not_run, wrong_on
+from autograder.declare.prediction import Prediction
 from autograder.declare.recorded import LogEntry, read_value
 from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
 from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wrong
@@ -46,6 +47,7 @@ __all__ = [
     "NumbersMissingError",
     "Oracle",
     "Picture",
+    "Prediction",
     "Question",
     "Right",
     "Verdict",

@@ -37,6 +37,7 @@ class Entry:
         letter: how it is graded, for ``docs/coverage.md``: C on hidden inputs, V by its value, M by choosing
             or matching, T as a trained checkpoint.
         hidden_inputs: whether it runs on hidden inputs, so that only the grader's own run counts.
+        optional: whether nothing is missing without it.
         tells: whether feedback tells of hidden inputs or right options, which a second try could exploit.
         name: the notebook's variable and the log's entry.
     """
@@ -45,6 +46,7 @@ class Entry:
     letter: ClassVar[str]
     hidden_inputs: ClassVar[bool] = False
     tells: ClassVar[bool] = True
+    optional: ClassVar[bool] = False
     name: str
 
     @property

@@ -128,13 +128,14 @@ class Question:
                 left out.
             points: for passing; above 0.
             needs: entries that must be present and well shaped, beside those that the parameters name; all
-                that do not judge themselves, as choices do, if left out.
+                required ones that do not judge themselves, as choices do, if left out.
 
         Raises:
             ValueError: the points are no positive number, the label is another check's, ``needs`` names what
                 is no entry, or a parameter names no entry, or two.
         """
-        recorded = tuple(entry.name for entry in self.entries if entry.check() is None)
+        required = [entry for entry in self.entries if not entry.optional]
+        recorded = tuple(entry.name for entry in required if entry.check() is None)
         wanted = recorded if needs is None else tuple(needs)
 
         def register(judge: Callable[..., Verdict]) -> Callable[..., Verdict]:

@@ -20,6 +20,7 @@ from autograder.kit.figures import draw_attention, show_attention, show_figure, 
 from autograder.kit.guarding import when_answered
 from autograder.kit.kinds import KINDS, Kind, entry_kind, letter_of
 from autograder.kit.numbers import draw_numbers, student_key
+from autograder.kit.predictions import PredictionKind
 from autograder.kit.probes import (
     PROBES,
     VISIBLE_CHECKS,
@@ -76,6 +77,7 @@ __all__ = [
     "Line",
     "Log",
     "Other",
+    "PredictionKind",
     "Trial",
     "as_array",
     "as_kind",

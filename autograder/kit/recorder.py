@@ -28,7 +28,7 @@ class Log(Recorded):
         here = any(spec["name"] in self.namespace for spec in specs)
         if self.answers.get(question, {}).get("earlier") and not here:
             told = f"What was recorded at {clock(self.answers[question].get('recorded'))} stays in the log."
-            open_lines = _open_lines((spec["name"], "missing") for spec in specs)
+            open_lines = _open_lines((spec["name"], "missing") for spec in specs if not spec.get("optional"))
             Feedback(f"{question} is not recorded anew", [(None, told), *open_lines]).show()
             return
         self._begin(question)
@@ -36,7 +36,8 @@ class Log(Recorded):
         for spec in specs:
             self._record_entry(question, spec)
         lines += self._recorded_lines(question)
-        lines += _open_lines((spec["name"], self.entries[spec["name"]]["status"]) for spec in specs)
+        asked = [spec["name"] for spec in specs if not spec.get("optional")]
+        lines += _open_lines((name, self.entries[name]["status"]) for name in asked)
         recorded = any(state for state, _ in lines)
         Feedback(f"{question} recorded" if recorded else f"{question} is not recorded yet", lines).show()
 
@@ -103,6 +104,8 @@ class Log(Recorded):
             entry = collected[spec["name"]] = {"question": question, "kind": spec["kind"]}
             examples = self.homework.get("examples", {}).get(spec["name"], [])
             self.collect(spec, entry, examples)
+            if entry["status"] in OPEN and spec.get("optional"):
+                continue
             if entry["status"] in OPEN:
                 open_entries.append((spec["name"], entry["status"]))
             else:

@@ -132,6 +132,8 @@ class Recorded:
         """
         states = []
         for spec in self.specs(question):
+            if spec.get("optional"):
+                continue
             status, entry = self._status(spec), self.entries.get(spec["name"], {})
             states.append("missing" if status == "ok" and not kind_of(spec).complete(entry) else status)
         if not states:

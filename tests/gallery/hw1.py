@@ -230,7 +230,7 @@ EXAMPLES += [
     wrong("1.7", "squared norms; wrong axis", copying("[8, 4, 8]", "library_attention(x_unit, x_unit, x_unit, scale=1.0)[1].T") | outputs("w = library_attention(x, x, x, scale=1)[1]\nreturn w.T @ x"), loses=[NORMS, WEIGHTS, OUTPUTS], says="squares of the norms"),
     wrong("1.7", "norms added; scaled by √4", copying("[4, 2, 4]", "library_attention(x_unit, x_unit, x_unit)[1]") | outputs("return library_attention(x, x, x)[0]"), loses=[NORMS, WEIGHTS, OUTPUTS], shows="attention", says="don't add; their squares do"),
     wrong("1.7", "β = 1 and β = 2 confused; naive softmax", copying("[2**0.5, 1, 2**0.5]", "library_attention(2 * x_unit, 2 * x_unit, x_unit, scale=1.0)[1]") | outputs("e = np.exp(x @ x.T)\nreturn e @ x / e.sum(axis=1, keepdims=True)"), loses=[NORMS, WEIGHTS, OUTPUTS], says="the scores grow like β²", visible=GIVES_AWAY),
-    wrong("1.7", "x1·x3 taken as 0; the input", copying(weights="library_attention(x_unit, np.sqrt(2) * np.eye(3), x_unit) if False else np.exp(np.diag([2, 1, 2])) / np.exp(np.diag([2, 1, 2])).sum(1, keepdims=True)") | outputs("return x"), loses=[WEIGHTS, OUTPUTS], says="they share b"),
+    wrong("1.7", "x0·x2 taken as 0; the input", copying(weights="library_attention(x_unit, np.sqrt(2) * np.eye(3), x_unit) if False else np.exp(np.diag([2, 1, 2])) / np.exp(np.diag([2, 1, 2])).sum(1, keepdims=True)") | outputs("return x"), loses=[WEIGHTS, OUTPUTS], says="they share b"),
     wrong("1.7", "scores for weights; another order", copying(weights="x_unit @ x_unit.T") | outputs("return library_attention(x, x, x, scale=1)[0]", "a, d + b, c + b"), loses=[WEIGHTS, OUTPUTS], says="in another order"),
     wrong("1.7", "transposed output", outputs("return library_attention(x, x, x, scale=1)[0].T"), loses=[OUTPUTS], says="outputs are transposed"),
 ]
@@ -302,28 +302,22 @@ EXAMPLES += [
 ]
 
 # 1.10
-CROSS, MATCH = "cross-attention", ["encoder_self", "decoder_self", "cross", "cross_shape"]
+MATCH = ["encoder_self", "decoder_self", "cross", "cross_shape"]
 
 
-def crossing(q: str = "decoder_states", k: str = "encoder_states", v: str = "encoder_states", more: str = "", match: str = "CDBB", back: str = "library_attention(Q, K, V{more})[0]") -> dict[str, str]:
-    return {
-        "1.10 cross": f"Q, K, V = {q} @ W_Q, {k} @ W_K, {v} @ W_V\nreturn {back.format(more=more)}",
-        "1.10 match": f"encoder_self, decoder_self, cross, cross_shape = {tuple(match)!r}",
-    }
+def crossing(match: str) -> dict[str, str]:
+    return {"1.10 match": f"encoder_self, decoder_self, cross, cross_shape = {tuple(match)!r}"}
 
 
-D, E = "decoder_states", "encoder_states"
 EXAMPLES += [
-    right("1.10", "einsum by hand", crossing(back="(lambda e: e @ V / e.sum(1, keepdims=True))(np.exp(np.einsum('td,sd->ts', Q, K) / K.shape[1] ** 0.5))", match="cdbb")),
-    wrong("1.10", "encoder and decoder swapped", crossing(E, D, D, match="DCAA"), loses=[CROSS, *MATCH], says="Encoder and decoder are swapped"),
-    wrong("1.10", "decoder self-attention; all alike", crossing(D, D, D, match="BBDC"), loses=[CROSS, *MATCH], says="keys and values must come from the encoder"),
-    wrong("1.10", "encoder self-attention", crossing(E, E, E, match="AACD"), loses=[CROSS, *MATCH], says="queries must come from the decoder"),
-    wrong("1.10", "values from the decoder", crossing(D, E, D), loses=[CROSS], says="values must come from the encoder, like the keys"),
-    wrong("1.10", "keys from the decoder", crossing(D, D, E), loses=[CROSS], says="keys must come from the encoder, like the values"),
-    wrong("1.10", "no scale", crossing(more=", 1.0"), loses=[CROSS], says="scale 1/√d_k is missing"),
-    wrong("1.10", "scaled by the width of the states", crossing(more=", decoder_states.shape[1] ** -0.5"), loses=[CROSS], says="the width of the states"),
-    wrong("1.10", "sums over the wrong axis alone", crossing(back="(lambda s: (lambda e: e / e.sum(0) @ V)(np.exp(s - s.max(1, keepdims=True))))(Q @ K.T / K.shape[1] ** 0.5)"), loses=[CROSS], says="divided by the sums over the wrong axis"),
-    wrong("1.10", "softmax over the wrong axis", crossing(back="(lambda e: e / e.sum(0) @ V)(np.exp(Q @ K.T / K.shape[1] ** 0.5))"), loses=[CROSS], says="over the wrong axis"),
+    right("1.10", "lower case", crossing("cdbb")),
+    right("1.10", "in brackets", {"1.10 match": "encoder_self, decoder_self, cross, cross_shape = '(C)', 'D.', ' B', '(B)'"}),
+    wrong("1.10", "encoder and decoder swapped", crossing("DCAA"), loses=MATCH, says="turned round"),
+    wrong("1.10", "all cross-attention", crossing("BBBB"), loses=MATCH[:2], says="self-attention stays within one sequence"),
+    wrong("1.10", "the encoder alone", crossing("CCCB"), loses=["decoder_self", "cross"], says="the decoder would not be involved"),
+    wrong("1.10", "the width before the values' map", crossing("CDBC"), loses=["cross_shape"], says="d_v = 6"),
+    wrong("1.10", "the decoder's own shape", crossing("CDDD"), loses=["cross", "cross_shape"], says="the keys come from the 7 source words"),
+    wrong("1.10", "rows for source words", crossing("AABA"), loses=["encoder_self", "decoder_self", "cross_shape"], says="they come from the 5 target words"),
 ]
 
 # 1.11
@@ -401,8 +395,60 @@ EXAMPLES += [
     wrong("1.13c", "n; both sides; bytes", bill("4096", "sum(min(i + 128, 4095) - max(i - 128, 0) + 1 for i in range(4096))", "480e9"), loses=[FULL, WINDOW, MEMORY], says="looks to both sides"),
 ]
 
-# 1.9 and 1.10 ask for attention of one's own; answers that take the library's are noted for the instructor, whatever else is wrong.
+# Claims and reasons -------------------------------------------------------------------------------------------------
+
+
+def reasons(cat: str = "B", asymmetry: str = "C") -> dict[str, str]:
+    return {"1.2 reasons": f"cat_reason, asymmetry_reason = {cat!r}, {asymmetry!r}"}
+
+
+def prices(window: str = "B", linear: str = "C", flash: str = "A") -> dict[str, str]:
+    return {"1.13c prices": f"window_price, linear_price, flash_price = {window!r}, {linear!r}, {flash!r}"}
+
+
+REACH, UPDATES, ONE_HEAD = "the window", "the recurrence", "one head"
+TURNS, KEPT, GROWN = "steps in turn", "what is kept", "the cost of growth"
+
+
+def reach(layers: str = "16", updates: str = "63", head: str = "[1, 2]", claim: str = "B") -> dict[str, str]:
+    return {"1.13b values": f"window_layers, rnn_updates, one_head_output, one_head_claim = {layers}, {updates}, {head}, {claim!r}"}
+
+
+def growth(rnn: str = "2000", attention: str = "1", cache: str = "98_304_000", state: str = "24_576", cost: str = "100") -> dict[str, str]:
+    return {"1.13d values": f"rnn_in_turn, attention_in_turn, cache_numbers, state_numbers, cost_factor = {rnn}, {attention}, {cache}, {state}, {cost}"}
+
+
+EXAMPLES += [
+    right("1.2", "reasons in lower case", reasons("b", "c.")),
+    wrong("1.2", "the word after it, and rounding", reasons("A", "D"), loses=["cat_reason", "asymmetry_reason"], says="knows where a word stands"),
+    wrong("1.2", "maps of their own", reasons("C", "B"), loses=["cat_reason", "asymmetry_reason"], says="there are no maps here"),
+    right("1.5", "W_V in lower case", {"1.5 learns": "hard_learns = 'b'"}),
+    wrong("1.5", "queries and keys learn", {"1.5 learns": "hard_learns = 'A'"}, loses=["hard_learns"], says="leave the argmax where it is"),
+    wrong("1.5", "nothing learns", {"1.5 learns": "hard_learns = 'D'"}, loses=["hard_learns"], says="a step of W_V changes it"),
+    wrong("1.7", "the rival shares nothing", {"1.7 rate": "copy_rate = 'C'"}, loses=["copy_rate"], says="2β² − β²"),
+    wrong("1.7", "polynomially", {"1.7 rate": "copy_rate = 'A'"}, loses=["copy_rate"], says="exponentials of scores"),
+    wrong("1.13a", "bank itself", {"1.13a reason": "bank_reason = 'B'"}, loses=["bank_reason"], says="one row for “bank”"),
+    wrong("1.13a", "function words", {"1.13a reason": "bank_reason = 'A'"}, loses=["bank_reason"], says="their scores are 0"),
+    wrong("1.13c", "window and linear exchanged", prices("C", "B"), loses=["window_price", "linear_price"], says="price of linear attention"),
+    wrong("1.13c", "FlashAttention loses the gradient", prices(flash="D"), loses=["flash_price"], says="all three remedies have gradients"),
+    right("1.13b", "arrays and a computed number", reach("np.ceil(63 / 4)", "np.int64(63)", "np.array([1.0, 2.0])", "b")),
+    right("1.13b", "text around the letter, a tensor", reach("16.0", "63.0", "torch.tensor([1, 2])", "(B)")),
+    wrong("1.13b", "both sides of the window, words counted, a sum", reach("8", "64", "[2, 4]", "A"), loses=[REACH, UPDATES, ONE_HEAD, "one_head_claim"], says="only the 4 on one side", visible=GIVES_AWAY),
+    wrong("1.13b", "not rounded up, one too few", reach("63 / 4", "62", "[2, 0]", "C"), loses=[REACH, UPDATES, ONE_HEAD, "one_head_claim"], says="round up", visible=GIVES_AWAY),
+    wrong("1.13b", "one layer too few", reach("15"), loses=[REACH], says="as far as word 3", visible=GIVES_AWAY),
+    wrong("1.13b", "one place a layer", reach("63", "1"), loses=[REACH, UPDATES], says="a layer bridges 4 of them", visible=GIVES_AWAY),
+    wrong("1.13b", "a softmax cannot be even", reach(claim="D"), loses=["one_head_claim"], says="if their scores are equal"),
+    right("1.13d", "as arrays and products", growth("np.array(2000)", "1.0", "2 * 24 * 1024 * 2000", "24 * 1024.0", "10 * 10")),
+    right("1.13d", "tensors", growth(*(f"torch.tensor({n})" for n in (2000, 1, 98304000, 24576, 100)))),
+    wrong("1.13d", "keys alone, one layer's state, one factor", growth(cache="24 * 1024 * 2000", state="1024", cost="10"), loses=[KEPT, GROWN], says="keys **and** values", visible=GIVES_AWAY),
+    wrong("1.13d", "layers in turn", growth(attention="24", cache="98_304_000 // 24"), loses=[TURNS, KEPT], says="no place of a layer waits", visible=GIVES_AWAY),
+    wrong("1.13d", "all at once in both, with the 6", growth(rnn="1", cost="600"), loses=[TURNS, GROWN], says="the 6 cancels", visible=GIVES_AWAY),
+    wrong("1.13d", "bytes; a state for each token", growth(cache="4 * 98_304_000", state="24 * 1024 * 2000"), loses=[KEPT], says="those are bytes", visible=GIVES_AWAY),
+    wrong("1.13d", "a state for each token", growth(state="24 * 1024 * 2000"), loses=[KEPT], says="however long the text", visible=GIVES_AWAY),
+]
+
+# 1.9 asks for attention of one's own; answers that take the library's are noted for the instructor, whatever else is wrong.
 EXAMPLES = [
-    replace(one, noted="uses `library_attention`") if one.question in ("1.9", "1.10") and "library_attention" in str(one.solution) else one
+    replace(one, noted="uses `library_attention`") if one.question == "1.9" and "library_attention" in str(one.solution) else one
     for one in EXAMPLES
 ]

@@ -155,51 +155,44 @@ return torch.baddbmm(torch.zeros(1, 1, 1), scores.softmax(1)[None], self.Vm(x)[N
 
 # 2.3 ------------------------------------------------------------------------------------------------------------------
 
-LAYER, LAYER_GRADIENTS, POOLED = "the attention layer", "gradients reach every parameter of Attention", "the mean over tokens and a linear head"
-LAYER_FORWARD = """
-queries, keys = self.query(x), self.key(x)
-weights = torch.softmax(queries @ keys.T / keys.shape[-1] ** 0.5, dim=-1)
-return weights @ self.value(x)
+POOLED, PADDED = "the mean over tokens and a linear head", "padding changes nothing"
+CLASSIFIED = "gradients reach every parameter of DocumentClassifier"
+POOL = """
+tokens = self.attention(x, padding)
+if padding is None:
+    return self.head(tokens.mean(dim=1))
+real = (~padding)[..., None]
+return self.head((tokens * real).sum(dim=1) / real.sum(dim=1))
 """
 
 
-def layer(old: str, new: str) -> dict[str, str]:
-    assert old in LAYER_FORWARD
-    return {"2.3 forward": LAYER_FORWARD.replace(old, new)}
-
-
 def pooled(text: str) -> dict[str, str]:
-    return {"2.3 classifier-forward": text}
+    return {"2.3 forward": text}
 
 
-def layer_init(value: str = "d_model", bias: str = "False", size: str = "d_qk") -> dict[str, str]:
-    return {"2.3 init": f"self.query, self.key = (nn.Linear(d_model, {size}, bias={bias}) for _ in range(2))\nself.value = nn.Linear(d_model, {value}, bias={bias})"}
+def pool(*changes: tuple[str, str]) -> dict[str, str]:
+    text = POOL
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return pooled(text)
 
 
 EXAMPLES += [
-    right("2.3", "matmul and mm, head before the mean", {
-        "2.3 forward": "scores = torch.mm(self.query(x), self.key(x).t()).div(math.sqrt(self.query.weight.size(0)))\nreturn torch.matmul(F.softmax(scores, dim=1), self.value(x))",
-        "2.3 classifier-forward": "return torch.stack([self.head(token) for token in self.attention(x)]).mean(0)",
-    }),
-    wrong("2.3", "softmax over the wrong axis", layer("dim=-1", "dim=0"), loses=[LAYER], says="softmax is over the wrong axis"),
-    wrong("2.3", "no scale", layer(" / keys.shape[-1] ** 0.5", ""), loses=[LAYER], says="not divided by √d_qk"),
-    wrong("2.3", "scaled by d_model", layer("keys.shape[-1]", "x.shape[-1]"), loses=[LAYER], says="divided by √d_model"),
-    wrong("2.3", "bias left on", layer_init(bias="True"), loses=[LAYER, LAYER_GRADIENTS], says="a bias left on?"),
-    wrong("2.3", "value map of size d_qk", layer_init(value="d_qk"), loses=[LAYER, LAYER_GRADIENTS], says="value.weight has shape"),
-    wrong("2.3", "d_qk ignored", layer_init(size="64"), loses=[LAYER, LAYER_GRADIENTS], says="query.weight has shape (64"),
-    wrong("2.3", "output transposed", layer("return weights @ self.value(x)", "return (weights @ self.value(x)).T"), loses=[LAYER], says="The output is transposed"),
-    wrong("2.3", "raw values", layer("self.value(x)", "x"), loses=[LAYER, LAYER_GRADIENTS], says="the value map is not used"),
-    wrong("2.3", "scores detached", layer("queries @ keys.T", "queries.detach() @ keys.detach().T"), loses=[LAYER_GRADIENTS], says="query.weight, key.weight"),
-    wrong("2.3", "scaled after the softmax", layer("torch.softmax(queries @ keys.T / keys.shape[-1] ** 0.5, dim=-1)", "torch.softmax(queries @ keys.T, dim=-1) / keys.shape[-1] ** 0.5"), loses=[LAYER], says="The softmax comes first and the scale"),
-    wrong("2.3", "naive softmax", layer("weights = torch.softmax(queries @ keys.T / keys.shape[-1] ** 0.5, dim=-1)", "powers = (queries @ keys.T / keys.shape[-1] ** 0.5).exp()\nweights = powers / powers.sum(-1, keepdim=True)"), loses=[LAYER], says="nan"),
-    wrong("2.3", "only documents of several tokens", layer("weights @ self.value(x)", "(weights @ self.value(x)).squeeze(0)"), loses=[LAYER], says="without squeeze()"),
-    wrong("2.3", "the mean before the layer", pooled("return self.head(self.attention(x.mean(dim=0, keepdim=True))[0])"), loses=[POOLED], says="The mean is taken before the attention layer"),
-    wrong("2.3", "tokens summed", pooled("return self.head(self.attention(x).sum(dim=0))"), loses=[POOLED], says="The tokens are summed"),
-    wrong("2.3", "mean over features", pooled("return self.head(self.attention(x).mean(dim=1))"), loses=[POOLED], says="raised RuntimeError"),
-    wrong("2.3", "first token only", pooled("return self.head(self.attention(x)[0])"), loses=[POOLED], says="Only the first token"),
-    wrong("2.3", "probabilities", pooled("return torch.softmax(self.head(self.attention(x).mean(0)), dim=-1)"), loses=[POOLED], says="return the raw logits"),
-    wrong("2.3", "one row of logits a token", pooled("return self.head(self.attention(x))"), loses=[POOLED], says="average over the tokens"),
-    wrong("2.3", "attention left out", pooled("return self.head(x.mean(0))"), loses=[POOLED], says="The attention layer is not used"),
+    right("2.3", "one document after the other, head before the mean", pooled("padding = torch.zeros(x.shape[:2], dtype=torch.bool) if padding is None else padding\nrows = self.head(self.attention(x, padding))\nreturn torch.stack([one[~hidden].mean(0) for one, hidden in zip(rows, padding)])")),
+    right("2.3", "einsum with weights that sum to 1", pooled("share = torch.ones(x.shape[:2]) if padding is None else (~padding).float()\nshare = share / share.sum(1, keepdim=True)\nreturn F.linear(torch.einsum('bn,bnd->bd', share, self.attention(x, padding)), self.head.weight, self.head.bias)")),
+    wrong("2.3", "padded places counted", pooled("return self.head(self.attention(x, padding).mean(dim=1))"), loses=[PADDED], says="Padded places are counted"),
+    wrong("2.3", "real tokens summed, divided by all places", pool(("/ real.sum(dim=1)", "/ x.shape[1]")), loses=[PADDED], says="divide by the number of real ones"),
+    wrong("2.3", "the layer does not get the mask", pool(("self.attention(x, padding)", "self.attention(x)")), loses=[PADDED], says="does not get the padding mask"),
+    wrong("2.3", "the mask is inverted", pool(("(~padding)", "padding")), loses=[POOLED, PADDED], says="nan"),
+    wrong("2.3", "the mean before the layer", pooled("if padding is None:\n    padding = torch.zeros(x.shape[:2], dtype=torch.bool)\nreal = (~padding)[..., None]\nmean = (x * real).sum(1, keepdim=True) / real.sum(1, keepdim=True)\nreturn self.head(self.attention(mean)[:, 0])"), loses=[POOLED, PADDED], says="The mean is taken before the attention layer"),
+    wrong("2.3", "tokens summed", pool(("tokens.mean(dim=1)", "tokens.sum(dim=1)"), (" / real.sum(dim=1)", "")), loses=[POOLED, PADDED], says="The tokens are summed"),
+    wrong("2.3", "first token only", pooled("return self.head(self.attention(x, padding)[:, 0])"), loses=[POOLED, PADDED], says="Only the first token"),
+    wrong("2.3", "probabilities", pool(("return self.head(tokens.mean(dim=1))", "return self.head(tokens.mean(dim=1)).softmax(-1)"), ("return self.head((tokens * real).sum(dim=1) / real.sum(dim=1))", "return self.head((tokens * real).sum(dim=1) / real.sum(dim=1)).softmax(-1)")), loses=[POOLED, PADDED], says="return the raw logits"),
+    wrong("2.3", "one row of logits a token", pooled("return self.head(self.attention(x, padding))"), loses=[POOLED, PADDED], says="average over the tokens"),
+    wrong("2.3", "attention left out", pool(("self.attention(x, padding)", "x")), loses=[POOLED, PADDED, CLASSIFIED], says="The attention layer is not used"),
+    wrong("2.3", "detached on the way", pool(("tokens = self.attention(x, padding)", "tokens = self.attention(x, padding).detach()")), loses=[CLASSIFIED], says="is something detached"),
+    wrong("2.3", "no mask is no padding forgotten", pool(("if padding is None:\n    return self.head(tokens.mean(dim=1))\n", "")), loses=[POOLED], says="raised TypeError"),
 ]
 
 # 2.4 ------------------------------------------------------------------------------------------------------------------
@@ -317,18 +310,6 @@ EXAMPLES += [
     wrong("2.5a", "buffers, not parameters", {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'}, loses=[NORM, EPS, NORM_GRADIENTS], says="it has no parameter bias, weight"),
 ]
 
-FEED, FEED_GRADIENTS = "linear, ReLU, linear at each place", "gradients reach every parameter of FeedForward"
-EXAMPLES += [
-    right("2.5b", "clamp and F.linear", {"2.5b forward": "hidden = F.linear(x, self.linear1.weight, self.linear1.bias).clamp(min=0)\nreturn F.linear(hidden, self.linear2.weight, self.linear2.bias)"}),
-    wrong("2.5b", "no ReLU", {"2.5b forward": "return self.linear2(self.linear1(x))"}, loses=[FEED], says="ReLU between the two linear layers is missing"),
-    wrong("2.5b", "ReLU at the end", {"2.5b forward": "return torch.relu(self.linear2(self.linear1(x)))"}, loses=[FEED], says="after the second layer"),
-    wrong("2.5b", "ReLU on the input", {"2.5b forward": "return self.linear2(self.linear1(torch.relu(x)))"}, loses=[FEED], says="ReLU is applied to the input"),
-    wrong("2.5b", "SiLU", {"2.5b forward": "return self.linear2(F.silu(self.linear1(x)))"}, loses=[FEED], says="That is a SiLU"),
-    wrong("2.5b", "GELU", {"2.5b forward": "return self.linear2(F.gelu(self.linear1(x)))"}, loses=[FEED], says="That is a GELU"),
-    wrong("2.5b", "in place of torch: hidden part detached", {"2.5b forward": "return self.linear2(torch.tensor(torch.relu(self.linear1(x)).tolist()))"}, loses=[FEED_GRADIENTS], says="linear1.weight, linear1.bias"),
-    wrong("2.5b", "no bias", {"2.5b init": "self.linear1, self.linear2 = nn.Linear(d_model, d_ff, bias=False), nn.Linear(d_ff, d_model, bias=False)"}, loses=[FEED, FEED_GRADIENTS], says="it has no parameter linear1.bias"),
-]
-
 POST, PRE = "post-norm equals nn.TransformerEncoderLayer", "pre-norm equals nn.TransformerEncoderLayer"
 HIDDEN, BLOCK_GRADIENTS = "padding is hidden", "gradients reach every parameter of EncoderBlock"
 PARTS = """
@@ -352,38 +333,42 @@ def block(*changes: tuple[str, str]) -> dict[str, str]:
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new)
-    return {"2.5c forward": text}
+    return {"2.5b forward": text}
 
 
 EXAMPLES += [
-    right("2.5c", "one line for both norms", {"2.5c forward": PARTS + """
+    right("2.5b", "one line for both norms", {"2.5b forward": PARTS + """
 for norm, sublayer in ((self.norm1, attend), (self.norm2, feed)):
     x = x + sublayer(norm(x)) if self.norm_first else norm(x + sublayer(x))
 return x
 """}),
-    right("2.5c", "weights asked for and thrown away, sizes by keyword", block((", need_weights=False", "")) | {"2.5c init": """
+    right("2.5b", "weights asked for and thrown away, sizes by keyword", block((", need_weights=False", "")) | {"2.5b init": """
     self.norm_first = norm_first
     self.norm2, self.norm1 = nn.LayerNorm(d_model), nn.LayerNorm(normalized_shape=d_model)
     self.linear2, self.linear1 = nn.Linear(d_ff, d_model), nn.Linear(d_model, d_ff)
     self.self_attn = nn.MultiheadAttention(num_heads=n_heads, embed_dim=d_model, batch_first=True)
     """}),
-    wrong("2.5c", "pre-norm written as post-norm and the other way round", block(("if self.norm_first", "if not self.norm_first")), loses=[POST, PRE, HIDDEN], says="Pre-norm and post-norm are exchanged"),
-    wrong("2.5c", "always post-norm", block(("if self.norm_first", "if False")), loses=[PRE, HIDDEN], says="Pre-norm and post-norm are exchanged"),
-    wrong("2.5c", "always pre-norm", block(("if self.norm_first", "if True")), loses=[POST, HIDDEN], says="Pre-norm and post-norm are exchanged"),
-    wrong("2.5c", "no residual connections", block(("x + ", "")), loses=[POST, PRE, HIDDEN], says="Both residual connections are missing"),
-    wrong("2.5c", "the normed input is added back", block(("x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "y = self.norm1(x)\n    x = y + attend(y)\n    y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="the normalised input is added back"),
-    wrong("2.5c", "the normed input is added back around the attention alone", block(("x = x + attend(self.norm1(x))\n", "x = self.norm1(x)\n    x = x + attend(x)\n")), loses=[PRE, HIDDEN], says="around the attention the normalised input"),
-    wrong("2.5c", "the normed input is added back around the network alone", block(("return x + feed(self.norm2(x))", "y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="around the feed-forward network the normalised input"),
-    wrong("2.5c", "post-norm normalises before adding", block(("self.norm1(x + attend(x))", "x + self.norm1(attend(x))"), ("self.norm2(x + feed(x))\n", "x + self.norm2(feed(x))\n")), loses=[POST, HIDDEN], says="add the input first"),
-    wrong("2.5c", "norm1 twice", block(("self.norm2", "self.norm1")), loses=[POST, PRE, HIDDEN, BLOCK_GRADIENTS], says="norm1 is used twice"),
-    wrong("2.5c", "GELU", block(("torch.relu", "F.gelu")), loses=[POST, PRE, HIDDEN], says="uses GELU"),
-    wrong("2.5c", "padding ignored", block(("key_padding_mask=padding, ", "")), loses=[HIDDEN], says="pass it on as key_padding_mask"),
-    wrong("2.5c", "padding inverted", block(("key_padding_mask=padding", "key_padding_mask=None if padding is None else ~padding")), loses=[HIDDEN], says="padding mask is inverted"),
-    wrong("2.5c", "attention's result detached", block(("need_weights=False)[0]", "need_weights=False)[0].detach()")), loses=[BLOCK_GRADIENTS], says="self_attn.in_proj_weight"),
-    wrong("2.5c", "batch axis forgotten", {"2.5c init": "self.norm_first = norm_first\nself.self_attn = nn.MultiheadAttention(d_model, n_heads)\nself.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)\nself.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)"}, loses=[POST, PRE, HIDDEN], says="needs batch_first=True"),
-    wrong("2.5c", "the second residual adds the block's input", block(("    x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "    y = x + attend(self.norm1(x))\n    return x + feed(self.norm2(y))"), ("x = self.norm1(x + attend(x))\nreturn self.norm2(x + feed(x))", "y = self.norm1(x + attend(x))\nreturn self.norm2(x + feed(y))")), loses=[POST, PRE, HIDDEN], says="The second residual connection adds the block's input"),
-    wrong("2.5c", "dropout as in torch's layer", block(("return self.linear2(torch.relu(self.linear1(y)))", "return F.dropout(self.linear2(torch.relu(self.linear1(y))), 0.1, self.training)")), loses=[POST], says="Leave dropout out"),
-    wrong("2.5c", "norms exchanged", block(("self.norm1(x + attend(x))", "self.norm2(x + attend(x))"), ("return self.norm2(x + feed(x))", "return self.norm1(x + feed(x))"), ("attend(self.norm1(x))", "attend(self.norm2(x))"), ("feed(self.norm2(x))", "feed(self.norm1(x))")), loses=[POST, PRE, HIDDEN], says="norm1 and norm2 are exchanged"),
+    wrong("2.5b", "pre-norm written as post-norm and the other way round", block(("if self.norm_first", "if not self.norm_first")), loses=[POST, PRE, HIDDEN], says="Pre-norm and post-norm are exchanged"),
+    wrong("2.5b", "ReLU at the end of the network", block(("return self.linear2(torch.relu(self.linear1(y)))", "return torch.relu(self.linear2(self.linear1(y)))")), loses=[POST, PRE, HIDDEN], says="it belongs between linear1 and linear2"),
+    wrong("2.5b", "ReLU twice", block(("return self.linear2(torch.relu(self.linear1(y)))", "return torch.relu(self.linear2(torch.relu(self.linear1(y))))")), loses=[POST, PRE, HIDDEN], says="There is a ReLU after linear2"),
+    wrong("2.5b", "tanh in the network", block(("torch.relu(", "torch.tanh(")), loses=[POST, PRE, HIDDEN], says="uses tanh"),
+    wrong("2.5b", "no bias in the network", {"2.5b init": "self.norm_first = norm_first\nself.self_attn = nn.MultiheadAttention(d_model, n_heads, batch_first=True)\nself.linear1, self.linear2 = nn.Linear(d_model, d_ff, bias=False), nn.Linear(d_ff, d_model, bias=False)\nself.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)"}, loses=[POST, PRE, HIDDEN, BLOCK_GRADIENTS], says="it has no parameter linear1.bias"),
+    wrong("2.5b", "always post-norm", block(("if self.norm_first", "if False")), loses=[PRE, HIDDEN], says="Pre-norm and post-norm are exchanged"),
+    wrong("2.5b", "always pre-norm", block(("if self.norm_first", "if True")), loses=[POST, HIDDEN], says="Pre-norm and post-norm are exchanged"),
+    wrong("2.5b", "no residual connections", block(("x + ", "")), loses=[POST, PRE, HIDDEN], says="Both residual connections are missing"),
+    wrong("2.5b", "the normed input is added back", block(("x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "y = self.norm1(x)\n    x = y + attend(y)\n    y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="the normalised input is added back"),
+    wrong("2.5b", "the normed input is added back around the attention alone", block(("x = x + attend(self.norm1(x))\n", "x = self.norm1(x)\n    x = x + attend(x)\n")), loses=[PRE, HIDDEN], says="around the attention the normalised input"),
+    wrong("2.5b", "the normed input is added back around the network alone", block(("return x + feed(self.norm2(x))", "y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="around the feed-forward network the normalised input"),
+    wrong("2.5b", "post-norm normalises before adding", block(("self.norm1(x + attend(x))", "x + self.norm1(attend(x))"), ("self.norm2(x + feed(x))\n", "x + self.norm2(feed(x))\n")), loses=[POST, HIDDEN], says="add the input first"),
+    wrong("2.5b", "norm1 twice", block(("self.norm2", "self.norm1")), loses=[POST, PRE, HIDDEN, BLOCK_GRADIENTS], says="norm1 is used twice"),
+    wrong("2.5b", "GELU", block(("torch.relu", "F.gelu")), loses=[POST, PRE, HIDDEN], says="uses GELU"),
+    wrong("2.5b", "padding ignored", block(("key_padding_mask=padding, ", "")), loses=[HIDDEN], says="pass it on as key_padding_mask"),
+    wrong("2.5b", "padding inverted", block(("key_padding_mask=padding", "key_padding_mask=None if padding is None else ~padding")), loses=[HIDDEN], says="padding mask is inverted"),
+    wrong("2.5b", "attention's result detached", block(("need_weights=False)[0]", "need_weights=False)[0].detach()")), loses=[BLOCK_GRADIENTS], says="self_attn.in_proj_weight"),
+    wrong("2.5b", "batch axis forgotten", {"2.5b init": "self.norm_first = norm_first\nself.self_attn = nn.MultiheadAttention(d_model, n_heads)\nself.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)\nself.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)"}, loses=[POST, PRE, HIDDEN], says="needs batch_first=True"),
+    wrong("2.5b", "the second residual adds the block's input", block(("    x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "    y = x + attend(self.norm1(x))\n    return x + feed(self.norm2(y))"), ("x = self.norm1(x + attend(x))\nreturn self.norm2(x + feed(x))", "y = self.norm1(x + attend(x))\nreturn self.norm2(x + feed(y))")), loses=[POST, PRE, HIDDEN], says="The second residual connection adds the block's input"),
+    wrong("2.5b", "dropout as in torch's layer", block(("return self.linear2(torch.relu(self.linear1(y)))", "return F.dropout(self.linear2(torch.relu(self.linear1(y))), 0.1, self.training)")), loses=[POST], says="Leave dropout out"),
+    wrong("2.5b", "norms exchanged", block(("self.norm1(x + attend(x))", "self.norm2(x + attend(x))"), ("return self.norm2(x + feed(x))", "return self.norm1(x + feed(x))"), ("attend(self.norm1(x))", "attend(self.norm2(x))"), ("feed(self.norm2(x))", "feed(self.norm1(x))")), loses=[POST, PRE, HIDDEN], says="norm1 and norm2 are exchanged"),
 ]
 
 # 2.6 ------------------------------------------------------------------------------------------------------------------
@@ -453,4 +438,209 @@ EXAMPLES += [
     wrong("2.7", "generation is parallel", choices(parallel="D"), loses=["training_parallel"], says="generation goes token by token"),
     wrong("2.7", "one letter for two parts", jobs(heads="A"), loses=["job_heads"], says="the job of self-attention"),
     wrong("2.7", "a word instead of a letter", choices(parallel="parallel"), loses=["training_parallel"], says="one of the letters"),
+]
+
+# 2.8 ------------------------------------------------------------------------------------------------------------------
+
+MAPPED, LOGITS = "every weight under its own name", "logits on hidden prompts"
+RENAMED = """
+layers = {"wte": "tokens", "wpe": "places", "ln_f": "norm", "ln_1": "norm1", "ln_2": "norm2", "attn.c_proj": "self_attn.out_proj", "mlp.c_fc": "linear1", "mlp.c_proj": "linear2"}
+state = {}
+for name, tensor in stored.items():
+    block = ""
+    if name.startswith("h."):
+        _, number, name = name.split(".", 2)
+        block = f"blocks.{number}."
+    layer, part = name.rsplit(".", 1)
+    if "c_" in layer and part == "weight":
+        tensor = tensor.T
+    if layer == "attn.c_attn":
+        for letter, piece in zip("qkv", tensor.chunk(3)):
+            state[f"{block}self_attn.{letter}_proj.{part}"] = piece
+    else:
+        state[f"{block}{layers[layer]}.{part}"] = tensor
+return state
+"""
+
+
+def named(*changes: tuple[str, str]) -> dict[str, str]:
+    text = RENAMED
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return {"2.8a": text}
+
+
+EXAMPLES += [
+    right("2.8a", "by regular expressions, pieces cut by hand, contiguous copies", {"2.8a": """
+    import re
+    out = {}
+    for key, value in stored.items():
+        key = key.replace("wte", "tokens").replace("wpe", "places").replace("ln_f", "norm").replace("h.", "blocks.", 1) if not key.startswith("h.") else "blocks." + key[2:]
+        key = re.sub(r"ln_(\\d)", r"norm\\1", key).replace("mlp.c_fc", "linear1").replace("mlp.c_proj", "linear2").replace("attn.c_proj", "self_attn.out_proj")
+        if key.startswith("blocks") and value.ndim == 2:
+            value = value.t().contiguous()
+        if "c_attn" in key:
+            size = len(value) // 3
+            for place, letter in enumerate(("q_proj", "k_proj", "v_proj")):
+                out[key.replace("attn.c_attn", "self_attn." + letter)] = value[place * size : (place + 1) * size].clone()
+        else:
+            out[key] = value
+    return out
+    """}),
+    right("2.8a", "as NumPy arrays would not load, but an OrderedDict does", named(("state = {}", "from collections import OrderedDict\nstate = OrderedDict()"), ("= piece", "= torch.tensor(piece.tolist())"))),
+    wrong("2.8a", "nothing transposed", named(('if "c_" in layer and part == "weight":', "if False:"), ("tensor.chunk(3)", "tensor.chunk(3, -1)")), loses=[MAPPED, LOGITS], says="linear1.weight has shape"),
+    wrong("2.8a", "the square ones not transposed", named(('if "c_" in layer and part == "weight":', 'if "c_" in layer and part == "weight" and layer != "attn.c_proj":')), loses=[MAPPED, LOGITS], says="attn.c_proj is not transposed"),
+    wrong("2.8a", "queries, keys and values in another order", named(('"qkv"', '"kqv"')), loses=[MAPPED, LOGITS], says="queries and keys are exchanged"),
+    wrong("2.8a", "keys and values exchanged", named(('"qkv"', '"qvk"')), loses=[MAPPED, LOGITS], says="keys and values are exchanged"),
+    wrong("2.8a", "norms exchanged", named(('"ln_1": "norm1", "ln_2": "norm2"', '"ln_1": "norm2", "ln_2": "norm1"')), loses=[MAPPED, LOGITS], says="ln_1 and ln_2 are exchanged"),
+    wrong("2.8a", "pieces cut, then transposed back", named(("= piece", "= piece.T if piece.ndim == 2 else piece"), ('if layer == "attn.c_attn":', 'if layer == "attn.c_proj":\n        tensor = tensor.T if part == "weight" else tensor\n    if layer == "attn.c_attn":')), loses=[MAPPED, LOGITS], says="square matrices are not transposed"),
+    wrong("2.8a", "only block 0", named(("return state", 'return {name: value for name, value in state.items() if "blocks.1" not in name}')), loses=[MAPPED, LOGITS], says="the dict has no blocks.1"),
+    wrong("2.8a", "biases forgotten", named(("return state", 'return {name: value for name, value in state.items() if "self_attn" not in name or "bias" not in name}')), loses=[MAPPED, LOGITS], says="the dict has no blocks.0.self_attn"),
+]
+
+NATS, HELD_OUT = "nats a character", "the held-out lines"
+OWN_NUMBER = "held_out_nats = nats_per_character(austen, torch.tensor(to_tokens(HELD_OUT_TEXT)))"
+
+
+def nats(text: str) -> dict[str, str]:
+    return {"2.8b": text}
+
+
+EXAMPLES += [
+    right("2.8b", "by log_softmax and gather", nats("logs = model(tokens.unsqueeze(0)).log_softmax(-1)[0]\nreturn -logs[:-1].gather(1, tokens[1:, None]).mean()")),
+    right("2.8b", "a loop over growing beginnings, without gradients", nats("with torch.no_grad():\n    losses = [F.cross_entropy(model(tokens[None, :n])[0, -1:], tokens[n : n + 1]) for n in range(1, len(tokens))]\nreturn float(torch.stack(losses).mean())")),
+    wrong("2.8b", "each logit and its own letter", nats("return F.cross_entropy(model(tokens[None])[0], tokens).item()"), loses=[NATS, HELD_OUT], says="compared with its own letter"),
+    wrong("2.8b", "summed", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:], reduction='sum').item()"), loses=[NATS, HELD_OUT], says="take the mean"),
+    wrong("2.8b", "in bits", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:]).item() / math.log(2)"), loses=[NATS, HELD_OUT], says="Those are bits"),
+    wrong("2.8b", "the perplexity", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:]).exp().item()"), loses=[NATS, HELD_OUT], says="the perplexity"),
+    wrong("2.8b", "softmax before cross_entropy", nats("return F.cross_entropy(model(tokens[None])[0, :-1].softmax(-1), tokens[1:]).item()"), loses=[NATS, HELD_OUT], says="raw logits"),
+    wrong("2.8b", "divided by n", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:], reduction='sum').item() / len(tokens)"), loses=[NATS, HELD_OUT], says="Divide by n − 1"),
+    wrong("2.8b", "the logits shifted the other way", nats("return F.cross_entropy(model(tokens[None])[0, 1:], tokens[:-1]).item()"), loses=[NATS, HELD_OUT], says="compared with the letter before"),
+    wrong("2.8b", "the number of another text", {"2.8b number": 'held_out_nats = nats_per_character(austen, torch.tensor(to_tokens("It is a truth universally acknowledged")))'}, loses=[HELD_OUT], says="gives another number", visible="the number would give the answer away"),
+]
+
+GREEDY, TEMPERATURE, LIKELIEST = "the greedy continuation", "drawn with the temperature", "only the k likeliest"
+WRITE = """
+tokens = list(tokens)
+for _ in range(count):
+    tokens.append(choose(model(torch.tensor(tokens[-model.context :])[None])[0, -1].detach()))
+return tokens
+"""
+SAMPLE = """
+scores = logits / temperature
+if top_k is not None:
+    scores = scores.masked_fill(scores < scores.topk(top_k).values[-1], -math.inf)
+return int(torch.multinomial(torch.softmax(scores, dim=-1), 1))
+"""
+
+
+def writes(old: str, new: str) -> dict[str, str]:
+    assert old in WRITE
+    return {"2.8c write": WRITE.replace(old, new)}
+
+
+def draws(old: str, new: str) -> dict[str, str]:
+    assert old in SAMPLE
+    return {"2.8c sample": SAMPLE.replace(old, new)}
+
+
+EXAMPLES += [
+    right("2.8c", "tensors all the way, a Gumbel draw", {
+        "2.8c write": "text = torch.as_tensor(tokens)\nfor _ in range(count):\n    new = choose(model(text[None, -model.context :])[0][-1])\n    text = torch.cat((text, torch.tensor([int(new)])))\nreturn text",
+        "2.8c sample": "values, places = (logits / temperature).topk(top_k or len(logits))\nreturn places[(values - torch.log(-torch.log(torch.rand(len(values))))).argmax()]",
+    }),
+    right("2.8c", "numpy's generator", {"2.8c sample": "keep = len(logits) if top_k is None else top_k\nplaces = logits.argsort(descending=True)[:keep].numpy()\np = torch.softmax(logits[places].double() / temperature, 0).numpy()\nreturn int(np.random.choice(places, p=p / p.sum()))"}),
+    wrong("2.8c", "the context is forgotten", writes("tokens[-model.context :]", "tokens"), loses=[GREEDY], says="raised IndexError"),
+    wrong("2.8c", "the first tokens of a long text", writes("tokens[-model.context :]", "tokens[: model.context]"), loses=[GREEDY], says="first tokens of a long text"),
+    wrong("2.8c", "the logits of the first place", writes("[0, -1]", "[0, 0]"), loses=[GREEDY], says="logits of the first place"),
+    wrong("2.8c", "only the new tokens", writes("return tokens", "return tokens[-count:]"), loses=[GREEDY], says="Only the new tokens"),
+    wrong("2.8c", "sees the last token alone", writes("tokens[-model.context :]", "tokens[-1:]"), loses=[GREEDY], says="last token alone"),
+    wrong("2.8c", "logits of all places", writes("[0, -1]", "[0]"), loses=[GREEDY], says="choose gets logits of shape"),
+    wrong("2.8c", "always the likeliest", {"2.8c sample": "return int(logits.argmax())"}, loses=[TEMPERATURE, LIKELIEST], says="the same letter"),
+    wrong("2.8c", "the temperature is forgotten", draws("logits / temperature", "logits"), loses=[TEMPERATURE, LIKELIEST], says="as if the temperature were 1"),
+    wrong("2.8c", "multiplied by the temperature", draws("logits / temperature", "logits * temperature"), loses=[TEMPERATURE, LIKELIEST], says="multiplied by the temperature"),
+    wrong("2.8c", "top_k is forgotten", draws("if top_k is not None:", "if False:"), loses=[LIKELIEST], says="likeliest may"),
+    wrong("2.8c", "uniform over the k likeliest", draws("torch.softmax(scores, dim=-1)", "torch.isfinite(scores).float()"), loses=[TEMPERATURE, LIKELIEST], says="equally likely"),
+]
+
+SAME_LOGITS, STEP_WORK = "the same logits as the whole model", "the work of a step does not grow"
+STEP_BY_STEP = """
+place = len(cache[0][0]) if cache else 0
+x = model.tokens.weight[token] + model.places.weight[place]
+for number, block in enumerate(model.blocks):
+    heads, y = block.self_attn, block.norm1(x)
+    q, k, v = (proj(y).view(model.n_heads, -1) for proj in (heads.q_proj, heads.k_proj, heads.v_proj))
+    keys, values = k[None], v[None]
+    if place:
+        keys, values = torch.cat((cache[number][0], keys)), torch.cat((cache[number][1], values))
+        cache[number] = keys, values
+    else:
+        cache.append((keys, values))
+    scores = torch.einsum("hd,nhd->hn", q, keys) / math.sqrt(q.shape[1])
+    x = x + heads.out_proj(torch.einsum("hn,nhd->hd", scores.softmax(dim=1), values).flatten())
+    x = x + block.linear2(torch.relu(block.linear1(block.norm2(x))))
+return model.norm(x) @ model.tokens.weight.T
+"""
+
+
+def steps(old: str, new: str) -> dict[str, str]:
+    assert old in STEP_BY_STEP, old
+    return {"2.8d": STEP_BY_STEP.replace(old, new)}
+
+
+EXAMPLES += [
+    right("2.8d", "a dict in the list, batch axes kept, scaled_dot_product_attention", {"2.8d": """
+    if not cache:
+        cache.append({"n": 0})
+    kept = cache[0]
+    x = (model.tokens(torch.tensor([token])) + model.places(torch.tensor([kept["n"]])))[None]
+    for number, block in enumerate(model.blocks):
+        y, a = block.norm1(x), block.self_attn
+        q, k, v = (p(y).view(1, 1, model.n_heads, -1).transpose(1, 2) for p in (a.q_proj, a.k_proj, a.v_proj))
+        if number in kept:
+            k, v = torch.cat([kept[number][0], k], 2), torch.cat([kept[number][1], v], 2)
+        kept[number] = k, v
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(1, 1, -1)
+        x = x + a.out_proj(mixed)
+        x = x + block.linear2(block.linear1(block.norm2(x)).relu())
+    kept["n"] += 1
+    return (model.norm(x) @ model.tokens.weight.T)[0, 0]
+    """}),
+    right("2.8d", "a cache that is filled in place, a loop over heads", {"2.8d": """
+    if not cache:
+        cache.extend([[], []] for _ in model.blocks)
+    x = model.tokens.weight[token] + model.places.weight[len(cache[0][0])]
+    for (keys, values), block in zip(cache, model.blocks):
+        a, y = block.self_attn, block.norm1(x)
+        keys.append(a.k_proj(y)), values.append(a.v_proj(y))
+        K, V, mixed = torch.stack(keys), torch.stack(values), []
+        for q, k, v in zip(*(one.chunk(model.n_heads, -1) for one in (a.q_proj(y), K, V))):
+            mixed.append((k @ q / len(q) ** 0.5).softmax(0) @ v)
+        x = x + a.out_proj(torch.cat(mixed))
+        x = x + block.linear2(block.linear1(block.norm2(x)).relu())
+    return model.tokens.weight @ model.norm(x)
+    """}),
+    wrong("2.8d", "the tokens are cached and all is computed anew", {"2.8d": "cache.append(token)\nreturn model(torch.tensor([cache]))[0, -1]"}, loses=[STEP_WORK], shows="curve", says="costs the square of the length"),
+    wrong("2.8d", "no cache", {"2.8d": "return model(torch.tensor([[token]]))[0, -1]"}, loses=[SAME_LOGITS, STEP_WORK], says="keep their keys and values"),
+    wrong("2.8d", "places forgotten", steps(" + model.places.weight[place]", ""), loses=[SAME_LOGITS, STEP_WORK], says="places are not added"),
+    wrong("2.8d", "always place 0", steps("model.places.weight[place]", "model.places.weight[0]"), loses=[SAME_LOGITS, STEP_WORK], says="differ"),
+    wrong("2.8d", "the last norm is missing", steps("return model.norm(x) @", "return x @"), loses=[SAME_LOGITS, STEP_WORK], says="last norm is missing"),
+    wrong("2.8d", "the cache holds the last token alone", steps("cache[number] = keys, values", "cache[number] = k[None], v[None]"), loses=[SAME_LOGITS, STEP_WORK], says="differ"),
+    wrong("2.8d", "keys and values computed anew from cached inputs", {"2.8d": """
+    place = len(cache[0]) if cache else 0
+    x = model.tokens.weight[token] + model.places.weight[place]
+    for number, block in enumerate(model.blocks):
+        a, y = block.self_attn, block.norm1(x)
+        if place:
+            cache[number] = torch.cat((cache[number], y[None]))
+        else:
+            cache.append(y[None])
+        q = a.q_proj(y).view(model.n_heads, -1)
+        K, V = (p(cache[number]).view(place + 1, model.n_heads, -1) for p in (a.k_proj, a.v_proj))
+        w = (torch.einsum("hd,nhd->hn", q, K) / q.shape[1] ** 0.5).softmax(1)
+        x = x + a.out_proj(torch.einsum("hn,nhd->hd", w, V).flatten())
+        x = x + block.linear2(block.linear1(block.norm2(x)).relu())
+    return model.norm(x) @ model.tokens.weight.T
+    """}, loses=[STEP_WORK], shows="curve", says="costs the square of the length"),
 ]

@@ -1,79 +1,12 @@
-"""1.10: self-attention or cross-attention, and which sequence asks."""
+"""1.10: self-attention or cross-attention, which sequence asks, and the shapes that follow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-import numpy as np
-
-from autograder.declare import Case, Challenge, Choice
-from autograder.homeworks.hw1 import public
-from autograder.homeworks.hw1.homework import LIBRARY, choices, draw, hw
-from autograder.homeworks.hw1.mistakes import HALF_SOFTMAXES, NO_SCALE, TWICE, WRONG_AXIS, Summed, variant
-
-
-def cross_inputs(rng: np.random.Generator) -> Iterator[Case]:
-    """First t = s and d = e, so that each mix-up runs and shows what it is; then different ones."""
-    for t, s, d, e, d_k, d_v in (
-        (4, 4, 3, 3, 6, 2),
-        (3, 5, 4, 4, 3, 2),
-        (6, 2, 5, 5, 2, 4),
-        (2, 7, 3, 6, 4, 5),
-    ):
-        widths = ((d, d_k), (e, d_k), (e, d_v))
-        weights = [draw(rng, rows, columns, size=1.5 * rows**-0.5) for rows, columns in widths]
-        yield Case(
-            [draw(rng, t, d), draw(rng, s, e), *weights],
-            note=f"t = {t}, s = {s}, d = {d}, e = {e}, d_k = {d_k}, d_v = {d_v}",
-        )
-
-
-def _cross(
-    roles: str, axis: int = 1, scaled: str = "", summed: Summed | None = None
-) -> Callable[..., np.ndarray]:
-    """Cross-attention with the given sources of Q, K and V (``d`` decoder, ``e`` encoder)."""
-
-    def attend(D: np.ndarray, E: np.ndarray, W_Q: np.ndarray, W_K: np.ndarray, W_V: np.ndarray) -> np.ndarray:
-        states = {"d": D, "e": E}
-        try:
-            Q, K, V = (states[role] @ W for role, W in zip(roles, (W_Q, W_K, W_V), strict=True))
-            scale = {"none": 1.0, "d_k": 1 / W_K.shape[1], "d": D.shape[1] ** -0.5}.get(scaled)
-            return variant(Q, K, V, axis=axis, scale=scale, summed=summed)[0]
-        except ValueError:  # widths or lengths that this mistake cannot multiply
-            return np.zeros(0)
-
-    return attend
-
-
-def _cross_oracle(
-    D: np.ndarray, E: np.ndarray, W_Q: np.ndarray, W_K: np.ndarray, W_V: np.ndarray
-) -> np.ndarray:
-    return public.library_attention(D @ W_Q, E @ W_K, E @ W_V)[0]
-
-
-CROSS_ATTENTION = Challenge(
-    "cross_attention",
-    cases=cross_inputs,
-    expected=_cross_oracle,
-    mistakes={
-        "Encoder and decoder are swapped: the decoder asks, so the queries come from the decoder.": _cross(
-            "edd"
-        ),
-        "That is the decoder's self-attention: keys and values must come from the encoder.": _cross("ddd"),
-        "That is the encoder's self-attention: queries must come from the decoder.": _cross("eee"),
-        "The values must come from the encoder, like the keys.": _cross("ded"),
-        "The keys must come from the encoder, like the values.": _cross("dde"),
-        WRONG_AXIS: _cross("dee", axis=0),
-        **{says: _cross("dee", summed=summed) for says, summed in HALF_SOFTMAXES.items()},
-        NO_SCALE: _cross("dee", scaled="none"),
-        TWICE: _cross("dee", scaled="d_k"),
-        "You scaled by √d, the width of the states; it is √d_k.": _cross("dee", scaled="d"),
-    },
-)
-
+from autograder.declare import Choice
+from autograder.homeworks.hw1.homework import choices, hw
 
 ROLES = {
-    "A": "queries from the encoder's states, keys and values from the decoder's, no mask",
+    "A": "queries from the encoder's states, keys and values from the decoder's, no causal mask",
     "B": "queries from the decoder's states, keys and values from the encoder's, no causal mask",
     "C": "queries, keys and values all from the encoder's states, no causal mask",
     "D": "queries, keys and values all from the decoder's states, with the causal mask",
@@ -84,12 +17,8 @@ crossing = hw.question(
     "1.10",
     "Self or cross?",
     topic="encoder–decoder, cross-attention",
-    minutes=7,
+    minutes=4,
     difficulty="medium",
-    asks={
-        "`cross_attention` of a decoder on an encoder": "cross-attention",
-    },
-    forbids=LIBRARY,
     entries=[
         *choices(
             {"encoder_self": "C"},
@@ -128,16 +57,19 @@ crossing = hw.question(
         ),
         Choice(
             "cross_shape",
-            {"A": "(s, t)", "B": "(t, s)", "C": "(t, t)", "D": "(s, s)"},
+            {
+                "A": "weights (7, 5), output (7, 6)",
+                "B": "weights (5, 7), output (5, 6)",
+                "C": "weights (5, 7), output (5, 12)",
+                "D": "weights (5, 5), output (5, 6)",
+            },
             "B",
             {
-                "A": "rows are queries, and they come from the t target words.",
-                "C": "(t, t) is the decoder's self-attention.",
-                "D": "(s, s) is the encoder's self-attention.",
+                "A": "rows are queries, and they come from the 5 target words.",
+                "C": "the output mixes values, which have d_v = 6 numbers; 12 is the width before W_V.",
+                "D": "(5, 5) is the decoder's self-attention: the keys come from the 7 source words.",
             },
             1,
         ),
-        CROSS_ATTENTION,
     ],
 )
-crossing.check_cases("cross_attention", "cross-attention", points=3)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Choice, Written, drawn_as_matrix
+from autograder.declare import Case, Challenge, Choice, Prediction, Written, drawn_as_matrix
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import draw, hw
 
@@ -115,13 +115,21 @@ order_blind = hw.question(
     "1.11",
     "Attention cannot see order",
     topic="permutation equivariance, positional encoding",
-    minutes=16,
+    minutes=12,
     difficulty="medium",
     asks={
         "`equivariance_error`, the largest absolute difference, for any layer": "the equivariance error",
         "the table of sinusoids, any number of places, any even width": "the sinusoids",
     },
     entries=[
+        Prediction(
+            "prediction_111",
+            {
+                "A": "the same map",
+                "B": "the same weights, with rows and columns shuffled",
+                "C": "other weights altogether",
+            },
+        ),
         EQUIVARIANCE_ERROR,
         POSITIONAL_ENCODING,
         Choice(

@@ -9,14 +9,14 @@ SOURCES = {
     "A": "all words of the sentence, “sat” included",
     "B": "“sat” alone",
     "C": "the words before “sat” alone",
-    "D": "all words except “sat”",
+    "D": "all the words of the sentence except for “sat”",
 }
 
 intuition = hw.question(
     "1.12",
     "Query, key, value in one sentence",
     topic="query, key and value in words",
-    minutes=7,
+    minutes=5,
     difficulty="easy",
     entries=[
         *choices(
@@ -45,7 +45,7 @@ intuition = hw.question(
                 "A": "use more heads",
                 "B": "divide by d instead of √d",
                 "C": "add to each word's vector one that depends on its place",
-                "D": "use a longer vector for each word",
+                "D": "make the vector of each word longer, so that more fits in",
             },
             "C",
             {

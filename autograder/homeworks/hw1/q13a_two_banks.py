@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Array, Written, Wrong
+from autograder.declare import Array, Choice, Wrong
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import THREE_DECIMALS, hw, reading_of
 from autograder.homeworks.hw1.mistakes import variant
@@ -24,39 +24,32 @@ banks = hw.question(
     "1.13a",
     "Two banks",
     topic="contextual embeddings, windows, cost, scaling",
-    minutes=9,
+    minutes=5,
     difficulty="medium",
     asks={
         "`bank_static`, right to three decimals": "before attention",
         "`bank_contextual`, right to three decimals": "after attention",
     },
-    entries=[Array("bank_static"), Array("bank_contextual")],
-    written=Written(
-        points=2,
-        words=(40, 130),
-        rubric={
-            "Static: one vector per word whatever the context (cosine 1);"
-            " contextual: depends on the sentence (cosine about 0.2)": 1,
-            "Says how: the weights draw “river”, “muddy” in one sentence and “money”,"
-            " “lends” in the other into the vector": 1,
-        },
-        examples={
-            "full": (
-                "A static vector is the same in both sentences (cosine 1). After attention “bank” is a"
-                " mixture of its sentence: river and muddy pull it towards water in one, money and lends"
-                " towards money in the other, and the cosine drops to about 0.2, so the meanings are told"
-                " apart."
-            ),
-            "half": (
-                "Static embeddings are the same everywhere and contextual ones change with the sentence: the"
-                " cosine was 1 before and is lower after."
-            ),
-            "none": (
-                "Contextual embeddings are larger and trained on more text, so they are better than static"
-                " ones."
-            ),
-        },
-    ),
+    entries=[
+        Array("bank_static"),
+        Array("bank_contextual"),
+        Choice(
+            "bank_reason",
+            {
+                "A": "“the” and “was”, in both sentences",
+                "B": "“bank” itself: its row differs",
+                "C": "“river” and “muddy” here, “money” and “lends” there",
+                "D": "the number of words, five in one and four in the other",
+            },
+            "C",
+            {
+                "A": "“the” and “was” share nothing with “bank”; their scores are 0, the smallest there are.",
+                "B": "the table has one row for “bank”; what differs is what is mixed into it.",
+                "D": "the weights sum to 1 in both; a longer sentence alone turns no vector.",
+            },
+            1,
+        ),
+    ],
 )
 
 

@@ -6,46 +6,46 @@ import math
 
 import numpy as np
 
-from autograder.declare import Array, Number, Numbers, Written, Wrong
-from autograder.homeworks.hw1.homework import hw
+from autograder.declare import Array, Number, Numbers, Wrong
+from autograder.homeworks.hw1.homework import choices, hw
+
+PRICES = {
+    "A": "nothing in the result; n² products stay",
+    "B": "the direct link between words far apart",
+    "C": "the softmax: its weights are less sharp",
+    "D": "the gradient of the keys",
+}
+PAID = {
+    "A": "only FlashAttention computes the very same numbers, block by block.",
+    "B": "that is the price of a window: words beyond it meet through several layers only.",
+    "C": "that is the price of linear attention, which puts a product of feature maps in place of e^s.",
+    "D": "all three remedies have gradients for queries, keys and values.",
+}
 
 bill = hw.question(
     "1.13c",
     "The quadratic bill",
-    minutes=9,
+    minutes=5,
     difficulty="medium",
     asks={
         "`full_scores` of one head, without a mask": "full attention",
         "`window_scores`, each token and those before it": "the window",
         "`score_gigabytes` of all heads, in 10⁹ bytes": "the memory",
     },
-    entries=[Array("full_scores"), Array("window_scores"), Array("score_gigabytes")],
+    entries=[
+        Array("full_scores"),
+        Array("window_scores"),
+        Array("score_gigabytes"),
+        *choices({"window_price": "B"}, PRICES, PAID, 0.5),
+        *choices({"linear_price": "C"}, PRICES, PAID, 0.5),
+        *choices({"flash_price": "A"}, PRICES, PAID, 1),
+    ],
     numbers=[
         Number("tokens", 4096, range(2048, 8193, 512)),
         Number("window", 128, range(32, 257, 16)),
         Number("heads", 12, range(6, 25)),
         Number("long_tokens", 100_000, range(20_000, 200_001, 10_000)),
     ],
-    written=Written(
-        points=2,
-        words=(40, 130),
-        rubric={
-            "n queries times n keys; doubling n makes four times the work or memory": 1,
-            "Two remedies, each with what it gives up (window/sparse: distant pairs;"
-            " linear/low rank: sharpness; FlashAttention: nothing, still n² operations)": 1,
-        },
-        examples={
-            "full": (
-                "All n queries meet all n keys, so 2n tokens cost four times as much. A local window costs"
-                " n·w but distant words meet only through several layers. Linear attention costs n but its"
-                " weights are less sharp than a softmax."
-            ),
-            "half": (
-                "Every token looks at every token, so it is n². One can use a window or linear attention."
-            ),
-            "none": "It is quadratic because there are two matrices, Q and K. Buying a larger GPU helps.",
-        },
-    ),
 )
 
 

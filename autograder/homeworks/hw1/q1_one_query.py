@@ -107,7 +107,7 @@ single = hw.question(
     "1.1",
     "One query",
     topic="scaled dot-product attention",
-    minutes=8,
+    minutes=7,
     difficulty="easy",
     asks={
         "output and weights by the formula, for any sizes": "output and weights",

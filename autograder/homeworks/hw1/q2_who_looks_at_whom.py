@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import NOT_JUDGED, Array, Choice, Written, Wrong
+from autograder.declare import NOT_JUDGED, Array, Choice, Wrong
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import THREE_DECIMALS, hw, reading_of
 from autograder.homeworks.hw1.mistakes import variant
@@ -19,7 +19,7 @@ sentence = hw.question(
     "1.2",
     "Who looks at whom?",
     topic="reading an attention map",
-    minutes=8,
+    minutes=6,
     difficulty="easy",
     asks={
         "`cat_weight`, right to three decimals": "the weight",
@@ -50,30 +50,39 @@ sentence = hw.question(
             points=1,
         ),
         Array("cat_weight"),
+        Choice(
+            "cat_reason",
+            {
+                "A": "because the word after it counts most",
+                "B": "because cat·sat = 6 and cat·cat = 5",
+                "C": "because no word gives weight to itself",
+                "D": "because verbs get more than nouns",
+            },
+            "B",
+            {
+                "A": "nothing in the scores knows where a word stands.",
+                "C": "“cat” gives itself the second largest weight, for a score of 5.",
+                "D": "“mat” is no verb, and for “cat” it comes third, before “on”.",
+            },
+            1,
+        ),
+        Choice(
+            "asymmetry_reason",
+            {
+                "A": "because q·k is not k·q",
+                "B": "because queries and keys have maps of their own",
+                "C": "because each row has a sum of its own",
+                "D": "because of rounding",
+            },
+            "C",
+            {
+                "A": "a dot product is symmetric, and queries and keys are the same vectors here.",
+                "B": "there are no maps here: queries, keys and values are the vectors themselves.",
+                "D": "the weights differ in the first decimal.",
+            },
+            1,
+        ),
     ],
-    written=Written(
-        points=3,
-        words=(30, 120),
-        rubric={
-            "Says that the score of “sat” is the largest because"
-            " a dot product grows with length as well as with direction": 1,
-            "Says that “The” is orthogonal to “cat” (score 0)"
-            " and that the exponential makes the difference large": 1,
-            "Says that each row is normalised by its own sum, so the weights are not symmetric": 1,
-        },
-        examples={
-            "full": (
-                "cat·sat = 6 is larger than cat·cat = 5 because sat is a longer vector and shares both"
-                " features. The is orthogonal to cat, score 0, and after e^s almost nothing is left for it."
-                " The scores are symmetric but every row is divided by its own sum, so the weights are not."
-            ),
-            "half": (
-                "Sat has the largest dot product with cat since its numbers are bigger, and The has zero in"
-                " common with it."
-            ),
-            "none": "Cats sit, so the model has learned from data that cat and sat belong together.",
-        },
-    ),
 )
 
 

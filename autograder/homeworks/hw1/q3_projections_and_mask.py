@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Wrong, drawn_as_matrix, not_run, wrong_on
+from autograder.declare import Case, Challenge, Prediction, Wrong, drawn_as_matrix, not_run, wrong_on
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import LEAD, LIBRARY, clear_winners, draw, drawn_until, hw
 from autograder.homeworks.hw1.mistakes import (
@@ -245,7 +245,7 @@ matrix = hw.question(
     "1.3",
     "All queries at once",
     topic="self-attention with projections and masks",
-    minutes=14,
+    minutes=12,
     difficulty="medium",
     asks={
         "self-attention for any n, d, d_k, d_v": "self-attention of any size",
@@ -254,7 +254,11 @@ matrix = hw.question(
         "no loop: the number of Python steps does not grow with n": "no loop over tokens",
     },
     forbids=LIBRARY,
-    entries=[CAUSAL_MASK, ATTENTION],
+    entries=[
+        Prediction("prediction_13", {"A": "row 0", "B": "the last row", "C": "none"}),
+        CAUSAL_MASK,
+        ATTENTION,
+    ],
 )
 matrix.check_cases("attention", "self-attention of any size", points=4)
 matrix.check_cases("attention", "the mask", points=3, group="masked")

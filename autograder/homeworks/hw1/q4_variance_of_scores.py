@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import NOT_JUDGED, Answer, Case, Challenge, Question, Written, Wrong, judge_cases
+from autograder.declare import (
+    NOT_JUDGED,
+    Answer,
+    Case,
+    Challenge,
+    Prediction,
+    Question,
+    Written,
+    Wrong,
+    judge_cases,
+)
 from autograder.homeworks.hw1.homework import draw, drawn_until, hw
 from autograder.kit import as_kind, describe
 
@@ -135,7 +145,7 @@ why_scaled = hw.question(
     "1.4",
     "Why √d?",
     topic="variance of scores, the scale",
-    minutes=13,
+    minutes=11,
     difficulty="medium",
     asks={
         "the mean of q·k": "the mean",
@@ -145,6 +155,14 @@ why_scaled = hw.question(
         "derived on paper": NOT_JUDGED,
     },
     entries=[
+        Prediction(
+            "prediction_14",
+            {
+                "A": "it stays near log 64, all keys alike",
+                "B": "it falls towards 0, one key alone",
+                "C": "it grows",
+            },
+        ),
         THEORY,
         SAMPLED_STATISTICS,
     ],

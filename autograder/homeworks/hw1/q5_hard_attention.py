@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from autograder.declare import Array, Case, Challenge, Choice, Written, Wrong
+from autograder.declare import Array, Case, Challenge, Choice, Prediction, Wrong
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import clear_winners, draw, drawn_until, hw
 
@@ -82,13 +82,17 @@ hard = hw.question(
     "1.5",
     "Hard attention",
     topic="hard attention, why it is not trained",
-    minutes=8,
+    minutes=5,
     difficulty="easy",
     asks={
         "`hard_output` for the table": "by hand",
         "`hard_attention` for any query, keys and values": "hard attention",
     },
     entries=[
+        Prediction(
+            "prediction_15",
+            {"A": "a slope nearly everywhere", "B": "flat, with jumps", "C": "flat everywhere"},
+        ),
         Array("hard_output", (3,)),
         Choice(
             "hard_gradient",
@@ -113,31 +117,23 @@ hard = hw.question(
             points=1,
         ),
         HARD_ATTENTION,
+        Choice(
+            "hard_learns",
+            {
+                "A": "W_Q and W_K",
+                "B": "W_V alone",
+                "C": "all three",
+                "D": "none of them",
+            },
+            "B",
+            {
+                "A": "these enter through scores, whose small changes leave the argmax where it is.",
+                "C": "the choice of the key does not change with a small step of W_Q or W_K.",
+                "D": "the chosen value is X W_V: a step of W_V changes it.",
+            },
+            1,
+        ),
     ],
-    written=Written(
-        points=2,
-        words=(20, 80),
-        rubric={
-            "The argmax is piecewise constant, so queries and"
-            " keys (and their weight matrices) get zero gradient": 1,
-            "The values (value matrix) still get a gradient, or a remedy is named (soft attention,"
-            " REINFORCE, straight-through)": 1,
-        },
-        examples={
-            "full": (
-                "The output only jumps when another key wins, in between it is constant, so the derivative"
-                " with respect to query and key weights is 0 and they never move. The chosen value still gets"
-                " a gradient, so only the value matrix would learn."
-            ),
-            "half": (
-                "Because the gradient of argmax is zero, gradient descent cannot improve the queries and"
-                " keys."
-            ),
-            "none": (
-                "Hard attention looks at one word only and so it has less information than soft attention."
-            ),
-        },
-    ),
 )
 HARD_VALUES = {(2, 0, 1): 1, (1, 4, 3): 2, (0, -1, 4): 3, (1, 0, -1): 4}  # value → number of its key
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.declare import Array, Choice, Written, Wrong, attention
+from autograder.declare import Array, Choice, Prediction, Written, Wrong, attention
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import hw
 
 LIMITS = {
     "A": "the value whose key has the largest score",
-    "B": "the sum of all values",
+    "B": "the sum of the values of all keys, unweighted",
     "C": "the mean of all values",
     "D": "the zero vector",
 }
@@ -46,13 +46,21 @@ mixing = hw.question(
     "1.6",
     "Preserve and diffuse",
     topic="inverse temperature, kinds of attention",
-    minutes=13,
+    minutes=11,
     difficulty="medium",
     asks={
         "preserve: the value of key 1 within 1e-3, β ≥ 0": "preserve",
         "diffuse: the mean of the values within 1e-3, |q| β ≥ 0.1": "diffuse",
     },
     entries=[
+        Prediction(
+            "prediction_16",
+            {
+                "A": "from the mean of the values to one value",
+                "B": "from one value to the mean of the values",
+                "C": "from zero to one value",
+            },
+        ),
         Array("preserve_query", (3,)),
         Array("preserve_beta"),
         Array("diffuse_query", (3,)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Array, Case, Challenge, Written, Wrong, attention
+from autograder.declare import Array, Case, Challenge, Choice, Prediction, Wrong, attention
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import THREE_DECIMALS, hw
 from autograder.homeworks.hw1.mistakes import HALF_SOFTMAXES, OVERFLOW, WRONG_AXIS, variant
@@ -22,7 +22,7 @@ def orthogonal(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def _tokens(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """The sequence x1 = d + b, x2 = a, x3 = c + b: (3, dim)."""
+    """The sequence x0 = d + b, x1 = a, x2 = c + b: (3, dim)."""
     return np.stack([d + b, a, c + b])
 
 
@@ -52,7 +52,7 @@ COPY_OUTPUTS = Challenge(
         ),
         "That is the input: for small β the outputs are mixtures.": _tokens,
         "The outputs are transposed: a row for each token.": lambda *vectors: _copied_oracle(*vectors).T,
-        "You built the sequence in another order: x1 = d + b, x2 = a, x3 = c + b.": (
+        "You built the sequence in another order: x0 = d + b, x1 = a, x2 = c + b.": (
             lambda *vectors: _copied_oracle(*vectors)[[1, 0, 2]]
         ),
     },
@@ -65,7 +65,7 @@ copying = hw.question(
     "1.7",
     "Copying by orthogonality",
     topic="orthogonal keys, copying",
-    minutes=10,
+    minutes=7,
     difficulty="medium",
     asks={
         "`norms_17` for β = 2, right to three decimals": "the norms",
@@ -73,29 +73,30 @@ copying = hw.question(
         "`copy_outputs` for any orthogonal vectors of one norm": "the outputs for any β",
     },
     entries=[
+        Prediction(
+            "prediction_17",
+            {"A": "x₀ and x₂, which share b", "B": "x₁, which shares nothing", "C": "all three the same"},
+        ),
         Array("norms_17", (3,)),
         Array("weights_17", (3, 3)),
         COPY_OUTPUTS,
+        Choice(
+            "copy_rate",
+            {
+                "A": "like 1/β²",
+                "B": "like exp(−β²)",
+                "C": "like exp(−2β²)",
+                "D": "not at all: b stays in common",
+            },
+            "B",
+            {
+                "A": "the gap between the scores grows like β², and weights are exponentials of scores.",
+                "C": "the rival shares b, so its score is β², not 0: the gap is 2β² − β².",
+                "D": "b adds β² to the rival's score, but x₀ has 2β² with itself, and the gap grows.",
+            },
+            1,
+        ),
     ],
-    written=Written(
-        points=2,
-        words=(15, 80),
-        rubric={
-            "Compares the scores: 2β² with itself against β² with the other (b shared) and 0": 1,
-            "Says that the gap β² grows, so the softmax becomes one-hot and the value comes out unchanged": 1,
-        },
-        examples={
-            "full": (
-                "x1 has the score 2β² with itself and only β² with x3, since they share b alone. As β grows"
-                " the rival's weight falls like e^(−β²), so each token attends to itself only and is copied."
-            ),
-            "half": (
-                "Each vector is most similar to itself, so for large β the softmax picks itself and it is"
-                " copied."
-            ),
-            "none": "The vectors are orthogonal, so they do not influence each other at any β.",
-        },
-    ),
 )
 
 
@@ -128,14 +129,14 @@ def the_weights(weights_17: np.ndarray) -> Wrong | None:
     right = public.library_attention(X, X, X, scale=1.0)[1]
     if np.allclose(found, right, atol=THREE_DECIMALS):
         return None
-    shown = attention("The weights that you recorded", ["x1", "x2", "x3"], {"": found})
+    shown = attention("The weights that you recorded", ["x0", "x1", "x2"], {"": found})
     readings = {
         WRONG_AXIS: _mistaken_weights(axis=0),
         "You scaled by 1/√4; here there is no scale.": _mistaken_weights(scale=0.5),
         "You scaled by 1/√3; here there is no scale.": _mistaken_weights(scale=3**-0.5),
         "Those are the weights for β = 2; the scores grow like β².": _mistaken_weights(2 * X),
         **{says: _mistaken_weights(summed=summed) for says, summed in HALF_SOFTMAXES.items()},
-        "You took x1·x3 = 0, but they share b, so it is β².": _mistaken_weights(before=_diagonal),
+        "You took x0·x2 = 0, but they share b, so it is β².": _mistaken_weights(before=_diagonal),
         "Those are the scores; the softmax is missing.": X @ X.T,
     }
     if np.allclose(found, right, atol=0.01):

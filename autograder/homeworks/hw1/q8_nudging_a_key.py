@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from autograder.declare import NOT_JUDGED, Case, Challenge, Choice
+from autograder.declare import NOT_JUDGED, Case, Challenge, Choice, Prediction
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import draw, hw
 
@@ -91,19 +91,20 @@ FIRST_ORDER_CHANGE = Challenge(
 )
 
 
-CHANGES = {"A": "it rises", "B": "it falls", "C": "it stays the same"}
+CHANGES = {"A": "it rises", "B": "it falls", "C": "it stays"}
 
 nudging = hw.question(
     "1.8",
     "Nudging a key",
     topic="first-order change, Jacobian–vector product",
-    minutes=12,
+    minutes=9,
     difficulty="hard",
     asks={
         "the change of the output to first order in ε": "the first-order change",
         "the formula found by hand": NOT_JUDGED,
     },
     entries=[
+        Prediction("prediction_18", {"A": "ten times", "B": "a hundred times", "C": "it stays"}),
         FIRST_ORDER_CHANGE,
         Choice(
             "scaled_positive",

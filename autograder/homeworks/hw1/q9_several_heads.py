@@ -128,7 +128,7 @@ MULTI_HEAD_COLUMNS = Challenge(
 HEADS_LIKE = {
     "A": "a 1×1 convolution over all channels",
     "B": "max pooling",
-    "C": "a grouped convolution with h groups of channels",
+    "C": "a grouped convolution, h groups",
     "D": "a dilated convolution with dilation h",
 }
 
@@ -136,7 +136,7 @@ several = hw.question(
     "1.9",
     "Several heads",
     topic="multi-head attention, column convention",
-    minutes=15,
+    minutes=11,
     difficulty="hard",
     asks={
         "`multi_head_attention`, tokens as rows": "several heads, tokens as rows",

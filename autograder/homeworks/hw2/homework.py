@@ -16,12 +16,14 @@ import numpy as np
 from autograder import kit
 from autograder.declare import Answer, Challenge, Homework, Question, Wrong, judge_cases, not_run
 from autograder.homeworks.hw2 import public
+from autograder.homeworks.hw2.decoder import data
 from autograder.homeworks.hw2.oracles import Floats
 
 hw = Homework(
     "hw2",
     title="A Transformer in NumPy, then in PyTorch",
     stem="hw2_numpy_to_pytorch",
+    data=data,
     imports=("torch._dynamo",),  # counting operations imports it: 800 modules, two thirds of a second
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge
+from autograder.declare import Case, Challenge, Prediction
 from autograder.homeworks.hw2.homework import ATTENTION_CALLS, check_gradients, hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import Floats, head
 
@@ -118,7 +118,17 @@ port = hw.question(
     topic="one head as a PyTorch module",
     minutes=15,
     difficulty="easy",
+    asks={
+        "the NumPy model in PyTorch, without positions": "equal to the NumPy model without positions",
+        "with a table of positions, concatenated": "equal to the NumPy model with positions",
+        "any number of places from 1 to `max_seq_len`": "for every length from 1 to the largest",
+        "scores of about a thousand do not overflow": "large scores do not overflow",
+        "one backward pass reaches every parameter": (
+            "gradients reach every parameter of PytorchTransformer"
+        ),
+    },
     entries=[
+        Prediction("prediction_21", {"A": "none", "B": "the two rows of the token A", "C": "all four"}),
         Challenge(
             "PytorchTransformer",
             cases=transformer_cases,
@@ -126,12 +136,12 @@ port = hw.question(
             mistakes=TRANSFORMER_MISTAKES,
             examples=transformer_examples,
             atol=1e-5,  # float32 sums of a few products of size 1 to 10
-        )
+        ),
     ],
     forbids=ATTENTION_CALLS,
 )
-port.check_cases("PytorchTransformer", "equal to the NumPy model without positions", points=4, group="plain")
+port.check_cases("PytorchTransformer", "equal to the NumPy model without positions", points=3, group="plain")
 port.check_cases("PytorchTransformer", "equal to the NumPy model with positions", points=4, group="positions")
-port.check_cases("PytorchTransformer", "for every length from 1 to the largest", points=2, group="lengths")
+port.check_cases("PytorchTransformer", "for every length from 1 to the largest", points=1, group="lengths")
 port.check_cases("PytorchTransformer", "large scores do not overflow", points=1, group="large")
 check_gradients(port, "PytorchTransformer", points=2)

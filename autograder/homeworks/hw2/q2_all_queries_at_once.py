@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from autograder import kit
-from autograder.declare import Case, Challenge, Wrong, curve, not_run, wrong_on
+from autograder.declare import Case, Challenge, Prediction, Wrong, curve, not_run, wrong_on
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import ATTENTION_CALLS, hw
 from autograder.homeworks.hw2.q1_numpy_to_pytorch import TRANSFORMER_MISTAKES, ported, transformer
@@ -27,7 +27,18 @@ vectorised = hw.question(
     topic="vectorisation",
     minutes=5,
     difficulty="medium",
-    entries=[Challenge("VectorisedTransformer", cases=long_cases)],
+    asks={
+        "neither torch's operations nor Python's work (NumPy's included) grows with the places": (
+            "the number of operations does not grow with the length"
+        ),
+    },
+    entries=[
+        Prediction(
+            "prediction_22",
+            {"A": "as many as before", "B": "about twice as many", "C": "about four times as many"},
+        ),
+        Challenge("VectorisedTransformer", cases=long_cases),
+    ],
     forbids=ATTENTION_CALLS,
 )
 

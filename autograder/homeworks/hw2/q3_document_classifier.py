@@ -1,143 +1,126 @@
-"""2.3: attention as a layer, and a document classifier around it."""
+"""2.3: a document classifier around an attention layer, with padding."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge
-from autograder.homeworks.hw2.homework import ATTENTION_CALLS, check_gradients, hw, mistakes, normal
-from autograder.homeworks.hw2.oracles import Floats, head, softmax
-
-
-def layer(
-    x: Floats, *, init: Any, weights: Mapping[str, Floats], want: Any = (), variant: str = ""
-) -> Floats:
-    """The attention layer of 2.3."""
-    return head(x, weights["query.weight"], weights["key.weight"], weights["value.weight"], variant)
+from autograder.declare import Case, Challenge, Prediction
+from autograder.homeworks.hw2.homework import check_gradients, hw, mistakes, normal
+from autograder.homeworks.hw2.oracles import Floats, softmax
 
 
 def classifier(
-    x: Floats, *, init: Any, weights: Mapping[str, Floats], want: Any = (), variant: str = ""
+    x: Floats,
+    padding: Floats | None = None,
+    *,
+    init: Any,
+    weights: Mapping[str, Floats],
+    want: Any = (),
+    variant: str = "",
 ) -> Floats:
-    """The classifier of 2.3 around the probe's layer: tanh of a linear map plus a running sum."""
+    """Logits (batch, classes) of the classifier around the probe's layer.
+
+    The layer gives tanh of a linear map plus the mean over the tokens that it may see, at every place.
+    """
     x, mix, W, b = (
         np.asarray(part, np.float64)
         for part in (x, weights["attention.mix.weight"], weights["head.weight"], weights["head.bias"])
     )
-    tokens = x if variant == "no layer" else np.tanh(x @ mix.T) + x.cumsum(0)
+    real = np.ones(x.shape[:2], bool) if padding is None else ~np.asarray(padding)
+    if variant == "padding inverted":
+        real = ~real
+    real = real[..., None]
+
+    def mean(values: Floats, counted: Floats) -> Floats:
+        with np.errstate(invalid="ignore"):  # a mistake may leave no token
+            return np.asarray((values * counted).sum(1) / counted.sum(1))
+
+    seen = np.ones_like(real) if variant == "attention sees padding" else real
+    tokens = np.tanh(x @ mix.T) + mean(x, seen)[:, None]
+    if variant == "mean first":
+        tokens = np.tanh(mean(x, real)[:, None] @ mix.T) + mean(x, real)[:, None]
+        real = real[:, :1] | True
     if variant == "residual":
         tokens = tokens + x
-    if variant == "mean first":
-        tokens = np.tanh(x.mean(0, keepdims=True) @ mix.T) + x.mean(0, keepdims=True)
+    if variant == "no layer":
+        tokens = x
     if variant == "one logit a token":
         return np.asarray(tokens @ W.T + b)
-    pooled = {"sum": tokens.sum(0), "max": tokens.max(0), "first": tokens[0], "last": tokens[-1]}.get(
-        variant, tokens.mean(0)
-    )
+    places = np.arange(x.shape[1])[None, :, None]
+    last = np.where(real, places, -1).max(1, keepdims=True)
+    pooled = {
+        "sum": lambda: (tokens * real).sum(1),
+        "max": lambda: np.where(real, tokens, -np.inf).max(1),
+        "first": lambda: tokens[:, 0],
+        "last": lambda: np.take_along_axis(tokens, last, 1)[:, 0],
+        "padding counted": lambda: tokens.mean(1),
+        "divided by n": lambda: (tokens * real).sum(1) / x.shape[1],
+        "over the batch": lambda: mean(tokens, real).mean(0, keepdims=True),
+    }.get(variant, lambda: mean(tokens, real))()
     logits = pooled @ W.T + b
-    squashed = {
-        "softmax": softmax(logits),
-        "log": np.log(softmax(logits)),
-        "sigmoid": 1 / (1 + np.exp(-logits)),
-    }
-    return np.asarray(squashed.get(variant, logits))
+    squashed = {"softmax": softmax, "log": lambda one: np.log(softmax(one))}
+    return np.asarray(squashed.get(variant, lambda one: one)(logits))
 
 
-def layer_case(
-    rng: np.random.Generator, n: int, d: int, qk: int | None, scale: float = 1.0, **more: Any
+def classifier_case(
+    rng: np.random.Generator,
+    n: int,
+    d: int,
+    classes: int,
+    padding: Sequence[int] = (0, 0),
+    *,
+    masked: bool = True,
+    **more: Any,
 ) -> Case:
-    """A case for ``Attention``; None leaves d_qk at its default."""
-    size = qk or 64
-    weights = {
-        "query.weight": normal(rng, size, d, scale=scale),
-        "key.weight": normal(rng, size, d, scale=scale),
-        "value.weight": normal(rng, d, d),
-    }
-    kwargs = {"init": {"d_model": d} | ({"d_qk": qk} if qk else {}), "weights": weights} | (
-        {"want": more.pop("want")} if "want" in more else {}
-    )
-    note = more.pop(
-        "note", f"n = {n} tokens, d_model = {d}, " + (f"d_qk = {qk}" if qk else "d_qk left at its default")
-    )
-    return Case([normal(rng, n, d)], kwargs, note=note, probe="module", torch=True, **more)
-
-
-def layer_cases(rng: np.random.Generator) -> Iterator[Case]:
-    """Small scale for the default size, so that scores stay moderate."""
-    yield layer_case(rng, 5, 6, 3)
-    yield layer_case(rng, 3, 5, 2)
-    yield layer_case(rng, 1, 3, 5)
-    yield layer_case(rng, 6, 5, None, scale=0.3)
-    yield layer_case(rng, 4, 3, 4, scale=30.0, note="scores of about a thousand, where a naive exp overflows")
-    yield layer_case(rng, 4, 3, 2, want=["gradients"], group="gradients", note="one backward pass")
-
-
-def layer_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """One of each kind of hidden case, gradients with the second."""
-    yield layer_case(rng, 4, 5, 3)
-    yield layer_case(rng, 2, 3, 5, want=["gradients"])
-    yield layer_case(rng, 1, 2, None, scale=0.3)
-    yield layer_case(rng, 3, 2, 4, scale=30.0, note="scores of about a thousand, where a naive exp overflows")
-
-
-def classifier_case(rng: np.random.Generator, n: int, d: int, classes: int, **more: Any) -> Case:
-    """A case for ``DocumentClassifier``."""
+    """A batch of documents; ``padding`` says how many places at the end of each hold no token."""
     weights = {
         "attention.mix.weight": normal(rng, d, d),
         "head.weight": normal(rng, classes, d),
         "head.bias": normal(rng, classes),
     }
-    note = f"a document of {n} tokens, {classes} classes"
-    kwargs = {"init": {"d_model": d, "n_classes": classes}, "weights": weights} | more
-    return Case([normal(rng, n, d)], kwargs, note=note, probe="classifier", torch=True)
+    kwargs: dict[str, Any] = {"init": {"d_model": d, "n_classes": classes}, "weights": weights}
+    note = f"{len(padding)} documents of {n} places, {classes} classes"
+    args = [normal(rng, len(padding), n, d, scale=2.0)]
+    if masked:
+        args.append(np.array([np.arange(n) >= n - count for count in padding]))
+        note += f", {list(padding)} of them padding"
+    if "want" in more:
+        kwargs["want"] = more.pop("want")
+    return Case(args, kwargs, note=note, probe="classifier", torch=True, **more)
 
 
 def classifier_cases(rng: np.random.Generator) -> Iterator[Case]:
-    """Documents of several lengths; with seven features, no token is the largest in all of them."""
-    for n, d, classes in ((4, 7, 2), (6, 5, 4), (1, 4, 3), (9, 2, 5)):
-        yield classifier_case(rng, n, d, classes)
+    """Documents without padding, then with; a mask without any True, and none at all."""
+    yield classifier_case(rng, 4, 7, 2, masked=False)  # seven features: no token is the largest in all
+    yield classifier_case(rng, 6, 5, 4, (0, 0, 0))
+    yield classifier_case(rng, 1, 4, 3, (0,), masked=False)
+    for n, d, classes, padding in ((5, 3, 2, (0, 2, 4)), (4, 6, 3, (3, 1)), (7, 2, 5, (6,))):
+        yield classifier_case(rng, n, d, classes, padding, group="padding")
+    yield classifier_case(rng, 4, 3, 2, (1, 2), want=["gradients"], group="gradients")
+
+
+def classifier_examples(rng: np.random.Generator) -> Iterator[Case]:
+    """One of each kind of hidden case."""
+    yield classifier_case(rng, 3, 4, 2, masked=False)
+    yield classifier_case(rng, 1, 2, 3, (0,))
+    yield classifier_case(rng, 4, 2, 3, (0, 1, 3), want=["gradients"], group="padding")
 
 
 document = hw.question(
     "2.3",
-    "An attention layer in a document classifier",
+    "A document classifier",
     topic="attention as a layer, document classification",
-    minutes=15,
+    minutes=10,
     difficulty="medium",
+    asks={
+        "the layer, the mean over tokens, raw logits from `head`": "the mean over tokens and a linear head",
+        "padded places are hidden from the layer and left out of the mean": "padding changes nothing",
+        "one backward pass reaches every parameter": "gradients reach every parameter of DocumentClassifier",
+    },
     entries=[
-        Challenge(
-            "Attention",
-            cases=layer_cases,
-            expected=layer,
-            mistakes=mistakes(
-                layer,
-                {
-                    "The softmax is over the wrong axis:"
-                    " it must be over the keys (the last axis).": "wrong axis",
-                    "The scores are not divided by √d_qk.": "unscaled",
-                    "The softmax comes first and the scale 1/√d_qk after it;"
-                    " divide the scores.": "scaled afterwards",
-                    "The scores are divided by d_qk (or twice by its root);"
-                    " divide once by √d_qk.": "divided by qk",
-                    "The scores are divided by √d_model; it is d_qk that counts.": "scaled by input",
-                    "The weights are transposed before they meet the values.": "transposed weights",
-                    "Queries and keys are swapped: row"
-                    " i of the scores belongs to query i.": "queries and keys swapped",
-                    "The values are the raw inputs: the value map is not used.": "raw values",
-                    "The softmax is missing.": "no softmax",
-                    "The output is transposed: rows must be tokens, (n, d_model).": "transposed output",
-                    # before the next: with one token the two give the same, elsewhere only the next is wrong
-                    "A document of one token loses an axis: keep both, without squeeze().": "squeezed",
-                    "The layer already averages over tokens;"
-                    " it must return one row a token, (n, d_model).": "mean of outputs",
-                },
-            ),
-            examples=layer_examples,
-            atol=1e-5,
-        ),
         Challenge(
             "DocumentClassifier",
             cases=classifier_cases,
@@ -145,6 +128,13 @@ document = hw.question(
             mistakes=mistakes(
                 classifier,
                 {
+                    "Padded places are counted in the mean; take it over the real tokens.": "padding counted",
+                    "The sum over real tokens is divided by all places;"
+                    " divide by the number of real ones.": "divided by n",
+                    "The layer does not get the padding mask, so real tokens see padded ones.": (
+                        "attention sees padding"
+                    ),
+                    "The padding mask is inverted: True marks a place without a token.": "padding inverted",
                     "The tokens are summed; take their mean, so that long documents are not louder.": "sum",
                     "The largest entry over the tokens is taken; the mean is asked for.": "max",
                     "Only the first token is used; the mean over all tokens is asked for.": "first",
@@ -155,19 +145,26 @@ document = hw.question(
                     " this question has no residual connection.": "residual",
                     "These are probabilities; return the raw logits.": "softmax",
                     "These are log-probabilities; return the raw logits.": "log",
-                    "A sigmoid is applied; return the raw logits.": "sigmoid",
                     "There is one row of logits a token; average over the tokens,"
                     " so that the document has one.": "one logit a token",
+                    "The mean runs over the batch, too; each document has logits of its own.": (
+                        "over the batch"
+                    ),
                 },
             ),
-            examples=lambda rng: [
-                classifier_case(rng, *sizes) for sizes in ((3, 5, 2), (5, 3, 4), (1, 2, 3))
-            ],
+            examples=classifier_examples,
             atol=1e-5,
         ),
+        Prediction(
+            "prediction_23",
+            {
+                "A": "stay where they are: padded rows add nothing",
+                "B": "grow without limit",
+                "C": "drift towards what a padded row alone gives",
+            },
+        ),
     ],
-    forbids=ATTENTION_CALLS,
 )
-document.check_cases("Attention", "the attention layer", points=6)
-check_gradients(document, "Attention", points=2)
-document.check_cases("DocumentClassifier", "the mean over tokens and a linear head", points=4)
+document.check_cases("DocumentClassifier", "the mean over tokens and a linear head", points=2)
+document.check_cases("DocumentClassifier", "padding changes nothing", points=3, group="padding")
+check_gradients(document, "DocumentClassifier", points=1)

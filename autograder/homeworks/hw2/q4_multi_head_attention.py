@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge
+from autograder.declare import Case, Challenge, Prediction
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import (
     ATTENTION_CALLS,
@@ -174,7 +174,26 @@ heads = hw.question(
     topic="multi-head attention, padding and causal masks",
     minutes=30,
     difficulty="hard",
+    asks={
+        "several heads, joined in order, with the output projection; no dropout": (
+            "equal to nn.MultiheadAttention"
+        ),
+        "with `causal=True` no later place is seen; masked weights are exactly 0": "the causal mask",
+        "padded keys are not seen, alone and with the causal mask": "the padding mask",
+        "a query that may see nothing gets weights 0": "no NaN where nothing can be seen",
+        "gradients are free of NaN and reach every parameter": (
+            "gradients reach every parameter of MultiHeadAttention"
+        ),
+    },
     entries=[
+        Prediction(
+            "prediction_24",
+            {
+                "A": "it is lost: a row sums to less than 1",
+                "B": "the keys that are left share it",
+                "C": "the query's own place gets it",
+            },
+        ),
         Challenge(
             "MultiHeadAttention",
             cases=heads_cases,
@@ -182,7 +201,7 @@ heads = hw.question(
             mistakes=HEADS_MISTAKES,
             examples=heads_examples,
             atol=1e-5,
-        )
+        ),
     ],
     forbids=ATTENTION_CALLS,
 )
@@ -192,5 +211,5 @@ for _label, _points, _group, _beside in (
     ("the padding mask", 3, "padding", public.masked_problem),
 ):
     check_cases_and(_beside, heads, "MultiHeadAttention", _label, points=_points, group=_group)
-heads.check_cases("MultiHeadAttention", "no NaN where nothing can be seen", points=3, group="blind")
-check_gradients(heads, "MultiHeadAttention", points=2)
+heads.check_cases("MultiHeadAttention", "no NaN where nothing can be seen", points=2, group="blind")
+check_gradients(heads, "MultiHeadAttention", points=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge
+from autograder.declare import Case, Challenge, Prediction
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import (
     NORM_CALLS,
@@ -94,7 +94,17 @@ layer_norm = hw.question(
     topic="layer norm, feed-forward network, encoder block",
     minutes=10,
     difficulty="easy",
+    asks={
+        "each token's features are normalised; weight is all ones and bias all zeros at first": (
+            "normalises each token's features"
+        ),
+        "eps stands under the root, so rows may be constant": "eps under the root",
+        "one backward pass reaches every parameter": "gradients reach every parameter of LayerNorm",
+    },
     entries=[
+        Prediction(
+            "prediction_25a", {"A": "mean and spread", "B": "the largest feature", "C": "every feature"}
+        ),
         Challenge(
             "LayerNorm",
             cases=norm_cases,
@@ -125,7 +135,7 @@ layer_norm = hw.question(
             examples=norm_examples,
             atol=2e-5,  # float32 rows with an offset lose digits when the mean is subtracted
             rtol=5e-4,
-        )
+        ),
     ],
     forbids=NORM_CALLS,
 )
@@ -134,8 +144,8 @@ check_cases_and(
     layer_norm,
     "LayerNorm",
     "normalises each token's features",
-    points=4,
+    points=3,
     group="values",
 )
-layer_norm.check_cases("LayerNorm", "eps under the root", points=3, group="eps")
+layer_norm.check_cases("LayerNorm", "eps under the root", points=2, group="eps")
 check_gradients(layer_norm, "LayerNorm", points=1)

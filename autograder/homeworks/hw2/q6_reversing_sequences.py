@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Array, Case, Challenge, Wrong, attention
+from autograder.declare import Answer, Array, Case, Challenge, Prediction, Wrong, attention
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import Floats, softmax
@@ -114,9 +114,29 @@ reverse = hw.question(
     topic="training a small Transformer",
     minutes=15,
     difficulty="medium",
+    asks={
+        "`train_step`: forward, mean cross-entropy with the reversed tokens, backward, one step": (
+            "one training step"
+        ),
+        "`antidiagonal_weight`: the mean over queries and batch": "the weight on the anti-diagonal",
+        "the recorded weights are right at 99% of the places of other sequences": (
+            "the trained model reverses"
+        ),
+        "`trained_antidiagonal` is its value on `probe_sequences`, to three decimals": (
+            "the claim about the figure"
+        ),
+    },
     # grading does not train: the weights come from the student's log and are judged by what they do
     claimed=True,
     entries=[
+        Prediction(
+            "prediction_26",
+            {
+                "A": "output i at place i",
+                "B": "output i at the place that holds the same digit again",
+                "C": "output i at place 7 − i",
+            },
+        ),
         Challenge(
             "train_step",
             cases=step_cases,
@@ -170,7 +190,7 @@ reverse = hw.question(
     ],
 )
 reverse.check_cases("train_step", "one training step", points=4)
-reverse.check_cases("antidiagonal_weight", "the weight on the anti-diagonal", points=2)
+reverse.check_cases("antidiagonal_weight", "the weight on the anti-diagonal", points=1)
 
 
 @reverse.check(points=3, needs=RECORDED)

@@ -8,8 +8,8 @@ from autograder.homeworks.hw2.homework import hw
 JOBS = {
     "A": "mixes information between places, with weights that depend on their content",
     "B": "transforms each place by itself, with a nonlinearity",
-    "C": "keeps the size of each token's activations in range, whatever the layers before did",
-    "D": "lets one layer look at several places for different reasons at the same time",
+    "C": "keeps each token's activations in range, whatever came before",
+    "D": "lets one layer look at several places at the same time",
     "E": "tells places apart, which otherwise would be a set without order",
 }
 OWNERS = {
@@ -72,11 +72,8 @@ compared = hw.question(
                     "because attention needs fewer multiplications than a recurrence for every sequence"
                     " length"
                 ),
-                "C": (
-                    "because with known targets no place has to wait for another place's result; a recurrence"
-                    " must go step by step"
-                ),
-                "D": "because it predicts all tokens of a new text at once when it generates",
+                "C": "because with known targets no place waits for another place's result",
+                "D": "because it predicts all tokens of a new text at once when it generates one",
             },
             correct="C",
             why={

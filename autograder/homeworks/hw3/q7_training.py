@@ -169,7 +169,7 @@ trained = hw.question(
         examples={
             "full": (
                 "For copying, both score matrices have a large diagonal: mine has a gap of 21, the trained"
-                " one of about 7, and both attention maps put nearly all weight on the same tokens. Raw Q and"
+                " one of about 5, and both attention maps put nearly all weight on the same tokens. Raw Q and"
                 " K look unrelated: the loss sees them only through QKᵀ, so Q → QM and K → KM⁻ᵀ for any"
                 " invertible M give the same model and training ends wherever the random start led it. I had"
                 " predicted a larger gap; it is smaller, as the gradient fades once the softmax saturates."

@@ -6,11 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from autograder.declare import NOT_JUDGED, Array, Case, Challenge, Wrong
+from autograder.declare import NOT_JUDGED, Case, Challenge
 from autograder.homeworks.hw5.homework import hw
-
-VALIDATION = 1_007
-PLAUSIBLE = 0.6, 0.92  # an untrained model has a half; no model of this size reaches the upper end
 
 
 def outcomes(rng: np.random.Generator) -> Iterator[Case]:
@@ -44,15 +41,34 @@ def slip(mistake: str) -> Callable[[np.ndarray, np.ndarray], list[np.ndarray]]:
     return lambda one, other: paired(one, other, mistake)
 
 
+def one_model(rng: np.random.Generator) -> Iterator[Case]:
+    """Which sentences one model gets right."""
+    yield Case([np.array([True, True, False, True])], note="4 sentences, 3 of them right")
+    for n, share in ((50, 0.8), (200, 0.7)):
+        yield Case([rng.random(n) < share], note=f"{n} sentences")
+
+
+def measured(right: np.ndarray, mistake: str = "") -> list[np.ndarray]:
+    """The oracle: the accuracy p and √(p(1 - p)/n)."""
+    p, n = float(right.mean()), len(right)
+    error = {
+        "": np.sqrt(p * (1 - p) / n),
+        "spread": np.sqrt(p * (1 - p)),
+        "n": np.sqrt(p * (1 - p)) / n,
+        "no root": p * (1 - p) / n,
+    }[mistake]
+    return [np.array(p), np.array(error)]
+
+
 comparison = hw.question(
     "5.5b",
     "Does pretraining help? Three models, one comparison",
     minutes=15,
     difficulty="medium",
-    claimed=True,  # grading does not train: the accuracies come from the student's log
     asks={
         "`paired_difference`: difference of accuracies and its standard error": "the paired difference",
-        "accuracies of 5.3, 5.4 and 5.5, with standard errors": "three accuracies with errors",
+        "`accuracy_with_error`: accuracy and its standard error": "accuracy with its error",
+        "the three models trained and compared": NOT_JUDGED,
         "predict the order before training": NOT_JUDGED,
     },
     entries=[
@@ -72,29 +88,21 @@ comparison = hw.question(
                 "Those are percent; give shares from -1 to 1.": slip("percent"),
             },
         ),
-        Array("accuracies_55", (3,)),
-        Array("errors_55", (3,)),
+        Challenge(
+            "accuracy_with_error",
+            cases=one_model,
+            expected=measured,
+            mistakes={
+                "That is the spread of single sentences; divide by √n.": lambda right: measured(
+                    right, "spread"
+                ),
+                "You divided by n outside the root; it belongs inside.": lambda right: measured(right, "n"),
+                "The root is missing: √(p(1 - p)/n).": lambda right: measured(right, "no root"),
+            },
+        ),
     ],
 )
 comparison.check_cases("paired_difference", "the paired difference", points=3)
 
 
-@comparison.check("three accuracies with errors", points=1, needs=["accuracies_55", "errors_55"])
-def accuracies_fit_their_standard_errors(accuracies_55: np.ndarray, errors_55: np.ndarray) -> Wrong | None:
-    """Judges what a training can give: shares of 1,007 sentences, better than chance, and √(p(1-p)/n)."""
-    low, high = PLAUSIBLE
-    if not ((accuracies_55 > low) & (accuracies_55 < high)).all():
-        return Wrong(
-            f"`accuracies_55` is {np.round(accuracies_55, 3).tolist()}; trained models lie between {low} and"
-            f" {high}. Did all three train, and are these shares, not percent?"
-        )
-    counts = accuracies_55 * VALIDATION
-    if np.abs(counts - counts.round()).max() > 0.05 * VALIDATION * 1e-2:
-        return Wrong(f"`accuracies_55` holds numbers that are no share of {VALIDATION:,} sentences.")
-    wanted = np.sqrt(accuracies_55 * (1 - accuracies_55) / VALIDATION)
-    if np.allclose(errors_55, wanted, rtol=0.02):
-        return None
-    told = f"`errors_55` is {np.round(errors_55, 4).tolist()}, expected {np.round(wanted, 4).tolist()}"
-    if np.allclose(errors_55, wanted * np.sqrt(VALIDATION), rtol=0.02):
-        return Wrong(f"{told}: divide by the root of the number of sentences.")
-    return Wrong(f"{told}: √(p(1 - p)/n) with n = {VALIDATION:,}.")
+comparison.check_cases("accuracy_with_error", "accuracy with its error", points=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.homeworks.hw2.public.decoder import LETTERS
 from autograder.homeworks.hw2.public.properties import (
     dropout_problem,
     gradient_problem,
@@ -15,6 +16,7 @@ from autograder.homeworks.hw2.public.properties import (
     operations_problem,
 )
 from autograder.homeworks.hw2.public.reversing import PROBE_SEQUENCES, reverse_accuracy
+from autograder.homeworks.hw2.public.writing import cache_problem, sampling_problem
 from autograder.kit import Trial, letter_of, visible_check
 
 Problem = Callable[[str, Sequence[Trial]], str | None]
@@ -46,11 +48,10 @@ BESIDE: dict[str, dict[str, Problem]] = {
 }
 for _question, _name in (
     ("2.1", "PytorchTransformer"),
-    ("2.3", "Attention"),
+    ("2.3", "DocumentClassifier"),
     ("2.4", "MultiHeadAttention"),
     ("2.5a", "LayerNorm"),
-    ("2.5b", "FeedForward"),
-    ("2.5c", "EncoderBlock"),
+    ("2.5b", "EncoderBlock"),
 ):
     _gradients(_question, _name, HARMLESS.get(_name, ()), BESIDE.get(_name, {}))
 
@@ -77,6 +78,35 @@ def weights_reverse(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]
         f"The recorded weights reverse 200 sequences with {share:.1%} of the places right (wanted: 99%)."
     )
     return [(share >= 0.99, message)]
+
+
+@visible_check("2.8b")
+def surprise_is_possible(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    found = answers.get("held_out_nats")
+    if not isinstance(found, np.ndarray) or found.size != 1:
+        return []
+    guessing = np.log(len(LETTERS))
+    if 0.5 < float(found) < guessing:
+        told = f"`held_out_nats` = {float(found):.3f}; guessing blindly gives ln {len(LETTERS)} ="
+        return [(True, f"{told} {guessing:.3f}.")]
+    told = f"`held_out_nats` = {float(found):.4g} is no trained model's number of nats a character: a good"
+    return [(False, f"{told} guess lies well below ln {len(LETTERS)} = {guessing:.3f}, and above 0.5.")]
+
+
+@visible_check("2.8c")
+def letters_are_drawn(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    if not (trials := answers.get("sample_next", [])):
+        return []
+    problem = sampling_problem(trials)
+    return [(problem is None, problem or "`sample_next` draws from the right distribution.")]
+
+
+@visible_check("2.8d")
+def steps_stay_cheap(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    if not (trials := answers.get("next_logits", [])):
+        return []
+    problem = cache_problem(trials)
+    return [(problem is None, problem or "A late step costs hardly more than an early one.")]
 
 
 JOBS = ("job_self_attention", "job_heads", "job_feed_forward", "job_layer_norm")

@@ -138,7 +138,7 @@ def norm_probe(cls: Any, case: Mapping[str, Any]) -> Any:
 
 @probe("classifier")
 def classifier_probe(cls: Any, case: Mapping[str, Any]) -> Any:
-    """Builds the student's classifier around a given layer, so that 2.3's two classes are judged apart."""
+    """Builds the student's classifier around a given layer of the probe's own."""
     import torch
 
     class Layer(torch.nn.Module):
@@ -146,8 +146,10 @@ def classifier_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             super().__init__()
             self.mix = torch.nn.Linear(options["init"]["d_model"], options["init"]["d_model"], bias=False)
 
-        def forward(self, x: Any) -> Any:
-            return torch.tanh(self.mix(x)) + x.cumsum(0)
+        def forward(self, x: Any, padding: Any = None) -> Any:
+            seen = torch.ones(x.shape[:2]) if padding is None else (~padding).float()
+            mean = (x * seen[..., None]).sum(1) / seen.sum(1)[:, None]
+            return torch.tanh(self.mix(x)) + mean[:, None]
 
     options = decode({"fields": case["kwargs"]})
 

@@ -1,4 +1,4 @@
-"""2.5c: the encoder block, post-norm and pre-norm."""
+"""2.5b: the encoder block, post-norm and pre-norm."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge
+from autograder.declare import Case, Challenge, Prediction
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import check_cases_and, check_gradients, hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import PROJECTIONS, Floats, feed, norm, numpy_heads
-from autograder.homeworks.hw2.q5b_feed_forward import feed_weights
+
+NETWORK = ("gelu", "linear", "tanh", "relu last", "relu twice")  # mistakes within linear1, ReLU, linear2
+
+
+def feed_weights(rng: np.random.Generator, d: int, d_ff: int) -> dict[str, Floats]:
+    """Weights of the feed-forward network by name."""
+    return {
+        "linear1.weight": normal(rng, d_ff, d),
+        "linear1.bias": normal(rng, d_ff),
+        "linear2.weight": normal(rng, d, d_ff),
+        "linear2.bias": normal(rng, d),
+    }
 
 
 def torch_block(
@@ -65,7 +76,7 @@ def numpy_block(
         return numpy_heads(y, init=sizes, weights=own, call=call, variant=inside)[0]
 
     def network(y: Floats) -> Floats:
-        return feed(y, weights, variant if variant in ("gelu", "linear") else "")
+        return feed(y, weights, variant if variant in NETWORK else "")
 
     def normal_form(y: Floats, which: int) -> Floats:
         if variant == "no norm":
@@ -108,7 +119,7 @@ def block_case(
     padding: Any = None,
     **more: Any,
 ) -> Case:
-    """A case of 2.5c."""
+    """A case of 2.5b."""
     weights = {
         "self_attn.in_proj_weight": normal(rng, 3 * d, d, scale=0.7),
         "self_attn.in_proj_bias": normal(rng, 3 * d),
@@ -151,11 +162,20 @@ def block_examples(rng: np.random.Generator) -> Iterator[Case]:
 
 
 block = hw.question(
-    "2.5c",
+    "2.5b",
     "The encoder block, post-norm and pre-norm",
     minutes=20,
     difficulty="hard",
+    asks={
+        "post-norm, with the feed-forward network linear1, ReLU, linear2; no dropout": (
+            "post-norm equals nn.TransformerEncoderLayer"
+        ),
+        "pre-norm with `norm_first=True`": "pre-norm equals nn.TransformerEncoderLayer",
+        "padded places are hidden": "padding is hidden",
+        "one backward pass reaches every parameter": "gradients reach every parameter of EncoderBlock",
+    },
     entries=[
+        Prediction("prediction_25b", {"A": "post-norm", "B": "pre-norm", "C": "neither"}),
         Challenge(
             "EncoderBlock",
             cases=block_cases,
@@ -188,6 +208,9 @@ block = hw.question(
                     " nn.MultiheadAttention needs batch_first=True.": "batch as places",
                     "The feed-forward network uses GELU; ReLU is asked for.": "gelu",
                     "The ReLU of the feed-forward network is missing.": "linear",
+                    "The feed-forward network uses tanh; ReLU is asked for.": "tanh",
+                    "The ReLU comes after linear2; it belongs between linear1 and linear2.": "relu last",
+                    "There is a ReLU after linear2, too; only the one between is asked for.": "relu twice",
                     "The padding mask is ignored: pass it on as key_padding_mask.": "padding ignored",
                     "The padding mask is inverted: True marks padding.": "padding inverted",
                 },
@@ -195,7 +218,7 @@ block = hw.question(
             examples=block_examples,
             atol=2e-5,
             rtol=5e-4,
-        )
+        ),
     ],
     forbids=("TransformerEncoderLayer", "TransformerEncoder", "Transformer", "TransformerDecoderLayer"),
 )
@@ -204,9 +227,9 @@ check_cases_and(
     block,
     "EncoderBlock",
     "post-norm equals nn.TransformerEncoderLayer",
-    points=5,
+    points=4,
     group="post",
 )
-block.check_cases("EncoderBlock", "pre-norm equals nn.TransformerEncoderLayer", points=5, group="pre")
+block.check_cases("EncoderBlock", "pre-norm equals nn.TransformerEncoderLayer", points=4, group="pre")
 block.check_cases("EncoderBlock", "padding is hidden", points=2, group="padding")
 check_gradients(block, "EncoderBlock", points=2)

@@ -1,0 +1,152 @@
+"""2.8's decoder in float64 NumPy, right or with one named mistake, and its trained weights.
+
+The weights lie in ``notebooks/data``; a wheel carries them in ``autograder/data``. They are stored as GPT-2's
+are: names, matrices as (in, out), and queries, keys and values side by side.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder import kit
+from autograder.declare import Data, DataUnavailableError
+from autograder.homeworks.hw2.oracles import Floats, feed, norm, numpy_heads
+from autograder.homeworks.hw2.public.decoder import WEIGHTS_FILE
+from autograder.homeworks.hw2.public.writing import toy_weights
+
+PACKAGE = Path(kit.__file__).parents[1]
+FOLDERS = (PACKAGE / "data", PACKAGE.parent / "notebooks" / "data")  # wheel, checkout
+
+
+def weights_file() -> bytes:
+    """The trained weights as the notebook reads them.
+
+    Raises:
+        DataUnavailableError: they are in none of the folders.
+    """
+    for folder in FOLDERS:
+        if (path := folder / WEIGHTS_FILE).is_file():
+            return path.read_bytes()
+    told = f"{WEIGHTS_FILE} is in none of the folders {', '.join(map(str, FOLDERS))}"
+    raise DataUnavailableError(f"{told}; put the file of the project's notebooks/data there.")
+
+
+def verify() -> str:
+    """Says that the weights are there."""
+    return f"Homework 2: the decoder's weights are there ({len(weights_file()) / 1e6:.1f} MB)."
+
+
+data = Data(verify=verify, beside={WEIGHTS_FILE: weights_file})
+
+
+@cache
+def stored_weights() -> dict[str, Floats]:
+    """The trained weights by their stored names, float32."""
+    with np.load(io.BytesIO(weights_file())) as held:
+        return {name: held[name].astype(np.float32) for name in held.files}
+
+
+def own_names(stored: Mapping[str, Floats], variant: str = "") -> dict[str, Floats]:
+    """Stored weights by the names of the students' classes, or with one mistake."""
+    order = {"keys first": "kqv", "values first": "vkq", "keys and values swapped": "qvk"}.get(variant, "qkv")
+    found = {"tokens.weight": stored["wte.weight"], "places.weight": stored["wpe.weight"]}
+    depth = 1 + max(int(name.split(".")[1]) for name in stored if name.startswith("h."))
+    for number in range(depth):
+        theirs, mine = f"h.{number}.", f"blocks.{number}."
+        for part in ("weight", "bias"):
+
+            def turned(name: str, part: str = part, theirs: str = theirs) -> Floats:
+                array = np.asarray(stored[f"{theirs}{name}.{part}"])
+                return array.T if part == "weight" else array
+
+            pieces = np.split(turned("attn.c_attn"), 3)
+            if variant == "untransposed pieces" and part == "weight":
+                pieces = [piece.T for piece in pieces]
+            if variant == "every third" and part == "weight":
+                pieces = [turned("attn.c_attn")[start::3] for start in range(3)]
+            for letter, piece in zip(order, pieces, strict=True):
+                found[f"{mine}self_attn.{letter}_proj.{part}"] = piece
+            output = turned("attn.c_proj")
+            if variant in ("untransposed pieces", "untransposed output") and part == "weight":
+                output = output.T
+            found[f"{mine}self_attn.out_proj.{part}"] = output
+            found |= {f"{mine}linear1.{part}": turned("mlp.c_fc")}
+            found |= {f"{mine}linear2.{part}": turned("mlp.c_proj")}
+            swapped = variant == "norms swapped"
+            for which in (1, 2):
+                other = 3 - which if swapped else which
+                found[f"{mine}norm{which}.{part}"] = np.asarray(stored[f"{theirs}ln_{other}.{part}"])
+    return found | {f"norm.{part}": stored[f"ln_f.{part}"] for part in ("weight", "bias")}
+
+
+def decoder_logits(tokens: Any, weights: Mapping[str, Floats], n_heads: int, variant: str = "") -> Floats:
+    """Logits (n, letters) of tokens (n,), n at most the context."""
+    tokens = np.asarray(tokens, int)
+    if len(tokens) > len(weights["places.weight"]):
+        raise ValueError("more tokens than places")
+    wide = {name: np.asarray(array, np.float64) for name, array in weights.items()}
+    x = wide["tokens.weight"][tokens]
+    if variant != "no places":
+        x = x + wide["places.weight"][: len(tokens)]
+    depth = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))
+    sizes = {"d_model": x.shape[1], "n_heads": n_heads}
+    for number in range(depth):
+        own = f"blocks.{number}."
+        part = {name.removeprefix(own): value for name, value in wide.items() if name.startswith(own)}
+        heads = {
+            name.removeprefix("self_attn."): value for name, value in part.items() if "self_attn." in name
+        }
+        y = norm(x, part["norm1.weight"], part["norm1.bias"])
+        call = {"causal": variant != "not causal"}
+        x = x + numpy_heads(y[None], init=sizes, weights=heads, call=call)[0][0]
+        x = x + feed(norm(x, part["norm2.weight"], part["norm2.bias"]), part)
+    if variant != "no last norm":
+        x = norm(x, wide["norm.weight"], wide["norm.bias"])
+    return np.asarray(x @ wide["tokens.weight"].T)
+
+
+@cache
+def _toy(sizes: tuple[tuple[str, int], ...], seed: int) -> dict[str, Floats]:
+    return toy_weights(dict(sizes), seed)
+
+
+def toy_logits(tokens: Any, sizes: Mapping[str, int], seed: int, variant: str = "") -> Floats:
+    """Logits of the probes' small decoder."""
+    return decoder_logits(tokens, _toy(tuple(sizes.items()), seed), sizes["n_heads"], variant)
+
+
+def log_probabilities(logits: Floats) -> Floats:
+    """Log-softmax over the last axis."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
+
+
+def nats(logits: Floats, tokens: Floats, variant: str = "") -> Floats:
+    """Mean of −log p of tokens 1 … n−1, given the logits at places 0 … n−2, or one mistake's number."""
+    tokens = np.asarray(tokens, int)
+    if variant == "the token itself":
+        targets, rows = tokens, logits
+    elif variant == "the token before":
+        targets, rows = tokens[:-1], logits[1:]
+    else:
+        targets, rows = tokens[1:], logits[:-1]
+    if variant == "softmax twice":
+        rows = np.exp(log_probabilities(rows))
+    each = -log_probabilities(rows)[np.arange(len(targets)), targets]
+    return np.asarray(
+        {
+            "sum": each.sum(),
+            "bits": each.mean() / np.log(2),
+            "perplexity": np.exp(each.mean()),
+            "log": -each.mean(),
+            "n instead of n - 1": each.sum() / len(tokens),
+            "mean probability": -np.log(np.exp(-each).mean()),
+            "the last only": each[-1],
+        }.get(variant, each.mean())
+    )
