@@ -15,12 +15,12 @@
 # {{badge}}
 #
 # Training hides what attention can do behind learned numbers. Here **you** write the numbers: you choose the query, key
-# and value matrices of a one-head Transformer so that it solves small tasks exactly. Then you train the same model and
-# see what gradient descent finds.
+# and value matrices of a one-head Transformer so that it solves small tasks exactly. After each of the first three designs you
+# train the same model on the same task, and in the end you say what training finds and what it cannot find.
 #
 # Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. A little more than two hours, and 45 minutes for the
-# extra credit; you need numpy, torch and matplotlib.
+# The last cell tells you what is recorded and what to hand in. About two hours and a half, and 45 minutes for
+# the extra credit; you need numpy, torch and matplotlib.
 #
 # **Questions do not build on each other**: skip one and come back.
 
@@ -30,19 +30,18 @@ from autograder.author.build import use_kit
 use_kit("hw3")
 
 # %%
-import contextlib
-
 import numpy as np
 from homework_kit import (
     attention_viewer,
     check,
+    compare_heads,
     finish,
     frames_slider,
     heat,
     record,
     show_attention,
-    show_lines,
     show_matrices,
+    train_head,
     when_answered,
 )
 
@@ -121,6 +120,9 @@ attention_by_content_V = np.eye(3)
 # %% tags=["check"]
 check("3.1")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): in `B A C A A`, how much attention will the first A give to each token?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("3.1"):
@@ -158,11 +160,71 @@ with when_answered("3.1"):
     ).show()
 
 # %% [markdown]
-# **What do you see?** Each query shares its attention evenly among tokens of its own kind: the three As have 0.33 each.
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Each query shares its attention evenly among tokens of its own kind: the three As have 0.33 each.
 # The map depends on *what* the tokens are; shuffle the sequence and the pattern shuffles with it.
+#
+# </details>
 
 # %% tags=["record"]
 record("3.1")
+
+# %% [markdown]
+# ### What does training find?
+#
+# `train_head("3.1")` starts this very model (qk = 8) from small random weights and takes 10,001 steps of plain gradient
+# descent on the squared error, one random sequence a step. **First predict**: will the trained gap between the scores of
+# equal and different tokens be larger than yours, the same, or smaller? Your prediction is not graded; 3.7 comes back to it.
+
+# %%
+prediction_31 = None  # TODO: "larger", "the same" or "smaller"
+
+# %% tags=["skip-execution"]
+# training (skipped while grading)
+trained_31 = train_head("3.1")
+torch_transformer_content_Q = trained_31["Q"]
+torch_transformer_content_K = trained_31["K"]
+torch_transformer_content_V = trained_31["V"]
+designed_31 = {
+    "Q": attention_by_content_Q,
+    "K": attention_by_content_K,
+    "V": attention_by_content_V,
+}
+compare_heads("3.1", trained_31, designed_31)
+
+# %% [markdown]
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# The panels of weights, queries and keys look unrelated, yet attention and output
+# agree. Compare what the task determines, not what it leaves open.
+#
+# </details>
+
+# %% [markdown]
+# ## 3.1b How large a gap is enough?
+# {{header 3.1b}}
+#
+# With the tolerance of 3.1 and up to six tokens: how small may the **score gap** be, the score $s$ of equal tokens minus that of
+# different ones, after the division by $\sqrt{d_{qk}}$? Which of the 1,092 sequences is the hardest? Set
+# `smallest_score_gap`, to two decimals. Reason with a pencil; then try your number as a design in 3.1.
+#
+# <details><summary>Hint 1</summary>Put one B among five other tokens. Write its attention as a fraction with e to the gap.</details>
+# <details><summary>Hint 2</summary>Each wanted 0 of the output may be off by 0.01. Which five tokens put the most into one of them?</details>
+
+# %%
+# TODO: a number.
+# BEGIN SOLUTION 3.1b
+# One B among five As: the weight on the As, 5 / (e^gap + 5), may be 0.01 at most.
+smallest_score_gap = np.log(5 / 0.01 - 5)
+# STUB: smallest_score_gap = None
+# END SOLUTION
+
+# %% tags=["check"]
+check("3.1b")
+
+# %% tags=["record"]
+record("3.1b")
 
 # %% [markdown]
 # ## 3.2 Attention by position: copy the first token
@@ -194,6 +256,9 @@ attention_by_position_V = np.vstack([np.eye(3), np.zeros((4, 3))])
 # %% tags=["check"]
 check("3.2")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): which cells of the map for `A B C C` will be bright?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("3.2"):
@@ -209,19 +274,46 @@ with when_answered("3.2"):
     ).show()
 
 # %% [markdown]
-# **What do you see?** One bright column: every query looks at place 0, whatever stands there. A model that averages would
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# One bright column: every query looks at place 0, whatever stands there. A model that averages would
 # get "A A A" right too and pass about a third of random tests, so the grader tries every sequence.
+#
+# </details>
 
 # %% tags=["record"]
 record("3.2")
 
 # %% [markdown]
-# ## 3.3 Attention by content and position: which tokens are unique?
+# Before you train: to which place will the trained head give the most attention, and will its four rows of `pos` look like
+# yours?
+
+# %%
+prediction_32 = None  # TODO: in a few words; not graded
+
+# %% tags=["skip-execution"]
+# training (skipped while grading)
+trained_32 = train_head("3.2")
+torch_transformer_position_pos = trained_32["pos"]
+torch_transformer_position_Q = trained_32["Q"]
+torch_transformer_position_K = trained_32["K"]
+torch_transformer_position_V = trained_32["V"]
+designed_32 = {
+    "pos": attention_by_position_pos,
+    "Q": attention_by_position_Q,
+    "K": attention_by_position_K,
+    "V": attention_by_position_V,
+}
+compare_heads("3.2", trained_32, designed_32)
+
+# %% [markdown]
+# ## 3.3 Which tokens are unique?
 # {{header 3.3}}
 #
 # Now every sequence begins with a token CLS, and tokens are 4-d one-hot (CLS, A, B, C). The head has **one** output number
 # a place. Make it **positive where the token occurs once** in the sequence and **negative where it is repeated**, for all
-# 120 sequences `CLS` + one to four tokens. Only the sign counts; what comes out at CLS itself does not.
+# 120 sequences `CLS` + one to four tokens. Only the sign counts; what comes out at CLS itself does not. Do you need places?
+# If not, give `pos` the shape (5, 0).
 #
 # | input | signs wanted |
 # |---|---|
@@ -251,6 +343,9 @@ attention_by_content_and_position_V = np.array([[1.0], [-1.0], [-1.0], [-1.0], [
 # %% tags=["check"]
 check("3.3")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): in which row will CLS get the most attention, in that of a unique or of a repeated token?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("3.3"):
@@ -269,62 +364,172 @@ with when_answered("3.3"):
     print("outputs:", *(f"{letter} {number:+.2f}" for letter, number in told_33))
 
 # %% [markdown]
-# **What do you see?** Compare the CLS column in the rows of a unique token with that of the repeated A: the more equal tokens
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Compare the CLS column in the rows of a unique token with that of the repeated A: the more equal tokens
 # there are, the less attention is left for CLS. Softmax *counts*, because its weights compete for a total of 1.
+#
+# </details>
 
 # %% tags=["record"]
 record("3.3")
 
 # %% [markdown]
-# ## 3.4 Identity and permutation
-# {{header 3.4}}
-#
-# From here on rows of `x` are **any real vectors** with 3 numbers, on 5 places, and `pos` is given: the 5 × 5 identity. So
-# a row is $[x_i ; e_i]$ with 8 numbers. Design two heads:
-#
-# 1. `identity_…`: the output equals the input, $y_i = x_i$.
-# 2. `permutation_…`: place $i$ gives the input of place $\pi(i)$, with $\pi = (2, 0, 4, 1, 3)$: $y_0 = x_2,\ y_1 = x_0,\ y_2 = x_4,\ y_3 = x_1,\ y_4 = x_3$.
-#
-# Tolerance 1e-3. Inputs may be large, so tokens must not leak into the scores.
-#
-# <details><summary>Hint 1</summary>Set the rows of Q and K that meet the token to zero. What is left is a 5 × 5 matrix of scores that you may choose.</details>
-# <details><summary>Hint 2</summary>With K's lower block the identity (times a large number), row i of Q's lower block says which place i looks at.</details>
+# The same comparison. Which sign will the trained head get wrong first, if any?
 
 # %%
-# Shapes: Q and K (8, qk), V (8, 3). np.eye(5)[list(order)] makes a permutation matrix.
+prediction_33 = None  # TODO: in a few words; not graded
+
+# %% tags=["skip-execution"]
+# training (skipped while grading)
+trained_33 = train_head("3.3")
+torch_transformer_both_pos = trained_33["pos"]
+torch_transformer_both_Q = trained_33["Q"]
+torch_transformer_both_K = trained_33["K"]
+torch_transformer_both_V = trained_33["V"]
+designed_33 = {
+    "pos": attention_by_content_and_position_pos,
+    "Q": attention_by_content_and_position_Q,
+    "K": attention_by_content_and_position_K,
+    "V": attention_by_content_and_position_V,
+}
+compare_heads("3.3", trained_33, designed_33)
+
+# %% [markdown]
+# ## 3.3b First or repeated? Content *and* place
+# {{header 3.3b}}
+#
+# 3.3 needed no places. This one needs both. The setting is that of 3.3: CLS first, then one to four tokens, one output number
+# a place. Make it **positive where a token occurs for the first time** and **negative at its repeats**, for all 120 sequences. There
+# is no mask: if the head must not look at itself or at later places, `Q`, `K` and `pos` have to see to it.
+#
+# | input | signs wanted |
+# |---|---|
+# | CLS A B A A | (any) + + − − |
+# | CLS C | (any) + |
+#
+# <details><summary>Hint 1</summary>A score is a sum over the columns of Q and K. Some columns can compare tokens, others places.</details>
+# <details><summary>Hint 2</summary>Let the places say "earlier" or "not earlier": a 5 × 5 matrix of your choice, with K's place rows the identity.</details>
+# <details><summary>Hint 3</summary>Three levels: an equal token before me, CLS, everything else. Which of them has which value?</details>
+
+# %%
+# Shapes: pos (5, p), Q and K (4 + p, qk), V (4 + p, 1). np.triu(np.ones((5, 5))) is 1 on and above the diagonal.
 # TODO: replace the None values.
-# BEGIN SOLUTION 3.4
-identity_Q = np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)])
-identity_K = np.vstack([np.zeros((3, 5)), np.eye(5)])
-identity_V = np.vstack([np.eye(3), np.zeros((5, 3))])
-permutation_Q = np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)[[2, 0, 4, 1, 3]]])
-permutation_K = np.vstack([np.zeros((3, 5)), np.eye(5)])
-permutation_V = np.vstack([np.eye(3), np.zeros((5, 3))])
+# BEGIN SOLUTION 3.3b
+# Columns 0–3 compare tokens, columns 4–8 places. An equal token before me scores 20,
+# CLS scores 10, a place that is not before me loses 100.
+not_before = np.triu(np.ones((5, 5)))
+not_before[:, 0] = 0.0  # CLS may always be looked at
+first_occurrence_pos = np.eye(5)
+query_33b, key_33b = np.zeros((9, 9)), np.zeros((9, 9))
+query_33b[:4, :4] = 60.0 * np.eye(4)
+query_33b[1:4, 0] = 30.0
+key_33b[:4, :4] = np.eye(4)
+query_33b[4:, 4:] = -300.0 * not_before
+key_33b[4:, 4:] = np.eye(5)
+first_occurrence_Q = query_33b
+first_occurrence_K = key_33b
+first_occurrence_V = np.array([[1.0], [-1.0], [-1.0], [-1.0], *[[0.0]] * 5])
+# STUB: first_occurrence_pos = None
+# STUB: first_occurrence_Q = None
+# STUB: first_occurrence_K = None
+# STUB: first_occurrence_V = None
 # END SOLUTION
+
+# %% tags=["check"]
+check("3.3b")
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): where will the bright cells of the last A be?
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+with when_answered("3.3b"):
+    places_33b = with_places(one_hot("S A B A A", "SABC"), first_occurrence_pos)
+    output_33b, weights_33b = attention_head(
+        places_33b, first_occurrence_Q, first_occurrence_K, first_occurrence_V
+    )
+    attention_viewer(
+        weights_33b,
+        ["CLS", *"ABAA"],
+        title="3.3b a repeat looks back, a first looks at CLS",
+    ).show()
+    print("outputs:", *(f"{number:+.2f}" for number in output_33b[:, 0]))
+
+# %% [markdown]
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# A first occurrence finds nothing before it and falls back on CLS, a repeat shares
+# its attention among the earlier copies. CLS is where attention goes that has nothing to look at; trained models use their first token
+# for that, too.
+#
+# </details>
+
+# %% tags=["record"]
+record("3.3b")
+
+# %% [markdown]
+# ## 3.4 One construction: identity, permutation, linear layer
+# {{header 3.4}}
+#
+# From here on rows of `x` are **any real vectors**, and `pos` is given: the n × n identity. So a row is $[x_i ; e_i]$ with
+# d + n numbers. Write a function that builds the head that gives, at each place $i$, the input of place $\pi(i)$ through one
+# linear map:
+#
+# $$ y_i = x_{\pi(i)} W $$
+#
+# One construction, three classics: with $\pi(i) = i$ and $W = I$ it is the **identity**, with $W = I$ a **permutation**, with
+# $\pi(i) = i$ a **running linear layer**. Tolerance 1e-3. Inputs may be large, so tokens must not leak into the scores.
+#
+# <details><summary>Hint 1</summary>Set the rows of Q and K that meet the token to zero. What is left is an n × n matrix of scores that you may choose.</details>
+# <details><summary>Hint 2</summary>With K's lower block the identity (times a large number), row i of Q's lower block says which place i looks at.</details>
+
+
+# %%
+def moving_head(order, W):
+    """A head with y_i = x_order[i] W on n places: order (n,), W (d, out).
+
+    Returns Q and K (d + n, qk) and V (d + n, out); rows 0 to d - 1 meet the token.
+    order [1, 0], W [[5.0]]: x = [[2], [3]] gives [[15], [10]].
+    """
+    # TODO
+    # BEGIN SOLUTION 3.4
+    n, (d, out) = len(order), W.shape
+    Q = np.vstack([np.zeros((d, n)), 60.0 * np.eye(n)[list(order)]])
+    K = np.vstack([np.zeros((d, n)), np.eye(n)])
+    V = np.vstack([W, np.zeros((n, out))])
+    return Q, K, V
+    # END SOLUTION
+
 
 # %% tags=["check"]
 check("3.4")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): what will the attention of the order (2, 0, 4, 1, 3) look like?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("3.4"):
-    x_34 = np.random.default_rng(0).normal(size=(5, 3))
-    _, weights_identity = attention_head(
-        with_places(x_34, np.eye(5)), identity_Q, identity_K, identity_V
-    )
-    _, weights_permutation = attention_head(
-        with_places(x_34, np.eye(5)), permutation_Q, permutation_K, permutation_V
-    )
+    x_34 = with_places(np.random.default_rng(0).normal(size=(5, 3)), np.eye(5))
+    maps_34 = [
+        attention_head(x_34, *moving_head(np.array(order_34), np.eye(3)))[1]
+        for order_34 in ([0, 1, 2, 3, 4], [2, 0, 4, 1, 3])
+    ]
     show_attention(
-        [weights_identity, weights_permutation],
+        maps_34,
         list("01234"),
         title=["identity", "permutation"],
         heading="One sharp weight in each row moves whole tokens",
     )
 
 # %% [markdown]
-# **What do you see?** With hard attention the map *is* a permutation matrix: row $i$ has its one at column $\pi(i)$. A trained
-# head that shows such a map moves information from place to place and computes nothing else.
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# With hard attention the map *is* a permutation matrix: row i has its one at column π(i).
+# A trained head that shows such a map moves information from place to place and computes nothing else.
+#
+# </details>
 
 # %% tags=["record"]
 record("3.4")
@@ -333,25 +538,16 @@ record("3.4")
 # ## 3.5 A running linear layer
 # {{header 3.5}}
 #
-# The same setting. Let each place look at itself, and let `V` apply one linear map everywhere: $y_i = x_i W$ with
-#
-# $$ W = \begin{pmatrix} 2 & -1 & 0 \\ 0 & 1 & 3 \\ 1 & 0 & -2 \end{pmatrix} $$
-#
-# Tolerance 1e-3. Then say what such a layer is called (set `running_linear_name` to a letter):
+# Let $\pi(i) = i$: the same linear map $W$ at each place, and places never mix. What is such a layer called? (Set
+# `running_linear_name` to a letter.)
 #
 # {{options running_linear_name}}
 
 # %%
-W_35 = np.array([[2.0, -1.0, 0.0], [0.0, 1.0, 3.0], [1.0, 0.0, -2.0]])
-# Shapes: Q and K (8, qk), V (8, 3).
-# TODO: replace the None values.
-# BEGIN SOLUTION 3.5 weights
-running_linear_Q = np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)])
-running_linear_K = np.vstack([np.zeros((3, 5)), np.eye(5)])
-running_linear_V = np.vstack([W_35, np.zeros((5, 3))])
-# END SOLUTION
+# TODO: a letter.
 # BEGIN SOLUTION 3.5 name
 running_linear_name = "B"
+# STUB: running_linear_name = None
 # END SOLUTION
 
 # %% tags=["check"]
@@ -382,9 +578,11 @@ record("3.5")
 def conv_heads(kernel):
     """Three attention heads that add up to a convolution.
 
-    kernel: (3, d, out); kernel[0] meets the left neighbour, kernel[1] the place itself,
+    kernel: (3, d, out); kernel[0] meets the left neighbor, kernel[1] the place itself,
     kernel[2] the right one.
     Returns pos (8, p), Q (3, d + p, qk), K (3, d + p, qk), V (3, d + p, out): one entry a head.
+
+    A kernel (3, 1, 1) gives shapes (8, p), (3, 1 + p, qk), (3, 1 + p, qk), (3, 1 + p, 1).
     """
     # TODO
     # BEGIN SOLUTION 3.6
@@ -404,6 +602,9 @@ def conv_heads(kernel):
 
 # %% tags=["check"]
 check("3.6")
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): where will each head's bright cells lie?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -425,185 +626,28 @@ with when_answered("3.6"):
     )
 
 # %% [markdown]
-# **What do you see?** Three shifted diagonals. Multi-head attention with positions can express any convolution whose kernel has
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Three shifted diagonals. Multi-head attention with positions can express any convolution whose kernel has
 # no more taps than there are heads (Cordonnier, Loukas and Jaggi, 2020); a convolution cannot express 3.1.
+#
+# </details>
 
 # %% tags=["record"]
 record("3.6")
 
 # %% [markdown]
-# ## 3.7 What training finds
+# ## 3.7 What training finds, and what it cannot
 # {{header 3.7}}
 #
-# Now the same model learns the three tasks from examples: one random sequence a step, squared error, plain SGD with learning
-# rate 0.1 for 10,001 steps. The next two cells are given; they take about 15 seconds in all. Read them, run them, look at
-# the losses.
-
-# %%
-import torch
-
-
-class TorchTransformer(torch.nn.Module):
-    """The head of this homework in PyTorch.
-
-    With pos_dim, each row gets its learned position appended.
-    """
-
-    def __init__(self, d, out, qk=8, pos_dim=0, places=6):
-        super().__init__()
-        self.pos = torch.nn.Parameter(0.25 * torch.randn(places, pos_dim))
-        self.Q, self.K = (
-            torch.nn.Parameter(0.25 * torch.randn(d + pos_dim, qk)) for _ in range(2)
-        )
-        self.V = torch.nn.Parameter(0.25 * torch.randn(d + pos_dim, out))
-
-    def forward(self, x):
-        x = torch.cat([x, self.pos[: len(x)]], dim=1)
-        weights = torch.softmax(
-            (x @ self.Q) @ (x @ self.K).T / self.Q.shape[1] ** 0.5, dim=1
-        )
-        return weights @ (x @ self.V)
-
-
-# %%
-def train(model, make_example, steps=10_001, seed=0):
-    """One random example a step: make_example(rng) -> input, target, rows that count.
-
-    Prints the loss five times.
-    """
-    rng, optimizer = (
-        np.random.default_rng(seed),
-        torch.optim.SGD(model.parameters(), lr=0.1),
-    )
-    losses = []
-    for step in range(steps):
-        x, target, rows = (torch.as_tensor(part) for part in make_example(rng))
-        loss = torch.nn.functional.mse_loss(
-            model(x.float())[rows], target.float()[rows]
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-        if step % 2500 == 0:
-            print(
-                f"  step {step:6,}: mean loss of the last 500 {np.mean(losses[-500:]):.5f}"
-            )
-    return losses
-
-
-def copy_example(rng):
-    x = np.eye(3)[rng.integers(3, size=rng.integers(1, 7))]
-    return x, x, np.arange(len(x))
-
-
-def first_token_example(rng):
-    x = np.eye(3)[rng.integers(3, size=rng.integers(1, 5))]
-    return x, np.repeat(x[:1], len(x), axis=0), np.arange(len(x))
-
-
-def unique_example(rng):
-    tokens = rng.integers(1, 4, size=rng.integers(1, 5))
-    signs = np.array(
-        [[1.0 if (tokens == token).sum() == 1 else -1.0] for token in tokens]
-    )
-    return (
-        np.eye(4)[np.r_[0, tokens]],
-        np.vstack([[[0.0]], signs]),
-        np.arange(1, len(tokens) + 1),
-    )
-
-
-# %% tags=["skip-execution"]
-# training (skipped while grading)
-torch.manual_seed(0)
-copy_model = TorchTransformer(3, 3, places=6)
-first_model = TorchTransformer(3, 3, pos_dim=4, places=4)
-unique_model = TorchTransformer(4, 1, pos_dim=4, places=5)
-losses_37 = {}
-for name, model, example in (
-    ("3.1 copy", copy_model, copy_example),
-    ("3.2 first token", first_model, first_token_example),
-    ("3.3 unique", unique_model, unique_example),
-):
-    print(name)
-    losses_37[name] = train(model, example)
-
-(
-    torch_transformer_content_Q,
-    torch_transformer_content_K,
-    torch_transformer_content_V,
-) = (
-    parameter.detach().numpy().copy()
-    for parameter in (copy_model.Q, copy_model.K, copy_model.V)
-)
-(
-    torch_transformer_position_pos,
-    torch_transformer_position_Q,
-    torch_transformer_position_K,
-    torch_transformer_position_V,
-) = (
-    parameter.detach().numpy().copy()
-    for parameter in (first_model.pos, first_model.Q, first_model.K, first_model.V)
-)
-(
-    torch_transformer_both_pos,
-    torch_transformer_both_Q,
-    torch_transformer_both_K,
-    torch_transformer_both_V,
-) = (
-    parameter.detach().numpy().copy()
-    for parameter in (unique_model.pos, unique_model.Q, unique_model.K, unique_model.V)
-)
-
-# %% tags=["skip-execution"]
-# figure (skipped while grading)
-with when_answered("3.7"):
-    smooth_37 = {
-        name: np.convolve(losses, np.ones(200) / 200, mode="valid")
-        for name, losses in losses_37.items()
-    }
-    show_lines(
-        {
-            "title": "All three tasks are learned from single sequences",
-            "x": "step",
-            "y": "squared error (mean of 200 steps)",
-            "log": "y",
-            "lines": {
-                name: (np.arange(len(values))[::20], values[::20])
-                for name, values in smooth_37.items()
-            },
-        }
-    )
-    torch.manual_seed(0)
-    young_37, frames_37 = TorchTransformer(3, 3, places=6), []
-    letters_37 = torch.as_tensor(one_hot("A B C C")).float()
-    for seed in range(20):
-        with torch.no_grad():
-            scores = (letters_37 @ young_37.Q) @ (letters_37 @ young_37.K).T
-            frames_37.append(torch.softmax(scores / 8**0.5, dim=1).numpy())
-        with contextlib.redirect_stdout(None):
-            train(young_37, copy_example, steps=100, seed=seed)
-    frames_slider(
-        heat(frames_37, "attention", "ABCC", "ABCC"),
-        [f"step {100 * frame:,}" for frame in range(20)],
-        "Training 3.1: equal letters find each other",
-    ).show()
-
-# %% [markdown]
-# ### Look inside
-#
-# `Q` and `K` are not determined by the task: only $QK^\top$ enters the scores, and $(QM)(KM^{-\top})^\top = QK^\top$ for every
-# invertible $M$. So compare **scores between tokens** and attention, not raw weights.
+# You trained three heads on the way. Now look inside: what of `Q` and `K` does a task determine?
 #
 # 1. Write `token_scores(Q, K)`: the matrix of scores $s$ between all pairs of one-hot tokens, **as the model computes them**,
 #    rows for queries.
-# 2. With it, set `trained_content_gap`: in each row, the token's own score minus the best other score; of the three rows, the smallest.
-# 3. Set `trained_first_place_weight`: the smallest attention weight on place 0 of the trained 3.2 model, over **all queries of
-#    all 120 sequences**.
+# 2. Write `other_basis(Q, K, M)`: for an invertible $M$ return $QM$ and the `K` that goes with it, so that **no score changes**. So
+#    raw weights are one choice among infinitely many.
 #
-# Three decimals are enough for 2 and 3. The points for training count together with them: the recorded weights must reach a
-# mean squared error of at most 0.01 on 3.1 and 3.2, and 90% of the signs of 3.3 (the cells above do).
+# <details><summary>Hint</summary>(AB)ᵀ = BᵀAᵀ, and the transpose of an inverse is the inverse of the transpose. What has to stand between QM and Kᵀ?</details>
 
 
 # %%
@@ -611,12 +655,50 @@ def token_scores(Q, K):
     """Scores between all pairs of tokens: Q and K (d, qk) -> (d, d).
 
     Row = query token, column = key token.
+
+    Q = [[2.0], [0.0]], K = [[1.0], [3.0]] -> [[2.0, 6.0], [0.0, 0.0]]
     """
     # TODO
     # BEGIN SOLUTION 3.7 scores
     return Q @ K.T / np.sqrt(K.shape[1])
     # END SOLUTION
 
+
+# %%
+def other_basis(Q, K, M):
+    """Q, K (d, qk) and an invertible M (qk, qk) -> Q @ M and the K (d, qk) that goes with it.
+
+    Q = K = [[1.0]], M = [[2.0]] -> [[2.0]], [[0.5]]
+    """
+    # TODO
+    # BEGIN SOLUTION 3.7 basis
+    return Q @ M, K @ np.linalg.inv(M).T
+    # END SOLUTION
+
+
+# %% [markdown]
+# Two heads of 3.1's kind give the same outputs on **every** sequence. What can be said of their weights? (Set `identifiable` to a
+# letter. What does a softmax make of a row to which one number is added?)
+#
+# {{options identifiable}}
+
+# %%
+# TODO: a letter.
+# BEGIN SOLUTION 3.7 choice
+identifiable = "C"
+# STUB: identifiable = None
+# END SOLUTION
+
+# %% [markdown]
+# Now measure on your trained heads, three decimals each:
+#
+# - `trained_content_gap`: in each row of the scores of 3.1, the token's own score minus the best other score; of the three rows, the
+#   smallest. Was your prediction right?
+# - `trained_first_place_weight`: the smallest attention weight on place 0 of the trained 3.2 head, over **all queries of all 120
+#   sequences**.
+#
+# The points for training count together with these. The recorded weights must reach a mean squared error of at most 0.01 on 3.1 and
+# 3.2, and 90% of the signs of 3.3; the given cells do.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading): needs the trained weights
@@ -644,12 +726,8 @@ for n in range(1, 5):
 # STUB: trained_content_gap = None
 # STUB: trained_first_place_weight = None
 # END SOLUTION
-print(
-    "smallest score gap:",
-    trained_content_gap,
-    " smallest weight on place 0:",
-    trained_first_place_weight,
-)
+print(f"gap {trained_content_gap}, weight {trained_first_place_weight}")
+print(f"you predicted: {prediction_31}")
 
 # %% tags=["check"]
 check("3.7")
@@ -673,109 +751,9 @@ with when_answered("3.7"):
     )
 
 # %% [markdown]
-# **What do you see?** The same pattern, a positive diagonal, at two different sizes (read the colour bars). Now the whole
-# model, piece by piece, on one sequence.
-
-
-# %% tags=["skip-execution"]
-# figure (skipped while grading)
-def eight_panels(x, Q, K, V):
-    output, weights = attention_head(x, Q, K, V)
-    return {
-        "Q weights": Q,
-        "K weights": K,
-        "V weights": V,
-        "attention": weights,
-        "queries": x @ Q,
-        "keys": x @ K,
-        "values": x @ V,
-        "output": output,
-    }
-
-
-def show_eight(title, letters, *rows):
-    tokens = ("queries", "keys", "values", "output")
-    show_matrices(
-        dict(zip(("designed", "trained")[-len(rows) :], rows, strict=True)),
-        title=title,
-        names=dict.fromkeys(tokens, (letters, ())) | {"attention": (letters, letters)},
-    )
-
-
-sequence_37 = one_hot("A B C C")
-with when_answered("3.1"):
-    designed_37 = eight_panels(
-        sequence_37,
-        attention_by_content_Q,
-        attention_by_content_K,
-        attention_by_content_V,
-    )
-    learned_37 = eight_panels(
-        sequence_37,
-        torch_transformer_content_Q,
-        torch_transformer_content_K,
-        torch_transformer_content_V,
-    )
-    show_eight(
-        "3.1 on A B C C: other matrices, the same attention",
-        "ABCC",
-        designed_37,
-        learned_37,
-    )
-with when_answered("3.2"):
-    designed_37 = eight_panels(
-        with_places(sequence_37, attention_by_position_pos),
-        attention_by_position_Q,
-        attention_by_position_K,
-        attention_by_position_V,
-    )
-    learned_37 = eight_panels(
-        with_places(sequence_37, torch_transformer_position_pos),
-        torch_transformer_position_Q,
-        torch_transformer_position_K,
-        torch_transformer_position_V,
-    )
-    show_eight(
-        "3.2 on A B C C: other matrices, the same attention",
-        "ABCC",
-        designed_37,
-        learned_37,
-    )
-
-# %% tags=["skip-execution"]
-# figure (skipped while grading)
-x_unique, letters_unique = one_hot("S A B A C", "SABC"), ["CLS", *"ABAC"]
-rows_33 = []
-with when_answered("3.3"):
-    rows_33 = [
-        eight_panels(
-            with_places(x_unique, torch_transformer_both_pos),
-            torch_transformer_both_Q,
-            torch_transformer_both_K,
-            torch_transformer_both_V,
-        )
-    ]
-    designed_33 = eight_panels(
-        with_places(x_unique, attention_by_content_and_position_pos),
-        attention_by_content_and_position_Q,
-        attention_by_content_and_position_K,
-        attention_by_content_and_position_V,
-    )
-    rows_33.insert(0, designed_33)
-with when_answered("3.3"):
-    show_eight("3.3 on CLS A B A C: two ways to one answer", letters_unique, *rows_33)
-    print("place     expected  ", *("designed", "trained")[-len(rows_33) :])
-    for place, (token, sign) in enumerate(zip("ABAC", "-+-+", strict=True), start=1):
-        found = ["-+"[int(panels["output"][place, 0] > 0)] for panels in rows_33]
-        print(f"{place} ({token})     {sign}         ", "        ".join(found))
-
-# %% [markdown]
-# **What do you see?** The panels "Q weights", "K weights", "queries" and "keys" of the trained model look like noise beside yours,
-# yet "attention" and "output" agree. The trained scores are smaller: once the softmax is nearly saturated, its gradient fades.
-#
 # ### In your words
-# In 60 to 180 words: where do your design and the trained model agree, where do they differ, and why must raw `Q` and `K` not
-# be compared? Point to numbers or panels. Write into the next cell (double-click it), below its first line.
+# In 60 to 150 words (15 minutes): where do your design and the trained model agree, why must raw `Q` and `K` not be compared, and
+# what did you predict, what came, and why? Point to numbers. Write into the next cell (double-click it), below its first line.
 
 # %% [markdown]
 # **Answer 3.7**
@@ -784,7 +762,8 @@ with when_answered("3.3"):
 # For copying, both score matrices have a large diagonal: my gap is 20.8, the trained one a few units, and both attention maps put
 # nearly all weight on equal tokens. The raw matrices look unrelated, because the loss sees Q and K only through their product: an
 # invertible change of basis of both leaves every score as it is, so training ends in whichever basis the random start was near.
-# The trained gap is smaller than mine because the gradient of a saturated softmax is almost zero; nothing pushes further.
+# I predicted a larger gap, as training goes on for 10,001 steps. It is smaller because the gradient of a saturated softmax is almost
+# zero; nothing pushes further.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]

@@ -18,7 +18,7 @@
 # every part, train the model in about a quarter of an hour on a laptop, hand in its weights, and look inside.
 #
 # Fill the cells marked `TODO`, run the check below each, then its record cell. The last cell says what is recorded and
-# makes the one file that you hand in. About three and a half hours, with a quarter of an hour of waiting in it; you need
+# makes the one file that you hand in. About three hours; write 4.8a while 4.7 trains; you need
 # numpy, torch and matplotlib.
 #
 # **Questions do not build on each other**: where one needs a part that you have not written yet, a ready one stands in.
@@ -39,9 +39,12 @@ from torch import nn
 from torch.nn import functional as F
 from homework_kit import (
     FASHION_CLASSES, bare_map, check, draw_mosaic, draw_panels, finish, frames_slider,
-    heat, load_fashion_mnist, patch_viewer, ready_block, record, save_safely, show_figure,
-    show_lines, signed_colors, when_answered, with_progress, write_on,
+    heat, load_fashion_mnist, patch_viewer, ready_block, record, resumable_fit, save_safely, show_figure,
+    show_lines, signed_colors, unfinished, when_answered, with_progress, write_on,
 )  # fmt: skip
+
+# The one place that says where training runs; put "cpu" here to keep away from a GPU.
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 # %% [markdown]
 # ## The images
@@ -89,7 +92,10 @@ with when_answered():
 
 # %%
 def patchify(images, patch_size=4):
-    """Cuts images into patches: (b, 1, H, W) -> (b, H/p * W/p, p * p), row by row."""
+    """Cuts images into patches: (b, 1, H, W) -> (b, H/p * W/p, p * p), row by row.
+
+    [[0, 1, 2, 3], [4, 5, 6, 7]] with patch_size 2 -> [[0, 1, 4, 5], [2, 3, 6, 7]]
+    """
     # TODO
     # BEGIN SOLUTION 4.1 cut
     batch, _, height, width = images.shape
@@ -102,7 +108,10 @@ def patchify(images, patch_size=4):
 
 
 def unpatchify(patches, patch_size=4, height=28, width=28):
-    """Puts patches back together: (b, H/p * W/p, p * p) -> (b, 1, H, W)."""
+    """Puts patches back together: (b, H/p * W/p, p * p) -> (b, 1, H, W).
+
+    [[0, 1, 4, 5], [2, 3, 6, 7]], 2, 2, 4 -> [[0, 1, 2, 3], [4, 5, 6, 7]]
+    """
     # TODO
     # BEGIN SOLUTION 4.1 glue
     p = patch_size
@@ -136,8 +145,12 @@ with when_answered("4.1"):
     )
 
 # %% [markdown]
-# **What do you see?** The ankle boot, still whole, with gaps between its pieces. To the model it is now a sequence of 49
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# The ankle boot, still whole, with gaps between its pieces. To the model it is now a sequence of 49
 # "words" of 16 numbers. Nothing in a word says where it stood: that comes in 4.3.
+#
+# </details>
 
 # %% tags=["record"]
 record("4.1")
@@ -164,6 +177,8 @@ def embed_by_unfold(images, weight, bias):
     """Images (b, 1, H, W), weight (dim, p * p), bias (dim,) -> tokens (b, patches, dim).
 
     With F.unfold and F.linear.
+
+    A (1, 1, 2, 2) image of ones, weight (3, 4) of ones, bias 0 -> [[[4, 4, 4]]]
     """
     p = math.isqrt(weight.shape[1])
     # TODO
@@ -474,6 +489,8 @@ def train_step(model, optimizer, images, labels):
     """One step down the gradient of the mean cross-entropy of one batch.
 
     Returns the loss before the step, a float.
+
+    A model that gives zeros for ten classes -> 2.3026
     """
     # TODO
     # BEGIN SOLUTION 4.6a step
@@ -487,7 +504,10 @@ def train_step(model, optimizer, images, labels):
 
 
 def evaluate(model, images, labels, batch_size=250):
-    """Mean loss and accuracy over all images, two floats; the model is left as it was."""
+    """Mean loss and accuracy over all images, two floats; the model is left as it was.
+
+    A model that gives zeros for ten classes, all labels 0 -> 2.3026, 1.0
+    """
     # TODO
     # BEGIN SOLUTION 4.6a evaluate
     was_training = model.training
@@ -533,6 +553,8 @@ def split_rows(labels, validation, seed):
     """NumPy labels (n,) -> row numbers to train on and row numbers to validate on.
 
     Their shapes are (n - validation,) and (validation,).
+
+    [0, 0, 1, 1], 2, 0 -> for example [0, 3], [1, 2]
     """
     # TODO
     # BEGIN SOLUTION 4.6b split
@@ -584,7 +606,8 @@ def fit(model, data, epochs, train_epoch, evaluate, path):
     except KeyboardInterrupt:
         print(f"stopped after {len(history)} epochs; the best so far is kept")
     if history:
-        model.load_state_dict(torch.load(path, weights_only=True))
+        best_state = torch.load(path, weights_only=True, map_location="cpu")
+        model.load_state_dict(best_state)  # copied to wherever the model is
     return history
     # END SOLUTION
 
@@ -602,7 +625,12 @@ record("4.6b")
 # Now train. The recipe below is given: AdamW, a learning rate that rises and falls, mirrored and slightly shifted copies. 45 epochs take
 # 8 to 15 minutes on two free cores; every line says how long the rest will take. If an epoch takes longer than half a minute, other
 # programs want the cores too: put `torch.set_num_threads(1)` into the training cell (threads that wait for each other lose most). You may **stop the kernel at any time**: the best weights so
-# far are in `hw4_vision_transformer.pt`. Try `EPOCHS = 3` first, then the whole with `TRAIN_AGAIN = True`.
+# far are in `hw4_vision_transformer.pt`, and running the training cell again **continues** where it stopped (also after a lost session, as long as
+# the files are there). Try `EPOCHS = 3` first, then the whole with `TRAIN_AGAIN = True`.
+#
+# On a GPU (in Colab: *Runtime → Change runtime type*) the same cell runs on `device`; there `load_fashion_mnist(…, full=True)` with all 60,000 images is
+# the way to the bonus. **Colab's files** are lost with the session: `hw4_vision_transformer.pt` and its `.resume` file are in the panel behind the
+# folder symbol on the left; download them there (⋮ → Download), and upload them to continue in a new session.
 
 # %% [markdown]
 # The grader loads this file into your class `Classifier` and shows it 400 hidden images, slightly changed in place and contrast. The model must be a Vision
@@ -624,29 +652,23 @@ class Classifier(VisionTransformer):
 
 # %%
 def augment(images):
-    """Mirrors half of the images and shifts each by up to one pixel.
+    """Mirrors half of the images and shifts each by up to one pixel, where the images are.
 
     (b, 1, 28, 28) -> the same shape.
     """
-    images = torch.where(
-        torch.rand(len(images), 1, 1, 1) < 0.5, images.flip(-1), images
-    )
-    padded, (down, right) = (
-        F.pad(images, (1, 1, 1, 1)),
-        torch.randint(0, 3, (2, len(images), 1)),
-    )
-    rows, columns = down + torch.arange(28), right + torch.arange(28)
-    return padded[
-        torch.arange(len(images))[:, None, None],
-        0,
-        rows[:, :, None],
-        columns[:, None, :],
-    ].unsqueeze(1)
+    batch, place = len(images), images.device
+    mirrored = torch.rand(batch, 1, 1, 1, device=place) < 0.5
+    images = torch.where(mirrored, images.flip(-1), images)
+    padded = F.pad(images, (1, 1, 1, 1))
+    down, right = torch.randint(0, 3, (2, batch, 1), device=place)
+    rows, columns = (shift + torch.arange(28, device=place) for shift in (down, right))
+    image = torch.arange(batch, device=place)[:, None, None]
+    return padded[image, 0, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
 
 
 # %%
-def make_train_epoch(model, images, epochs, batch_size=64, top=1e-3):
-    """A function that trains one epoch.
+def make_training(model, images, epochs, batch_size=64, top=1e-3):
+    """An optimizer, its schedule, and a function that trains one epoch.
 
     The learning rate rises for a tenth of all steps, then falls along a cosine.
     """
@@ -658,19 +680,20 @@ def make_train_epoch(model, images, epochs, batch_size=64, top=1e-3):
 
     def train_epoch(model, images, labels):
         total = 0.0
-        for rows in torch.randperm(len(labels)).split(batch_size):
+        order = torch.randperm(len(labels)).to(labels.device)
+        for rows in order.split(batch_size):
             total += len(rows) * train_step(
                 model, optimizer, augment(images[rows]), labels[rows]
             )
             schedule.step()
         return total / len(labels)
 
-    return train_epoch
+    return optimizer, schedule, train_epoch
 
 
 # %% [markdown]
-# Run this cell and have a coffee. If a checkpoint is already there (also that of a short trial), it is **loaded instead**; set `TRAIN_AGAIN = True` to
-# train anew, which replaces it.
+# Run this cell and have a coffee. A training that was cut off is continued. If a finished checkpoint is there (also that of a short trial), it is **loaded
+# instead**; set `TRAIN_AGAIN = True` to train anew, which replaces it.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
@@ -680,31 +703,36 @@ past = Path("hw4_vision_transformer.history.json")
 trained_model, history, places_47 = None, [], []
 with when_answered("4.5 and 4.6"):
     train_rows, validation_rows = split_rows(fashion["train"][1], 500, seed=0)
-    data = {
+    pairs = {
         "train": (learn_images[train_rows], learn_labels[train_rows]),
         "validation": (learn_images[validation_rows], learn_labels[validation_rows]),
         "test": (test_images, test_labels),
     }
+    data = {name: (x.to(device), y.to(device)) for name, (x, y) in pairs.items()}
     torch.manual_seed(0)
-    trained_model = Classifier()
-    if TRAIN_AGAIN or not checkpoint.exists():
-        past.unlink(missing_ok=True)  # that of an older training
-        train_epoch = make_train_epoch(trained_model, data["train"][0], EPOCHS)
+    trained_model = Classifier().to(device)
+    if TRAIN_AGAIN or unfinished(checkpoint) or not checkpoint.exists():
+        optimizer, schedule, train_epoch = make_training(
+            trained_model, data["train"][0], EPOCHS
+        )
 
         def watched_epoch(model, images, labels):  # for a figure in 4.8a
             if hasattr(model, "positions"):
-                places_47.append(model.positions.detach().clone())
+                places_47.append(model.positions.detach().cpu().clone())
             return train_epoch(model, images, labels)
 
-        history = fit(trained_model, data, EPOCHS, watched_epoch, evaluate, checkpoint)
+        training = optimizer, schedule, watched_epoch
+        history = resumable_fit(
+            fit, trained_model, data, EPOCHS, training, evaluate, checkpoint
+        )
         past.write_text(json.dumps(history))
-    if checkpoint.exists():
-        trained_model.load_state_dict(torch.load(checkpoint, weights_only=True))
-    if past.exists():
+    elif past.exists():
         history = json.loads(past.read_text())
-    else:
-        print("Training was cut off: its best weights are here, its curves are lost.")
+    if checkpoint.exists():
+        best_weights = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        trained_model.load_state_dict(best_weights)
     loss_47, accuracy_47 = evaluate(trained_model, *data["validation"])
+    trained_model.cpu()  # figures and checks below are drawn on the CPU
     print(f"{len(history)} epochs, TRAIN_AGAIN = {TRAIN_AGAIN}")
     print(f"validation loss {loss_47:.3f}, accuracy {accuracy_47:.1%}")
 
@@ -731,7 +759,10 @@ record("4.7")
 
 # %%
 def first_of_each_class(labels, count):
-    """NumPy labels (n,) -> row numbers (classes, count)."""
+    """NumPy labels (n,) -> row numbers (classes, count).
+
+    [1, 0, 1, 0, 0], 2 -> [[1, 3], [0, 2]]
+    """
     # TODO
     # BEGIN SOLUTION 4.8a rows
     return np.stack(
@@ -741,7 +772,10 @@ def first_of_each_class(labels, count):
 
 
 def confusion_matrix(labels, predictions, classes):
-    """NumPy labels and predictions (n,) -> counts (classes, classes), row = true class."""
+    """NumPy labels and predictions (n,) -> counts (classes, classes), row = true class.
+
+    [0, 0, 1], [0, 1, 1], 2 -> [[1, 1], [0, 1]]
+    """
     # TODO
     # BEGIN SOLUTION 4.8a confusion
     matrix = np.zeros((classes, classes), dtype=int)
@@ -755,6 +789,8 @@ def class_token_attention(maps):
     """Attention of one image (depth, heads, 1 + n, 1 + n) -> (depth, side, side).
 
     Tensors; side * side = n.
+
+    First row [0.2, 0.1, 0.2, 0.3, 0.2] of one head -> [[[0.1, 0.2], [0.3, 0.2]]]
     """
     # TODO
     # BEGIN SOLUTION 4.8a attention
@@ -765,7 +801,10 @@ def class_token_attention(maps):
 
 
 def position_similarity(positions):
-    """A table of positions (1, 1 + n, dim) -> cosine similarity (n, n) of the patches' positions."""
+    """A table of positions (1, 1 + n, dim) -> cosine similarity (n, n) of the patches' positions.
+
+    [[[9, 9], [1, 0], [0, 2]]] -> [[1, 0], [0, 1]]
+    """
     # TODO
     # BEGIN SOLUTION 4.8a positions
     table = F.normalize(positions[0, 1:], dim=-1)
@@ -778,6 +817,9 @@ check("4.8a")
 
 # %% tags=["record"]
 record("4.8a")
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): which classes would you yourself mix up at 28 × 28 pixels?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -795,8 +837,15 @@ with when_answered("4.8a"):
     )
 
 # %% [markdown]
-# **What do you see?** Trousers, bags and boots have outlines of their own. T-shirt, pullover, coat and shirt share one outline; what
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Trousers, bags and boots have outlines of their own. T-shirt, pullover, coat and shirt share one outline; what
 # tells them apart (sleeves, buttons, collars) takes a few pixels. Which mistakes do you expect?
+#
+# </details>
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): which of the two losses stops falling first, and what happens to the other?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -832,8 +881,15 @@ with when_answered("4.6b"):
         )
 
 # %% [markdown]
-# **What do you see?** After all 45 epochs: both losses fall steeply, then the validation loss flattens while the training loss goes on falling: from there on
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# After all 45 epochs: both losses fall steeply, then the validation loss flattens while the training loss goes on falling: from there on
 # the model learns these images rather than clothes. The best of many noisy looks at 500 images flatters: one image is 0.2 points.
+#
+# </details>
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): which class has the most mistakes, and which class never meets another?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -856,8 +912,12 @@ with when_answered("4.8a"):
         show_figure(figure_48c)
 
 # %% [markdown]
-# **What do you see?** A bright diagonal with one weak place, Shirt, whose row spreads over T-shirt, pullover, coat and dress. Errors stay
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# A bright diagonal with one weak place, Shirt, whose row spreads over T-shirt, pullover, coat and dress. Errors stay
 # inside families: footwear is taken for other footwear, never for a coat.
+#
+# </details>
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -879,6 +939,9 @@ with when_answered("4.8a"):
             title="What the class token looks at (named by the guess)",
         ).show()
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): will the class token look at the garment, at its outline or at the background?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading): the same in numbers
 with when_answered("4.8a"):
@@ -893,9 +956,13 @@ with when_answered("4.8a"):
         print("attention on them, by block:", *(f"{share:.0%}" for share in shares_48))
 
 # %% [markdown]
-# **What do you see?** Single patches stand out, others in each block. Do they follow the object? Compare the printed shares: a block that looked everywhere
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Single patches stand out, others in each block. Do they follow the object? Compare the printed shares: a block that looked everywhere
 # alike would put as much weight on clothing as there are patches that show some. In one of our trainings two blocks lay clearly above (78% and 68% for 56%); in
 # another, with the same recipe, none did. Where attention is high says where values *come from*, not how much they matter.
+#
+# </details>
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -941,6 +1008,9 @@ with when_answered("4.8a"):
                 "Positions being learned: the middle finds its neighbors",
             ).show()
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): to which places will a place's learned position be most similar?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading): the same in numbers
 with when_answered("4.8a"):
@@ -965,9 +1035,13 @@ with when_answered("4.8a"):
         print(f"a place and its mirror image: {mirrored_48[aside_48].mean():.2f}")
 
 # %% [markdown]
-# **What do you see?** Each panel is one place, its darkest cell that place itself. Around it similarity fades with distance, as the first line confirms: nobody told
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Each panel is one place, its darkest cell that place itself. Around it similarity fades with distance, as the first line confirms: nobody told
 # the model that patch 8 lies under patch 1. A second dark spot lies opposite, left and right swapped. Which line of the training recipe taught the model that these
 # two places are alike?
+#
+# </details>
 
 # %% [markdown]
 # ## 4.8b Reading your model
@@ -1002,7 +1076,7 @@ most_confused = np.array(np.unravel_index(mistakes_48.argmax(), (10, 10)))
 check("4.8b")
 
 # %% [markdown]
-# In 80 to 220 words: What do the learning curves say about overfitting? Which classes are confused, how often, and why? What pattern do you find in the attention
+# In 60 to 150 words (10 minutes): What do the learning curves say about overfitting? Which classes are confused, how often, and why? What pattern do you find in the attention
 # and the positions, and what does it **not** prove? Give numbers. Write into the next cell, below its first line.
 
 # %% [markdown]
@@ -1011,10 +1085,9 @@ check("4.8b")
 # <!-- BEGIN SOLUTION 4.8b words -->
 # The training loss falls almost to the end (0.37), while the validation loss has stayed at 0.43 for the last ten epochs and the accuracy within one
 # point, which is noise with 500 images: more epochs would only learn these images by heart. The most frequent mistake is a shirt taken for a
-# T-shirt, 18 of 100, then for a pullover, 16; collars and buttons are a few grey dots at 28 pixels. Shoes are only taken for other shoes. Single patches
-# stand out in the class token's attention, but clothing covers 56% of the patches and gets 55 to 62% of the weight, so "it looks at the object" is hardly more
-# than chance. Positions are similar to their neighbours (0.38), less so with distance, and to their mirror places (0.71), because half of the training
-# images were mirrored. None of this proves what the decision rests on: a large weight on a small value moves little, and later blocks see mixed patches.
+# T-shirt, 18 of 100; collars and buttons are a few grey dots at 28 pixels. Single patches stand out in the class token's attention, but clothing covers 56%
+# of the patches and gets 55 to 62% of the weight, hardly more than chance. Positions are similar to their neighbors (0.38) and to their mirror places
+# (0.71), because half of the training images were mirrored. None of this proves what the decision rests on: a large weight on a small value moves little.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]
@@ -1051,18 +1124,17 @@ vit_prediction = "C"
 # END SOLUTION
 
 # %% [markdown]
-# In 60 to 200 words: with these 5,000 images, would you choose a ViT or a CNN, and with 300 million? What does each build in, what must it learn, and what does it gain?
+# In 40 to 130 words (6 minutes): with these 5,000 images, would you choose a ViT or a CNN, and with 300 million? What does each build in, what must it learn, and what does it gain?
 # Point to a number or a figure of this notebook.
 
 # %% [markdown]
 # **Answer 4.9**
 #
 # <!-- BEGIN SOLUTION 4.9 words -->
-# With 5,000 images I would choose a CNN. Its kernels say beforehand that neighbouring pixels belong together and that an edge is an edge wherever it stands. The ViT
-# has to find that in the data: the figure of position similarity shows that it spent training on discovering which patches are neighbours, and its training loss
-# ends well below its validation loss. What it gains is freedom: each block sees the whole image, and what is mixed with what depends on the content rather
-# than on a fixed window. With 300 million images the built-in assumptions are no longer needed and become a limit, so there I would choose the ViT, or take one that
-# was pretrained and tune it here.
+# With 5,000 images I would choose a CNN. Its kernels say beforehand that neighboring pixels belong together and that an edge is an edge wherever it stands.
+# The ViT has to find that in the data: the figure of position similarity shows that it spent training on discovering which patches are neighbors, and its
+# training loss ends well below its validation loss. What it gains is freedom: each block sees the whole image, and what is mixed with what depends on the
+# content. With 300 million images the built-in assumptions become a limit, so there I would choose the ViT, or take one that was pretrained.
 # <!-- END SOLUTION -->
 
 # %% tags=["check"]

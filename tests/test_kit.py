@@ -198,11 +198,11 @@ def test_inputs_written_with_fewer_digits_than_they_have_are_not_called_changed(
 
 
 def test_finish_lists_what_is_missing(log: kit.Log, capsys: pytest.CaptureFixture):
-    log.namespace["running_linear_name"] = "B"
-    log.record("3.5")
+    log.namespace["identifiable"] = "C"
+    log.record("3.7")
     log.finish()
     out = capsys.readouterr().out
-    assert "Missing or incomplete: 3.1, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7" in out
+    assert "Missing or incomplete: 3.1, 3.1b, 3.2, 3.3, 3.3b, 3.4, 3.5, 3.6, 3.7" in out
     assert "submission_log.json" in out
 
 

@@ -189,8 +189,8 @@ def test_a_gpu_a_screen_and_answers_at_a_prompt_are_not_there(tmp_path: Path):
     seen = home.change(
         "attention_by_position_pos =", lambda text: "assert torch.cuda.is_available()\n" + text
     )
-    asked = home.change("identity_Q =", lambda text: "times = int(input('times'))\n" + text)
-    screen = home.insert(home.place("identity_Q ="), 'import matplotlib\nmatplotlib.use("TkAgg")')
+    asked = home.change("def moving_head", lambda text: "times = int(input('times'))\n" + text)
+    screen = home.insert(home.place("def moving_head"), 'import matplotlib\nmatplotlib.use("TkAgg")')
     out = home.run()
     assert "Grading has no GPU" in told(out, f"Cell {cuda} raises")
     assert "3.1" in told(out, f"Cell {cuda} raises")

@@ -76,7 +76,7 @@ def test_after_a_restart_the_log_keeps_what_was_recorded(desk: Desk):
     desk.save()
     desk.start()
     out = desk.finish()
-    assert "1 of 9 questions recorded" in out
+    assert "1 of 11 questions recorded" in out
     assert "before this kernel started" in out
     assert "after recording" not in out
     desk.log.record("3.1")  # its cells did not run in this kernel
@@ -118,7 +118,7 @@ def test_a_damaged_log_of_an_earlier_kernel_is_left_behind(desk: Desk, damage: b
     desk.start()
     assert desk.log.entries == {}
     answer_31(desk)
-    assert "1 of 9 questions recorded" in desk.finish()
+    assert "1 of 11 questions recorded" in desk.finish()
 
 
 def test_a_checkpoint_that_was_written_again_is_stale(tmp_path: Path):

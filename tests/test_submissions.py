@@ -84,8 +84,7 @@ def test_a_bare_log_earns_nothing_for_challenges():
     ],
 )
 def test_a_bad_entry_costs_its_own_question_and_says_why(entry: object, says: str):
-    running = {f"running_linear_{name}": value(kit.encode(np.zeros((8, 3)))) for name in "QKV"}
-    data = a_log(**(CONTENT | {"attention_by_content_K": entry, "running_linear_name": value("B")} | running))
+    data = a_log(**(CONTENT | {"attention_by_content_K": entry, "running_linear_name": value("B")}))
     graded = grade_log(data)
     feedback = " ".join(check.feedback for check in graded.questions[0].checks)
     assert says in feedback

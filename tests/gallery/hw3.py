@@ -19,18 +19,32 @@ def unique(Q: str, K: str, V: str, pos: str = "np.zeros((5, 1))") -> str:
     return f"{stem}_pos = {pos}\n{stem}_Q = {Q}\n{stem}_K = {K}\n{stem}_V = {V}"
 
 
-def moves(
-    identity: str, permutation: str, V: str = "np.vstack([np.eye(3), np.zeros((5, 3))])", K: str = "np.vstack([np.zeros((3, 5)), np.eye(5)])"
-) -> str:
-    lines = []
-    for stem, Q in (("identity", identity), ("permutation", permutation)):
-        lines += [f"{stem}_Q = {Q}", f"{stem}_K = {K}", f"{stem}_V = {V}"]
-    return "\n".join(lines)
+def first(levels: str = "60.0, 30.0", places: str = "np.triu(np.ones((5, 5)))", V: str = "[1.0, -1.0, -1.0, -1.0]", penalty: str = "-300.0") -> str:
+    """3.3b by one construction: levels of an equal token and CLS, and the places that lose ``penalty``."""
+    return f"""
+same, cls = {levels}
+hidden = {places}
+hidden[:, 0] = 0.0
+first_occurrence_pos = np.eye(5)
+query, key = np.zeros((9, 9)), np.zeros((9, 9))
+query[:4, :4] = same * np.eye(4)
+query[1:4, 0] = cls
+key[:4, :4] = np.eye(4)
+query[4:, 4:] = {penalty} * hidden
+key[4:, 4:] = np.eye(5)
+first_occurrence_Q, first_occurrence_K = query, key
+first_occurrence_V = np.array([*{V}, *[0.0] * 5])[:, None]
+"""
 
 
-def running(V: str, Q: str = "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)])") -> dict[str, str]:
-    text = f"running_linear_Q = {Q}\nrunning_linear_K = np.vstack([np.zeros((3, 5)), np.eye(5)])\nrunning_linear_V = {V}"
-    return {"3.5 weights": text}
+def moving(Q: str = "60.0 * np.eye(n)[list(order)]", V: str = "W", token: str = "np.zeros((d, n))", K: str = "np.eye(n)") -> str:
+    return f"""
+    n, (d, out) = len(order), W.shape
+    Q = np.vstack([{token}, {Q}])
+    K = np.vstack([{token}, {K}])
+    V = np.vstack([{V}, np.zeros((n, np.shape({V})[1]))])
+    return Q, K, V
+    """
 
 
 def heads(offsets: str = "(-1, 0, 1)", V: str = "kernel[head]", gap: str = "80.0", places: str = "8") -> str:
@@ -47,15 +61,16 @@ def heads(offsets: str = "(-1, 0, 1)", V: str = "kernel[head]", gap: str = "80.0
 OWN, COPY = "each token looks at its own kind", "the output equals the input"
 FIRST, COPY_FIRST = "every place looks at the first place", "copies the first token"
 SHORT, ALL = "signs are right for one and two tokens", "signs are right for all sequences"
-IDENTITY, PERMUTATION = "identity for any real input", "the given permutation"
+FIRST_SHORT, FIRST_ALL = "first and repeated in one and two tokens", "first and repeated in all sequences"
+IDENTITY, PERMUTATION = "identity for any real input", "any permutation"
 RUNNING, NAME = "the same linear map at each place", "running_linear_name"
+ENOUGH, BASIS, IDENTIFIABLE = "the smallest score gap", "another basis with the same scores", "identifiable"
+HIDES = "a check of this one number would give the answer away"
 PLACES, CONVOLUTION = "heads look left, here and right", "equals the convolution with the hidden kernel"
 SCORES, GAP, WEIGHT = "scores between tokens", "the score gap of the trained model", "the attention on the first place"
 TRAINED = ("the trained model copies", "the trained model copies the first token", "the trained model finds unique tokens")
 ZERO, ONE = "np.zeros((3, 1))", "np.ones((4, 1))"
 RNG = np.random.default_rng(0)
-IDENTITY_Q = "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)])"
-PERMUTED_Q = "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)[[2, 0, 4, 1, 3]]])"
 
 EXAMPLES = [
     # 3.1
@@ -262,73 +277,94 @@ EXAMPLES = [
         loses=[FIRST, COPY_FIRST],
         says="`pos` has no columns",
     ),
+    # 3.1b
+    right("3.1b", "ln 500, the 1 beside e^gap left out", "smallest_score_gap = np.log(5 / 0.01)"),
+    right("3.1b", "two decimals", "smallest_score_gap = 6.2"),
+    right("3.1b", "two decimals, the other way", "smallest_score_gap = 6.21"),
+    wrong("3.1b", "one other token", "smallest_score_gap = np.log(99)", loses=[ENOUGH], says="one other token", visible=HIDES),
+    wrong("3.1b", "four other tokens", "smallest_score_gap = np.log(396)", loses=[ENOUGH], says="four other tokens", visible=HIDES),
+    wrong("3.1b", "six other tokens", "smallest_score_gap = np.log(600)", loses=[ENOUGH], says="six other tokens", visible=HIDES),
+    wrong("3.1b", "the relative tolerance added", "smallest_score_gap = np.log(5 / 0.011 - 5)", loses=[ENOUGH], says="0.001·0 adds nothing", visible=HIDES),
+    wrong("3.1b", "before the scale", "smallest_score_gap = np.log(495) * 3**0.5", loses=[ENOUGH], says="before the division by √3", visible=HIDES),
+    wrong("3.1b", "base 10", "smallest_score_gap = 2.69", loses=[ENOUGH], says="base 10", visible=HIDES),
+    wrong("3.1b", "large enough, not smallest", "smallest_score_gap = 20", loses=[ENOUGH], says="go lower", visible=HIDES),
+    wrong("3.1b", "too small", "smallest_score_gap = 3.0", loses=[ENOUGH], says="too much", visible=HIDES),
+    # 3.3b
+    right("3.3b", "other levels, larger values", first("90.0, 60.0", V="[5.0, -2.0, -2.0, -2.0]")),
+    right("3.3b", "equal scores, values do the weighing", first("60.0, 60.0", V="[0.9, -1.0, -1.0, -1.0]")),
+    right(
+        "3.3b",
+        "the table of hidden places stands in pos itself",
+        """
+first_occurrence_pos = np.hstack([np.eye(5), -np.triu(np.ones((5, 5))) * (np.arange(5) > 0)])
+first_occurrence_Q = np.zeros((14, 9))
+first_occurrence_Q[:4, :4] = 80.0 * np.eye(4)
+first_occurrence_Q[1:4, 0] = 50.0
+first_occurrence_K = np.zeros((14, 9))
+first_occurrence_K[:4, :4] = np.eye(4)
+first_occurrence_Q[9:, 4:] = 500.0 * np.eye(5)
+first_occurrence_Q[4:9, 4:] = 0.0
+first_occurrence_Q[4:9, 4:] = first_occurrence_pos[:, 5:] * 500.0
+first_occurrence_Q[9:] = 0.0
+first_occurrence_K[4:9, 4:] = np.eye(5)
+first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
+""",
+    ),
+    wrong("3.3b", "no places: as 3.3", first(penalty="0.0"), loses=[FIRST_SHORT, FIRST_ALL], says="It looks at itself"),
+    wrong("3.3b", "looks at itself too", first(places="np.triu(np.ones((5, 5)), k=1)"), loses=[FIRST_SHORT, FIRST_ALL], says="It looks at itself"),
+    wrong("3.3b", "earlier and later swapped", first(places="np.tril(np.ones((5, 5)))"), loses=[FIRST_SHORT, FIRST_ALL], says="It looks at later places"),
+    wrong("3.3b", "later places not hidden", first(places="np.eye(5)"), loses=[FIRST_SHORT, FIRST_ALL], says="Equal tokens have the same output here"),
+    wrong("3.3b", "any earlier token counts", first("0.0, -30.0", penalty="-300.0"), loses=[FIRST_SHORT, FIRST_ALL], says="other kinds of tokens before it"),
+    wrong("3.3b", "CLS outweighs the copies", first("30.0, 60.0"), loses=[FIRST_SHORT, FIRST_ALL], says="Its earlier copies get only"),
+    wrong("3.3b", "signs swapped", first(V="[-1.0, 1.0, 1.0, 1.0]"), loses=[FIRST_SHORT, FIRST_ALL], says="Look at the values"),
+    wrong(
+        "3.3b",
+        "only the place directly before counts",
+        first(places="1.0 - np.eye(5, k=-1)"),
+        loses=[FIRST_ALL],
+        says="Its earlier copies get only",
+    ),
+    wrong(
+        "3.3b",
+        "no places at all: p = 0",
+        "first_occurrence_pos = np.zeros((5, 0))\nfirst_occurrence_Q = 60 * np.eye(4)\nfirst_occurrence_K = np.eye(4)\nfirst_occurrence_V = np.array([[1.0], [-1.0], [-1.0], [-1.0]])",
+        loses=[FIRST_SHORT, FIRST_ALL],
+        says="occurs for the first time",
+    ),
     # 3.4
-    right(
-        "3.4",
-        "float32 throughout",
-        moves(
-            "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)]).astype(np.float32)",
-            "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)[[2, 0, 4, 1, 3]]]).astype(np.float32)",
-            V="np.vstack([np.eye(3), np.zeros((5, 3))]).astype(np.float32)",
-            K="np.vstack([np.zeros((3, 5)), np.eye(5)]).astype(np.float32)",
-        ),
-    ),
-    right(
-        "3.4",
-        "qk = 6 with an unused channel, gaps in K",
-        moves(
-            "np.vstack([np.zeros((3, 6)), np.eye(5, 6)])",
-            "np.vstack([np.zeros((3, 6)), np.eye(5)[[2, 0, 4, 1, 3]] @ np.eye(5, 6)])",
-            K="np.vstack([np.zeros((3, 6)), 90.0 * np.eye(5, 6)])",
-        ),
-    ),
-    wrong(
-        "3.4",
-        "the inverse permutation",
-        moves(IDENTITY_Q, "np.vstack([np.zeros((3, 5)), 60.0 * np.eye(5)[:, [2, 0, 4, 1, 3]]])"),
-        loses=[PERMUTATION],
-        says="You built the inverse",
-    ),
-    wrong("3.4", "all places averaged", moves("np.zeros((8, 5))", PERMUTED_Q), loses=[IDENTITY], says="all places are averaged"),
-    wrong(
-        "3.4",
-        "tokens leak into the scores",
-        moves("np.vstack([np.ones((3, 5)), 60.0 * np.eye(5)])", PERMUTED_Q, K="np.vstack([np.ones((3, 5)), np.eye(5)])"),
-        loses=[IDENTITY, PERMUTATION],
-        says="only the places may decide",
-    ),
-    wrong(
-        "3.4",
-        "the rows of the token left at one, in Q and in K",
-        moves("np.vstack([np.ones((3, 5)), np.eye(5)])", "np.vstack([np.ones((3, 5)), np.eye(5)[[2, 0, 4, 1, 3]]])", K="np.vstack([np.ones((3, 5)), 100 * np.eye(5)])"),
-        loses=[IDENTITY, PERMUTATION],
-        says="Which rows of Q and K see the token",
-    ),
-    wrong("3.4", "gap too small", moves("np.vstack([np.zeros((3, 5)), 6.0 * np.eye(5)])", PERMUTED_Q), loses=[IDENTITY], says="too soft"),
-    wrong(
-        "3.4",
-        "values reversed",
-        moves(IDENTITY_Q, PERMUTED_Q, V="np.vstack([np.eye(3)[::-1], np.zeros((5, 3))])"),
-        loses=[IDENTITY, PERMUTATION],
-        says="look at V",
-    ),
+    right("3.4", "float32, an unused channel, gaps in K", """
+    n, (d, out) = len(order), W.shape
+    Q = np.zeros((d + n, n + 1), np.float32)
+    K = np.zeros((d + n, n + 1), np.float32)
+    V = np.zeros((d + n, out), np.float32)
+    for place, source in enumerate(order):
+        Q[d + place, source] = 1.0
+        K[d + place, place] = 120.0
+    V[:d] = W
+    return Q, K, V
+    """),
+    right("3.4", "places compared by distance: qk = 2", """
+    n, (d, out) = len(order), W.shape
+    Q = np.zeros((d + n, 2))
+    K = np.zeros((d + n, 2))
+    Q[d:] = 600.0 * np.stack([2.0 * np.asarray(order), -np.ones(n)], axis=1)
+    K[d:] = np.stack([np.arange(n), np.arange(n) ** 2], axis=1)
+    return Q, K, np.concatenate([W, np.zeros((n, out))])
+    """),
+    wrong("3.4", "the inverse permutation", moving("60.0 * np.eye(n)[:, list(order)]"), loses=[PERMUTATION], says="You built the inverse"),
+    wrong("3.4", "all places averaged", moving("0.0 * np.eye(n)"), loses=[IDENTITY, PERMUTATION, RUNNING], says="all places are averaged"),
+    wrong("3.4", "tokens leak into the scores", moving(token="np.ones((d, n))"), loses=[IDENTITY, PERMUTATION, RUNNING], says="only the places may decide"),
+    wrong("3.4", "gap too small", moving("6.0 * np.eye(n)[list(order)]"), loses=[IDENTITY, PERMUTATION, RUNNING], says="too soft"),
+    wrong("3.4", "the order ignored", moving("60.0 * np.eye(n)"), loses=[PERMUTATION], says="must look at"),
+    wrong("3.4", "the map transposed", moving(V="W.T"), loses=[RUNNING], says="transposed"),
+    wrong("3.4", "the map forgotten", moving(V="np.eye(d)"), loses=[RUNNING], says="look at V"),
+    wrong("3.4", "five places only", moving().replace("n, (d, out) = len(order), W.shape", "n, (d, out) = 5, W.shape"), loses=[IDENTITY, PERMUTATION, RUNNING], says="K has shape"),
     # 3.5
-    right(
-        "3.5",
-        "the name in lower case with a stray space",
-        running("np.vstack([W_35, np.zeros((5, 3))])") | {"3.5 name": 'running_linear_name = " b"'},
-    ),
-    wrong("3.5", "the map transposed", running("np.vstack([W_35.T, np.zeros((5, 3))])"), loses=[RUNNING], says="the map is transposed"),
-    wrong("3.5", "V is the identity: the map forgotten", running("np.vstack([np.eye(3), np.zeros((5, 3))])"), loses=[RUNNING], says="look at V"),
-    wrong(
-        "3.5",
-        "no attention to places",
-        running("np.vstack([W_35, np.zeros((5, 3))])", Q="np.zeros((8, 5))"),
-        loses=[RUNNING],
-        says="every position gets the same score".replace("every", "Every"),
-    ),
+    right("3.5", "the name in lower case with a stray space", {"3.5 name": 'running_linear_name = " b"'}),
+    right("3.5", "with a full stop", {"3.5 name": 'running_linear_name = "B."'}),
     wrong("3.5", "fully connected", {"3.5 name": 'running_linear_name = "A"'}, loses=[NAME], says="here places never mix"),
-    wrong("3.5", "kernel size 3", {"3.5 name": 'running_linear_name = "c"'}, loses=[NAME], says="two neighbours"),
+    wrong("3.5", "kernel size 3", {"3.5 name": 'running_linear_name = "c"'}, loses=[NAME], says="two neighbors"),
+    wrong("3.5", "recurrent", {"3.5 name": 'running_linear_name = "D"'}, loses=[NAME], says="carries a state"),
     wrong("3.5", "a word", {"3.5 name": 'running_linear_name = "convolution"'}, loses=[NAME], says="one of the letters"),
     # 3.6
     right("3.6", "three arrays in a list for each name", heads().replace("return pos, Q, K, V", "return pos, list(Q), list(K), list(V)")),
@@ -392,6 +428,15 @@ EXAMPLES = [
     ),
     wrong("3.7", "keys by queries, no scale", {"3.7 scores": "return K @ Q.T"}, loses=[SCORES], says="That is KQᵀ without the scale"),
     wrong("3.7", "divided by qk", {"3.7 scores": "return Q @ K.T / K.shape[1]"}, loses=[SCORES], says="divides by its square root"),
+    right("3.7", "another basis by solve", {"3.7 basis": "return Q @ M, np.linalg.solve(M, K.T).T"}),
+    right("3.7", "another basis, float32, as a list", {"3.7 basis": "return [(Q @ M).astype(np.float32), (K @ np.linalg.inv(M.T)).astype(np.float32)]"}),
+    wrong("3.7", "K times M", {"3.7 basis": "return Q @ M, K @ M"}, loses=[BASIS], says="K is multiplied by M as Q is"),
+    wrong("3.7", "K times M transposed", {"3.7 basis": "return Q @ M, K @ M.T"}, loses=[BASIS], says="What cancels M"),
+    wrong("3.7", "the inverse, not transposed", {"3.7 basis": "return Q @ M, K @ np.linalg.inv(M)"}, loses=[BASIS], says="a transpose is missing"),
+    wrong("3.7", "K as it was", {"3.7 basis": "return Q @ M, K"}, loses=[BASIS], says="K is unchanged"),
+    wrong("3.7", "columns permuted", {"3.7 choice": 'identifiable = "A"'}, loses=[IDENTIFIABLE], says="not for permutations alone"),
+    wrong("3.7", "a rotation", {"3.7 choice": 'identifiable = "B"'}, loses=[IDENTIFIABLE], says="stretch a column"),
+    wrong("3.7", "QKᵀ exactly", {"3.7 choice": 'identifiable = "D"'}, loses=[IDENTIFIABLE], says="does not change when one number is added"),
     wrong(
         "3.7",
         "never trained: random weights recorded",

@@ -22,6 +22,7 @@ PASSED, ALONE, FROZEN, LEARN = (
     "the attention mask is passed on", "the same logit alone and in a batch", "the encoder is frozen and stays in eval mode", "only GRU and linear learn",
 )
 TOTAL, TRAINABLE = "total parameters with BERT-base", "trainable parameters with BERT-base"
+PAIRED, MEASURED = "the paired difference", "accuracy with its error"
 SHARE, STEP, TRAIN_MODE = "the share of right answers", "loss and weights after one epoch", "training runs in train mode"
 MEANS, EVAL_MODE, BEST = "loss and accuracy over sentences", "evaluation mode, nothing changed, mode restored", "the best epoch's weights come back"
 HIDDEN, LABEL, ASKED, COMPARISON = (
@@ -206,18 +207,22 @@ EXAMPLES = [
     # 5.1a
     right("5.1a", "with loops and dicts", {
         "5.1a tokens": """
-tokens, run = [], ""
-for place, mark in enumerate(text.lower() + " "):
-    ahead = (text.lower() + "  ")[place + 1]
-    plain = mark in "abcdefghijklmnopqrstuvwxyz0123456789"
-    if plain or (mark == "'" and run and ahead in "abcdefghijklmnopqrstuvwxyz0123456789"):
-        run += mark
+endings = ["n't", "'s", "'re", "'ve", "'m", "'ll", "'d"]
+tokens = []
+for piece in re.sub(r"(n't\\b|'(?:s|re|ve|m|ll|d)\\b)", r" \\1 ", text.lower()).split():
+    if piece in endings:
+        tokens.append(piece)
         continue
-    if run:
-        tokens.append(run)
+    run = ""
+    for mark in piece + " ":
+        if mark.isalnum() or mark == "_":
+            run += mark
+            continue
+        if run:
+            tokens.append(run)
         run = ""
-    if not mark.isspace():
-        tokens.append(mark)
+        if mark != " ":
+            tokens.append(mark)
 return tokens
 """,
         "5.1a vocabulary": """
@@ -232,9 +237,11 @@ return ["<pad>", "<unk>"] + words
         "5.1a unknown": "return np.array([index[token] if token in index else 1 for token in tokens])",
     }),
     wrong("5.1a", "split at blanks", {"5.1a tokens": "return text.lower().split()"}, loses=[TOKENS], says="splitting at blanks is not enough"),
-    wrong("5.1a", "hyphens kept within words", {"5.1a tokens": """return re.findall(r"[a-z0-9]+(?:['-][a-z0-9]+)*|[^\\sa-z0-9]", text.lower())"""}, loses=[TOKENS], says="Hyphens are marks too"),
-    wrong("5.1a", "capitals kept", {"5.1a tokens": """return re.findall(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^\\sA-Za-z0-9]", text)"""}, loses=[TOKENS], says="lower-case the text first"),
-    wrong("5.1a", "apostrophes split", {"5.1a tokens": 'return re.findall(r"[a-z0-9]+|[^\\sa-z0-9]", text.lower())'}, loses=[TOKENS], says="isn't is one token"),
+    wrong("5.1a", "hyphens kept within words", {"5.1a tokens": """return re.findall(r"n't\\b|'(?:s|re|ve|m|ll|d)\\b|[\\w-]+?(?=n't\\b)|\\w+(?:-\\w+)*|[^\\w\\s]", text.lower())"""}, loses=[TOKENS], says="Hyphens are marks too"),
+    wrong("5.1a", "capitals kept", {"5.1a tokens": """return re.findall(r"n't\\b|'(?:s|re|ve|m|ll|d)\\b|\\w+?(?=n't\\b)|\\w+|[^\\w\\s]", text)"""}, loses=[TOKENS], says="lower-case the text first"),
+    wrong("5.1a", "words with apostrophes kept whole", {"5.1a tokens": """return re.findall(r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\\sa-z0-9]", text.lower())"""}, loses=[TOKENS], says="isn't is two tokens here"),
+    wrong("5.1a", "isn and 't", {"5.1a tokens": """return re.findall(r"'(?:t|s|re|ve|m|ll|d)\\b|\\w+|[^\\w\\s]", text.lower())"""}, loses=[TOKENS], says="the n belongs to n't"),
+    wrong("5.1a", "apostrophes split", {"5.1a tokens": 'return re.findall(r"\\w+|[^\\w\\s]", text.lower())'}, loses=[TOKENS], says="Every apostrophe is a token"),
     wrong("5.1a", "no special tokens", {"5.1a vocabulary": "c = Counter(w for t in texts for w in t)\nreturn sorted((w for w in c if c[w] >= min_count), key=lambda w: (-c[w], w))"}, loses=[VOCABULARY], says="<pad> comes first"),
     wrong("5.1a", "more than min_count", {"5.1a vocabulary": "c = Counter(w for t in texts for w in t)\nreturn ['<pad>', '<unk>'] + sorted((w for w in c if c[w] > min_count), key=lambda w: (-c[w], w))"}, loses=[VOCABULARY], says="exactly min_count times stays"),
     wrong("5.1a", "unknown as padding", {"5.1a unknown": "return [index.get(token, 0) for token in tokens]"}, loses=[UNKNOWN], says="became 0, which is padding"),
@@ -340,6 +347,24 @@ return self.output(self.dropout(torch.stack(finals)))[:, 0]
     wrong("5.5", "counts without the pooler, one direction", {"5.5 counts": "bert_total = 111650817\nbert_trainable = 1379585"}, loses=[TOTAL, TRAINABLE], says="left out the pooler"),
     wrong("5.5", "the first layer's states", gru(out="self.output(torch.cat([final[0], final[1]], 1)).squeeze(1)"), loses=[LOGITS], says="Those are the first layer's states"),
     wrong("5.5", "train() returns nothing", {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.eval()"}, loses=[FROZEN], says="does not return the model"),
+    # 5.5b
+    right("5.5b", "by counts of who alone is right", {"5.5b pair": """
+n = len(right_one)
+first, second = int((right_one & ~right_other).sum()), int((right_other & ~right_one).sum())
+mean = (first - second) / n
+return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
+"""}),
+    right("5.5b", "torch", {"5.5b pair": "d = torch.as_tensor(right_one).double() - torch.as_tensor(right_other).double()\nreturn [d.mean(), d.std(correction=0) / len(d) ** 0.5]"}),
+    wrong("5.5b", "two independent samples", {"5.5b pair": "a, b = np.asarray(right_one, float), np.asarray(right_other, float)\nreturn a.mean() - b.mean(), np.sqrt((a.var() + b.var()) / len(a))"}, loses=[PAIRED], says="two independent samples"),
+    wrong("5.5b", "the spread", {"5.5b pair": "d = np.asarray(right_one, float) - np.asarray(right_other, float)\nreturn d.mean(), d.std()"}, loses=[PAIRED], says="smaller by √n"),
+    wrong("5.5b", "divided by n", {"5.5b pair": "d = np.asarray(right_one, float) - np.asarray(right_other, float)\nreturn d.mean(), d.std() / len(d)"}, loses=[PAIRED], says="falls with √n"),
+    wrong("5.5b", "the other sign", {"5.5b pair": "d = np.asarray(right_other, float) - np.asarray(right_one, float)\nreturn d.mean(), d.std() / len(d) ** 0.5"}, loses=[PAIRED], says="the other sign"),
+    wrong("5.5b", "percent", {"5.5b pair": "d = 100 * (np.asarray(right_one, float) - np.asarray(right_other, float))\nreturn d.mean(), d.std() / len(d) ** 0.5"}, loses=[PAIRED], says="Those are percent"),
+    wrong("5.5b", "ddof 1", {"5.5b pair": "d = np.asarray(right_one, float) - np.asarray(right_other, float)\nreturn d.mean(), d.std(ddof=1) / len(d) ** 0.5"}, loses=[PAIRED], says="with ddof=1"),
+    right("5.5b", "by the spread", {"5.5b error": "return float(np.mean(right)), float(np.std(right)) / len(right) ** 0.5"}),
+    wrong("5.5b", "not divided by √n", {"5.5b error": "return np.mean(right), np.std(right)"}, loses=[MEASURED], says="divide by √n"),
+    wrong("5.5b", "n outside the root", {"5.5b error": "return np.mean(right), np.std(right) / len(right)"}, loses=[MEASURED], says="outside the root"),
+    wrong("5.5b", "the root forgotten", {"5.5b error": "return np.mean(right), np.var(right) / len(right)"}, loses=[MEASURED], says="The root is missing"),
     # 5.6a
     right("5.6a", "by the rounded sigmoid", {"5.6a": "return float((torch.round(torch.sigmoid(logits)) == labels).float().mean())"}),
     wrong("5.6a", "logits against 0.5", {"5.6a": "return ((logits > 0.5) == (labels > 0.5)).float().mean().item()"}, loses=[SHARE], says="probability 0.5 is logit 0"),

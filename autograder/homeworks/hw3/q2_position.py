@@ -15,6 +15,10 @@ by_position = hw.question(
     topic="attention by position",
     minutes=15,
     difficulty="medium",
+    asks={
+        "every query looks at place 0": "every place looks at the first place",
+        "every output row equals the first token, for all 120 sequences": "copies the first token",
+    },
     entries=[
         Array(
             "attention_by_position_pos", (4, "p?")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Wrong, attention, not_run
+from autograder.declare import NOT_JUDGED, Case, Challenge, Wrong, attention, not_run
 from autograder.homeworks.hw3 import public
 from autograder.homeworks.hw3.homework import hw
 from autograder.kit import Trial
@@ -39,6 +39,13 @@ convolution = hw.question(
     topic="attention as convolution",
     minutes=20,
     difficulty="hard",
+    asks={
+        "each head looks at one place with more than 0.99": "heads look left, here and right",
+        "the heads add up to the convolution, for kernels of any d and out": (
+            "equals the convolution with the hidden kernel"
+        ),
+        "outputs at the two ends": NOT_JUDGED,
+    },
     entries=[Challenge("conv_heads", cases=kernels, examples=example_kernels)],
 )
 
@@ -61,7 +68,7 @@ def padded_inputs(identity: str, d: int) -> Iterator[np.ndarray]:
         yield x
 
 
-@convolution.check("heads look left, here and right", points=8)
+@convolution.check("heads look left, here and right", points=6)
 def heads_look_left_here_and_right(conv_heads: list[Trial]) -> Wrong | None:
     return judge_heads(conv_heads, judge_places)
 

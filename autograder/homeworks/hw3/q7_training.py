@@ -1,4 +1,4 @@
-"""3.7: scores between tokens, and trained weights, judged by what they do on every sequence."""
+"""3.7: scores between tokens, what identifies a head, and trained weights, judged by what they do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from autograder.declare import Answer, Array, Case, Challenge, Written, Wrong
+from autograder.declare import NOT_JUDGED, Answer, Array, Case, Challenge, Choice, Written, Wrong
 from autograder.homeworks.hw3 import public
 from autograder.homeworks.hw3.homework import hw
 
@@ -30,14 +30,48 @@ def scores(Q: np.ndarray, K: np.ndarray, mistake: str = "") -> np.ndarray:
     return np.asarray(found)
 
 
+def bases(rng: np.random.Generator) -> Iterator[Case]:
+    """Weights (d, qk) and an invertible M (qk, qk) that no simple slip inverts."""
+    for d, qk in ((5, 4), (4, 2), (6, 3)):  # d ≥ qk: then QM fixes K
+        while True:
+            M = rng.normal(size=(qk, qk))
+            if np.linalg.cond(M) < 20 and np.abs(np.linalg.det(M)) > 0.3:
+                break
+        Q, K = rng.normal(size=(2, d, qk))
+        yield Case([Q, K, M], note=f"Q and K of shape ({d}, {qk})")
+
+
+def rebased(Q: np.ndarray, K: np.ndarray, M: np.ndarray, mistake: str = "") -> list[np.ndarray]:
+    """The oracle: QM and KM⁻ᵀ; ``mistake`` chooses what K becomes instead."""
+    back = {
+        "same": M,
+        "transposed": M.T,
+        "not transposed": np.linalg.inv(M),
+        "unchanged": np.eye(len(M)),
+    }
+    return [Q @ M, K @ (back[mistake] if mistake else np.linalg.inv(M).T)]
+
+
 trained = hw.question(
     "3.7",
-    "What training finds",
+    "What training finds, and what it cannot",
     topic="trained against designed weights, identifiability",
-    minutes=30,
+    minutes=35,
     difficulty="medium",
     # grading does not train: the weights come from the student's log and are judged by what they do
     claimed=True,
+    asks={
+        "`token_scores`, as the model computes them, rows for queries": "scores between tokens",
+        "`other_basis`: Q becomes QM, and no score changes": "another basis with the same scores",
+        "trained weights within the stated errors, and one number measured on them": [
+            "the trained model copies",
+            "the trained model copies the first token",
+            "the trained model finds unique tokens",
+        ],
+        "`trained_content_gap`, three decimals": "the score gap of the trained model",
+        "`trained_first_place_weight`, three decimals": "the attention on the first place",
+        "predict before looking": NOT_JUDGED,
+    },
     entries=[
         Challenge(
             "token_scores",
@@ -59,6 +93,44 @@ trained = hw.question(
                     scores, mistake="softmax"
                 ),
             },
+        ),
+        Challenge(
+            "other_basis",
+            cases=bases,
+            expected=rebased,
+            mistakes={
+                "K is multiplied by M as Q is; then the scores become QMMᵀKᵀ. What must stand behind K?": (
+                    partial(rebased, mistake="same")
+                ),
+                "K is multiplied by Mᵀ; then the scores become QMMKᵀ. What cancels M?": partial(
+                    rebased, mistake="transposed"
+                ),
+                "K is multiplied by M⁻¹, and (KM⁻¹)ᵀ is M⁻ᵀKᵀ: a transpose is missing.": partial(
+                    rebased, mistake="not transposed"
+                ),
+                "K is unchanged; then the scores become QMKᵀ.": partial(rebased, mistake="unchanged"),
+            },
+            rtol=1e-4,
+            atol=1e-4,  # float32 through an inverse with condition up to 20
+        ),
+        Choice(
+            "identifiable",
+            options={
+                "A": "Q and K themselves, up to the order of their columns",
+                "B": "Q and K themselves, up to one common rotation",
+                "C": "QKᵀ, up to a number added to each of its rows",
+                "D": "QKᵀ exactly, because the scores fix the attention",
+            },
+            correct="C",
+            why={
+                "A": "Q → QM, K → KM⁻ᵀ changes no output for any invertible M, not for permutations alone.",
+                "B": "a rotation is one invertible M among many: stretch a column of Q and shrink that of K.",
+                "D": (
+                    "the softmax of a row does not change when one number is added to the whole row, so such"
+                    " QKᵀ give the same outputs."
+                ),
+            },
+            points=2,
         ),
         *(
             Array(f"torch_transformer_content_{name}", shape)
@@ -87,26 +159,24 @@ trained = hw.question(
     ],
     written=Written(
         points=10,
-        words=(60, 180),
+        words=(60, 150),
         rubric={
-            "Says that QKᵀ and the attention agree in pattern, with evidence (numbers or panels)": 3,
-            "Explains why raw Q and K differ: only QKᵀ matters, any invertible change of basis leaves it"
-            " unchanged": 4,
-            "Names one difference between trained and designed weights (size of gaps, softer attention,"
-            " spread-out values) and its cause": 3,
+            "Says where design and trained model agree (QKᵀ, attention), with a number": 3,
+            "Explains why raw Q and K differ and must not be compared: any invertible change of basis": 4,
+            "Compares the prediction with what training found and gives the cause (a saturated softmax has"
+            " hardly any gradient)": 3,
         },
         examples={
             "full": (
-                "For copying, both score matrices have a large diagonal: mine has a gap of 26, the trained"
+                "For copying, both score matrices have a large diagonal: mine has a gap of 21, the trained"
                 " one of about 5, and both attention maps put nearly all weight on the same tokens. Raw Q and"
                 " K look unrelated: the loss sees them only through QKᵀ, so Q → QM and K → KM⁻ᵀ for any"
-                " invertible M give the same model and training ends wherever the random start led it. The"
-                " trained gap is smaller because the gradient fades once the softmax saturates; nothing"
-                " pushes the scores further."
+                " invertible M give the same model and training ends wherever the random start led it. I had"
+                " predicted a larger gap; it is smaller, as the gradient fades once the softmax saturates."
             ),
             "half": (
                 "The attention maps look the same, with one bright column for the first token, while the"
-                " matrices Q and K look completely different because of the random initialisation. Training"
+                " matrices Q and K look completely different because of the random initialization. Training"
                 " did not reach scores as large as mine."
             ),
             "none": (
@@ -121,10 +191,11 @@ POSITION = [f"torch_transformer_position_{name}" for name in ("pos", "Q", "K", "
 BOTH = [f"torch_transformer_both_{name}" for name in ("pos", "Q", "K", "V")]
 GAP, WEIGHT = "trained_content_gap", "trained_first_place_weight"
 
-trained.check_cases("token_scores", "scores between tokens", points=5)
+trained.check_cases("token_scores", "scores between tokens", points=3)
+trained.check_cases("other_basis", "another basis with the same scores", points=4)
 
 
-@trained.check(points=2, needs=CONTENT)
+@trained.check(points=1, needs=CONTENT)
 def the_trained_model_copies(
     content_Q: np.ndarray, content_K: np.ndarray, content_V: np.ndarray, answer: Answer
 ) -> Wrong | None:
@@ -132,7 +203,7 @@ def the_trained_model_copies(
     return _untrained(error, "the 1,092 sequences of 3.1") or _unmeasured(answer, GAP)
 
 
-@trained.check(points=2, needs=POSITION)
+@trained.check(points=1, needs=POSITION)
 def the_trained_model_copies_the_first_token(
     position_Q: np.ndarray,
     position_K: np.ndarray,
@@ -144,7 +215,7 @@ def the_trained_model_copies_the_first_token(
     return _untrained(error, "the 120 sequences of 3.2") or _unmeasured(answer, WEIGHT)
 
 
-@trained.check(points=2, needs=BOTH)
+@trained.check(points=1, needs=BOTH)
 def the_trained_model_finds_unique_tokens(
     both_Q: np.ndarray,
     both_K: np.ndarray,
@@ -183,7 +254,7 @@ def _unmeasured(answer: Answer, *names: str) -> Wrong | None:
     )
 
 
-@trained.check(points=2, needs=[*CONTENT, GAP])
+@trained.check(points=1.5, needs=[*CONTENT, GAP])
 def the_score_gap_of_the_trained_model(
     content_Q: np.ndarray, content_K: np.ndarray, trained_content_gap: np.ndarray
 ) -> Wrong | None:
@@ -207,7 +278,7 @@ def _row_gaps(scores: np.ndarray) -> np.ndarray:
     return scores.diagonal() - others.max(axis=1)
 
 
-@trained.check(points=2, needs=[*POSITION, WEIGHT])
+@trained.check(points=1.5, needs=[*POSITION, WEIGHT])
 def the_attention_on_the_first_place(
     position_Q: np.ndarray,
     position_K: np.ndarray,

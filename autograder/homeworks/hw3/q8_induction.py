@@ -16,6 +16,7 @@ previous = hw.question(
     minutes=15,
     difficulty="challenge",
     extra=True,
+    asks={"each place but the first gives the token before it": "each place gives the token before it"},
     entries=[
         Array("previous_token_pos", (8, "p")),
         Array("previous_token_Q", ("4+p", "qk")),
@@ -40,6 +41,7 @@ induction = hw.question(
     minutes=30,
     difficulty="challenge",
     extra=True,
+    asks={"the next token at each place of the second saying": "the second saying predicts each next token"},
     entries=[
         Array("induction_pos", (8, "p")),
         Array("induction_Q1", ("4+p", "qk1")),

@@ -34,6 +34,10 @@ patches = hw.question(
     topic="images as patches",
     minutes=10,
     difficulty="easy",
+    asks={
+        "patches, row by row, for any size that the patch size divides": "images are cut into patches",
+        "the inverse, without loss": "patches are put back without loss",
+    },
     entries=[
         Challenge(
             "patchify",

@@ -45,8 +45,12 @@ embedding = hw.question(
     "4.2",
     "Patch embedding, two ways",
     topic="patch embedding as a convolution",
-    minutes=15,
+    minutes=12,
     difficulty="medium",
+    asks={
+        "unfold and a linear map": "unfold and a linear map",
+        "a strided convolution": "a strided convolution",
+    },
     entries=[
         *(
             Challenge(

@@ -18,6 +18,11 @@ tokens = hw.question(
     topic="class token, learned positions, parameter counts",
     minutes=15,
     difficulty="medium",
+    asks={
+        "class token first, then patches, positions added": "class token first, positions after",
+        "parameters of the parts": "parameters of the parts",
+        "parameters in total": "parameters in total",
+    },
     entries=[
         Challenge(
             "TokenSequence",

@@ -52,8 +52,12 @@ self_attention = hw.question(
     "4.4a",
     "Multi-head self-attention",
     topic="self-attention and pre-norm block in PyTorch",
-    minutes=20,
+    minutes=18,
     difficulty="medium",
+    asks={
+        "multi-head self-attention, without torch's own": "equals multi-head attention with injected weights",
+        "weights (batch, heads, n, n) on demand": "returns the attention weights on demand",
+    },
     forbids=ATTENTION_CALLS,
     entries=[
         Challenge(
@@ -112,6 +116,10 @@ block = hw.question(
     "The encoder block",
     minutes=15,
     difficulty="medium",
+    asks={
+        "the pre-norm block, without torch's own": "equals a pre-norm block with injected weights",
+        "weights on demand": "hands the attention weights on",
+    },
     forbids=BLOCK_CALLS,
     entries=[
         Challenge(

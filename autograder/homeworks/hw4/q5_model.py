@@ -69,8 +69,14 @@ model = hw.question(
     "4.5",
     "The whole model",
     topic="the Vision Transformer",
-    minutes=25,
+    minutes=20,
     difficulty="hard",
+    asks={
+        "logits (batch, 10)": "logits with injected weights",
+        "maps of all blocks on demand": "attention maps of all blocks",
+        "the stated configuration": "configuration and parameter count",
+        "every parameter learns": "gradients reach every parameter",
+    },
     forbids=BLOCK_CALLS,
     entries=[
         Challenge(

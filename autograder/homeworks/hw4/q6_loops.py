@@ -113,6 +113,12 @@ loops = hw.question(
     topic="training and evaluation loops, validation",
     minutes=15,
     difficulty="medium",
+    asks={
+        "one step, and its loss before it": "one step lowers the loss as SGD does",
+        "in training mode": "the step is made in training mode",
+        "mean loss and accuracy over all images": "mean loss and accuracy over all images",
+        "at most batch_size at once, no gradients, mode restored": "evaluation changes nothing",
+    },
     entries=[
         Challenge(
             "train_step",
@@ -193,8 +199,14 @@ FitProblem = Callable[[Mapping[str, Any], Mapping[str, Any]], str | None]  # kwa
 selection = hw.question(
     "4.6b",
     "Validation and the best epoch",
-    minutes=20,
+    minutes=15,
     difficulty="hard",
+    asks={
+        "two sets of rows, equally many of each class": "a validation split, equal in classes",
+        "the best epoch by validation, in file and model": "keeps the best epoch by validation",
+        "no look at the test set": "never looks at the test set",
+        "a quiet end on an interrupt": "an interrupt loses nothing",
+    },
     entries=[
         Challenge("split_rows", cases=label_lists, examples=partial(label_lists, sizes=((2, 12, 4),))),
         Challenge("fit", cases=trainings, examples=trainings_shown),

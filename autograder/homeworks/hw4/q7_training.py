@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from autograder.declare import Checkpoint, Right, Wrong, not_run
+from autograder.declare import NOT_JUDGED, Checkpoint, Right, Wrong, not_run
 from autograder.homeworks.hw4 import public
 from autograder.homeworks.hw4.common import confusion
 from autograder.homeworks.hw4.hidden import file_alone, hidden_labels, image_batches
@@ -28,8 +28,13 @@ trained = hw.question(
     "4.7",
     "Train, and hand in the checkpoint",
     topic="training on FashionMNIST",
-    minutes=30,
+    minutes=20,
     difficulty="medium",
+    asks={
+        "a checkpoint that classifies hidden images": "accuracy on hidden images",
+        "a Vision Transformer: patches, mixed by attention (else half)": "accuracy on hidden images",
+        "resumed, on any device": NOT_JUDGED,
+    },
     entries=[
         Checkpoint(
             "Classifier",

@@ -60,8 +60,14 @@ drawn = hw.question(
     "4.8a",
     "The numbers behind four figures",
     topic="confusion, attention over an image, similarity of positions",
-    minutes=20,
+    minutes=15,
     difficulty="medium",
+    asks={
+        "rows of the first images of each class": "images by class",
+        "counts, row = true class": "confusion matrix",
+        "what the class token looks at": "attention from the class token",
+        "cosine between places": "similarity of positions",
+    },
     entries=[
         Challenge(
             "first_of_each_class",

@@ -11,8 +11,13 @@ from autograder.homeworks.hw4.homework import hw
 reading = hw.question(
     "4.8b",
     "Reading your model",
-    minutes=20,
+    minutes=15,
     difficulty="medium",
+    asks={
+        "curves and best epoch, counted from 1": "learning curves with their best epoch",
+        "your confusion matrix": "confusion matrix of the test images",
+        "the most frequent mistake": "the most confused pair",
+    },
     claimed=True,  # grading does not train: these come from the student's log and must agree with each other
     entries=[
         Array("curve_train_loss", ("epochs",)),
@@ -23,7 +28,7 @@ reading = hw.question(
     ],
     written=Written(
         points=6,
-        words=(80, 220),
+        words=(60, 150),
         rubric={
             "Learning curves: says whether the model overfits and by which numbers (training loss falls on,"
             " validation accuracy stays)": 2,
@@ -38,13 +43,13 @@ reading = hw.question(
                 " Shirts are taken for T-shirts 18 times of 100 and for pullovers 16 times: at 28 pixels the"
                 " collar or buttons that tell them apart are a few grey dots. Single patches stand out in the"
                 " class token's attention, but clothing covers 56% of the patches and gets about 58% of the"
-                " weight, hardly more than chance. Positions are similar to their neighbours and to their"
+                " weight, hardly more than chance. Positions are similar to their neighbors and to their"
                 " mirror places, because half of the images were mirrored. High attention does not prove that"
                 " these patches decide: their values may be small."
             ),
             "half": (
                 "The accuracy rises quickly and then stays flat. Shirts are often confused with T-shirts"
-                " because they look alike. The attention is on the object. Neighbouring positions are"
+                " because they look alike. The attention is on the object. Neighboring positions are"
                 " similar."
             ),
             "none": "The model works well and the curves look good.",

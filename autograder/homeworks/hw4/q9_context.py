@@ -9,7 +9,7 @@ compared = hw.question(
     "4.9",
     "ViT in context",
     topic="ViT, CNN and the original Transformer",
-    minutes=15,
+    minutes=10,
     difficulty="medium",
     entries=[
         Choice(
@@ -103,7 +103,7 @@ compared = hw.question(
     ],
     written=Written(
         points=6,
-        words=(60, 200),
+        words=(40, 130),
         rubric={
             "What a CNN builds in (locality, the same kernel everywhere) and that the ViT has to learn it,"
             " with the consequence for 5,000 images": 3,
@@ -113,7 +113,7 @@ compared = hw.question(
         },
         examples={
             "full": (
-                "With 4,500 training images I would choose a small CNN. It builds in that neighbouring pixels"
+                "With 4,500 training images I would choose a small CNN. It builds in that neighboring pixels"
                 " belong together and that an edge is an edge everywhere, so it need not spend data on"
                 " learning this; our ViT must find the grid by itself, as the similarity of positions shows"
                 " that it partly did. Its 84% come with a training loss far below the validation loss. In"

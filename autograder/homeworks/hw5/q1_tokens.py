@@ -13,9 +13,11 @@ from autograder.declare import Case, Challenge, Choice, drawn_as_matrix
 from autograder.homeworks.hw5.common import INVENTED, invented_text, padded
 from autograder.homeworks.hw5.homework import hw
 
+ENDS = r"n't\b|'(?:s|re|ve|m|ll|d)\b"  # what GloVe's corpus cuts off at the end of a word
 
-def split_words(text: str, pattern: str = r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\sa-z0-9]") -> list[str]:
-    """Lower-case runs of letters and digits, apostrophes inside kept; every other mark by itself."""
+
+def split_words(text: str, pattern: str = rf"{ENDS}|\w+?(?=n't\b)|\w+|[^\w\s]") -> list[str]:
+    """Lower-case runs of letters and digits, n't and 's and such by themselves, every other mark too."""
     return re.findall(pattern, text.lower())
 
 
@@ -23,6 +25,9 @@ def texts_to_split(rng: np.random.Generator) -> Iterator[Case]:
     """Texts for the tokeniser."""
     yield Case(["It isn't bad, at ALL!"], note='"It isn\'t bad, at ALL!"')
     yield Case(["A so-so, 50-year-old re-make?"], note='"A so-so, 50-year-old re-make?"')
+    yield Case(
+        ["They'll say it's what we've seen; I'd, you're, I'm."], note="all the endings with an apostrophe"
+    )
     yield Case(
         ["'Twas   the dogs' day...\n(9/10)"], note="apostrophes at the edge of words, a line break and digits"
     )
@@ -77,8 +82,13 @@ def by_count_only(texts: Sequence[Sequence[str]], minimum: int) -> list[str]:
 words = hw.question(
     "5.1a",
     "Tokens, vocabulary, unknown words",
-    minutes=12,
+    minutes=15,
     difficulty="easy",
+    asks={
+        "tokens as GloVe needs them": "tokens",
+        "the vocabulary in the stated order": "the vocabulary",
+        "unknown words keep their place": "unknown words have number 1",
+    },
     topic="tokens, vocabulary, padding",
     entries=[
         Challenge(
@@ -87,19 +97,25 @@ words = hw.question(
             expected=split_words,
             mistakes={
                 "Capitals are kept: lower-case the text first.": lambda text: re.findall(
-                    r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^\sA-Za-z0-9]", text
+                    rf"{ENDS}|\w+?(?=n't\b)|\w+|[^\w\s]", text
                 ),
                 "Punctuation is lost: each mark is a token of its own.": lambda text: split_words(
-                    text, r"[a-z0-9]+(?:'[a-z0-9]+)*"
+                    text, rf"{ENDS}|\w+?(?=n't\b)|\w+"
                 ),
                 "Punctuation sticks to the words: splitting at blanks is not enough.": lambda text: (
                     text.lower().split()
                 ),
                 "Hyphens are marks too: so-so is three tokens, so, - and so.": lambda text: split_words(
-                    text, r"[a-z0-9]+(?:['-][a-z0-9]+)*|[^\sa-z0-9]"
+                    text, rf"{ENDS}|[\w-]+?(?=n't\b)|\w+(?:-\w+)*|[^\w\s]"
                 ),
-                "Apostrophes inside a word belong to it: isn't is one token here.": lambda text: split_words(
-                    text, r"[a-z0-9]+|[^\sa-z0-9]"
+                "isn't is two tokens here, is and n't; you keep words with apostrophes whole.": lambda text: (
+                    split_words(text, r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\sa-z0-9]")
+                ),
+                "isn't became isn and 't: the n belongs to n't.": lambda text: split_words(
+                    text, r"'(?:t|s|re|ve|m|ll|d)\b|\w+|[^\w\s]"
+                ),
+                "Every apostrophe is a token: n't, 's and the others stay together.": lambda text: (
+                    split_words(text, r"\w+|[^\w\s]")
                 ),
             },
         ),
@@ -167,6 +183,9 @@ padding = hw.question(
     "Padding and its mask",
     minutes=8,
     difficulty="easy",
+    asks={
+        "ids padded behind with 0, and the mask": "ids and mask",
+    },
     entries=[
         Challenge(
             "pad_batch",

@@ -47,6 +47,15 @@ averages = hw.question(
     "Averaged word vectors against a bag of words",
     minutes=20,
     difficulty="medium",
+    asks={
+        "the mean of real tokens": "the mean over real tokens",
+        "how often each word occurs": "counts",
+        "both regressions fitted": [
+            "averaged vectors: the fitted weights",
+            "bag of words: the fitted weights",
+        ],
+        "a pair with the same tokens and another meaning": "a pair that averaging cannot tell apart",
+    },
     topic="averaged embeddings and bag of words",
     # grading does not fit: the weights come from the student's log and are judged by what they predict
     claimed=True,

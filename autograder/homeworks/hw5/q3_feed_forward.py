@@ -52,6 +52,9 @@ forward = hw.question(
     "A feed-forward classifier",
     minutes=12,
     difficulty="easy",
+    asks={
+        "raw logits from the mean over tokens": "logits",
+    },
     topic="feed-forward classifier",
     entries=[
         Challenge(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograder import kit
-from autograder.declare import Case, Challenge, Wrong, not_run, wrong_on
+from autograder.declare import NOT_JUDGED, Case, Challenge, Wrong, not_run, wrong_on
 from autograder.declare import attention as attention_map
 from autograder.homeworks.hw5.common import (
     COLUMN,
@@ -92,6 +92,11 @@ attention = hw.question(
     "A self-attention classifier",
     minutes=20,
     difficulty="medium",
+    asks={
+        "raw logits, padding masked twice": "logits",
+        "weights (batch, query, key) on demand": "attention weights",
+        "no library attention": NOT_JUDGED,
+    },
     topic="self-attention classifier",
     forbids=("scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward"),
     entries=[

@@ -107,6 +107,17 @@ frozen = hw.question(
     "A frozen encoder with a GRU on top",
     minutes=25,
     difficulty="hard",
+    asks={
+        "logits from the final states of both directions": "logits",
+        "the mask reaches the encoder": "the attention mask is passed on",
+        "the GRU stops at the last real token": "the same logit alone and in a batch",
+        "frozen, in eval mode even after train()": "the encoder is frozen and stays in eval mode",
+        "only gru and output learn": "only GRU and linear learn",
+        "both counts on BERT-base": [
+            "total parameters with BERT-base",
+            "trainable parameters with BERT-base",
+        ],
+    },
     topic="frozen encoder, recurrent head",
     entries=[
         Challenge(

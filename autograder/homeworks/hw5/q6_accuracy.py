@@ -41,6 +41,9 @@ binary = hw.question(
     "Accuracy from logits",
     minutes=5,
     difficulty="easy",
+    asks={
+        "the share of right labels, a float": "the share of right answers",
+    },
     topic="metrics and loops",
     entries=[
         Challenge(

@@ -101,6 +101,10 @@ training = hw.question(
     "One epoch of training",
     minutes=10,
     difficulty="medium",
+    asks={
+        "a step for each batch, mean loss per sentence": "loss and weights after one epoch",
+        "in train mode": "training runs in train mode",
+    },
     entries=[
         Challenge(
             "train_epoch",
@@ -186,6 +190,10 @@ evaluation = hw.question(
     "Evaluation",
     minutes=8,
     difficulty="medium",
+    asks={
+        "mean loss and accuracy over sentences": "loss and accuracy over sentences",
+        "eval mode, no gradients, mode restored": "evaluation mode, nothing changed, mode restored",
+    },
     entries=[
         Challenge(
             "evaluate",

@@ -35,6 +35,9 @@ best = hw.question(
     "Keep the best epoch",
     minutes=8,
     difficulty="medium",
+    asks={
+        "weights and buffers of the best epoch, the earlier of a tie": "the best epoch's weights come back",
+    },
     entries=[
         Challenge(
             "keep_best",

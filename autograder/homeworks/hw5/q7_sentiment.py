@@ -40,6 +40,9 @@ sentiment = hw.question(
     "Train a sentiment model",
     minutes=20,
     difficulty="medium",
+    asks={
+        "a checkpoint that classifies hidden sentences": "accuracy on hidden sentences",
+    },
     topic="training and using a sentiment model",
     entries=[
         Checkpoint(
@@ -194,6 +197,10 @@ predicting = hw.question(
     "Ask the model",
     minutes=12,
     difficulty="easy",
+    asks={
+        "the label's name from the map, and the probability of positive": "label and probability",
+        "eval mode, a batch of one, nothing changed": "the model is asked properly and left as it was",
+    },
     entries=[
         Challenge(
             "predict_sentiment",

@@ -58,6 +58,13 @@ looking = hw.question(
     "What the attention looks at: negation",
     minutes=25,
     difficulty="hard",
+    asks={
+        "`sentence_logit`, with places that nobody may look at": "logit from scores and votes",
+        "`order_logits`": "the pair's logits",
+        "`interaction`": "the interaction of not and the adjective",
+        "`received`": "attention received",
+        "`without_not`": "the logit without not",
+    },
     topic="what attention shows, negation",
     entries=[
         Challenge(

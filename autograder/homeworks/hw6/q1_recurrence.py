@@ -54,6 +54,10 @@ recurrence = hw.question(
     "A recurrence with one number of memory",
     minutes=8,
     difficulty="easy",
+    asks={
+        "states and output": "states and output",
+        "the unrolled weights": "the unrolled weights",
+    },
     topic="a linear recurrence",
     entries=[
         Challenge(

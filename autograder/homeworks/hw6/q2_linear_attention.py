@@ -149,6 +149,11 @@ linear = hw.question(
     "Linear attention",
     minutes=12,
     difficulty="medium",
+    asks={
+        "the linear form, equal to the quadratic one": "equals the quadratic form",
+        "no T×T tensor": "no T×T tensor",
+        "work that grows like T": "work grows like T",
+    },
     topic="linear attention, causal form",
     entries=[
         Challenge(
@@ -190,6 +195,11 @@ causal = hw.question(
     "Causal linear attention is a recurrence",
     minutes=25,
     difficulty="hard",
+    asks={
+        "the causal form": "equals the masked quadratic form",
+        "no T×T tensor": "no T×T tensor",
+        "work that grows like T": "work grows like T",
+    },
     entries=[
         Challenge(
             "causal_linear_attention",

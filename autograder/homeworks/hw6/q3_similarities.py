@@ -11,7 +11,7 @@ from autograder.homeworks.hw6.homework import hw
 
 VERDICTS = {
     "A": "safe: for all real vectors every weight lies between 0 and 1",
-    "B": "no weight is negative, but the sum can be 0, and then the weights are 0/0",
+    "B": "no weight is negative, but the sum can be 0 and every weight is 0/0",
     "C": "similarities of both signs: weights can be negative and of any size",
 }
 POSITIVE_SUM = "it is positive for all real vectors, so the sum is positive too."
@@ -40,6 +40,10 @@ finite = hw.question(
     "Which similarities keep attention finite?",
     minutes=10,
     difficulty="medium",
+    asks={
+        "a query and keys for which q·k leaves the bounds": "q·k leaves the bounds",
+        "a query and keys whose (q·k)² sum to 0": "(q·k)² sums to zero",
+    },
     topic="similarity functions",
     entries=[
         *(

@@ -47,6 +47,12 @@ polynomial = hw.question(
     "A feature map for (q·k + 1)²",
     minutes=12,
     difficulty="medium",
+    asks={
+        "φ with φ(q)·φ(k) = (q·k + 1)²": "φ(q)·φ(k) is the kernel",
+        "no more features than needed": "as few features as possible",
+        "their number for any D": "the number of features",
+        "their number for D = 64": "the number for D = 64",
+    },
     topic="feature maps of a kernel",
     entries=[
         Challenge("polynomial_features", cases=vector_pairs((3, 1, 2, 5)), examples=vector_pairs((2,))),

@@ -47,6 +47,10 @@ orders = hw.question(
     "What grows, and how fast",
     minutes=10,
     difficulty="medium",
+    asks={
+        "exponents of time and memory, softmax": ["softmax time", "softmax memory"],
+        "exponents of time and memory, kernel": ["kernel time", "kernel memory"],
+    },
     topic="time and memory",
     entries=[Array(name, (letter, 4)) for name, letter in zip(EXPONENTS, "abce", strict=True)],
 )

@@ -65,6 +65,11 @@ counts = hw.question(
     "Counting multiplications",
     minutes=12,
     difficulty="medium",
+    asks={
+        "multiplications of softmax attention": "softmax attention's multiplications",
+        "multiplications of the kernelized form": "kernelised attention's multiplications",
+        "the least N for which the quadratic kernel wins": "where the quadratic kernel starts to win",
+    },
     entries=[
         Challenge(
             "softmax_multiplications",

@@ -49,6 +49,11 @@ gaussian = hw.question(
     "Softmax is a Gaussian kernel in disguise",
     minutes=20,
     difficulty="hard",
+    asks={
+        "σ²": "the variance of the Gaussian",
+        "the factor of each vector": "the factor of each vector",
+        "random features, cosines and sines": "random features",
+    },
     topic="random Fourier features",
     entries=[
         Challenge(

@@ -146,6 +146,11 @@ fourier = hw.question(
     "Random Fourier features converge",
     minutes=15,
     difficulty="hard",
+    asks={
+        "frequencies from the right distribution": "frequencies have the right distribution",
+        "an estimate from R frequencies": "the estimate converges",
+        "errors and their slope": "error against number of features",
+    },
     entries=[
         Challenge("draw_frequencies", cases=frequency_cases),
         Challenge("estimate_similarity", cases=estimate_cases),

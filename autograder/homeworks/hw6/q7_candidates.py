@@ -16,6 +16,11 @@ candidates = hw.question(
     "Denoising: two candidates",
     minutes=8,
     difficulty="easy",
+    asks={
+        "the loss": "the loss",
+        "both candidates' parts": "both candidates' losses",
+        "the λ of equal losses": "where both are equally good",
+    },
     topic="linear denoising, ridge",
     entries=[
         Challenge(

@@ -66,6 +66,13 @@ closed = hw.question(
     "The best linear denoiser",
     minutes=25,
     difficulty="hard",
+    asks={
+        "the gradient": "the gradient",
+        "the closed form": [
+            "equals the numerical minimiser",
+            "the gradient vanishes, with fewer columns than rows too",
+        ],
+    },
     entries=[
         Challenge(
             "denoising_gradient",

@@ -62,6 +62,11 @@ interval = hw.question(
     "Choosing λ",
     minutes=8,
     difficulty="medium",
+    asks={
+        "the range of the question": "λ for the given singular values",
+        "a function for any singular values": "the interval for any singular values",
+        "None where no λ fits": "None where no λ fits",
+    },
     entries=[
         Array("lambda_range", (2,)),
         Challenge("lambda_interval", cases=interval_inputs, examples=interval_examples),

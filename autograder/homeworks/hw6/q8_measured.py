@@ -21,6 +21,11 @@ measured = hw.question(
     "Softmax against linear attention, measured",
     minutes=22,
     difficulty="medium",
+    asks={
+        "peak memory and its slopes": "peak memory and its slopes",
+        "the memory that softmax would need": "what softmax would need at N = 65,536",
+        "slopes of measured times": "slopes of the measured times",
+    },
     topic="measured cost",
     # times are measured on the student's machine; what is judged of them is that slopes fit them
     claimed=True,

@@ -24,9 +24,7 @@ from autograder.homeworks.hw3.public.induction import (
 from autograder.homeworks.hw3.public.model import (
     CONTENT_ATOL,
     CONTENT_RTOL,
-    PERMUTATION,
     PLACES,
-    RUNNING_MAP,
     attend,
     is_uniform,
     listed,
@@ -34,7 +32,7 @@ from autograder.homeworks.hw3.public.model import (
     spell,
     with_places,
 )
-from autograder.homeworks.hw3.public.moves import move_problem, moves_problem
+from autograder.homeworks.hw3.public.moves import move_arrays, move_problem
 from autograder.homeworks.hw3.public.position import first_copy_problem, first_place_problem
 from autograder.homeworks.hw3.public.trained import (
     TRAINED_ERROR,
@@ -44,7 +42,14 @@ from autograder.homeworks.hw3.public.trained import (
     first_token_error,
     unique_accuracy,
 )
-from autograder.homeworks.hw3.public.uniqueness import unique_margin, unique_problem, unique_signs
+from autograder.homeworks.hw3.public.training import compare_heads, eight_panels, train_head
+from autograder.homeworks.hw3.public.uniqueness import (
+    first_signs,
+    occurrence_problem,
+    unique_margin,
+    unique_problem,
+    unique_signs,
+)
 from autograder.kit.shared.slider import frames_slider, heat
 from autograder.kit.shared.viewer import attention_viewer
 
@@ -52,13 +57,12 @@ __all__ = [
     "CONTENT_ATOL",
     "CONTENT_RTOL",
     "HEAD_SHAPES",
-    "PERMUTATION",
     "PLACES",
-    "RUNNING_MAP",
     "TRAINED_ERROR",
     "TRAINED_SIGNS",
     "attend",
     "attention_viewer",
+    "compare_heads",
     "content_attention_problem",
     "content_copy_problem",
     "content_error",
@@ -66,9 +70,11 @@ __all__ = [
     "conv_heads_output",
     "conv_places_problem",
     "conv_sum_problem",
+    "eight_panels",
     "first_copy_problem",
     "first_place_problem",
     "first_place_weights",
+    "first_signs",
     "first_token_error",
     "frames_slider",
     "heat",
@@ -76,13 +82,15 @@ __all__ = [
     "induction_problem",
     "is_uniform",
     "listed",
+    "move_arrays",
     "move_problem",
-    "moves_problem",
+    "occurrence_problem",
     "plain_convolution",
     "previous_problem",
     "repeated_patterns",
     "sequences",
     "spell",
+    "train_head",
     "unique_accuracy",
     "unique_margin",
     "unique_problem",

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-CONTENT_ATOL, CONTENT_RTOL = 1e-2, 1e-3  # stated in the notebook: score gaps of about 10 reach it
-PERMUTATION = (2, 0, 4, 1, 3)  # 3.4: place i copies place PERMUTATION[i]
-RUNNING_MAP = np.array([[2.0, -1.0, 0.0], [0.0, 1.0, 3.0], [1.0, 0.0, -2.0]])  # 3.5
+CONTENT_ATOL, CONTENT_RTOL = 1e-2, 1e-3  # stated in the notebook: a gap of 6.2 reaches it
 PLACES = 8  # of 3.6 and 3.8
 
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograder.homeworks.hw3.public.model import (
-    PERMUTATION,
-    RUNNING_MAP,
-    attend,
-    is_uniform,
-    listed,
-    with_places,
-)
-from autograder.kit import visible_check
+from autograder.homeworks.hw3.public.model import attend, is_uniform, listed, with_places
+from autograder.kit import Trial, check_shapes, visible_check
 
 
 def move_problem(
@@ -24,12 +18,12 @@ def move_problem(
     """Whether output place i is ``linear`` applied to input place ``source[i]``; else words.
 
     Args:
-        Q: (3+n, qk).
-        K: (3+n, qk).
-        V: (3+n, 3).
-        x: any real input, (n, 3).
+        Q: (d+n, qk).
+        K: (d+n, qk).
+        V: (d+n, out).
+        x: any real input, (n, d).
         source: the place that each output place copies.
-        linear: (3, out), applied as ``x @ linear``.
+        linear: (d, out), applied as ``x @ linear``.
     """
     places = with_places(x, np.eye(len(x)))
     output, weights = attend(places, Q, K, V)
@@ -78,45 +72,44 @@ def move_problem(
     return f"{told} Place {place} looks at place {looked[place]}, but it must look at {source[place]}."
 
 
-def moves_problem(
-    Q: np.ndarray, K: np.ndarray, V: np.ndarray, x: np.ndarray, source: Sequence[int], linear: np.ndarray
-) -> str | None:
-    """:func:`move_problem` of an input, of ten times it and of its opposite.
+def move_arrays(trial: Trial) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], str | None]:
+    """Q, K and V that ``moving_head`` returned, or what is wrong with their shapes."""
+    order, linear, output = np.asarray(trial.args[0]), np.asarray(trial.args[1]), trial.output
+    none = np.zeros((0, 0))
+    if not isinstance(output, list) or len(output) != 3:
+        return (none, none, none), "`moving_head` should return three arrays: Q, K, V."
+    arrays: dict[str, Any] = dict(zip("QKV", output, strict=True))
+    for name, value in arrays.items():  # rows in a list are as good as an array
+        with contextlib.suppress(ValueError, TypeError):
+            arrays[name] = np.asarray(value) if isinstance(value, list) else value
+    n, (d, out) = len(order), linear.shape
+    shapes = {"Q": (d + n, "qk"), "K": (d + n, "qk"), "V": (d + n, out)}
+    problems = check_shapes(shapes, arrays)
+    found = np.shape(arrays["V"])
+    if problems and d != out and found == (out + n, d):
+        problems.append("Is the map transposed? It takes d numbers to out numbers.")
+    return (arrays["Q"], arrays["K"], arrays["V"]), " ".join(problems) or None
+
+
+def shown_inputs(n: int, d: int) -> list[np.ndarray]:
+    """A sequence (n, d) of small numbers, ten times it and its opposite.
 
     In large inputs, tokens that leak into the scores outweigh the places.
     """
-    return next(
-        (
-            problem
-            for factor in (1, 10, -10)
-            if (problem := move_problem(Q, K, V, factor * x, source, linear))
-        ),
-        None,
-    )
+    x = np.round(2 * np.random.default_rng(n).normal(size=(n, d)), 1)
+    return [x, 10 * x, -10 * x]
 
 
 @visible_check("3.4")
 def check_moves(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
-    x = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, 1.0], [-2.0, 1.5, 0.0], [1.0, 1.0, -1.0], [0.0, 2.0, 4.0]])
-    lines: list[tuple[bool | None, str]] = []
-    for name, source in (("identity", range(5)), ("permutation", PERMUTATION)):
-        Q, K, V = (answers[f"{name}_{part}"] for part in "QKV")
-        problem = moves_problem(Q, K, V, x, list(source), np.eye(3))
-        lines.append(
-            (
-                problem is None,
-                f"{name}: {problem}" if problem else f"{name}: right for a small and a large input.",
-            )
-        )
-    return lines
-
-
-@visible_check("3.5")
-def check_running_linear(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
-    if "running_linear_Q" not in answers:
+    if any(trial.status != "ok" for trial in answers["moving_head"]):
         return []
-    x = np.array([[0.5, -1.0, 2.0], [3.0, 0.0, 1.0], [-2.0, 1.5, 0.0], [1.0, 1.0, -1.0], [0.0, 2.0, 4.0]])
-    Q, K, V = (answers[f"running_linear_{part}"] for part in "QKV")
-    problem = moves_problem(Q, K, V, x, list(range(5)), RUNNING_MAP)
-    told = "The same linear map is applied at each place, for a small and a large input."
-    return [(problem is None, problem or told)]
+    for trial in answers["moving_head"]:
+        arrays, problem = move_arrays(trial)
+        if problem:
+            return [(False, f"On {trial.note}: {problem}")]
+        order, linear = np.asarray(trial.args[0]), np.asarray(trial.args[1])
+        for x in shown_inputs(len(order), len(linear)):
+            if problem := move_problem(*arrays, x, order.tolist(), linear):
+                return [(False, f"On {trial.note}: {problem}")]
+    return [(True, "Identity, permutation and linear layer are right for a small and a large input each.")]

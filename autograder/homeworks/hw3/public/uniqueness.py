@@ -1,4 +1,4 @@
-"""3.3: whether an output's sign says that its token occurs once."""
+"""3.3: whether an output's sign says that its token occurs once, or for the first time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,30 @@ from autograder.homeworks.hw3.public.model import attend, spell, with_places
 from autograder.kit import visible_check
 
 
+def outputs_after_cls(
+    Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, group: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs at the token places (sequence, n), and the attention (sequence, n + 1, n + 1), CLS first."""
+    tokens = np.concatenate([np.zeros((len(group), 1), int), group + 1], axis=1)
+    output, weights = attend(with_places(np.eye(4)[tokens], pos), Q, K, V)
+    return output[:, 1:, 0], weights
+
+
 def unique_signs(
     Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, group: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outputs at the token places, CLS left out, and whether each token occurs once: (sequence, n) both."""
-    tokens = np.concatenate([np.zeros((len(group), 1), int), group + 1], axis=1)
-    output, _ = attend(with_places(np.eye(4)[tokens], pos), Q, K, V)
     counts = (group[:, :, None] == group[:, None, :]).sum(-1)
-    return output[:, 1:, 0], counts == 1
+    return outputs_after_cls(Q, K, V, pos, group)[0], counts == 1
+
+
+def first_signs(
+    Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, group: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs at the token places, and whether each token occurs there first: (sequence, n) both."""
+    earlier = np.tri(group.shape[1], k=-1, dtype=bool)  # (place, earlier place)
+    repeated = ((group[:, :, None] == group[:, None, :]) & earlier).any(-1)
+    return outputs_after_cls(Q, K, V, pos, group)[0], ~repeated
 
 
 def unique_problem(
@@ -59,11 +75,55 @@ def unique_problem(
     return f"{told} ({wrong} of {total} outputs have the wrong sign.)"
 
 
+def occurrence_problem(
+    Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
+) -> str | None:
+    """Whether outputs are positive where a token occurs first and negative at its repeats; else words."""
+    wrong, total, told = 0, 0, ""
+    for group in groups:
+        output, first = first_signs(Q, K, V, pos, group)
+        bad = ((output > 0) != first) | (output == 0)
+        wrong, total = wrong + int(bad.sum()), total + bad.size
+        if bad.any() and not told:
+            index, place = (int(number) for number in np.argwhere(bad)[0])
+            _, weights = outputs_after_cls(Q, K, V, pos, group)
+            told = _occurrence_words(group[index], place, first[index], output[index], weights[index])
+    return f"{told} ({wrong} of {total} outputs have the wrong sign.)" if wrong else None
+
+
+def _occurrence_words(
+    tokens: np.ndarray, place: int, first: np.ndarray, output: np.ndarray, weights: np.ndarray
+) -> str:
+    """What is wrong at one place of a sequence, and the likely reason; ``weights`` have CLS at place 0."""
+    token, need = "ABC"[tokens[place]], "positive" if first[place] else "negative"
+    kind = "occurs for the first time" if first[place] else "is a repeat"
+    told = (
+        f"In `CLS {spell(tokens)}` the {token} at place {place + 1} {kind}, so its output must be {need}; it"
+        f" is {output[place]:+.3f}."
+    )
+    same = np.flatnonzero(tokens == tokens[place])
+    row = weights[place + 1, 1:]
+    if len(same) > 1 and np.ptp(output[same]) < 1e-9:
+        return f"{told} Equal tokens have the same output here: no score tells which of them comes first."
+    if first[place] and row[place] > 0.2:
+        return f"{told} It looks at itself with {row[place]:.2f}: an earlier token must be another place."
+    if first[place] and row[place + 1 :].sum() > 0.2:
+        behind = row[place + 1 :].sum()
+        return f"{told} It looks at later places with {behind:.2f}: a token that follows must not count."
+    if first[place] and row[:place].sum() > 0.2:
+        before = row[:place].sum()
+        return f"{told} It looks at other kinds of tokens before it with {before:.2f}."
+    if not first[place] and row[same[same < place]].sum() < 0.5:
+        seen = row[same[same < place]].sum()
+        return f"{told} Its earlier copies get only {seen:.2f} of its attention."
+    return f"{told} Look at the values: what does CLS add, and what does a token?"
+
+
 def unique_margin(
     Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
 ) -> float:
     """The smallest distance of an output from zero; how much room the signs have."""
-    return min(float(np.abs(unique_signs(Q, K, V, pos, group)[0]).min()) for group in groups)
+    return min(float(np.abs(outputs_after_cls(Q, K, V, pos, group)[0]).min()) for group in groups)
 
 
 @visible_check("3.3")
@@ -73,12 +133,16 @@ def check_content_and_position(answers: Mapping[str, Any]) -> list[tuple[bool | 
     problem = unique_problem(Q, K, V, pos, shown)
     if problem:
         return [(False, problem)]
-    return [
-        (
-            True,
-            (
-                f"Signs are right in five sequences, margin {unique_margin(Q, K, V, pos, shown):.3f}. The"
-                " grader tries all 120."
-            ),
-        )
-    ]
+    told = f"Signs are right in five sequences, margin {unique_margin(Q, K, V, pos, shown):.3f}."
+    return [(True, f"{told} The grader tries all 120.")]
+
+
+@visible_check("3.3b")
+def check_first_occurrence(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    Q, K, V, pos = (answers[f"first_occurrence_{name}"] for name in ("Q", "K", "V", "pos"))
+    shown = [np.array([tokens]) for tokens in ([2], [0, 1], [1, 1], [2, 0, 0], [2, 0, 2, 1], [0, 1, 1, 0])]
+    problem = occurrence_problem(Q, K, V, pos, shown)
+    if problem:
+        return [(False, problem)]
+    told = f"Signs are right in six sequences, margin {unique_margin(Q, K, V, pos, shown):.3f}."
+    return [(True, f"{told} The grader tries all 120.")]

@@ -34,7 +34,12 @@ from autograder.homeworks.hw4.public.injection import (
 )
 from autograder.homeworks.hw4.public.mosaics import draw_mosaic
 from autograder.homeworks.hw4.public.probes import evaluate_probe, fit_probe, split_probe, train_step_probe
-from autograder.homeworks.hw4.public.progress import save_safely, with_progress
+from autograder.homeworks.hw4.public.progress import (
+    resumable_fit,
+    save_safely,
+    unfinished,
+    with_progress,
+)
 from autograder.homeworks.hw4.public.ready import READY, ready_attention, ready_block
 from autograder.kit.shared.patches import patch_viewer
 from autograder.kit.shared.slider import frames_slider, heat
@@ -65,6 +70,7 @@ __all__ = [
     "ready_attention",
     "ready_block",
     "results",
+    "resumable_fit",
     "save_safely",
     "selection_problem",
     "split_probe",
@@ -72,6 +78,7 @@ __all__ = [
     "step_problem",
     "train_step_probe",
     "transformer_problem",
+    "unfinished",
     "vit_probe",
     "way_problem",
     "with_progress",

@@ -9,6 +9,12 @@ from autograder.homeworks.hw5.public.averages import (
     frequent_columns,
     pair_problem,
 )
+from autograder.homeworks.hw5.public.encoder import (
+    load_encoder,
+    make_word_encoder,
+    start_from,
+    train_alike,
+)
 from autograder.homeworks.hw5.public.frozen import (
     batch_problem,
     frozen_problem,
@@ -27,7 +33,13 @@ from autograder.homeworks.hw5.public.given import (
     show_interaction,
 )
 from autograder.homeworks.hw5.public.loops import evaluation_mode_problem, train_mode_problem
-from autograder.homeworks.hw5.public.sentences import LABELS, load_glove, load_train_validation
+from autograder.homeworks.hw5.public.sentences import (
+    LABELS,
+    load_glove,
+    load_train_validation,
+    plain_marks,
+    text_encoder,
+)
 from autograder.homeworks.hw5.public.sentiment import (
     CHECKPOINT,
     CHECKPOINT_BYTES,
@@ -59,12 +71,18 @@ __all__ = [
     "given_votes",
     "learning_problem",
     "load_checkpoint",
+    "load_encoder",
     "load_glove",
     "load_train_validation",
+    "make_word_encoder",
     "mask_problem",
     "pair_problem",
+    "plain_marks",
     "predict_problem",
     "show_curves",
     "show_interaction",
+    "start_from",
+    "text_encoder",
+    "train_alike",
     "train_mode_problem",
 ]

@@ -1,0 +1,108 @@
+"""5.5b: the GRU head trained on the frozen encoder, and compared with 5.3 and 5.4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from autograder.declare import NOT_JUDGED, Case, Challenge
+from autograder.homeworks.hw5.homework import hw
+
+
+def outcomes(rng: np.random.Generator) -> Iterator[Case]:
+    """Which sentences two models get right, models that agree often and models that agree never."""
+    for n, first, agree in ((40, 0.75, 0.8), (150, 0.8, 0.9), (90, 0.7, 0.5)):
+        one = rng.random(n) < first
+        other = np.where(rng.random(n) < agree, one, rng.random(n) < 0.55)
+        yield Case([one, other], note=f"two models on {n} sentences")
+    yield Case([np.array([True, True, False, True]), np.array([False, True, True, True])], note="4 sentences")
+
+
+def paired(one: np.ndarray, other: np.ndarray, mistake: str = "") -> list[np.ndarray]:
+    """The oracle: mean of the differences, each -1, 0 or 1, and its standard error."""
+    n, differences = len(one), one.astype(float) - other.astype(float)
+    error = differences.std() / np.sqrt(n)
+    if mistake == "unpaired":
+        error = np.sqrt(one.var() / n + other.var() / n)
+    if mistake == "spread":
+        error = differences.std()
+    if mistake == "n":
+        error = differences.std() / n
+    if mistake == "ddof":
+        error = differences.std(ddof=1) / np.sqrt(n)
+    sign = -1.0 if mistake == "sign" else 1.0
+    scale = 100.0 if mistake == "percent" else 1.0
+    return [np.array(sign * scale * differences.mean()), np.array(scale * error)]
+
+
+def slip(mistake: str) -> Callable[[np.ndarray, np.ndarray], list[np.ndarray]]:
+    """The oracle with one thing wrong."""
+    return lambda one, other: paired(one, other, mistake)
+
+
+def one_model(rng: np.random.Generator) -> Iterator[Case]:
+    """Which sentences one model gets right."""
+    yield Case([np.array([True, True, False, True])], note="4 sentences, 3 of them right")
+    for n, share in ((50, 0.8), (200, 0.7)):
+        yield Case([rng.random(n) < share], note=f"{n} sentences")
+
+
+def measured(right: np.ndarray, mistake: str = "") -> list[np.ndarray]:
+    """The oracle: the accuracy p and √(p(1 - p)/n)."""
+    p, n = float(right.mean()), len(right)
+    error = {
+        "": np.sqrt(p * (1 - p) / n),
+        "spread": np.sqrt(p * (1 - p)),
+        "n": np.sqrt(p * (1 - p)) / n,
+        "no root": p * (1 - p) / n,
+    }[mistake]
+    return [np.array(p), np.array(error)]
+
+
+comparison = hw.question(
+    "5.5b",
+    "Does pretraining help? Three models, one comparison",
+    minutes=15,
+    difficulty="medium",
+    asks={
+        "`paired_difference`: difference of accuracies and its standard error": "the paired difference",
+        "`accuracy_with_error`: accuracy and its standard error": "accuracy with its error",
+        "the three models trained and compared": NOT_JUDGED,
+        "predict the order before training": NOT_JUDGED,
+    },
+    entries=[
+        Challenge(
+            "paired_difference",
+            cases=outcomes,
+            expected=paired,
+            mistakes={
+                "Your error is that of two independent samples. Both models saw the same sentences: take the"
+                " spread of the differences.": slip("unpaired"),
+                "That is the spread of single differences; the error of their mean is smaller by √n.": slip(
+                    "spread"
+                ),
+                "You divided by n; the error of a mean falls with √n.": slip("n"),
+                "That is nearly it: with ddof=1. The question takes np.std as it is.": slip("ddof"),
+                "The difference has the other sign: take the first minus the second.": slip("sign"),
+                "Those are percent; give shares from -1 to 1.": slip("percent"),
+            },
+        ),
+        Challenge(
+            "accuracy_with_error",
+            cases=one_model,
+            expected=measured,
+            mistakes={
+                "That is the spread of single sentences; divide by √n.": lambda right: measured(
+                    right, "spread"
+                ),
+                "You divided by n outside the root; it belongs inside.": lambda right: measured(right, "n"),
+                "The root is missing: √(p(1 - p)/n).": lambda right: measured(right, "no root"),
+            },
+        ),
+    ],
+)
+comparison.check_cases("paired_difference", "the paired difference", points=3)
+
+
+comparison.check_cases("accuracy_with_error", "accuracy with its error", points=1)
