@@ -346,7 +346,6 @@ def plot_padding(counts=(0, 5, 10, 20, 40)):
     )
 
 
-
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("2.3"):

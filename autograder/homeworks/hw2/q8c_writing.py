@@ -40,20 +40,20 @@ def greedy_case(rng: np.random.Generator, n: int, count: int) -> Case:
     """A prompt whose greedy continuation meets no near tie and is no single letter repeated."""
     sizes = {"letters": 9, "d_model": 8, "n_heads": 2, "depth": 2, "context": 6}
     while True:
-        tokens, kwargs = rng.integers(9, size=n), {"sizes": sizes, "seed": int(rng.integers(10**6))}
-        whole = continued(tokens, count, **kwargs)
+        tokens, seed = rng.integers(9, size=n), int(rng.integers(10**6))
+        whole = continued(tokens, count, sizes=sizes, seed=seed)
         variants = ("first window", "last only", "first place")
-        others = [continued(tokens, count, **kwargs, variant=variant) for variant in variants]
+        others = [continued(tokens, count, sizes=sizes, seed=seed, variant=variant) for variant in variants]
         if n + count <= sizes["context"]:
             others = others[1:]
         if (
-            continued(tokens, count, **kwargs, variant="smallest gap") > NEAR
+            continued(tokens, count, sizes=sizes, seed=seed, variant="smallest gap") > NEAR
             and not any(np.array_equal(whole, other) for other in others)
             and len(set(whole[n:])) > 1
         ):
             break
     note = f"a prompt of {n} tokens, {count} more, a decoder with 6 places"
-    return Case([tokens, count], kwargs, note=note, probe="greedy", torch=True)
+    return Case([tokens, count], {"sizes": sizes, "seed": seed}, note=note, probe="greedy", torch=True)
 
 
 def greedy_cases(rng: np.random.Generator) -> Iterator[Case]:

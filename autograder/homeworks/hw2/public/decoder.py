@@ -65,11 +65,13 @@ def ready_made_parts() -> tuple[Any, Any, Any]:
                 setattr(self, name, nn.Linear(d_model, d_model))
 
         def forward(self, x: Any, causal: bool = False, padding: Any = None) -> Any:
-            maps, n = (self.q_proj, self.k_proj, self.v_proj), x.shape[1]
-            output, weights = nn.functional.multi_head_attention_forward(
+            maps: Any = (self.q_proj, self.k_proj, self.v_proj)
+            out: Any = self.out_proj
+            n, attend = x.shape[1], nn.functional.multi_head_attention_forward
+            output, weights = attend(  # type: ignore[misc, call-arg]  # the first arguments are joined
                 *(3 * [x.transpose(0, 1)]),
                 *(x.shape[2], self.n_heads, None, torch.cat([one.bias for one in maps])),
-                *(None, None, False, 0.0, self.out_proj.weight, self.out_proj.bias),
+                *(None, None, False, 0.0, out.weight, out.bias),
                 key_padding_mask=padding,
                 attn_mask=torch.ones(n, n, dtype=torch.bool).triu(1) if causal else None,
                 use_separate_proj_weight=True,
@@ -155,7 +157,8 @@ def stored_decoder(pretrained: Mapping[str, Any]) -> Any:
                 layer = f"h.{number}"
                 wide = mapped(normed(x, f"{layer}.ln_1"), f"{layer}.attn.c_attn")
                 split = (part.view(batch, n, self.n_heads, -1).transpose(1, 2) for part in wide.chunk(3, -1))
-                seen = functional.scaled_dot_product_attention(*split, is_causal=True)
+                queries, keys, values = split
+                seen = functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
                 x = x + mapped(seen.transpose(1, 2).reshape(x.shape), f"{layer}.attn.c_proj")
                 inner = mapped(normed(x, f"{layer}.ln_2"), f"{layer}.mlp.c_fc")
                 x = x + mapped(inner.clamp(min=0), f"{layer}.mlp.c_proj")

@@ -187,7 +187,8 @@ def cached_probe(next_logits: Any, case: Mapping[str, Any]) -> Any:
     import torch
 
     (tokens,), options = decode(case["args"]), decode({"fields": case["kwargs"]})
-    model, cache, logits, work = toy_decoder(options["sizes"], options["seed"]), [], [], []
+    model, logits, work = toy_decoder(options["sizes"], options["seed"]), [], []
+    cache: list[Any] = []
     for token in tokens.tolist():
         with torch.no_grad():
             found, products = count_products(lambda token=token: next_logits(model, token, cache))
