@@ -103,7 +103,7 @@ def test_the_pretrained_encoder_knows_what_words_have_in_common():
 
     def closeness(model, one: str, other: str) -> float:
         means = [
-            model(input_ids=torch.tensor([vectors.encode(text)])).last_hidden_state.mean(1)
+            model(input_ids=torch.tensor([vectors.encode(text)])).last_hidden_state.mean(1).detach()
             for text in (one, other)
         ]
         return float(torch.nn.functional.cosine_similarity(*means))
