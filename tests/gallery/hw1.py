@@ -256,7 +256,7 @@ EXAMPLES += [
     wrong("1.8", "scale twice", nudge("w[j] * (values[j] - y) * s / np.sqrt(len(query))"), loses=[CHANGE], says="The scale stands twice"),
     wrong("1.8", "weight forgotten", nudge("(values[j] - y) * s"), loses=[CHANGE], says="a factor is missing"),
     wrong("1.8", "only w_j changes", nudge("w[j] * (1 - w[j]) * values[j] * s"), loses=[CHANGE], says="the other weights change too"),
-    wrong("1.8", "the new output", nudge("y + w[j] * (values[j] - y) * s"), loses=[CHANGE], says="asked is the change"),
+    wrong("1.8", "the new output", nudge("y + w[j] * (values[j] - y) * s"), loses=[CHANGE], says="the question asks for the change"),
 ]
 
 # 1.9

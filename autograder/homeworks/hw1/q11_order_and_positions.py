@@ -68,7 +68,7 @@ EQUIVARIANCE_ERROR = Challenge(
         "The output is shuffled by the inverse permutation; use [order] on both sides.": _layer(
             lambda f, X, o: np.abs(f(X[o]) - f(X)[np.argsort(o)]).max()
         ),
-        "That is the mean of the absolute differences; asked is the largest.": _layer(
+        "That is the mean of the absolute differences; the question asks for the largest.": _layer(
             lambda f, X, o: np.abs(f(X[o]) - f(X)[o]).mean()
         ),
         "The absolute value is missing: a large negative difference counts as well.": _layer(

@@ -55,7 +55,7 @@ def what_is_kept(cache_numbers: np.ndarray, state_numbers: np.ndarray) -> Wrong 
         "keys **and** values are kept.": right / 2,
         "that is one layer.": right / LAYERS,
         "that is one token.": right / TOKENS,
-        "those are bytes; asked is how many numbers.": right * 4,
+        "those are bytes; the question asks for how many numbers.": right * 4,
         "scores are not kept; only keys and values are.": TOKENS**2 * LAYERS,
     }
     if not math.isclose(found, right, rel_tol=1e-3):

@@ -131,10 +131,10 @@ SAMPLED_STATISTICS = Challenge(
         "You summed over the pairs; sum over the features (axis 1).": (
             lambda q, k: _mean_and_variance((q * k).sum(0))
         ),
-        "The second number is the standard deviation; asked is the variance.": (
+        "The second number is the standard deviation; the question asks for the variance.": (
             lambda q, k: [(q * k).sum(1).mean(), (q * k).sum(1).std()]
         ),
-        "You divided by count − 1 (ddof=1); asked is np.var's default.": (
+        "You divided by count − 1 (ddof=1); the question asks for np.var's default.": (
             lambda q, k: [(q * k).sum(1).mean(), (q * k).sum(1).var(ddof=1)]
         ),
     },

@@ -61,12 +61,11 @@ HARD_ATTENTION = Challenge(
         "You chose the largest absolute score; a very negative score fits worst.": (
             lambda q, k, v: v[np.abs(k @ q).argmax()]
         ),
-        "You chose the nearest key; asked is the largest dot product.": (
+        "You chose the nearest key; the question asks for the largest dot product.": (
             lambda q, k, v: v[((k - q) ** 2).sum(1).argmin()]
         ),
-        "You chose the largest cosine; asked is the largest dot product, in which length counts.": (
-            lambda q, k, v: v[(k @ q / np.linalg.norm(k, axis=1)).argmax()]
-        ),
+        "You chose the largest cosine; the question asks for the largest dot product, in which length"
+        " counts.": (lambda q, k, v: v[(k @ q / np.linalg.norm(k, axis=1)).argmax()]),
         "Your search starts from 0, but all scores may be negative: start from −∞ or from the first.": (
             lambda q, k, v: v[(k @ q).argmax() if (k @ q).max() > 0 else 0]
         ),

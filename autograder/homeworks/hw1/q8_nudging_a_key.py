@@ -69,7 +69,7 @@ FIRST_ORDER_CHANGE = Challenge(
     cases=nudges,
     expected=_jvp,
     mistakes={
-        "That is the exact difference of two outputs; asked is the change to first order,"
+        "That is the exact difference of two outputs; the question asks for the change to first order,"
         " which is linear in ε.": _exact,
         "The scale 1/√d_k is missing.": _nudged(lambda w, y, v, j, s, d: w[j] * (v[j] - y) * s * d**0.5),
         "You forgot that the other weights shrink when w_j grows,"
@@ -83,7 +83,7 @@ FIRST_ORDER_CHANGE = Challenge(
         "A key that hardly gets any attention hardly changes the output: a factor is missing.": _nudged(
             lambda w, y, v, j, s, d: (v[j] - y) * s
         ),
-        "That is the new output; asked is the change.": _nudged(
+        "That is the new output; the question asks for the change.": _nudged(
             lambda w, y, v, j, s, d: y + w[j] * (v[j] - y) * s
         ),
         "The scale stands twice.": _nudged(lambda w, y, v, j, s, d: w[j] * (v[j] - y) * s / d**0.5),

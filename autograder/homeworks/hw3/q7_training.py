@@ -266,9 +266,11 @@ def the_score_gap_of_the_trained_model(
     if np.isclose(found, unscaled_gaps.min(), rtol=1e-3, atol=1e-3):
         return Wrong(f"{told}: you left out the scale 1/√d_qk.")
     if np.isclose(found, gaps.max(), rtol=1e-3, atol=1e-3):
-        return Wrong(f"{told}: yours is the largest gap of the three rows, asked is the smallest.")
+        return Wrong(
+            f"{told}: yours is the largest gap of the three rows, the question asks for the smallest."
+        )
     if np.isclose(found, gaps.mean(), rtol=1e-3, atol=1e-3):
-        return Wrong(f"{told}: yours is the mean of the three rows, asked is the smallest.")
+        return Wrong(f"{told}: yours is the mean of the three rows, the question asks for the smallest.")
     return Wrong(f"{told}: in each row, own score minus the best other; then the smallest.")
 
 
@@ -292,8 +294,9 @@ def the_attention_on_the_first_place(
     told = f"`trained_first_place_weight` is {found:.4g}, but the recorded weights give {weights.min():.4g}"
     if np.isclose(found, weights.mean(), rtol=1e-3, atol=1e-3):
         return Wrong(
-            f"{told}: yours is the mean over all queries of all 120 sequences, asked is the smallest."
+            f"{told}: yours is the mean over all queries of all 120 sequences, the question asks for"
+            f" the smallest."
         )
     if np.isclose(found, weights.max(), rtol=1e-3, atol=1e-3):
-        return Wrong(f"{told}: yours is the largest weight, asked is the smallest.")
+        return Wrong(f"{told}: yours is the largest weight, the question asks for the smallest.")
     return Wrong(f"{told}: the smallest weight on place 0 over all queries of all 120 sequences.")

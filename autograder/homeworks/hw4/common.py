@@ -13,7 +13,7 @@ from autograder.homeworks.hw4 import public
 
 BLOCK_CALLS = ("TransformerEncoderLayer", "TransformerEncoder", "Transformer")
 FLOAT32_ATOL = 1e-5  # float32 differed from float64 by up to 3e-6 over 12 seeds, numbers near zero among them
-COLUMNS_FIRST = "Your patches run down the columns first; asked is row by row, as one reads."
+COLUMNS_FIRST = "Your patches run down the columns first; the order is row by row, as one reads."
 PIXELS_TRANSPOSED = "Inside each patch, rows and columns of pixels are swapped."
 CLASS_LAST = "The class token comes last; it must come first, at place 0."
 NO_POSITIONS = "The positions are not added."

@@ -143,7 +143,7 @@ block = hw.question(
                         "The residual carries the normalised x. Add to x itself; only the branch reads the"
                         " norm."
                     ),
-                    "relu": "The MLP's activation is ReLU; asked is GELU.",
+                    "relu": "The MLP's activation is ReLU; the question asks for GELU.",
                     "no activation": "The MLP has no activation between its two linear maps.",
                 },
             ),

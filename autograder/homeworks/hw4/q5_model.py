@@ -95,15 +95,19 @@ model = hw.question(
                     "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] is its own.",
                     "one block": "Only one block is applied; the tokens must go through all of them.",
                     "no last norm": "The last layer norm is missing: the head reads norm(x) at place 0.",
-                    "mean": "You classify the mean of all tokens; asked is the class token, at place 0.",
+                    "mean": "You classify the mean of all tokens; the question asks for the class"
+                    " token, at place 0.",
                     "mean before norm": (
-                        "You classify the norm of the mean of all tokens; asked is the class token, at"
+                        "You classify the norm of the mean of all tokens; the question asks for the"
+                        " class token, at"
                         " place 0."
                     ),
                     "mean of patches": (
-                        "You classify the mean of the patches; asked is the class token, at place 0."
+                        "You classify the mean of the patches; the question asks for the class token,"
+                        " at place 0."
                     ),
-                    "last token": "You classify the last token; asked is the class token, at place 0.",
+                    "last token": "You classify the last token; the question asks for the class token,"
+                    " at place 0.",
                     "first patch": (
                         "You classify the token at place 1, a patch; the class token is at place 0."
                     ),

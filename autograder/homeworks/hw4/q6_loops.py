@@ -161,7 +161,7 @@ loops = hw.question(
                         "You added up means of batches and divided by the number of images: use"
                         ' reduction="sum".'
                     ),
-                    "percent": "The accuracy is in percent; asked is a share from 0 to 1.",
+                    "percent": "The accuracy is in percent; the question asks for a share from 0 to 1.",
                     "count": "The accuracy is a count; divide by the number of images.",
                     "swapped": "Loss and accuracy are swapped: return the loss first.",
                 },

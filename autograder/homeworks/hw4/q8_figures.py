@@ -121,7 +121,8 @@ drawn = hw.question(
                 class_attention,
                 {
                     "column": (
-                        "That is how much the patches look at the class token (a column). Asked is what the"
+                        "That is how much the patches look at the class token (a column). The question"
+                        " asks for what the"
                         " class token looks at: its row."
                     ),
                     "not dropped": (

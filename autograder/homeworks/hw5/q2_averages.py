@@ -88,8 +88,8 @@ averages = hw.question(
             expected=counted,
             mistakes={
                 "Padding is counted as word 0.": lambda ids, mask, n: counted(ids, np.ones_like(mask), n),
-                "That says whether a word occurs; asked is how often.": lambda ids, mask, n: np.minimum(
-                    counted(ids, mask, n), 1
+                "That says whether a word occurs; the question asks how often.": lambda ids, mask, n: (
+                    np.minimum(counted(ids, mask, n), 1)
                 ),
                 "Those are shares of the sentence; asked are counts.": lambda ids, mask, n: (
                     counted(ids, mask, n) / mask.sum(1, keepdims=True)

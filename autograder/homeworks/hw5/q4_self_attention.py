@@ -127,7 +127,8 @@ attention = hw.question(
                     "keys by queries": "Queries and keys are swapped: row i must be the query of token i.",
                     "padded length": DIVIDED,
                     "scale of d": (
-                        "You divided the scores by √d of the word vectors; asked is √64, the square root of"
+                        "You divided the scores by √d of the word vectors; the question asks for √64,"
+                        " the square root of"
                         " d_qk."
                     ),
                     "no values": "The values are the word vectors themselves: the map Vm is not used.",

@@ -54,8 +54,8 @@ binary = hw.question(
                 "You compare logits with 0.5: probability 0.5 is logit 0.": lambda logits, labels: np.array(
                     ((logits > 0.5) == (labels > 0.5)).mean()
                 ),
-                "That is a percentage; asked is a share from 0 to 1.": lambda logits, labels: np.array(
-                    100 * ((logits > 0) == (labels > 0.5)).mean()
+                "That is a percentage; the question asks for a share from 0 to 1.": lambda logits, labels: (
+                    np.array(100 * ((logits > 0) == (labels > 0.5)).mean())
                 ),
                 "That is the number of right answers, not their share.": lambda logits, labels: np.array(
                     ((logits > 0) == (labels > 0.5)).sum() * 1.0

@@ -118,7 +118,8 @@ training = hw.question(
                         "The loss is averaged over batches; with unequal batches it must be averaged over"
                         " sentences."
                     ),
-                    "last loss": "That is the loss of the last batch; asked is the mean over all sentences.",
+                    "last loss": "That is the loss of the last batch; the question asks for the mean"
+                    " over all sentences.",
                     "accumulated": (
                         "Gradients pile up from batch to batch: call optimizer.zero_grad() before each"
                         " backward()."

@@ -221,11 +221,13 @@ predicting = hw.question(
                     "flipped": "The label is flipped: a logit above 0 means label 1.",
                     "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
                     "logit": (
-                        "The second value is the logit; asked is the probability of the positive class,"
+                        "The second value is the logit; the question asks for the probability of the"
+                        " positive class,"
                         " sigmoid(logit)."
                     ),
                     "of the label": (
-                        "The second value is the probability of the label you return; asked is that of the"
+                        "The second value is the probability of the label you return; the question asks"
+                        " for that of the"
                         " positive class, always."
                     ),
                 },

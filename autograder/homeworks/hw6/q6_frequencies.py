@@ -111,7 +111,8 @@ def estimate_problem(trial: Trial) -> str | None:
     if not off(kernel, factors):
         if np.abs(found / exact - 1).max() < 1e-9:
             return (
-                "That is the exact similarity. Asked is the estimate from random features, which never forms"
+                "That is the exact similarity. The question asks for the estimate from random features,"
+                " which never forms"
                 " exp(q·k)."
             )
         return None
@@ -212,7 +213,8 @@ def error_against_number_of_features(rff_errors: np.ndarray, rff_slope: np.ndarr
         worst = int(np.abs(np.log(ratio)).argmax())
         return Wrong(
             f"With {public.GAUSSIAN_COUNTS[worst]} features your error is {errors[worst]:.3g}; theory gives"
-            f" about {expected_errors()[worst]:.3g}. Asked is the root mean square of estimate minus exact"
+            f" about {expected_errors()[worst]:.3g}. The question asks for the root mean square of"
+            f" estimate minus exact"
             " similarity, over all pairs and repeats.",
             evidence=shown,
         )

@@ -127,7 +127,7 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
         elif result["saved"] == reached:
             why = ", the last one. Save only when the validation accuracy is higher than ever before"
         elif result["saved"] == int(np.argmin(list(kwargs["losses"])[:reached])) + 1:
-            why = ", the one with the lowest loss. Asked is the highest validation accuracy"
+            why = ", the one with the lowest loss. The question asks for the highest validation accuracy"
         return f"{told}{why}."
     if result["left"] != best:
         return (

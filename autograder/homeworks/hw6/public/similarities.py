@@ -33,7 +33,8 @@ def dot_problem(query: np.ndarray, keys: np.ndarray) -> str | None:
     if largest >= UNBOUNDED * (1 - 1e-6):  # exactly 100 may come out as its last bit less
         return None
     return (
-        f"The similarities {listed(similar)} give weights of size {largest:.3g} at most; asked is"
+        f"The similarities {listed(similar)} give weights of size {largest:.3g} at most; the question"
+        f" asks for"
         f" {UNBOUNDED:.0f} or more, or a sum of exactly 0."
     )
 
