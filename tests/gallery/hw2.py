@@ -295,6 +295,7 @@ def norm(*changes: tuple[str, str]) -> dict[str, str]:
 
 EXAMPLES += [
     right("2.5a", "var and rsqrt", {"2.5a forward": "variance, mean = torch.var_mean(x, -1, correction=0, keepdim=True)\nreturn (x - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias"}),
+    right("2.5a", "a sum of squares, divided by the number of features", norm(("centred.square().mean(dim=-1, keepdim=True)", "(centred * centred).sum(dim=-1, keepdim=True) / x.shape[-1]"))),
     wrong("2.5a", "unbiased variance", norm(("centred.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")), loses=[NORM, EPS], says="unbiased=False"),
     wrong("2.5a", "eps left out", norm((" + self.eps", "")), loses=[EPS], says="eps is left out"),
     wrong("2.5a", "eps outside the root", norm(("torch.sqrt(variance + self.eps)", "(torch.sqrt(variance) + self.eps)")), loses=[EPS], says="it belongs under the root"),

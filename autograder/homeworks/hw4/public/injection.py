@@ -107,8 +107,10 @@ def way_problem(name: str, result: Mapping[str, Any]) -> str | None:
     if by_convolution == bool(result["convolutions"]):
         return None
     if by_convolution:
-        return f"`{name}` makes no convolution. The question asks for a single F.conv2d, not the other"
-        " function once more."
+        return (
+            f"`{name}` makes no convolution. The question asks for a single F.conv2d, not the other"
+            " function once more."
+        )
     return f"`{name}` makes a convolution. Asked are F.unfold and F.linear, not the other function once more."
 
 
