@@ -186,12 +186,13 @@ trained_31 = train_head("3.1")
 torch_transformer_content_Q = trained_31["Q"]
 torch_transformer_content_K = trained_31["K"]
 torch_transformer_content_V = trained_31["V"]
-designed_31 = {
-    "Q": attention_by_content_Q,
-    "K": attention_by_content_K,
-    "V": attention_by_content_V,
-}
-compare_heads("3.1", trained_31, designed_31)
+with when_answered("3.1"):
+    designed_31 = {
+        "Q": attention_by_content_Q,
+        "K": attention_by_content_K,
+        "V": attention_by_content_V,
+    }
+    compare_heads("3.1", trained_31, designed_31)
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -298,13 +299,14 @@ torch_transformer_position_pos = trained_32["pos"]
 torch_transformer_position_Q = trained_32["Q"]
 torch_transformer_position_K = trained_32["K"]
 torch_transformer_position_V = trained_32["V"]
-designed_32 = {
-    "pos": attention_by_position_pos,
-    "Q": attention_by_position_Q,
-    "K": attention_by_position_K,
-    "V": attention_by_position_V,
-}
-compare_heads("3.2", trained_32, designed_32)
+with when_answered("3.2"):
+    designed_32 = {
+        "pos": attention_by_position_pos,
+        "Q": attention_by_position_Q,
+        "K": attention_by_position_K,
+        "V": attention_by_position_V,
+    }
+    compare_heads("3.2", trained_32, designed_32)
 
 # %% [markdown]
 # ## 3.3 Which tokens are unique?
@@ -387,13 +389,14 @@ torch_transformer_both_pos = trained_33["pos"]
 torch_transformer_both_Q = trained_33["Q"]
 torch_transformer_both_K = trained_33["K"]
 torch_transformer_both_V = trained_33["V"]
-designed_33 = {
-    "pos": attention_by_content_and_position_pos,
-    "Q": attention_by_content_and_position_Q,
-    "K": attention_by_content_and_position_K,
-    "V": attention_by_content_and_position_V,
-}
-compare_heads("3.3", trained_33, designed_33)
+with when_answered("3.3"):
+    designed_33 = {
+        "pos": attention_by_content_and_position_pos,
+        "Q": attention_by_content_and_position_Q,
+        "K": attention_by_content_and_position_K,
+        "V": attention_by_content_and_position_V,
+    }
+    compare_heads("3.3", trained_33, designed_33)
 
 # %% [markdown]
 # ## 3.3b First or repeated? Content *and* place

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from autograder.declare import homeworks
-from autograder.grade import faults, workers
+from autograder.grade import faults, grade, workers
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import NOT_JUDGED, CheckResult, QuestionResult, Report
 from autograder.grade.store import Results, read_results, results_json
@@ -152,7 +152,7 @@ def test_an_open_check_counts_in_no_statistic_of_the_class():
 
 
 def test_a_grader_that_fails_on_a_whole_submission_is_told_alike(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(workers, "grade_submission", raises)
+    monkeypatch.setattr(grade, "grade_submission", raises)
     graded = workers.grade(Submission("ann"), Settings("s", "hw3"), Place(sandbox="off"))
     assert graded.report.status == "unreadable"
     assert graded.report.faulty

@@ -111,7 +111,7 @@ def read(output: Path) -> Kept | None:
 
 def write(output: Path, kept: Kept) -> None:
     """Keeps what this run's grades rest on."""
-    write_atomically(output / FILE, encoded(json.dumps(kept)), SECRET)
+    write_atomically(output / FILE, encoded(json.dumps(kept, sort_keys=True)), SECRET)
 
 
 def compare(before: Kept, after: Kept) -> list[Change]:

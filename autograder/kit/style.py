@@ -32,7 +32,7 @@ MARKS = ("o", "s", "D", "^", "v", "x")
 
 def house_rules() -> dict[str, Any]:
     """The settings of matplotlib that make a figure one of ours."""
-    from cycler import cycler
+    from matplotlib import cycler
 
     return {
         "figure.facecolor": PAPER,

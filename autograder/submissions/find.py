@@ -80,6 +80,8 @@ def _walk(folder: Path, ignored: list[str], depth: int = 0) -> Iterator[Path]:
     try:
         there = sorted(folder.iterdir())
     except OSError as error:
+        if depth == 0:  # the folder that was asked for
+            raise
         ignored.append(f"{folder} (cannot be read: {error.strerror})")
         return
     if not there:

@@ -60,7 +60,7 @@ def ready_made_parts() -> tuple[Any, Any, Any]:
 
         def __init__(self, d_model: int, n_heads: int):
             super().__init__()
-            self.n_heads = n_heads
+            self.n_heads: int = n_heads
             for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
                 setattr(self, name, nn.Linear(d_model, d_model))
 

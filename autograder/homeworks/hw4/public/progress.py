@@ -99,7 +99,8 @@ def resumable_fit(
         if images is not data["validation"][0]:
             return loss, accuracy
         if earlier and accuracy > max(row["validation_accuracy"] for row in rows):
-            save_safely(model.state_dict(), path)
+            best_weights = model.state_dict()
+            save_safely(best_weights, path)
         rows.append({"train_loss": losses[-1], "validation_loss": loss, "validation_accuracy": accuracy})
         state = {name: part.state_dict() for name, part in parts.items()}
         save_safely({**state, "rng": torch.get_rng_state(), "epochs": epochs, "history": list(rows)}, kept)

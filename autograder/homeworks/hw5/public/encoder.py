@@ -126,7 +126,7 @@ def train_alike(
         model.to(device)
         learned = [value for value in model.parameters() if value.requires_grad]
         print(f"{name}: {sum(value.numel() for value in learned):,} numbers learn", flush=True)
-        optimizer = torch.optim.AdamW(learned, lr=1e-3)
+        adam = torch.optim.AdamW(learned, lr=1e-3)
         draw, started = torch.Generator().manual_seed(0), time.monotonic()
         labels = torch.tensor(train[1], dtype=torch.float32)
         for epoch in range(1, epochs + 1):
@@ -137,9 +137,9 @@ def train_alike(
                 logits = model(ids.to(device), mask.to(device))
                 wanted = labels[rows].to(device)
                 loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted)
-                optimizer.zero_grad()
+                adam.zero_grad()
                 loss.backward()
-                optimizer.step()
+                adam.step()
             spent = time.monotonic() - started
             print(
                 f"  epoch {epoch} of {epochs}, {spent:.0f} s, about"
@@ -148,7 +148,7 @@ def train_alike(
             )
         model.eval()
         found = []
-        with torch.inference_mode():
+        with torch.no_grad():
             for start in range(0, len(validation[0]), 200):
                 ids, mask = pad_batch(validation[0][start : start + 200])
                 found.append((model(ids.to(device), mask.to(device)) > 0).cpu().numpy())
