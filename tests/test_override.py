@@ -109,7 +109,7 @@ def test_an_open_check_is_open_no_more_once_its_points_are_set(graded: Path):
     ("arguments", "says"),
     [
         (["student-0", "3.1", "7"], "no submission 'student-0'; near is student-0"),
-        (["student-00", "9.9", "7"], "there is no question '9.9'; there are 3.1, 3.2"),
+        (["student-00", "9.9", "7"], "there is no question '9.9'; there are 3.1, 3.1b, 3.2"),
         (["student-00", "3.1", "11"], "3.1 can give 0 to 10 points in its checks, so 11 cannot be set"),
         (["student-00", "3.1", "nan"], "so nan cannot be set"),
         (["student-00", "3.1", "7", "--check", "no"], "3.1 has no check 'no'; there are 'each token"),

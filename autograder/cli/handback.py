@@ -134,7 +134,7 @@ def handback_command(
             packed, pages, told = feedback_zip(to.name, whose, grades.parent)
             notes += told
             write_atomically(feedback, packed)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise click.ClickException(speakable(str(error))) from None
     show_list("Look at these before you upload", grouped(notes))
     if policy is not None:

@@ -32,7 +32,6 @@ MARKS = ("o", "s", "D", "^", "v", "x")
 
 def house_rules() -> dict[str, Any]:
     """The settings of matplotlib that make a figure one of ours."""
-    from matplotlib import cycler
 
     return {
         "figure.facecolor": PAPER,
@@ -53,7 +52,7 @@ def house_rules() -> dict[str, Any]:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.axisbelow": True,
-        "axes.prop_cycle": cycler(color=SERIES),
+        "axes.prop_cycle": f"cycler(color={list(SERIES)!r})",
         "text.color": INK,
         "xtick.color": FAINT,
         "ytick.color": FAINT,
