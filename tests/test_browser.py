@@ -311,7 +311,7 @@ def test_answers_are_shown_harmless_with_equations_flags_and_no_names(watched: W
         press(page, "ArrowRight")
         page.wait_for_url(lambda url, before=before: url != before)
     assert len(seen) == 6
-    assert flags == {"no answer", "fewer than 60 words", "more than 180 words"}
+    assert flags == {"no answer", "fewer than 60 words", "more than 150 words"}
     assert equations == 3
     page.get_by_role("button", name="Show names").click()
     playwright.expect(page.get_by_role("button", name="Hide names")).to_be_visible(timeout=PATIENCE)

@@ -17,7 +17,7 @@ from autograder.author.kit_text import kit_source
 from autograder.declare import homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import CAUSES, Report
-from autograder.kit.probes import PROBES, _explain
+from autograder.kit.probes import PROBES, explain_error
 from autograder.names import source_path
 from autograder.run.choose import Place, kernels
 from autograder.run.execute import execute
@@ -180,7 +180,7 @@ def test_a_gpu_that_a_function_asks_for_gives_the_students_line():
 def test_a_line_of_a_library_is_never_given_as_the_students():
     with pytest.raises(ValueError, match="reshape") as caught:
         np.zeros((2, 3)).reshape(4)
-    assert _explain(caught.value)["where"] == ""
+    assert explain_error(caught.value)["where"] == ""
 
 
 def test_going_elsewhere_with_chdir_costs_nothing():

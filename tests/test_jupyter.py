@@ -120,7 +120,7 @@ def solve(notebook: Notebook) -> None:
 def test_hw3_is_solved_edited_restarted_and_graded(opened):
     notebook = opened("hw3", "solve-hw3")
     notebook.run("%%writefile")
-    notebook.run("import show_attention")
+    notebook.run("from homework_kit import (")
     notebook.run("finish()")
     before = notebook.missing()
     solve(notebook)
@@ -163,7 +163,7 @@ def test_hw3_is_solved_edited_restarted_and_graded(opened):
     # a new kernel, and cells out of order
     notebook.restart()
     notebook.run("%%writefile")
-    notebook.run("import show_attention")
+    notebook.run("from homework_kit import (")
     assert "do not exist here. Run the cell that defines it" in notebook.run('check("3.2")')
     assert "stays in the log" in notebook.run('record("3.2")')
     assert "does not exist here" in notebook.run('check("3.6")')
@@ -223,7 +223,7 @@ def test_hw1_is_solved_with_its_written_answers(opened):
     notebook.save()
     shown = notebook.run("finish()")
     assert f"{len(asked)} of {len(asked)} questions recorded" in shown
-    assert "written answers worth 27 of 27 points" in shown
+    assert "written answers worth 10 of 10 points" in shown
     assert "✗" not in shown
 
 
@@ -234,7 +234,7 @@ def test_the_rehearsal_names_a_missing_package_and_a_file_that_goes_along(opened
     kernel_only = notebook.path.parent / "site"
     kernel_only.mkdir()
     (kernel_only / "seaborn.py").write_text("def sixfold(x):\n    return 6 * x\n")
-    first = notebook.place("import show_attention")
+    first = notebook.place("from homework_kit import (")
     local = f"import sys\nsys.path.append({str(kernel_only)!r})\nfrom my_helpers import unit\n"
     notebook.write(first, local + notebook.sources[first])
     solution = answers(notebook)

@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from benchmarks.hostile import command, different, killed
 
 pytestmark = [
+    pytest.mark.sweep,
     pytest.mark.xdist_group("batch"),
     pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9"),
 ]

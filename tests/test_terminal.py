@@ -18,9 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
-from autograder.cli import grade as grade_command
+from autograder.cli import conclude, progress, shared, trouble
 from autograder.cli import main as commands
-from autograder.cli import progress, shared, trouble
 from autograder.cli.main import main
 from autograder.files import quiet_parser, speakable
 from autograder.grade.report import CheckResult, QuestionResult, Raised, Report
@@ -118,7 +117,7 @@ def hostile_report(text: str) -> Report:
 @given(HOSTILE)
 def test_a_fault_is_told_without_commands(tmp_path: Path, text: str):
     console, written = terminal()
-    grade_command._tell_faults(console, tmp_path, [hostile_report(text)])
+    conclude._tell_faults(console, tmp_path, [hostile_report(text)])
     assert_harmless(written.getvalue())
 
 

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from autograder.files import encoded, harmless, write_atomically
 from autograder.grade.changes import Change
-from autograder.report import safehtml
 
 CSV, PAGE = "changes.csv", "changes.html"
 HEADS = ("when", "submission", "homework", "question", "before", "after", "why", "checks")
@@ -44,6 +43,8 @@ def _row(one: Change, when: str) -> tuple[str, ...]:
 
 def page(changes: Sequence[Change], when: str) -> str:
     """The page, with links relative to the folder of results."""
+    from autograder.report import safehtml  # heavy, and most runs change nothing
+
     environment = safehtml.environment()
     environment.filters["link"] = lambda name: f"submissions/{quote(name)}/feedback.html"
     reasons = Counter(why for one in changes for why in one.why)

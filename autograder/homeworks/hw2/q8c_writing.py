@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def greedy_case(rng: np.random.Generator, n: int, count: int) -> Case:
             others = others[1:]
         if (
             continued(tokens, count, sizes=sizes, seed=seed, variant="smallest gap") > NEAR
-            and not any(np.array_equal(whole, other) for other in others)
+            and not any(np.array_equal(a, b) for a, b in combinations([whole, *others], 2))
             and len(set(whole[n:])) > 1
         ):
             break
