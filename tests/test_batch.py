@@ -56,6 +56,7 @@ def files(folder: Path) -> dict[str, bytes]:
     assert not [name for name in found if "draft" in name]
     # which may show addresses and times
     shown = ("executed.ipynb", "feedback.html", "report.html", "seconds.json", "timing.csv")
+    shown += ("changes.csv", "changes.html")  # of a second run, with its time
     return {name: data for name, data in found.items() if not name.endswith(shown)}
 
 

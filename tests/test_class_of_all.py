@@ -25,6 +25,8 @@ from tests.test_causes import IMPORTS, cell_with, first_lines, swap
 from tests.test_finding import HOSTILE, lay
 from tests.test_written_layouts import LAYOUTS
 
+pytestmark = pytest.mark.sweep  # nearly 80 hand-ins
+
 Change = Callable[[NotebookNode], None]
 EXTRA = sum(question.points for question in homeworks()["hw3"].questions.values() if question.extra)
 Q, V = "attention_by_content_Q =", "attention_by_content_V ="
