@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.declare import Homework, Prediction, homeworks
+from autograder.declare import Homework, Prediction, homeworks, packaged
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.decoder import (
     nats,
     own_names,
     stored_weights,
     toy_logits,
-    weights_file,
 )
-from autograder.homeworks.hw2.public.decoder import DECODER_SIZES, stored_decoder
+from autograder.homeworks.hw2.public.decoder import DECODER_SIZES, WEIGHTS_FILE, stored_decoder
 from autograder.homeworks.hw2.public.writing import DRAWS, drawn_far, toy_decoder
 from autograder.homeworks.hw2.q8a_weights import prompts, trained_logits
 from autograder.kit.recorder import Log
@@ -28,7 +27,7 @@ SIZES = {"letters": 7, "d_model": 8, "n_heads": 2, "depth": 2, "context": 9}
 
 
 def test_the_weights_are_small_and_fit_the_model():
-    assert len(weights_file()) < 2_000_000
+    assert len(packaged(WEIGHTS_FILE)) < 2_000_000
     weights = own_names(stored_weights())
     assert sum(array.size for array in weights.values()) < 1_000_000
     wanted = public.decoder_of(public.ready_made_parts(), DECODER_SIZES).state_dict()

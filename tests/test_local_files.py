@@ -82,7 +82,7 @@ def test_data_that_the_grader_lacks_is_a_note(monkeypatch: pytest.MonkeyPatch):
     assert list(files) == ["fashion_mnist_5000_1000.npz"]
     assert not notes
     monkeypatch.setattr(beside, "_data_files", beside._data_files.__wrapped__)
-    monkeypatch.setattr("autograder.homeworks.hw4.homework.IMAGE_FOLDERS", ())
+    monkeypatch.setattr("autograder.declare.data.DATA_FOLDERS", ())
     files, notes = data_files(hw4)
     assert not files
     assert "does not have fashion_mnist_5000_1000.npz" in notes[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autograder.declare.cases import Case
 from autograder.declare.course import follow, followed, homeworks
-from autograder.declare.data import Data, DataUnavailableError
+from autograder.declare.data import DATA_FOLDERS, Data, DataUnavailableError, packaged
 from autograder.declare.entries import Array, Challenge, Checkpoint, Choice, Entry, Oracle
 from autograder.declare.evidence import (
     Picture,
@@ -27,6 +27,7 @@ from autograder.declare.text import Number, Numbers, NumbersMissingError, Writte
 from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wrong
 
 __all__ = [
+    "DATA_FOLDERS",
     "DIFFICULTIES",
     "NOT_JUDGED",
     "Answer",
@@ -66,6 +67,7 @@ __all__ = [
     "judge_cases",
     "matrix",
     "not_run",
+    "packaged",
     "picture_of",
     "plain",
     "read_value",

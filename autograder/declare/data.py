@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 Files = Callable[[], Mapping[str, bytes]]  # file name → content
+PACKAGE = Path(__file__).parents[1]
+#: Where data files lie that come with the project: in an installed wheel, in a checkout.
+DATA_FOLDERS = (PACKAGE / "data", PACKAGE.parent / "notebooks" / "data")
 
 
 def _nothing() -> Mapping[str, bytes]:
@@ -38,3 +42,16 @@ class Data:
     fetched: Files = _nothing
     graded: Files = _nothing
     beside: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
+
+
+def packaged(name: str) -> bytes:
+    """A data file that comes with the project, such as images or weights.
+
+    Raises:
+        DataUnavailableError: it is in none of the folders.
+    """
+    for folder in DATA_FOLDERS:
+        if (path := folder / name).is_file():
+            return path.read_bytes()
+    told = f"{name} is in none of the folders {', '.join(map(str, DATA_FOLDERS))}"
+    raise DataUnavailableError(f"{told}; put the file of the project's notebooks/data there.")

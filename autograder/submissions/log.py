@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,7 +19,6 @@ from autograder.schemas import jsonschema
 from autograder.submissions.errors import SubmissionError
 
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # how JSON writes half of a character such as an emoji
 
 
 class LogError(SubmissionError):

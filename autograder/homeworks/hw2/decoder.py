@@ -8,47 +8,29 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from autograder import kit
-from autograder.declare import Data, DataUnavailableError
+from autograder.declare import Data, packaged
 from autograder.homeworks.hw2.oracles import Floats, feed, norm, numpy_heads
 from autograder.homeworks.hw2.public.decoder import WEIGHTS_FILE
 from autograder.homeworks.hw2.public.writing import toy_weights
 
-PACKAGE = Path(kit.__file__).parents[1]
-FOLDERS = (PACKAGE / "data", PACKAGE.parent / "notebooks" / "data")  # wheel, checkout
-
-
-def weights_file() -> bytes:
-    """The trained weights as the notebook reads them.
-
-    Raises:
-        DataUnavailableError: they are in none of the folders.
-    """
-    for folder in FOLDERS:
-        if (path := folder / WEIGHTS_FILE).is_file():
-            return path.read_bytes()
-    told = f"{WEIGHTS_FILE} is in none of the folders {', '.join(map(str, FOLDERS))}"
-    raise DataUnavailableError(f"{told}; put the file of the project's notebooks/data there.")
-
 
 def verify() -> str:
     """Says that the weights are there."""
-    return f"Homework 2: the decoder's weights are there ({len(weights_file()) / 1e6:.1f} MB)."
+    return f"Homework 2: the decoder's weights are there ({len(packaged(WEIGHTS_FILE)) / 1e6:.1f} MB)."
 
 
-data = Data(verify=verify, beside={WEIGHTS_FILE: weights_file})
+data = Data(verify=verify, beside={WEIGHTS_FILE: partial(packaged, WEIGHTS_FILE)})
 
 
 @cache
 def stored_weights() -> dict[str, Floats]:
     """The trained weights by their stored names, float32."""
-    with np.load(io.BytesIO(weights_file())) as held:
+    with np.load(io.BytesIO(packaged(WEIGHTS_FILE))) as held:
         return {name: held[name].astype(np.float32) for name in held.files}
 
 

@@ -11,16 +11,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
-from autograder import kit
-from autograder.declare import DataUnavailableError
+from autograder.declare import DATA_FOLDERS, DataUnavailableError
 from autograder.homeworks.hw5.public import sentences
 
-sentences.DATA_FOLDERS += [
-    Path(kit.__file__).parents[1] / "data",
-    Path(kit.__file__).parents[2] / "notebooks" / "data",
-]  # wheel, checkout
+sentences.DATA_FOLDERS += DATA_FOLDERS
 
 
 @contextlib.contextmanager
