@@ -9,9 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -206,6 +208,19 @@ def test_a_batch_killed_at_any_moment_goes_on_to_the_same_folder(
     assert done.returncode == 0, done.stderr
     assert files(output) == files(graded[0])
     assert not those_that_stay(left)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11, 5), reason="nobody else closes it there")
+def test_what_the_executors_own_thread_closes_is_closed_once(monkeypatch: pytest.MonkeyPatch):
+    executor = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    assert executor.submit(abs, -1).result() == 1
+    reader, closed = executor._call_queue._reader, []
+    real = type(reader).close
+    monkeypatch.setattr(
+        type(reader), "close", lambda one: (closed.append((one, threading.current_thread())), real(one))[1]
+    )
+    batch._shut_down(executor, [])
+    assert (reader, threading.main_thread()) not in closed
 
 
 def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(handed_in: Path, tmp_path: Path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import socket
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -194,8 +195,10 @@ def _shut_down(executor: Executor, futures: Iterable[Future[Any]]) -> None:
         process.join(5)
         if process.is_alive():
             process.kill()
-    with contextlib.suppress(AttributeError):
-        # private; before 3.11.5 nobody else closes it, and what feeds a full pipe waits (gh-94777)
-        executor._call_queue._reader.close()  # type: ignore[attr-defined]
+    if sys.version_info < (3, 11, 5):
+        # private; nobody else closes it there, and what feeds a full pipe waits (gh-94777). Later versions
+        # close it in their own thread, and two that close one descriptor may close somebody else's
+        with contextlib.suppress(AttributeError):
+            executor._call_queue._reader.close()  # type: ignore[attr-defined]
     # its thread, too: at the interpreter's end it may close what is still to be woken
     executor.shutdown(wait=True)

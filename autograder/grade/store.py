@@ -191,10 +191,10 @@ class Results:
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError):
-                os.close(self.lock)
+                self.close()
                 raise OutputBusyError(f"Another grading run is writing to {folder}.") from None
             except OSError:  # some network shares have no locks; without one the rest works
-                os.close(self.lock)
+                self.close()
 
     def close(self) -> None:
         """Gives the folder free for other batches; the end of the process does so, too."""
