@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,33 +38,45 @@ def first_signs(
     return outputs_after_cls(Q, K, V, pos, group)[0], ~repeated
 
 
+class FirstWrong(NamedTuple):
+    """The first output whose sign is wrong: its sequence, place in it, outputs and wanted signs there."""
+
+    tokens: np.ndarray
+    place: int
+    output: np.ndarray
+    wanted: np.ndarray
+
+
+def _wrong_signs(
+    signs: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], groups: Sequence[np.ndarray]
+) -> tuple[FirstWrong | None, str]:
+    """The first output whose sign is wrong, None if there is none, and how many there are, in words."""
+    wrong, total, found = 0, 0, None
+    for group in groups:
+        output, wanted = signs(group)
+        bad = ((output > 0) != wanted) | (output == 0)
+        wrong, total = wrong + int(bad.sum()), total + bad.size
+        if bad.any() and found is None:
+            index, place = (int(number) for number in np.argwhere(bad)[0])
+            found = FirstWrong(group[index], place, output[index], wanted[index])
+    return found, f"({wrong} of {total} outputs have the wrong sign.)"
+
+
 def unique_problem(
     Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
 ) -> str | None:
     """Whether outputs are positive for tokens that occur once and negative for repeated ones; else words."""
-    wrong, total, told = 0, 0, ""
-    for group in groups:
-        output, once = unique_signs(Q, K, V, pos, group)
-        bad = (output > 0) != once
-        bad |= output == 0
-        wrong, total = wrong + int(bad.sum()), total + bad.size
-        if bad.any() and not told:
-            index, place = np.argwhere(bad)[0]
-            token = "ABC"[group[index, place]]
-            kind = (
-                "occurs once"
-                if once[index, place]
-                else f"occurs {int((group[index] == group[index, place]).sum())} times"
-            )
-            need = "positive" if once[index, place] else "negative"
-            told = (
-                f"In `CLS {spell(group[index])}` the {token} {kind}, so its output must be {need}; it is"
-                f" {output[index, place]:+.3f}."
-            )
-            if abs(output[index, place]) < 1e-6:
-                told += " What pulls up and what pulls down are equally strong there."
-    if not wrong:
+    found, counted = _wrong_signs(partial(unique_signs, Q, K, V, pos), groups)
+    if found is None:
         return None
+    tokens, place, output, once = found
+    kind = "occurs once" if once[place] else f"occurs {int((tokens == tokens[place]).sum())} times"
+    told = (
+        f"In `CLS {spell(tokens)}` the {'ABC'[tokens[place]]} {kind}, so its output must be"
+        f" {'positive' if once[place] else 'negative'}; it is {output[place]:+.3f}."
+    )
+    if abs(output[place]) < 1e-6:
+        told += " What pulls up and what pulls down are equally strong there."
     outputs = np.concatenate([unique_signs(Q, K, V, pos, group)[0].ravel() for group in groups])
     if np.ptp(outputs) < 1e-9:
         told += " All outputs are the same: does any score depend on whether two tokens are equal?"
@@ -72,29 +85,23 @@ def unique_problem(
             f" All outputs are {'positive' if outputs[0] > 0 else 'negative'}: what has to outweigh what when"
             " a token occurs twice?"
         )
-    return f"{told} ({wrong} of {total} outputs have the wrong sign.)"
+    return f"{told} {counted}"
 
 
 def occurrence_problem(
     Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
 ) -> str | None:
     """Whether outputs are positive where a token occurs first and negative at its repeats; else words."""
-    wrong, total, told = 0, 0, ""
-    for group in groups:
-        output, first = first_signs(Q, K, V, pos, group)
-        bad = ((output > 0) != first) | (output == 0)
-        wrong, total = wrong + int(bad.sum()), total + bad.size
-        if bad.any() and not told:
-            index, place = (int(number) for number in np.argwhere(bad)[0])
-            _, weights = outputs_after_cls(Q, K, V, pos, group)
-            told = _occurrence_words(group[index], place, first[index], output[index], weights[index])
-    return f"{told} ({wrong} of {total} outputs have the wrong sign.)" if wrong else None
+    found, counted = _wrong_signs(partial(first_signs, Q, K, V, pos), groups)
+    if found is None:
+        return None
+    _, weights = outputs_after_cls(Q, K, V, pos, found.tokens[None])
+    return f"{_occurrence_words(found, weights[0])} {counted}"
 
 
-def _occurrence_words(
-    tokens: np.ndarray, place: int, first: np.ndarray, output: np.ndarray, weights: np.ndarray
-) -> str:
+def _occurrence_words(found: FirstWrong, weights: np.ndarray) -> str:
     """What is wrong at one place of a sequence, and the likely reason; ``weights`` have CLS at place 0."""
+    tokens, place, output, first = found
     token, need = "ABC"[tokens[place]], "positive" if first[place] else "negative"
     kind = "occurs for the first time" if first[place] else "is a repeat"
     told = (
