@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
 
 from autograder import kit
 from autograder.author.build import build_notebook
@@ -16,7 +20,11 @@ from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.names import source_path
 from autograder.run.choose import kernels
+from autograder.run.execute import KernelStartError, execute
 from autograder.run.limits import Kind, Limits, rlimits
+from autograder.run.plain import PlainKernels
+from autograder.run.runner import Runner
+from autograder.run.session import Session
 from autograder.submissions.cells import question_seconds
 from autograder.submissions.find import Submission
 from tests.conftest import PLACE
@@ -197,3 +205,52 @@ def test_nothing_of_a_submission_is_executed_or_unpickled_by_the_grading_process
     assert doors == []
     assert report.questions[0].points == 10
     assert graded_log.status == "unreadable"
+
+
+class Deaf(Session):
+    """A session whose kernels cannot bind their output channel, the first few times: they never answer."""
+
+    def __init__(self, folder: Path, kernel_folder: str, failures: int, taken: int):
+        super().__init__(folder, kernel_folder)
+        self.failures, self.taken, self.starts = failures, taken, 0
+
+    def manager(self) -> AsyncKernelManager:
+        manager = super().manager()
+        self.starts += 1
+        if self.starts <= self.failures:
+            manager.cache_ports = False
+            manager.iopub_port = self.taken
+        return manager
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_kernel_that_does_not_start_is_tried_once_more(
+    failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Runner, "startup_timeout", 3)
+    sessions = []
+
+    class Kernels:
+        @contextlib.contextmanager
+        def session(self, limits: Limits) -> Iterator[Session]:
+            sessions.append(Deaf(tmp_path, str(tmp_path), failures, other.getsockname()[1]))
+            yield sessions[0]
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)")])
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        if failures == 1:
+            done = execute(notebook, kit_source="def _opened(): pass", kernels=Kernels())
+            assert done.notebook.cells[0].outputs[0].text == "42\n"
+        else:
+            with pytest.raises(KernelStartError, match="No kernel could be started"):
+                execute(notebook, kit_source="def _opened(): pass", kernels=Kernels())
+    assert sessions[0].starts == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sockets that are files here")
+def test_ordinary_processes_talk_through_files_because_a_port_may_be_taken():
+    with PlainKernels().session(Limits()) as session:
+        assert session.manager().transport == "ipc"
+        assert Path(session.manager().ip).parent.stat().st_mode & 0o777 == 0o700
+        folder = Path(session.manager().ip).parent
+    assert not folder.exists()

@@ -108,7 +108,7 @@ def execute(
         The logs and what happened. Nothing that the notebook does raises here.
 
     Raises:
-        KernelStartError: no kernel starts here.
+        KernelStartError: no kernel starts here, tried twice.
     """
     limits = limits or Limits()
     started = time.monotonic()
@@ -123,7 +123,12 @@ def execute(
         session.imports = tuple(imports)
         for _ in range(limits.restarts + 1):
             session.prepare(files, compiled(kit_source))
-            finished = _run(notebook, session, limits, deadline, progress, given, spare)
+            try:
+                finished = _run(notebook, session, limits, deadline, progress, given, spare)
+            except KernelStartError:  # no cell has run; what was in the way may be gone
+                session.prepare(files, compiled(kit_source))
+                deadline = time.monotonic() + limits.total_seconds
+                finished = _run(notebook, session, limits, deadline, progress, given, spare)
             _collect(session.folder, keep, limits.file_bytes, progress)
             if finished or time.monotonic() >= deadline:
                 break

@@ -28,6 +28,8 @@ for name, value in json.loads(sys.argv[1]).items():
 os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 """
 
+LONGEST_ADDRESS = 90  # bytes of a socket's path that every Unix takes, a number at its end included
+
 
 class PlainKernels:
     """Kernels as ordinary child processes: no sandbox, but the limits that the platform has.
@@ -42,26 +44,34 @@ class PlainKernels:
     @contextlib.contextmanager
     def session(self, limits: Limits) -> Iterator[Session]:
         """A folder below the system's temporary folder."""
-        folder = Path(tempfile.mkdtemp(prefix="autograder-"))
+        folder, sockets = (Path(tempfile.mkdtemp(prefix=f"autograder-{use}")) for use in ("", "sockets-"))
         try:
-            session = PlainSession(folder, str(folder), limits)
+            session = PlainSession(folder, str(folder), limits, sockets)
             session.packages = tuple(str(path.resolve()) for path in self.packages)
             yield session
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(sockets, ignore_errors=True)
 
 
 class PlainSession(Session):
     """A folder on disk and kernels that are ordinary processes with limits, each leading a process group."""
 
-    def __init__(self, folder: Path, kernel_folder: str, limits: Limits):
+    def __init__(self, folder: Path, kernel_folder: str, limits: Limits, sockets: Path):
         super().__init__(folder, kernel_folder)
-        self.limits = limits
+        self.limits, self.sockets = limits, sockets
         self.started: AsyncKernelManager | None = None
 
     def manager(self) -> AsyncKernelManager:
-        """A manager whose kernel limits itself before it begins."""
+        """A manager whose kernel limits itself before it begins.
+
+        Where it can be had, the two talk through files: a TCP port that was free when it was chosen
+        may be taken when the kernel binds it, and a kernel without its output channel never answers.
+        """
         self.started = AsyncKernelManager(kernel_name="python3")
+        address = str(self.sockets / "k")
+        if sys.platform != "win32" and len(address) <= LONGEST_ADDRESS:
+            self.started.transport, self.started.ip = "ipc", address
         if sys.platform != "win32":  # which has no limits of this kind
             spec = self.started.kernel_spec
             assert spec is not None
