@@ -12,6 +12,8 @@ from autograder.kit.feedback import Line
 from autograder.kit.probes import Trial, error_words, trial_of, trouble_words
 from autograder.kit.values import as_kind, decode, describe
 
+IN_PLACE = "changed its input arrays in place. Work on a copy."
+
 
 def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> list[Line]:
     """A line for each public example up to the first mistake; the later ones would mostly repeat it.
@@ -33,7 +35,9 @@ def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapp
         for example, (fine, _) in zip(examples, told, strict=True)
         if example.get("group") == examples[first].get("group")
     ]
-    mistakes = _public_mistakes([example for example, _ in group])
+    # where only inputs were changed, the result is right and no formula is at fault
+    in_place = told[first][1].endswith(IN_PLACE)
+    mistakes = {} if in_place else _public_mistakes([example for example, _ in group])
     says = named_mistake(
         mistakes,
         [trial_of(example, entry) for example, _ in group],
@@ -134,7 +138,7 @@ def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, 
         if problem is not None:
             return problem
     if response.get("changed_inputs"):
-        return f"`{name}` changed its input arrays in place. Work on a copy."
+        return f"`{name}` {IN_PLACE}"
     return None
 
 
