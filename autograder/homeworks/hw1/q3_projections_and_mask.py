@@ -46,7 +46,7 @@ def sequence_examples(rng: np.random.Generator) -> Iterator[Case]:
     """Small ones for the notebook."""
     yield Case(_projected(rng, 4, 5, 3, 2), note="n = 4, d = 5, d_k = 3, d_v = 2")
     yield Case(
-        _projected(rng, 3, 5, 2, 4), {"mask": np.tri(3, dtype=bool)}, "the causal mask for n = 3", "masked"
+        _projected(rng, 3, 5, 2, 6), {"mask": np.tri(3, dtype=bool)}, "the causal mask for n = 3", "masked"
     )
     yield Case(drawn_until(lambda: _steep(rng, 3, 100), _clear), note="scores in the thousands")
     yield _steep_masked(rng, 4)
