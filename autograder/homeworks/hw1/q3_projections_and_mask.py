@@ -183,6 +183,10 @@ def _largest_of_all(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
     return softmax
 
 
+def _causal(scores: np.ndarray) -> np.ndarray:
+    return np.where(np.tri(len(scores), dtype=bool), scores, -np.inf)
+
+
 def _cut(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
     return lambda weights: weights if mask is None else weights * mask
 
@@ -239,6 +243,9 @@ ATTENTION = Challenge(
         ),
         "Queries and keys are swapped: row i of the scores must belong to query i.": _sequence(
             lambda Q, K, V, mask: variant(K, Q, V, before=_masked(mask))[0]
+        ),
+        "You always mask later tokens; without a mask each query may see every key.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=lambda s: _causal(_masked(mask)(s)))[0]
         ),
         "The mask is not used.": _sequence(lambda Q, K, V, mask: variant(Q, K, V)[0]),
         "Your mask is inverted: True means that the query may look at the key.": _sequence(
