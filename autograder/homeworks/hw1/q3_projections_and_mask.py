@@ -148,10 +148,22 @@ def _transposed(mask: Mask) -> Mask:
 
 
 EXACTLY_0 = "Its weight must be exactly 0: take −∞."
+# The words for −20 and −1e6 are the same but for the numbers in brackets: where scores are small, the two
+# give the same to six digits or not, as the draw has it.
 FINITE_SCORES = {
-    (-20.0, False): "A masked score is set to a finite number, but other scores may be lower still.",
+    (-20.0, False): (
+        "A masked score is set to a finite number (−20, −1000, …), but other scores may be lower still."
+    ),
+    (-1e6, False): (
+        "A masked score is set to a finite number (−100, −1000, …), but other scores may be lower still."
+    ),
     (-10.0, False): "A masked score of −10 is not low enough.",
-    (-20.0, True): "A finite number is taken off a masked score, but it may be larger by more than that.",
+    (-20.0, True): (
+        "A finite number (20, 1000, …) is taken off a masked score, but it may be larger by more than that."
+    ),
+    (-1e6, True): (
+        "A finite number (100, 1000, …) is taken off a masked score, but it may be larger by more than that."
+    ),
     (-10.0, True): "Taking 10 off a masked score is not enough.",
 }
 
