@@ -126,3 +126,20 @@ def test_a_right_result_that_changes_its_inputs_has_no_formula_s_name_beside_it(
         verdict = judge_cases(challenge, changing, group)
         assert verdict is not None
         assert verdict.feedback.endswith(kit.IN_PLACE)
+
+
+def test_of_several_names_that_fit_a_group_the_one_counts_that_fits_the_other_groups():
+    cases = [Case([0.0], group="large"), *(Case([float(number)]) for number in (1, 2))]
+    challenge = Challenge(
+        "double",
+        cases=lambda rng: iter(cases),
+        expected=lambda x: 2 * x + 1,
+        mistakes={"You squared it.": lambda x: x * x, "You forgot the 1.": lambda x: 2 * x},
+    )
+    made = [
+        kit.Trial(str(place), "", case.group, tuple(case.args), {}, "ok", {"result": 2 * case.args[0]})
+        for place, case in enumerate(cases)
+    ]
+    verdict = judge_cases(challenge, made, "large")
+    assert verdict is not None
+    assert verdict.feedback.endswith("You forgot the 1.")

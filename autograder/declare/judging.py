@@ -35,6 +35,7 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
         [trial for trial, _ in failing],
         rtol=challenge.rtol,
         atol=challenge.atol,
+        others=[trial for trial in trials if trial.group != group],
     )
     shown: dict[str, Any] = {"found": None}
     if first.status == "ok":
