@@ -35,7 +35,10 @@ def previous_problem(
             if row[place - 1] > 1 - CONTENT_ATOL:
                 return f"{told}: that is right, so look at V."
             if is_uniform(row[None, : place + 1]):
-                return f"{told}: every place that it may see gets the same score."
+                return (
+                    f"{told}: every place that it may see gets the same score; the place before it must get"
+                    " nearly all of it."
+                )
             if row.argmax() == place:
                 return f"{told}: it looks at its own place, not at the one before."
             if row.argmax() == place - 1:
