@@ -27,11 +27,15 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
         return None
     first, problem = failing[0]
     says = kit.named_mistake(
-        {says: _recorded_result_of(mistake) for says, mistake in challenge.mistakes.items()},
+        # where only inputs were changed, the result is right and no formula is at fault
+        {says: _recorded_result_of(mistake) for says, mistake in challenge.mistakes.items()}
+        if not problem.endswith(kit.IN_PLACE)
+        else {},
         chosen,
         [trial for trial, _ in failing],
         rtol=challenge.rtol,
         atol=challenge.atol,
+        others=[trial for trial in trials if trial.group != group],
     )
     shown: dict[str, Any] = {"found": None}
     if first.status == "ok":

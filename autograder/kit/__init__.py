@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from autograder.kit.api import check, finish, keep_history, my_numbers, open_homework, record
 from autograder.kit.comparison import compare, compare_text, same
-from autograder.kit.examples import judge_example, named_mistake
+from autograder.kit.examples import IN_PLACE, judge_example, named_mistake
 from autograder.kit.feedback import Feedback, Line
 from autograder.kit.figure_words import describe_figure
 from autograder.kit.figures import draw_attention, show_attention, show_figure, show_lines, show_matrices
@@ -61,6 +61,7 @@ from autograder.kit.values import (
 
 __all__ = [
     "CHALLENGES_SCHEMA",
+    "IN_PLACE",
     "KINDS",
     "KIT_VERSION",
     "LOG_NAME",

@@ -12,6 +12,8 @@ from autograder.kit.feedback import Line
 from autograder.kit.probes import Trial, error_words, trial_of, trouble_words
 from autograder.kit.values import as_kind, decode, describe
 
+IN_PLACE = "changed its input arrays in place. Work on a copy."
+
 
 def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> list[Line]:
     """A line for each public example up to the first mistake; the later ones would mostly repeat it.
@@ -33,13 +35,16 @@ def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapp
         for example, (fine, _) in zip(examples, told, strict=True)
         if example.get("group") == examples[first].get("group")
     ]
-    mistakes = _public_mistakes([example for example, _ in group])
+    # where only inputs were changed, the result is right and no formula is at fault
+    in_place = told[first][1].endswith(IN_PLACE)
+    mistakes = {} if in_place else _public_mistakes(examples)
     says = named_mistake(
         mistakes,
         [trial_of(example, entry) for example, _ in group],
         [trial_of(example, entry) for example, fine in group if fine is False],
         rtol=examples[first].get("rtol", 1e-4),
         atol=examples[first].get("atol", 1e-6),
+        others=[trial_of(one, entry) for one in examples if one.get("group") != group[0][0].get("group")],
     )
     return [*told[:first], (False, f"{told[first][1]} {says}".rstrip())]
 
@@ -64,11 +69,13 @@ def named_mistake(
     *,
     rtol: float,
     atol: float,
+    others: Sequence[Trial] = (),
 ) -> str:
     """The known mistake that explains an answer; the rule of check cells and of grading.
 
     A mistake is named if it gives what came out on every trial of the group, the right ones included. If none
-    does, one is named that gives what came out on every trial that is not right.
+    does, one is named that gives what came out on every trial that is not right. Where several do, as where a
+    softmax is all but hard, it is the one that gives what came out on most trials of the other groups.
 
     Args:
         mistakes: what to say → what that mistake gives on a trial, as plain values; it raises, or gives an
@@ -77,14 +84,19 @@ def named_mistake(
         failing: those of them that are not right.
         rtol: relative tolerance of the group's oracle.
         atol: its absolute tolerance.
+        others: trials of other groups.
 
     Returns:
         What to say; empty if no mistake explains the answer.
     """
     for trials in (group, failing):
-        for says, mistaken in mistakes.items():
-            if _explains(mistaken, trials, rtol, atol):
-                return says
+        found = [says for says, made in mistakes.items() if _explains(made, trials, rtol, atol)]
+        if len(found) > 1:
+            return max(
+                found, key=lambda says: sum(_explains(mistakes[says], [one], rtol, atol) for one in others)
+            )
+        if found:
+            return found[0]
     return ""
 
 
@@ -134,7 +146,7 @@ def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, 
         if problem is not None:
             return problem
     if response.get("changed_inputs"):
-        return f"`{name}` changed its input arrays in place. Work on a copy."
+        return f"`{name}` {IN_PLACE}"
     return None
 
 

@@ -28,6 +28,7 @@ EXAMPLES = [
     wrong("1.1", "swapped results", single(back="w, w @ values"), loses=[VALUES, LARGE, ONE], says="return the output first"),
     wrong("1.1", "the output alone", single(back="w @ values"), loses=[VALUES, LARGE, ONE], says="should return 2 things"),
     wrong("1.1", "changes its input", "keys *= 1 / np.sqrt(len(query))\n" + single("keys @ query"), loses=[VALUES, LARGE, ONE], says="changed its input arrays in place"),
+    wrong("1.1", "weighs the values in place", single(back="(values.__imul__(w[:, None]).sum(axis=0), w)"), loses=[VALUES, LARGE], says="Work on a copy"),
     wrong("1.1", "the mean of the values", single(back="values.mean(axis=0), w"), loses=[VALUES, LARGE], says="the weights are not used"),
 ]
 
@@ -129,6 +130,8 @@ EXAMPLES += [
     wrong("1.3", "a loop, and the counter replaced", {"1.3 attention": f"import homework_kit\nhomework_kit.python_steps = lambda function: (function(), 50)\n{LOOP}"}, loses=[STEPS], says="was replaced in this notebook"),
     wrong("1.3", "a loop, and tracing switched off", {"1.3 attention": f"import sys\nsys.settrace(None)\n{LOOP}"}, loses=[STEPS], says="sys.settrace was called"),
     wrong("1.3", "masked scores of −20", attention(mask="s = np.where(mask, s, -20)"), loses=[MASK], says="other scores may be lower still"),
+    wrong("1.3", "masked scores of a million", attention(mask="s = np.where(mask, s, -1e6)"), loses=[MASK], says="other scores may be lower still"),
+    wrong("1.3", "always causal", attention(weights="s = np.where(np.tri(len(X), dtype=bool), s, -np.inf)\ne = np.exp(s - s.max(axis=1, keepdims=True))\nw = e / e.sum(axis=1, keepdims=True)"), loses=ALL_13, says="You always mask later tokens"),
     wrong("1.3", "20 taken off masked scores", attention(mask="s = s - 20.0 * ~mask"), loses=[MASK], says="it may be larger by more"),
     wrong("1.3", "values alone, no attention", {"1.3 attention": "return X @ W_V"}, loses=[*ALL_13, STEPS], says="so it does not attend"),
 ]
@@ -294,6 +297,7 @@ EXAMPLES += [
     wrong("1.9", "split on the wrong axis", several(heads("X.reshape(heads, len(X), -1)")), loses=BOTH, says="split on the wrong axis"),
     wrong("1.9", "every h-th feature", several(heads("[X[:, i::heads] for i in range(heads)]")), loses=BOTH, says="consecutive features"),
     wrong("1.9", "softmax over the wrong axis", several(heads(head=OTHER_AXIS)), loses=BOTH, says="over the wrong axis"),
+    wrong("1.9", "one axis too few with one query", {"1.9 rows": BATCHED.replace("return ", "return np.squeeze(").rstrip() + ")"}, loses=[ROWS], says="has shape"),
     wrong("1.9", "W_O transposed", several(heads(back="mixed @ W_O.T")), loses=BOTH, says="W_O is transposed"),
     wrong("1.9", "no scale", several(heads(head="lambda q, k, v: library_attention(q, k, v, 1.0)[0]")), loses=BOTH, says="The scale 1/√(d/h) is missing"),
     wrong("1.9", "one head", several(heads("[X]")), loses=BOTH, says="single head"),

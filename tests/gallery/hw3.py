@@ -146,6 +146,32 @@ EXAMPLES = [
     ),
     wrong(
         "3.2",
+        "only the key of the fourth place differs, so short sequences are averaged",
+        position("np.eye(4)", f"np.vstack([{ZERO} + 1, {ONE} * 0])", f"np.vstack([{ZERO}, [[0.0], [0.0], [0.0], [30.0]]])"),
+        loses=[FIRST, COPY_FIRST],
+        says="last place",
+    ),
+    wrong(
+        "3.2",
+        "attends to the place before",
+        position("np.eye(4)", "np.vstack([np.zeros((3, 4)), 60 * np.eye(4, k=-1)])", "np.vstack([np.zeros((3, 4)), np.eye(4)])"),
+        loses=[FIRST, COPY_FIRST],
+        says="look at the place before their own",
+    ),
+    wrong(
+        "3.2",
+        "V permutes the tokens",
+        position(
+            "np.eye(4)",
+            f"np.vstack([{ZERO} + 1, {ONE} * 0])",
+            f"np.vstack([{ZERO}, [[30.0], [0.0], [0.0], [0.0]]])",
+            "np.vstack([np.eye(3)[[1, 2, 0]], np.zeros((4, 3))])",
+        ),
+        loses=[COPY_FIRST],
+        says="what do its first three rows make of the token",
+    ),
+    wrong(
+        "3.2",
         "attends to its own place",
         position("np.eye(4)", "np.vstack([np.zeros((3, 4)), 60 * np.eye(4)])", "np.vstack([np.zeros((3, 4)), np.eye(4)])"),
         loses=[FIRST, COPY_FIRST],
@@ -195,6 +221,13 @@ EXAMPLES = [
             "np.vstack([2 * np.eye(4), np.zeros((1, 4))])",
             "np.array([[1.5], [-1.0], [-1.0], [-1.0], [0.0]])",
         ),
+    ),
+    wrong(
+        "3.3",
+        "as 3.1: own kind only, CLS left out",
+        unique("20 * np.eye(4)", "np.eye(4)", "np.array([[1.0], [-1.0], [-1.0], [-1.0]])", pos="np.zeros((5, 0))"),
+        loses=[SHORT, ALL],
+        says="All outputs are negative: what has to outweigh what when a token occurs once?",
     ),
     wrong(
         "3.3", "always positive", unique("np.ones((5, 1))", "np.ones((5, 1))", "np.ones((5, 1))"), loses=[SHORT, ALL], says="All outputs are the same"
@@ -358,6 +391,8 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
     wrong("3.4", "the order ignored", moving("60.0 * np.eye(n)"), loses=[PERMUTATION], says="must look at"),
     wrong("3.4", "the map transposed", moving(V="W.T"), loses=[RUNNING], says="transposed"),
     wrong("3.4", "the map forgotten", moving(V="np.eye(d)"), loses=[RUNNING], says="look at V"),
+    wrong("3.4", "a square map transposed, others as they are", moving(V="(W.T if d == out else W)"), loses=[RUNNING], says="transposed"),
+    wrong("3.4", "V's rows of the places in front", moving(token="np.eye(d, n)").replace("V = np.vstack([W, np.zeros((n, np.shape(W)[1]))])", "V = np.vstack([np.zeros((n, out)), W])"), loses=[IDENTITY, PERMUTATION, RUNNING], says="only the places may decide"),
     wrong("3.4", "five places only", moving().replace("n, (d, out) = len(order), W.shape", "n, (d, out) = 5, W.shape"), loses=[IDENTITY, PERMUTATION, RUNNING], says="K has shape"),
     # 3.5
     right("3.5", "the name in lower case with a stray space", {"3.5 name": 'running_linear_name = " b"'}),
@@ -412,6 +447,7 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         says="V has shape",
     ),
     wrong("3.6", "outputs averaged", heads(V="(kernel[head] / 3)"), loses=[CONVOLUTION], says="averaged over the heads"),
+    wrong("3.6", "the middle tap forgotten", heads(V="(kernel[head] * (head != 1))"), loses=[CONVOLUTION], says="kernel[1] is not used"),
     wrong("3.6", "every head has the middle tap", heads(V="kernel[1]"), loses=[CONVOLUTION], says="Every head uses kernel[1]"),
     wrong("3.6", "one head that does it all with soft places", heads("(0, 0, 0)", gap="0.0", V="kernel.sum(0)"), loses=[PLACES, CONVOLUTION], says="every position gets the same score"),
     # 3.7
@@ -428,6 +464,7 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
     ),
     wrong("3.7", "keys by queries, no scale", {"3.7 scores": "return K @ Q.T"}, loses=[SCORES], says="That is KQᵀ without the scale"),
     wrong("3.7", "divided by qk", {"3.7 scores": "return Q @ K.T / K.shape[1]"}, loses=[SCORES], says="divides by its square root"),
+    wrong("3.7", "scaled for the trained heads; Q and K as they were", {"3.7 scores": "return Q @ K.T / np.sqrt(8)", "3.7 basis": "return Q, K"}, loses=[SCORES, BASIS], says="fits the trained heads alone"),
     right("3.7", "another basis by solve", {"3.7 basis": "return Q @ M, np.linalg.solve(M, K.T).T"}),
     right("3.7", "another basis, float32, as a list", {"3.7 basis": "return [(Q @ M).astype(np.float32), (K @ np.linalg.inv(M.T)).astype(np.float32)]"}),
     wrong("3.7", "K times M", {"3.7 basis": "return Q @ M, K @ M"}, loses=[BASIS], says="K is multiplied by M as Q is"),
@@ -499,6 +536,13 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
     ),
     wrong(
         "3.8a",
+        "a gap of 8 before the scale",
+        "previous_token_pos = np.eye(8)\nprevious_token_Q = np.vstack([np.zeros((4, 8)), 8.0 * np.eye(8, k=-1)])\nprevious_token_K = np.vstack([np.zeros((4, 8)), np.eye(8)])\nprevious_token_V = np.vstack([np.eye(4), np.zeros((8, 4))])",
+        loses=["each place gives the token before it"],
+        says="leads, but not by enough",
+    ),
+    wrong(
+        "3.8a",
         "V forgotten",
         "previous_token_pos = np.eye(8)\nprevious_token_Q = np.vstack([np.zeros((4, 8)), 80.0 * np.eye(8, k=-1)])\nprevious_token_K = np.vstack([np.zeros((4, 8)), np.eye(8)])\nprevious_token_V = np.ones((12, 4))",
         loses=["each place gives the token before it"],
@@ -546,9 +590,16 @@ EXAMPLES += [
     ),
     wrong(
         "3.8b",
+        "layer 2 too soft",
+        INDUCTION.format(offset=-1, channel=BEFORE, guard=3.0, value=RIGHT_VALUE).replace("query[:4, :4] = 80.0", "query[:4, :4] = 3.0"),
+        loses=[CONTINUES],
+        says="Make the gap between scores larger",
+    ),
+    wrong(
+        "3.8b",
         "values scrambled",
         INDUCTION.format(offset=-1, channel=BEFORE, guard=80.0, value="np.eye(4)[::-1]"),
         loses=[CONTINUES],
-        says="the token that came next before",
+        says="so look at V2",
     ),
 ]

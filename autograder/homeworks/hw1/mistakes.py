@@ -54,6 +54,7 @@ def variant(
 NO_SCALE = "The scale 1/√d_k is missing."
 TWICE = "You divided by d_k (or by √d_k twice); it is √d_k, once."
 BY_VALUES = "You scaled by √d_v, the size of the values; the scores are sums of d_k products."
+AFTER = "You scaled after the softmax; the scores are scaled, before it."
 WRONG_AXIS = "Your softmax is over the wrong axis: for each query the weights must sum to 1 over the keys."
 OVERFLOW = "e^score has overflowed. Subtract the largest score before the exponential."
 

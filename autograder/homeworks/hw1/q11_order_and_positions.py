@@ -74,7 +74,13 @@ EQUIVARIANCE_ERROR = Challenge(
         "The absolute value is missing: a large negative difference counts as well.": _layer(
             lambda f, X, o: (f(X[o]) - f(X)[o]).max()
         ),
-        "You shuffled both sides before the layer, so this is 0 for every layer.": _layer(
+        "That is the sum of the absolute differences; the question asks for the largest.": _layer(
+            lambda f, X, o: np.abs(f(X[o]) - f(X)[o]).sum()
+        ),
+        "That is the norm of the difference; the question asks for the largest absolute number.": _layer(
+            lambda f, X, o: np.linalg.norm(f(X[o]) - f(X)[o])
+        ),
+        "This is 0 for every layer. Did you shuffle both sides before the layer?": _layer(
             lambda f, X, o: 0.0
         ),
     },
@@ -96,6 +102,12 @@ POSITIONAL_ENCODING = Challenge(
         "A sine and the cosine beside it share one frequency:"
         " the exponent is 2i/d for columns 2i and 2i + 1.": _table(
             lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** (c / d))
+        ),
+        "All columns are sines; the odd ones must be cosines.": _table(
+            lambda p, c, d: math.sin(p / 10000 ** ((c - c % 2) / d))
+        ),
+        "The exponent is 2i/d, where 2i is the even column; you took 4i/d.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** (2 * (c - c % 2) / d))
         ),
         "The exponent is 2i/d; you used i/d.": _table(
             lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** ((c // 2) / d))

@@ -10,7 +10,15 @@ import numpy as np
 from autograder.declare import NOT_JUDGED, Case, Challenge
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import LEAD, LIBRARY, clear_winners, draw, drawn_until, hw
-from autograder.homeworks.hw1.mistakes import BY_VALUES, NO_SCALE, NO_SOFTMAX, OVERFLOW, TWICE, variant
+from autograder.homeworks.hw1.mistakes import (
+    AFTER,
+    BY_VALUES,
+    NO_SCALE,
+    NO_SOFTMAX,
+    OVERFLOW,
+    TWICE,
+    variant,
+)
 
 
 def single_queries(rng: np.random.Generator) -> Iterator[Case]:
@@ -45,7 +53,7 @@ def single_examples(rng: np.random.Generator) -> Iterator[Case]:
     )
     yield Case([draw(rng, 4), draw(rng, 5, 4), draw(rng, 5, 3)], note="five keys, d_k = 4, d_v = 3")
     yield Case(
-        [np.array([2000.0, 0.0]), np.array([[1.0, 1.0], [0.9, 2.0]]), np.eye(2)],
+        [np.array([2000.0, 0.0]), np.array([[1.0, 1.0], [0.4, 2.0]]), np.eye(2)],
         note="scores around 1400",
         group="large",
     )
@@ -84,6 +92,21 @@ def _mean_of_values(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> 
     return [values.mean(axis=0), _single_oracle(query, keys, values)[1]]
 
 
+def _scaled_after(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    return [part / np.sqrt(len(query)) for part in _single(scaled="none")(query, keys, values)]
+
+
+def _with_weights(
+    weights: Callable[[np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], list[np.ndarray]]:
+    """Attention whose weights are another function of the scores."""
+    return lambda query, keys, values: [weights(keys @ query) @ values, weights(keys @ query)]
+
+
+def _summed_values(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    return [values.sum(axis=0), _single_oracle(query, keys, values)[1]]
+
+
 SCALED_DOT_PRODUCT_ATTENTION = Challenge(
     "scaled_dot_product_attention",
     cases=single_queries,
@@ -99,6 +122,14 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
         NO_SOFTMAX: _scores_only,
         "Output and weights are swapped: return the output first.": _swapped,
         "The output is the mean of the values: the weights are not used.": _mean_of_values,
+        "The output is the sum of the values: the weights are not used.": _summed_values,
+        "All weights are 1/n: the scores make no difference.": _with_weights(
+            lambda scores: np.full(len(scores), 1 / len(scores))
+        ),
+        "That is hard attention: the largest score takes all of the weight.": _with_weights(
+            lambda scores: np.eye(len(scores))[scores.argmax()]
+        ),
+        AFTER: _scaled_after,
     },
 )
 

@@ -11,10 +11,10 @@ from autograder.declare import Case, Challenge, Prediction, Wrong, drawn_as_matr
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import LEAD, LIBRARY, clear_winners, draw, drawn_until, hw
 from autograder.homeworks.hw1.mistakes import (
+    AFTER,
     BY_VALUES,
     HALF_SOFTMAXES,
     NO_SCALE,
-    OVERFLOW,
     TWICE,
     WRONG_AXIS,
     variant,
@@ -46,7 +46,7 @@ def sequence_examples(rng: np.random.Generator) -> Iterator[Case]:
     """Small ones for the notebook."""
     yield Case(_projected(rng, 4, 5, 3, 2), note="n = 4, d = 5, d_k = 3, d_v = 2")
     yield Case(
-        _projected(rng, 3, 5, 2, 4), {"mask": np.tri(3, dtype=bool)}, "the causal mask for n = 3", "masked"
+        _projected(rng, 3, 5, 2, 6), {"mask": np.tri(3, dtype=bool)}, "the causal mask for n = 3", "masked"
     )
     yield Case(drawn_until(lambda: _steep(rng, 3, 100), _clear), note="scores in the thousands")
     yield _steep_masked(rng, 4)
@@ -69,10 +69,10 @@ def _clear(args: list[np.ndarray]) -> bool:
 
 
 def _steep_masked(rng: np.random.Generator, n: int) -> Case:
-    """A case in which no finite number of the size of usual scores can stand for −∞.
+    """A case in which no number of the size of scores can stand for −∞; −1e9 can.
 
-    Each query may see half of the keys. For one query all that it may see scores below −200; for one, what it
-    may not see scores 200 higher than what it may.
+    Each query may see half of the keys. For one query all that it may see scores below −2 million; for one,
+    what it may not see scores 2 million higher than what it may.
     """
     allowed = (np.arange(n)[:, None] + np.arange(n)) % 2 == 0
 
@@ -80,12 +80,13 @@ def _steep_masked(rng: np.random.Generator, n: int) -> Case:
         scores = _scores(args)
         seen = np.where(allowed, scores, -np.inf)
         best, hidden = seen.max(axis=1), np.where(allowed, -np.inf, scores).max(axis=1)
-        low, outweighed = best < -200, hidden - best > 200
+        low, outweighed = best < -2e6, hidden - best > 2e6
         sure = (low | (best > 0)) & (outweighed | (hidden < best))  # the same for each finite number
-        return bool(low.any() and outweighed.any() and sure.all()) and clear_winners(seen, LEAD)
+        # a float32 holds such scores to a few units
+        return bool(low.any() and outweighed.any() and sure.all()) and clear_winners(seen, 100 * LEAD)
 
-    args = drawn_until(lambda: _steep(rng, n, 20), fits)
-    return Case(args, {"mask": allowed}, f"a mask for n = {n} and scores in the hundreds", "masked")
+    args = drawn_until(lambda: _steep(rng, n, 2000), fits)
+    return Case(args, {"mask": allowed}, f"a mask for n = {n} and scores in the millions", "masked")
 
 
 def _projected(rng: np.random.Generator, n: int, d: int, d_k: int, d_v: int) -> list[np.ndarray]:
@@ -147,10 +148,22 @@ def _transposed(mask: Mask) -> Mask:
 
 
 EXACTLY_0 = "Its weight must be exactly 0: take −∞."
+# The words for −20 and −1e6 are the same but for the numbers in brackets: where scores are small, the two
+# give the same to six digits or not, as the draw has it.
 FINITE_SCORES = {
-    (-20.0, False): "A masked score is set to a finite number, but other scores may be lower still.",
+    (-20.0, False): (
+        "A masked score is set to a finite number (−20, −1000, …), but other scores may be lower still."
+    ),
+    (-1e6, False): (
+        "A masked score is set to a finite number (−100, −1000, …), but other scores may be lower still."
+    ),
     (-10.0, False): "A masked score of −10 is not low enough.",
-    (-20.0, True): "A finite number is taken off a masked score, but it may be larger by more than that.",
+    (-20.0, True): (
+        "A finite number (20, 1000, …) is taken off a masked score, but it may be larger by more than that."
+    ),
+    (-1e6, True): (
+        "A finite number (100, 1000, …) is taken off a masked score, but it may be larger by more than that."
+    ),
     (-10.0, True): "Taking 10 off a masked score is not enough.",
 }
 
@@ -170,6 +183,20 @@ def _finite(number: float, *, added: bool) -> Callable[..., np.ndarray]:
 
 def _added(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
     return lambda scores: scores if mask is None else scores + mask
+
+
+def _largest_of_all(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
+    """A softmax whose maximum is taken before the mask."""
+
+    def softmax(scores: np.ndarray) -> np.ndarray:
+        weights = _cut(mask)(np.exp(scores - scores.max(axis=1, keepdims=True)))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    return softmax
+
+
+def _causal(scores: np.ndarray) -> np.ndarray:
+    return np.where(np.tri(len(scores), dtype=bool), scores, -np.inf)
 
 
 def _cut(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
@@ -200,7 +227,20 @@ ATTENTION = Challenge(
     expected=_sequence_oracle,
     mistakes={
         WRONG_AXIS: _scaled(lambda Q, V: Q.shape[1] ** -0.5, axis=0),
-        OVERFLOW: _scaled(lambda Q, V: Q.shape[1] ** -0.5, naive=True),
+        "The largest score is taken over hidden keys, too. Where one of them is far larger, all e^score that"
+        " count become 0: take it among the keys that the query may see.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, summed=_largest_of_all(mask))[0]
+        ),
+        "e^score has overflowed, or became 0 for a whole row. Subtract from each row its largest score, among"
+        " the keys that it may see, before the exponential.": _scaled(
+            lambda Q, V: Q.shape[1] ** -0.5, naive=True
+        ),
+        AFTER: _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, scale=1.0, before=_masked(mask))[0] / np.sqrt(K.shape[1])
+        ),
+        "Every row is the mean of the values: the scores are not used.": _sequence(
+            lambda Q, K, V, mask: np.tile(V.mean(axis=0), (len(Q), 1))
+        ),
         NO_SCALE: _scaled(lambda Q, V: 1.0),
         TWICE: _scaled(lambda Q, V: 1 / Q.shape[1]),
         BY_VALUES: _scaled(lambda Q, V: V.shape[1] ** -0.5),
@@ -215,6 +255,9 @@ ATTENTION = Challenge(
         ),
         "Queries and keys are swapped: row i of the scores must belong to query i.": _sequence(
             lambda Q, K, V, mask: variant(K, Q, V, before=_masked(mask))[0]
+        ),
+        "You always mask later tokens; without a mask each query may see every key.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=lambda s: _causal(_masked(mask)(s)))[0]
         ),
         "The mask is not used.": _sequence(lambda Q, K, V, mask: variant(Q, K, V)[0]),
         "Your mask is inverted: True means that the query may look at the key.": _sequence(

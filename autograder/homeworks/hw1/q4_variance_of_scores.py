@@ -134,6 +134,10 @@ SAMPLED_STATISTICS = Challenge(
         "The second number is the standard deviation; the question asks for the variance.": (
             lambda q, k: [(q * k).sum(1).mean(), (q * k).sum(1).std()]
         ),
+        "You took the mean over the features; a dot product is their sum.": (
+            lambda q, k: _mean_and_variance((q * k).mean(1))
+        ),
+        "The two are swapped: return the mean first.": lambda q, k: _sampled(q, k)[::-1],
         "You divided by count − 1 (ddof=1); the question asks for np.var's default.": (
             lambda q, k: [(q * k).sum(1).mean(), (q * k).sum(1).var(ddof=1)]
         ),
@@ -255,6 +259,9 @@ check_part(
             lambda d, mu, sigma: d * (sigma**4 + sigma**2 * mu**2)
         ),
         "Each product has two random factors: σ⁴, not σ².": lambda d, mu, sigma: d * sigma**2,
+        "σ is the standard deviation; you took it for the variance.": (
+            lambda d, mu, sigma: d * (sigma**2 + 2 * sigma * mu**2)
+        ),
         "That is the variance of one product; independent ones add up, and there are d.": (
             lambda d, mu, sigma: _variance(1, mu, sigma)
         ),

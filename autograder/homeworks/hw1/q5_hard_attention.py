@@ -15,16 +15,16 @@ from autograder.homeworks.hw1.homework import clear_winners, draw, drawn_until, 
 def hard_queries(rng: np.random.Generator) -> Iterator[Case]:
     """Keys made so that each known mistake chooses another one.
 
-    They are the nearest key, the one of the best cosine, and the one of the smallest score.
+    They are the nearest key, the one of the best cosine, the one of the smallest score, and the first.
     """
-    keys = np.array([[0.9, 1.2], [2.0, 2.0], [6.0, 1.0], [-1.0, -2.0]])
+    keys = np.array([[1.5, -0.5], [0.9, 1.2], [2.0, 2.0], [6.0, 1.0], [-1.0, -2.0]])
     for lowest in (1.0, 5.0):  # at 5 the smallest score is also the largest absolute one
-        made = (keys * [[1], [1], [1], [lowest]] + rng.uniform(0, 0.01, size=(4, 1))).round(3)[
-            rng.permutation(4)
-        ]
+        made = (keys * [[1], [1], [1], [1], [lowest]] + rng.uniform(0, 0.01, size=(5, 1))).round(3)
+        # the largest score is key 3's, which does not come last, where a search may end
+        order = drawn_until(lambda: 1 + rng.permutation(4), lambda order: order[-1] != 3)
         yield Case(
-            [np.array([1.0, 1.0]), made, draw(rng, 4, 3)],
-            note="n = 4 keys of different length" + ", one far off" * (lowest > 1),
+            [np.array([1.0, 1.0]), made[[0, *order]], draw(rng, 5, 3)],
+            note="n = 5 keys of different length" + ", one far off" * (lowest > 1),
         )
     yield Case(drawn_until(lambda: _all_negative(rng), _decided), note="scores that are all negative")
     usual = drawn_until(lambda: [draw(rng, 4), draw(rng, 9, 4), draw(rng, 9, 3)], _decided)
@@ -38,10 +38,14 @@ def _all_negative(rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _decided(args: list[np.ndarray]) -> bool:
-    """Whether the winner leads clearly and is neither the first nor the last, where a search may start."""
+    """Whether the winner leads clearly and is neither the first nor the last, where a search may start.
+
+    Nor has it the largest product in the first feature alone.
+    """
     query, keys, _ = args
     scores = keys @ query
-    return clear_winners(scores, 0.1) and 0 < scores.argmax() < len(scores) - 1
+    place, of_first = scores.argmax(), (keys * query)[:, 0].argmax()
+    return clear_winners(scores, 0.1) and 0 < place < len(scores) - 1 and place != of_first
 
 
 def _hard_oracle(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -68,6 +72,13 @@ HARD_ATTENTION = Challenge(
         " counts.": (lambda q, k, v: v[(k @ q / np.linalg.norm(k, axis=1)).argmax()]),
         "Your search starts from 0, but all scores may be negative: start from −∞ or from the first.": (
             lambda q, k, v: v[(k @ q).argmax() if (k @ q).max() > 0 else 0]
+        ),
+        "You returned the first value, whatever the scores.": lambda q, k, v: v[0],
+        "You took the largest number of each column of the values; the scores choose one row.": (
+            lambda q, k, v: v.max(axis=0)
+        ),
+        "You multiplied the value by its score; hard attention returns it as it is.": (
+            lambda q, k, v: (k @ q).max() * v[(k @ q).argmax()]
         ),
         "You chose the smallest score.": lambda q, k, v: v[(k @ q).argmin()],
         "That is soft attention, an average of all values.": (

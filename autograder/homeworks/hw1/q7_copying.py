@@ -39,6 +39,8 @@ def _copied_oracle(*vectors: np.ndarray) -> np.ndarray:
     return public.library_attention(x, x, x, scale=1.0)[0]
 
 
+X = np.array([[0.0, 1, 0, 1], [1, 0, 0, 0], [0, 1, 1, 0]])  # d + b, a, c + b for β = 1 and unit vectors
+
 COPY_OUTPUTS = Challenge(
     "copy_outputs",
     cases=orthogonal,
@@ -50,6 +52,12 @@ COPY_OUTPUTS = Challenge(
         "You scaled by 1/√dim; here there is no scale.": (
             lambda a, b, c, d: _copied(len(a) ** -0.5)(a, b, c, d)
         ),
+        "You took the weights of β = 1 for every β; the scores grow like β².": lambda *vectors: (
+            variant(X, X, X, scale=1.0)[1] @ _tokens(*vectors)
+        ),
+        "Every output is the mean of the three: the scores are not used.": lambda *vectors: np.tile(
+            _tokens(*vectors).mean(axis=0), (3, 1)
+        ),
         "That is the input: for small β the outputs are mixtures.": _tokens,
         "The outputs are transposed: a row for each token.": lambda *vectors: _copied_oracle(*vectors).T,
         "You built the sequence in another order: x0 = d + b, x1 = a, x2 = c + b.": (
@@ -58,8 +66,6 @@ COPY_OUTPUTS = Challenge(
     },
 )
 
-
-X = np.array([[0.0, 1, 0, 1], [1, 0, 0, 0], [0, 1, 1, 0]])  # d + b, a, c + b for β = 1 and unit vectors
 
 copying = hw.question(
     "1.7",

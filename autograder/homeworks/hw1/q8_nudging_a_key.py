@@ -64,6 +64,20 @@ def _exact(
     )
 
 
+def _never_scaled(
+    query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
+) -> np.ndarray:
+    output, weights = public.library_attention(query[None], keys, values, scale=1.0)
+    return np.asarray(weights[0, j] * (values[j] - output[0]) * (query @ epsilon))
+
+
+def _by_the_key(
+    query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
+) -> np.ndarray:
+    output, weights = public.library_attention(query[None], keys, values)
+    return np.asarray(weights[0, j] * (values[j] - output[0]) * (keys[j] @ epsilon) / math.sqrt(len(query)))
+
+
 FIRST_ORDER_CHANGE = Challenge(
     "first_order_change",
     cases=nudges,
@@ -85,6 +99,12 @@ FIRST_ORDER_CHANGE = Challenge(
         ),
         "That is the new output; the question asks for the change.": _nudged(
             lambda w, y, v, j, s, d: y + w[j] * (v[j] - y) * s
+        ),
+        "The scale 1/√d_k is missing, in the weights too.": _never_scaled,
+        "The score of key j is q·k_j/√d_k, so it changes with q·ε, not with k_j·ε.": _by_the_key,
+        "You moved key 0, whatever j is.": _nudged(lambda w, y, v, j, s, d: w[0] * (v[0] - y) * s),
+        "The factor 1 − w_j is one too many: v_j − y already holds what the other weights lose.": _nudged(
+            lambda w, y, v, j, s, d: w[j] * (1 - w[j]) * (v[j] - y) * s
         ),
         "The scale stands twice.": _nudged(lambda w, y, v, j, s, d: w[j] * (v[j] - y) * s / d**0.5),
     },

@@ -24,8 +24,9 @@ def heads_of(rng: np.random.Generator, sizes: Sequence[Sequence[int]], columns: 
 
 
 # In the first cases d/h is not √d, nor any of n, m and t/h, so that no formula passes for another.
-HEAD_SIZES = ((4, 7, 6, 10, 2), (4, 4, 6, 9, 3), (6, 2, 8, 4, 4), (5, 7, 3, 2, 1))
-SHOWN_SIZES = ((4, 7, 6, 10, 2), (3, 4, 4, 2, 1))
+# The last case has a single query: no axis may be lost.
+HEAD_SIZES = ((4, 7, 6, 10, 2), (4, 4, 6, 9, 3), (6, 2, 8, 4, 4), (5, 7, 3, 2, 1), (1, 5, 6, 4, 2))
+SHOWN_SIZES = ((4, 7, 6, 10, 2), (3, 4, 4, 2, 1), (1, 3, 4, 2, 2))
 
 
 def _heads_oracle(Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray) -> np.ndarray:
@@ -82,6 +83,10 @@ HEAD_MISTAKES: dict[str, Callable[..., np.ndarray]] = {
     "Heads take consecutive features: 0 … d/h−1, then the next; you took every h-th.": _heads(_cut_strided),
     WRONG_AXIS: _heads(axis=0),
     **{says: _heads(summed=summed) for says, summed in HALF_SOFTMAXES.items() if "keepdims=True" not in says},
+    "The heads are joined on the wrong axis: put their outputs side by side, token by token, before W_O.": (
+        _heads(join=lambda parts: np.stack(parts).reshape(len(parts[0]), -1))
+    ),
+    "You scaled by √h, the number of heads; it is √(d/h).": _heads(scaled=lambda d, h: h**-0.5),
     "W_O is transposed.": _heads(project=lambda mixed, W: mixed @ W.T),
     "The scale 1/√(d/h) is missing.": _heads(scale=1.0),
     "You divided by d/h; it is √(d/h).": _heads(scaled=lambda d, h: h / d),

@@ -102,6 +102,8 @@ def numpy_heads(
         attention = softmax(scores, axis) * allowed
     elif variant == "zero instead of minus infinity":
         attention = softmax(scores * allowed, axis)
+    elif variant == "mask as numbers":
+        attention = softmax(scores - ~allowed, axis)
     else:
         attention = softmax(np.where(allowed, scores, -np.inf if variant == "NaN" else -1e30), axis)
         attention = attention if variant in ("uniform", "NaN") else attention * allowed
@@ -114,7 +116,10 @@ def numpy_heads(
         if variant == "no output projection"
         else joined @ wide["out_proj.weight"].T + wide["out_proj.bias"]
     )
+    if variant == "residual":
+        output = output + x
     told = {
+        "scores returned": scores,
         "weights averaged": attention.mean(1),
         "weights summed": attention.sum(1),
         "one head's weights": attention[:, 0],
@@ -140,6 +145,7 @@ def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: st
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = {
             "no eps": np.sqrt(variance),
+            "root of the deviation": np.sqrt(np.sqrt(variance) + eps),
             "eps outside": np.sqrt(variance) + eps,
             "variance": variance + eps,
             "default eps": np.sqrt(variance + 1e-5),

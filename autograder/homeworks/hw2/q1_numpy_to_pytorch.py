@@ -21,6 +21,7 @@ def transformer(
         rows = {
             "one position for all": table[:1].repeat(len(x), 0),
             "positions from the end": table[: len(x)][::-1],
+            "positions from 1": np.roll(table, -1, axis=0)[: len(x)],
         }.get(variant, table[: len(x)])
         x = np.concatenate([rows, x] if variant == "positions in front" else [x, rows], axis=1)
     return head(x, weights["Qm.weight"], weights["Km.weight"], weights["Vm.weight"], variant)
@@ -47,6 +48,7 @@ TRANSFORMER_MISTAKES = mistakes(
         "A causal mask is applied; this model has none: every place sees every place.": "causal",
         "Every place got the position of place 0: look up arange(n).": "one position for all",
         "Positions count from the end; place 0 gets row 0 of the table.": "positions from the end",
+        "Positions count from 1; place 0 gets row 0 of the table.": "positions from 1",
         "Positions stand in front of the token;"
         " the NumPy model appends them behind it.": "positions in front",
     },

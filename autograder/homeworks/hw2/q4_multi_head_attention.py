@@ -158,6 +158,11 @@ HEADS_MISTAKES = mistakes(
         " a score of 0 still gets weight.": "zero instead of minus infinity",
         "A query with nothing to look at gives NaN: the softmax of a row of −∞."
         " Its weights must all be 0.": "NaN",
+        "The mask is added as numbers, so it takes 1 off: set the scores to −∞ (or −1e9).": "mask as numbers",
+        "The input is added to the output; the residual connection belongs to the block of 2.5b.": "residual",
+        "The scores are returned in place of the weights: the softmax of them is asked for.": (
+            "scores returned"
+        ),
         "The weights are averaged over the heads;"
         " return one map a head: (batch, heads, n, n).": "weights averaged",
         "The weights are summed over the heads;"

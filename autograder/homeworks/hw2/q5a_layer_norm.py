@@ -119,6 +119,8 @@ layer_norm = hw.question(
                     "eps is added to the standard deviation; it belongs under the root,"
                     " beside the variance.": "eps outside",
                     "The root is missing: divide by √(variance + eps).": "variance",
+                    "The root is taken of the standard deviation; eps belongs to the variance, and its root"
+                    " is the standard deviation.": "root of the deviation",
                     "The mean is taken over the wrong axis, the tokens;"
                     " layer norm looks at one token's features: the last axis.": "over tokens",
                     "One mean is taken over everything; layer norm"

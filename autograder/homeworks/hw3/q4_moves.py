@@ -37,12 +37,14 @@ def moves(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def shown_moves(rng: np.random.Generator) -> Iterator[Case]:
-    """What the notebook tries: one of each kind, of sizes that all differ, and both at once."""
+    """What the notebook tries: one of each kind, of sizes that all differ, and a map that is square."""
     yield Case([np.arange(3), np.eye(2)], note="the identity on 3 places", group="identity")
     order = np.array([2, 0, 4, 1, 3])
     yield Case([order, np.eye(3)], note="the order [2, 0, 4, 1, 3]", group="permutation")
     linear = np.array([[2.0, -1.0, 0.0], [0.0, 1.0, 3.0]])
     yield Case([np.arange(4), linear], note="a linear map (2, 3) at each of 4 places", group="linear")
+    square = np.array([[1.0, 2.0], [0.0, -1.0]])
+    yield Case([np.arange(3), square], note="a linear map (2, 2) at each of 3 places", group="linear")
 
 
 heads = hw.question(

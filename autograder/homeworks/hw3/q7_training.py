@@ -14,7 +14,7 @@ from autograder.homeworks.hw3.homework import hw
 
 def query_key_pairs(rng: np.random.Generator) -> Iterator[Case]:
     """Weights (d, qk) of several sizes; not square, so that a wrong transpose shows."""
-    for d, qk in ((3, 5), (6, 2), (3, 3)):
+    for d, qk in ((6, 2), (3, 5), (3, 3)):
         yield Case([rng.normal(size=(d, qk)), rng.normal(size=(d, qk))], note=f"Q and K of shape ({d}, {qk})")
 
 
@@ -22,7 +22,8 @@ def scores(Q: np.ndarray, K: np.ndarray, mistake: str = "") -> np.ndarray:
     """The oracle: QKᵀ/√d_qk for tokens as one-hot rows, (d, d); ``mistake`` chooses what goes wrong."""
     d, qk = Q.shape
     unscaled = ("no scale", "neither scaled nor turned")
-    scale = 1.0 if mistake in unscaled else {"no root": qk, "root of d": np.sqrt(d)}.get(mistake, np.sqrt(qk))
+    scales = {"no root": qk, "root of d": np.sqrt(d), "root of 8": np.sqrt(8), "times root": qk**-0.5}
+    scale = 1.0 if mistake in unscaled else scales.get(mistake, np.sqrt(qk))
     found = (K @ Q.T if mistake in ("transposed", "neither scaled nor turned") else Q @ K.T) / scale
     if mistake == "softmax":
         found = np.exp(found - found.max(1, keepdims=True))
@@ -49,7 +50,16 @@ def rebased(Q: np.ndarray, K: np.ndarray, M: np.ndarray, mistake: str = "") -> l
         "not transposed": np.linalg.inv(M),
         "unchanged": np.eye(len(M)),
     }
-    return [Q @ M, K @ (back[mistake] if mistake else np.linalg.inv(M).T)]
+    if mistake in back:
+        return [Q @ M, K @ back[mistake]]
+    its_K = K @ np.linalg.inv(M).T
+    others = {
+        "nothing": [Q, K],
+        "Q as it was": [Q, its_K],
+        "swapped": [its_K, Q @ M],
+        "inverse for Q": [Q @ np.linalg.inv(M), K @ M.T],
+    }
+    return others.get(mistake, [Q @ M, its_K])
 
 
 trained = hw.question(
@@ -87,6 +97,9 @@ trained = hw.question(
                 ),
                 "You divided by √d, the number of tokens; the model divides by √d_qk, the number of"
                 " columns.": partial(scores, mistake="root of d"),
+                "You divided by √8, which fits the trained heads alone; d_qk is the number of columns of"
+                " any Q and K.": partial(scores, mistake="root of 8"),
+                "You multiplied by √d_qk; the model divides by it.": partial(scores, mistake="times root"),
                 "That is KQᵀ without the scale: row i must belong to query token i, and the model applies"
                 " 1/√d_qk.": partial(scores, mistake="neither scaled nor turned"),
                 "The softmax is applied: that is attention; scores come before it.": partial(
@@ -109,6 +122,16 @@ trained = hw.question(
                     rebased, mistake="not transposed"
                 ),
                 "K is unchanged; then the scores become QMKᵀ.": partial(rebased, mistake="unchanged"),
+                "Q and K are unchanged; the question asks for QM and the K that goes with it.": partial(
+                    rebased, mistake="nothing"
+                ),
+                "Q is unchanged; the question asks for QM first.": partial(rebased, mistake="Q as it was"),
+                "The two are swapped: return QM first, then the K that goes with it.": partial(
+                    rebased, mistake="swapped"
+                ),
+                "Q is multiplied by M⁻¹. No score changes with that either, but the question asks for QM.": (
+                    partial(rebased, mistake="inverse for Q")
+                ),
             },
             rtol=1e-4,
             atol=1e-4,  # float32 through an inverse with condition up to 20

@@ -184,8 +184,8 @@ def module_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             "fields": {name: list(value.shape) for name, value in module.named_parameters()}
         }
     if "gradients" in want:
-        first = output[0] if isinstance(output, tuple | list) else output
-        if first.requires_grad:
+        first = output[0] if isinstance(output, tuple | list) and output else output
+        if isinstance(first, torch.Tensor) and first.requires_grad:
             first.square().sum().backward()
         without = [
             name

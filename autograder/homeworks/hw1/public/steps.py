@@ -18,9 +18,9 @@ def steps_probe(function: Any, case: Mapping[str, Any]) -> Any:
     The case's args are X, W_Q, W_K, W_V; its kwargs ``lengths``.
 
     Returns:
-        ``result`` for the longest sequence, ``steps`` for each length, and ``mixes``: whether any earlier
-        output changes with the last token, so that a function that does not attend earns nothing for being
-        fast.
+        ``result`` for the longest sequence, ``steps`` for each length, and ``mixes``: whether any output
+        changes with the first or the last token, its own left out, so that a function that does not attend
+        earns nothing for being fast.
     """
     X, *weights = decode(case["args"])
     steps = []
@@ -29,11 +29,21 @@ def steps_probe(function: Any, case: Mapping[str, Any]) -> Any:
         function(X[:n].copy(), *weights)  # what only the first call does (imports, caches) is not counted
         result, counted = python_steps(lambda n=n: function(X[:n].copy(), *weights))  # type: ignore[misc]
         steps.append(counted)
-    other = X.copy()
-    other[-1] += 1.0
-    result, again = as_array(result), as_array(function(other, *weights))
-    arrays = isinstance(result, np.ndarray) and isinstance(again, np.ndarray) and result.shape == again.shape
-    mixes = arrays and bool(np.any(np.abs(np.atleast_1d(again - result)[:-1]) > 1e-9))
+    result = as_array(result)
+
+    def reaches_others(place: int) -> bool:
+        """Whether an output at another place changes with the token at this one."""
+        other = X.copy()
+        other[place] += 1.0
+        again = as_array(function(other, *weights))
+        if not (isinstance(result, np.ndarray) and isinstance(again, np.ndarray)):
+            return False
+        if result.shape != again.shape:
+            return False
+        changed = np.abs(np.atleast_1d(again - result)) > 1e-9
+        return bool(np.delete(changed, place, axis=0).any())
+
+    mixes = reaches_others(-1) or reaches_others(0)
     return {"fields": {"result": encode(result), "steps": steps, "mixes": mixes}}
 
 
@@ -43,6 +53,8 @@ def loop_problem(trial: Trial) -> str | None:
     wanted = (lengths[-1], args[3].shape[1])
     if getattr(trial.output, "shape", None) != wanted:
         return f"`attention` must return shape {wanted} for {wanted[0]} tokens before its steps are counted."
+    if not np.isfinite(np.asarray(trial.output, dtype=float)).all():
+        return "`attention` must return finite numbers before its steps are counted."
     if not trial.result["mixes"]:
         return (
             "No output of `attention` changes with another token, so it does not attend; its steps do not"

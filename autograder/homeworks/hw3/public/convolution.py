@@ -97,6 +97,9 @@ def conv_sum_problem(
         "Each kernel[i] is transposed: rows are tokens here, so a token is multiplied from the"
         " left.": kernel.transpose(0, 2, 1) if square else kernel,
         "The left and the right tap are zero: only kernel[1] is used.": kernel * [[[0]], [[1]], [[0]]],
+        "kernel[0] is not used: nothing comes from the left neighbor.": kernel * [[[0]], [[1]], [[1]]],
+        "kernel[1] is not used: nothing comes from the place itself.": kernel * [[[1]], [[0]], [[1]]],
+        "kernel[2] is not used: nothing comes from the right neighbor.": kernel * [[[1]], [[1]], [[0]]],
         "Every head uses kernel[0].": kernel[[0, 0, 0]],
         "Every head uses kernel[1].": kernel[[1, 1, 1]],
         "The outputs are averaged over the heads, not added.": kernel / 3,

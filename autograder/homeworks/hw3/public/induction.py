@@ -12,6 +12,7 @@ from autograder.homeworks.hw3.public.model import (
     CONTENT_ATOL,
     CONTENT_RTOL,
     attend,
+    is_uniform,
     listed,
     spell,
     with_places,
@@ -31,22 +32,30 @@ def previous_problem(
             index, place = np.argwhere(bad)[0] + [0, 1]
             row = weights[index, place]
             told = f"In `{spell(group[index])}` the query at place {place} has the attention {listed(row)}"
-            if row.argmax() == place:
-                return f"{told}: it looks at its own place, not at the one before."
             if row[place - 1] > 1 - CONTENT_ATOL:
                 return f"{told}: that is right, so look at V."
+            if is_uniform(row[None, : place + 1]):
+                return (
+                    f"{told}: every place that it may see gets the same score; the place before it must get"
+                    " nearly all of it."
+                )
+            if row.argmax() == place:
+                return f"{told}: it looks at its own place, not at the one before."
+            if row.argmax() == place - 1:
+                return f"{told}: the place before it leads, but not by enough. What multiplies every score?"
             return f"{told}: the place before it must get nearly all of it."
     return None
 
 
-def induction_output(group: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Two causal layers; the second sees token, place and the first layer's output: (sequence, n, 4)."""
+def induction_output(group: np.ndarray, weights: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Two causal layers; the second sees token, place and the first layer's output.
+
+    Returns:
+        The outputs (sequence, n, 4) and the attention of the second layer (sequence, n, n).
+    """
     x = with_places(np.eye(4)[group], weights["pos"])
     first, _ = attend(x, weights["Q1"], weights["K1"], weights["V1"], causal=True)
-    second, _ = attend(
-        np.concatenate([x, first], -1), weights["Q2"], weights["K2"], weights["V2"], causal=True
-    )
-    return second
+    return attend(np.concatenate([x, first], -1), weights["Q2"], weights["K2"], weights["V2"], causal=True)
 
 
 def repeated_patterns() -> list[np.ndarray]:
@@ -58,7 +67,8 @@ def induction_problem(weights: Mapping[str, np.ndarray], groups: Sequence[np.nda
     """Whether the second saying predicts each next token; else the first failing place in words."""
     for group in groups:
         half = group.shape[1] // 2
-        output = induction_output(group, weights)[:, half:]
+        outputs, maps = induction_output(group, weights)
+        output = outputs[:, half:]
         wanted = np.eye(4)[np.roll(group[:, :half], -1, axis=1)]
         bad = (np.abs(output - wanted) > CONTENT_ATOL + CONTENT_RTOL * wanted).any(-1)
         if bad.any():
@@ -69,18 +79,37 @@ def induction_problem(weights: Mapping[str, np.ndarray], groups: Sequence[np.nda
                 f" {listed(right)}"
             )
             told += " (the token that came next before)."
-            if np.allclose(found, np.eye(4)[group[index, place]], atol=0.05):
-                return (
-                    f"{told} It copies the present token: keys must be the token *before* each place, which"
-                    " layer 1 provides."
-                )
-            if place == 0 and found[right.argmax()] > 0.3:
-                return (
-                    f"{told} Two places share the attention. What does layer 1 give at place 0, which has no"
-                    " place before it?"
-                )
-            return told
+            present = np.allclose(found, np.eye(4)[group[index, place]], atol=0.05)
+            row = maps[index, place + half, : place + half + 1]
+            return f"{told} {_induction_reason(row, int(place) + 1, present)}"
     return None
+
+
+def _induction_reason(row: np.ndarray, behind: int, copies_present: bool) -> str:
+    """Why an output of the second saying is wrong.
+
+    Args:
+        row: the attention of layer 2 there, on the places that it may see.
+        behind: the place behind the same token in the first saying, whose token is to be copied.
+        copies_present: whether the output is the token that stands there now.
+    """
+    if row[behind] > 1 - CONTENT_ATOL:
+        return f"Layer 2 looks at place {behind}, as it must, so look at V2: which of its rows see the token?"
+    if copies_present:
+        return (
+            "It copies the present token: the query must be this token, and keys must be the token *before*"
+            " each place, which layer 1 provides."
+        )
+    if is_uniform(row[None]):
+        return "In layer 2, all places get the same score."
+    if behind == 1 and row[0] > 0.2 and row[1] > 0.2 and row[0] + row[1] > 0.9:
+        return (
+            "Places 0 and 1 share the attention. What does layer 1 give at place 0, which has no place before"
+            " it?"
+        )
+    if row[behind] > np.delete(row, behind).max() + 0.02:
+        return f"In layer 2, place {behind} leads with {row[behind]:.2f}. Make the gap between scores larger."
+    return f"Layer 2 has the attention {listed(row)}; nearly all of it must be on place {behind}."
 
 
 @visible_check("3.8a")

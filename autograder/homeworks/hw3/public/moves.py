@@ -44,6 +44,12 @@ def move_problem(
             f"{told} You built the inverse: place {place} looks at place {looked[place]}, but it must look at"
             f" {source[place]}."
         )
+    of_places = attend(with_places(0 * x, np.eye(len(x))), Q, K, V)[1]
+    if np.abs(of_places - weights).max() > 1e-3:
+        return (
+            f"{told} The attention changes when the tokens change; for real inputs only the places may"
+            " decide. Which rows of Q and K see the token?"
+        )
     if weights[range(len(x)), list(source)].min() > 0.999:
         if (
             linear.shape[0] == linear.shape[1]
@@ -57,12 +63,6 @@ def move_problem(
         return (
             f"{told} The attention is right, so look at V: which of its rows see the token, and which the"
             " place?"
-        )
-    of_places = attend(with_places(0 * x, np.eye(len(x))), Q, K, V)[1]
-    if np.abs(of_places - weights).max() > 1e-3:
-        return (
-            f"{told} The attention changes when the tokens change; for real inputs only the places may"
-            " decide. Which rows of Q and K see the token?"
         )
     if (looked == np.asarray(source)).all():
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,35 +19,49 @@ from autograder.homeworks.hw3.public.model import (
 from autograder.kit import visible_check
 
 
-def first_place_problem(
+def _missed(
     Q: np.ndarray, K: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
-) -> str | None:
-    """Whether every query puts most of its attention on place 0; else the first failing sequence in words."""
+) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
+    """Each query that puts less than half on place 0: its sequence, its place and the sequence's map."""
     V = np.zeros((3 + pos.shape[1], 1))
     for group in groups:
         _, weights = attend(with_places(np.eye(3)[group], pos), Q, K, V)
-        if (bad := weights[..., 0] < 0.5).any() and group.shape[1] > 1:
-            index, place = np.argwhere(bad)[0]
-            rows, row = weights[index], weights[index, place]
-            told = f"In `{spell(group[index])}` the query at place {place} has the attention {listed(row)}"
-            n = len(row)
-            if not pos.shape[1]:
-                return f"{told}: `pos` has no columns, so nothing tells the head which place is the first."
-            if is_uniform(rows):
-                return (
-                    f"{told}: every position gets the same score, so the output is the average of the tokens."
-                    " Look at the query/key product: a score must differ between the first place and the"
-                    " others, so their keys must differ."
-                )
-            if (rows.argmax(-1) == n - 1).all():
-                return f"{told}: it looks at the last place, not the first."
-            if (rows.argmax(-1) == np.arange(n)).all():
-                return f"{told}: it looks at its own place. Must the queries differ from place to place here?"
-            return (
-                f"{told}: only {row[0]:.2f} on the first place. Which rows of K see the token, and which see"
-                " the place?"
-            )
-    return None
+        for index, place in np.argwhere(weights[..., 0] < 0.5):
+            yield group[index], int(place), weights[index]
+
+
+def first_place_problem(
+    Q: np.ndarray, K: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
+) -> str | None:
+    """Whether every query puts most of its attention on place 0; else a failing sequence in words.
+
+    It is the first whose map is not uniform, if there is one: a head whose keys differ only at the last place
+    is uniform in short sequences.
+    """
+    missed = list(_missed(Q, K, pos, groups))
+    if not missed:
+        return None
+    tokens, place, rows = next((one for one in missed if not is_uniform(one[2])), missed[0])
+    n, row = len(tokens), rows[place]
+    told = f"In `{spell(tokens)}` the query at place {place} has the attention {listed(row)}"
+    if not pos.shape[1]:
+        return f"{told}: `pos` has no columns, so nothing tells the head which place is the first."
+    if is_uniform(rows):
+        return (
+            f"{told}: every position gets the same score, so the output is the average of the tokens."
+            " Look at the query/key product: a score must differ between the first place and the"
+            " others, so their keys must differ."
+        )
+    if (rows.argmax(-1) == n - 1).all():
+        return f"{told}: it looks at the last place, not the first."
+    if (rows.argmax(-1) == np.arange(n)).all():
+        return f"{told}: it looks at its own place. Must the queries differ from place to place here?"
+    if n > 2 and (rows[1:].argmax(-1) == np.arange(n - 1)).all():
+        return f"{told}: queries look at the place before their own. Here all of them must look at place 0."
+    return (
+        f"{told}: only {row[0]:.2f} on the first place. Which rows of K see the token, and which see"
+        " the place?"
+    )
 
 
 def first_copy_problem(
@@ -67,9 +81,10 @@ def first_copy_problem(
                 f" expected {listed(wanted[index, place])}."
             )
             if row[0] > 1 - CONTENT_ATOL:
-                return (
-                    f"{told} The attention {listed(row)} is right, so look at V: what do its last rows add?"
-                )
+                told = f"{told} The attention {listed(row)} is right, so look at V:"
+                if np.abs(pos[0] @ np.asarray(V, float)[3:]).max(initial=0.0) > CONTENT_ATOL:
+                    return f"{told} what do its last rows add?"
+                return f"{told} what do its first three rows make of the token?"
             if is_uniform(weights[index]):
                 return (
                     f"{told} Every position gets the same score, so the output is the average of the {n}"

@@ -83,7 +83,7 @@ def unique_problem(
     elif (outputs > 0).all() or (outputs < 0).all():
         told += (
             f" All outputs are {'positive' if outputs[0] > 0 else 'negative'}: what has to outweigh what when"
-            " a token occurs twice?"
+            f" a token occurs {'twice' if outputs[0] > 0 else 'once'}?"
         )
     return f"{told} {counted}"
 
