@@ -64,6 +64,23 @@ binary = hw.question(
                     "That is the share of wrong answers: a label is flipped somewhere (positive is"
                     " 1, a logit above 0)."
                 ): lambda logits, labels: np.array(((logits > 0) != (labels > 0.5)).mean()),
+                "You compare probabilities with 0, and all of them are above. Compare logits with 0.": (
+                    lambda logits, labels: np.array((labels > 0.5).mean())
+                ),
+                "That is how far probabilities are from the labels; an answer is right or wrong.": (
+                    lambda logits, labels: np.array(
+                        1 - np.abs(1 / (1 + np.exp(-logits.astype(float))) - labels).mean()
+                    )
+                ),
+                "Every logit is compared with every label: the shapes broadcast to a square.": (
+                    lambda logits, labels: np.array(((logits > 0)[:, None] == (labels > 0.5)[None]).mean())
+                ),
+                "argmax over the batch gives one number; each sentence has its own logit, above 0 or not.": (
+                    lambda logits, labels: np.array((logits.argmax() == labels).mean())
+                ),
+                "Only right positive answers are counted; right negative ones count as well.": (
+                    lambda logits, labels: np.array(((logits > 0) & (labels > 0.5)).mean())
+                ),
                 "You rounded the logits themselves: apply the sigmoid first, or compare with 0.": (
                     lambda logits, labels: np.array((np.round(logits) == labels).mean())
                 ),

@@ -154,8 +154,8 @@ def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
     fixed = (
         ("a warm and funny film", 0.2, -1.0, 0),
         ("dull from start to end", -0.3, 1.0, 1),
-        ("fine", 0.5, -3.0, 2),
-        ("odd but fresh", 0.0, 0.3, 0),
+        ("fine", 0.0, 0.3, 2),
+        ("odd but fresh", 0.5, -3.0, 0),
     )
     for text, scale, shift, order in fixed:
         yield predicted_case(text, scale, shift, maps[order])
@@ -187,6 +187,14 @@ def predicted(text: str, scale: float, shift: float, labels: Any, variant: str =
         names = {0: "negative", 1: "positive"}
     if variant == "half":
         positive = logit > 0.5
+    if variant == "number":
+        return [int(positive), probability]
+    if variant == "swapped":
+        return [probability, names[int(positive)]]
+    if variant == "of negative":
+        probability = 1 - probability
+    if variant == "sigmoid twice":
+        probability = float(sigmoid(np.array(probability)))
     if variant == "of the label":
         return [names[int(positive)], max(probability, 1 - probability)]
     return [names[int(positive)], logit if variant == "logit" else probability]
@@ -220,6 +228,10 @@ predicting = hw.question(
                     ),
                     "flipped": "The label is flipped: a logit above 0 means label 1.",
                     "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
+                    "number": "The first value is the label's number; return its name, labels[number].",
+                    "swapped": "The two values have changed places: the name comes first.",
+                    "of negative": "That is the negative class's probability; asked is the positive one's.",
+                    "sigmoid twice": "The sigmoid is applied twice.",
                     "logit": (
                         "The second value is the logit; the question asks for the probability of the"
                         " positive class,"

@@ -15,6 +15,7 @@ from autograder.homeworks.hw5.public.encoder import (
     start_from,
     train_alike,
 )
+from autograder.homeworks.hw5.public.flags import ids_problem
 from autograder.homeworks.hw5.public.frozen import (
     batch_problem,
     frozen_problem,
@@ -69,6 +70,7 @@ __all__ = [
     "frozen_problem",
     "given_scores",
     "given_votes",
+    "ids_problem",
     "learning_problem",
     "load_checkpoint",
     "load_encoder",

@@ -10,6 +10,7 @@ import numpy as np
 from autograder.homeworks.hw5.public.flags import check_flags
 from autograder.kit import Trial, decode, encode, probe, show_lines
 from autograder.kit.shared.checkpoints import load_into, read_checkpoint
+from autograder.kit.shared.modules import state_kept
 
 CHECKPOINT = "hw5_sentiment.pt"
 CHECKPOINT_BYTES = 8_000_000  # a float32 table of all word vectors has 3.5 MB
@@ -55,9 +56,11 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
 
     options = decode({"fields": case["kwargs"]})
     problems: list[str] = []
+    calls: list[bool] = []
 
     class Scripted(torch.nn.Module):
         def forward(self, ids: Any, mask: Any) -> Any:
+            calls.append(True)
             if ids.ndim != 2 or ids.shape[0] != 1 or tuple(mask.shape) != tuple(ids.shape):
                 problems.append(
                     f"the model got ids of shape {tuple(ids.shape)} and a mask of shape {tuple(mask.shape)};"
@@ -77,12 +80,17 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
             return options["shift"] + noise + options["scale"] * (ids * mask).sum(1).to(torch.float32)
 
     model = Scripted().train(True)
-    answer = function(
-        decode(case["args"])[0],
-        model,
-        lambda text: [len(word) for word in text.split()],
-        dict(options["labels"]),
-    )
+    with state_kept() as left:
+        answer = function(
+            decode(case["args"])[0],
+            model,
+            lambda text: [len(word) for word in text.split()],
+            dict(options["labels"]),
+        )
+    if not calls:
+        problems.append("the model was never asked")
+    if left:
+        problems.append(f"`predict_sentiment` left {' and '.join(left)} changed for all code after it")
     result = list(answer) if isinstance(answer, tuple | list) else answer
     return {"fields": {"result": encode(result), "problems": problems[:1], "mode_after": model.training}}
 
