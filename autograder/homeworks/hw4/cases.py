@@ -180,7 +180,7 @@ def model_weights(rng: np.random.Generator, init: Mapping[str, int]) -> dict[str
 
 
 SMALL_MODELS = (
-    {"image_size": 8, "patch_size": 2, "depth": 2, "heads": 2, "dim": 8, "mlp_dim": 12, "classes": 5},
+    {"image_size": 8, "patch_size": 2, "depth": 3, "heads": 2, "dim": 8, "mlp_dim": 12, "classes": 5},
     {"image_size": 28, "patch_size": 7, "depth": 1, "heads": 1, "dim": 4, "mlp_dim": 6, "classes": 10},
     {"image_size": 12, "patch_size": 4, "depth": 3, "heads": 3, "dim": 6, "mlp_dim": 6, "classes": 3},
 )

@@ -101,9 +101,6 @@ def measured(
         return [np.mean([loss[start : start + batch_size].mean() for start in starts]), right.mean()]
     if mistake == "percent":
         return [loss.mean(), 100 * right.mean()]
-    if mistake == "full batches":
-        means = np.mean([loss[start : start + batch_size].mean() for start in starts])
-        return [means, right.sum() / (batch_size * len(starts))]
     if mistake == "full batches of losses":
         return [
             np.sum([loss[start : start + batch_size].mean() for start in starts]) * batch_size / len(labels),
@@ -188,9 +185,6 @@ loops = hw.question(
                     "softmax twice": (
                         "A softmax comes before the cross-entropy, which takes one itself: give it the"
                         " logits."
-                    ),
-                    "full batches": (
-                        "You count the last, smaller batch as if it had batch_size images: use len(labels)."
                     ),
                     "full batches of losses": (
                         "You multiply each batch's mean loss by batch_size, but the last batch is smaller:"

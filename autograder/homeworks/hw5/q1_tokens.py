@@ -49,9 +49,10 @@ def texts_to_split(rng: np.random.Generator) -> Iterator[Case]:
 def texts_to_count(rng: np.random.Generator) -> Iterator[Case]:
     """Token lists for the vocabulary: ties, repeated words, rare words."""
     yield Case(
-        [[["b", "a", "b"], ["c", "a", "b", "d"]], 2], note="[[b, a, b], [c, a, b, d]] with min_count=2"
+        [[["b", "c", "b", "b", "a", "c"], ["a", "a", "b", "d"]], 2],
+        note="[[b, c, b, b, a, c], [a, a, b, d]] with min_count=2",
     )
-    yield Case([[["z", "y"], ["x"]], 1], note="three words that occur once each, with min_count=1")
+    yield Case([[["y", "z"], ["x"]], 1], note="three words that occur once each, with min_count=1")
     for minimum in (1, 2, 3):
         texts = [[str(word) for word in rng.choice(INVENTED, rng.integers(3, 12))] for _ in range(8)]
         yield Case([texts, minimum], note=f"8 texts with min_count={minimum}")

@@ -35,8 +35,6 @@ def paired(one: np.ndarray, other: np.ndarray, mistake: str = "") -> list[np.nda
         error = np.sqrt(abs(differences.mean()) * (1 - abs(differences.mean())) / n)
     if mistake == "errors added":
         error = (one.std() + other.std()) / np.sqrt(n)
-    if mistake == "absolute":
-        return [np.array(abs(differences.mean())), np.array(error)]
     if mistake == "swapped":
         return [np.array(error), np.array(differences.mean())]
     if mistake == "variance":
@@ -107,10 +105,9 @@ comparison = hw.question(
                 ),
                 "You add the errors of both models. They saw the same sentences: take the spread of the"
                 " differences.": slip("errors added"),
-                "The sign is lost: the difference is negative where the second is better.": slip("absolute"),
                 "Difference and error have changed places: the difference comes first.": slip("swapped"),
                 "The root is missing: np.std(d) / √n.": slip("variance"),
-                "The difference has the other sign: take the first minus the second.": slip("sign"),
+                "The sign is wrong: first minus second, negative where the second is better.": slip("sign"),
                 "Those are percent; give shares from -1 to 1.": slip("percent"),
             },
         ),

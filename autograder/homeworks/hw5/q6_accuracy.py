@@ -13,8 +13,11 @@ from autograder.homeworks.hw5.homework import hw
 def logits_and_labels(rng: np.random.Generator) -> Iterator[Case]:
     """Logits between 0 and 0.5, large ones, one alone, all wrong."""
     yield Case(
-        [np.array([2.0, -1.0, 0.3, -0.2], np.float32), np.array([1, 0, 0, 0], np.float32)],
-        note="logits 2, −1, 0.3, −0.2",
+        [
+            np.array([2.0, 0.4, -0.2, -0.6, 1.2, 0.7, -2.0, -1.0, 0.3], np.float32),
+            np.array([0, 1, 1, 1, 0, 0, 1, 0, 1], np.float32),
+        ],
+        note="nine sentences with logits from −2 to 2",  # each usual slip gives another share
         torch=True,
     )
     yield Case(

@@ -46,8 +46,8 @@ def training_case(
 
 def training_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Exact steps without dropout; modes with dropout."""
-    yield training_case(rng, (4,), "one batch", lr=0.5)
     yield training_case(rng, (4, 4, 4), "three equal batches", lr=0.5)
+    yield training_case(rng, (4,), "one batch", lr=0.5)
     yield training_case(rng, (8, 8, 1), "batches of 8, 8 and 1", lr=1.0)
     yield training_case(
         rng, (6, 5), "a model with dropout that comes in evaluation mode", "modes", lr=0.5, dropout=0.5

@@ -52,7 +52,7 @@ def three_sizes(rng: np.random.Generator) -> Iterator[Case]:
 
 def two_sizes(rng: np.random.Generator) -> Iterator[Case]:
     """D and M, equal and not; large enough for the usual slips to differ."""
-    for D, M in ((7, 5), (9, 9), (int(rng.integers(10, 13)), 6), (6, int(rng.integers(8, 14)))):
+    for D, M in ((8, 5), (9, 9), (int(rng.integers(10, 13)), 6), (6, int(rng.integers(8, 14)))):
         yield Case([D, M], note=f"D = {D}, M = {M}")
 
 

@@ -21,7 +21,7 @@ def dimensions(rng: np.random.Generator) -> Iterator[Case]:
 
 def few_vectors(rng: np.random.Generator) -> Iterator[Case]:
     """Vectors of moderate length."""
-    for n, D in ((3, 4), (5, 2), (2, 9)):
+    for n, D in ((3, 5), (4, 2), (2, 9)):
         yield Case([np.round(rng.normal(size=(n, D)), 2)], note=f"{n} vectors with D = {D}")
 
 

@@ -36,13 +36,13 @@ def minimiser(X: np.ndarray, lam: float) -> np.ndarray:
 
 def denoiser_inputs(rng: np.random.Generator) -> Iterator[Case]:
     """Data with more columns than rows, and with fewer, where some singular values are 0."""
-    for d, n, lam in ((2, 4, 0.5), (3, 8, 3.0), (5, 7, 0.05)):
+    for d, n, lam in ((2, 4, 0.4), (3, 8, 3.0), (5, 7, 0.05)):
         yield Case(
             [np.round(rng.normal(size=(d, n)) * np.arange(d, 0, -1)[:, None], 2), lam],
             note=f"X of shape ({d}, {n}), λ = {lam}",
             probe="array",
         )
-    for d, n, lam in ((4, 2, 0.5), (6, 1, 2.0)):
+    for d, n, lam in ((4, 2, 0.4), (6, 1, 2.0)):
         yield Case(
             [np.round(rng.normal(size=(d, n)), 2), lam],
             note=f"X of shape ({d}, {n}), λ = {lam}",

@@ -29,9 +29,7 @@ def ids_problem(output: Any) -> str | None:
     kind = ids.dtype.kind if isinstance(ids, np.ndarray) else "i"
     if kind in "iu":
         return None
-    return (
-        f"`pad_batch` returns ids of {ids.dtype}; the question asks for int64, which a table takes."
-    )
+    return f"`pad_batch` returns ids of {ids.dtype}; the question asks for int64, which a table takes."
 
 
 @visible_check("5.1b")
