@@ -113,6 +113,7 @@ EXAMPLES = [
     wrong("6.2b", "sums made anew for each place", "rows = []\nfor t in range(len(Q)):\n    k, v = K[: t + 1], V[: t + 1]\n    rows.append(Q[t] @ (k.T @ v) / (Q[t] @ k.sum(0)))\nreturn torch.stack(rows)", loses=[GROWTH], says="like T², not like T"),
     wrong("6.2b", "not causal", "return Q @ (K.T @ V) / (Q @ K.sum(dim=0))[:, None]", loses=[MASKED], says="Every query sees all keys"),
     wrong("6.2b", "denominator not causal", 'state = torch.cumsum(K[:, :, None] * V[:, None, :], dim=0)\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q @ K.sum(dim=0))[:, None]', loses=[MASKED], says="denominator sums over all keys"),
+    wrong("6.2b", "nothing summed", 'return torch.einsum("td,tdm->tm", Q, K[:, :, None] * V[:, None, :]) / (Q * K).sum(1, keepdim=True)', loses=[MASKED], says="Nothing is summed over the places"),
     wrong("6.2b", "own place left out", 'terms = K[:, :, None] * V[:, None, :]\nstate = torch.cumsum(terms, dim=0) - terms\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * (torch.cumsum(K, dim=0) - K)).sum(1, keepdim=True)', loses=[MASKED], says="does not see itself"),
     wrong("6.2b", "sums from the end", 'state = torch.cumsum((K[:, :, None] * V[:, None, :]).flip(0), dim=0).flip(0)\ntotal = torch.cumsum(K.flip(0), dim=0).flip(0)\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * total).sum(1, keepdim=True)', loses=[MASKED], says="sums run from the end"),
     wrong("6.2b", "no normaliser", 'return torch.einsum("td,tdm->tm", Q, torch.cumsum(K[:, :, None] * V[:, None, :], dim=0))', loses=[MASKED], says="division by the sum"),
@@ -135,6 +136,7 @@ EXAMPLES = [
         "6.4 count": "return sum(range(1, D + 2))",
         "6.4 value": "features_for_64 = feature_count(64)",
     }),
+    right("6.4", "rows as lists", {"6.4 features": "rows = []\nfor x in X:\n    pairs = [2**0.5 * x[i] * x[j] for i in range(len(x)) for j in range(i)]\n    rows.append([1.0, *(2**0.5 * x), *(x**2), *pairs])\nreturn rows"}),
     right("6.4", "in float32", {"6.4 features": "X = X.astype(np.float32)\n" + features(ONE, LINEAR, SQUARES, CROSS)["6.4 features"]}),
     wrong("6.4", "all (D + 1)² products", {"6.4 features": "ones = np.c_[np.ones(len(X)), X]\nreturn (ones[:, :, None] * ones[:, None, :]).reshape(len(X), -1)", "6.4 count": "return (D + 1) ** 2", "6.4 value": "features_for_64 = 65**2"}, loses=[FEW, COUNT, AT_64], says="all (D + 1)² products"),
     wrong("6.4", "cross terms left out", features(ONE, LINEAR, SQUARES) | {"6.4 count": "return 2 * D + 1", "6.4 value": "features_for_64 = 129"}, loses=[KERNEL, FEW, COUNT, AT_64], says="cross terms are missing"),
@@ -196,6 +198,8 @@ EXAMPLES = [
     wrong("6.6b", "variance σ² instead of σ⁻²", {"6.6b draw": "return rng.normal(scale=D**0.25, size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="That is σ², the variance of the kernel itself"),
     wrong("6.6b", "1/σ² as standard deviation", {"6.6b draw": "return rng.normal(scale=D**-0.5, size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="a generator takes the standard deviation"),
     wrong("6.6b", "standard normal", {"6.6b draw": "return rng.normal(size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="standard normal"),
+    wrong("6.6b", "a generator of one's own", {"6.6b draw": "return np.random.default_rng(0).normal(scale=D**-0.25, size=(count, D))"}, loses=[DRAWN], says="the same numbers in every call"),
+    wrong("6.6b", "the scale doubled, which at D = 4 gives σ²", {"6.6b draw": "return rng.normal(scale=2 * D**-0.25, size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="the variance"),
     wrong("6.6b", "uniform with the right variance", {"6.6b draw": "return np.sqrt(3) * D**-0.25 * rng.uniform(-1, 1, size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="distribution is not normal"),
     wrong("6.6b", "one number for all coordinates", {"6.6b draw": "return np.repeat(rng.normal(scale=D**-0.25, size=(count, 1)), D, axis=1)"}, loses=[DRAWN, CONVERGES, ERRORS], says="depend on each other"),
     wrong("6.6b", "factors forgotten", {"6.6b estimate": "W = draw_frequencies(rng, count, Q.shape[1])\n" + GAUSSIAN + "return kernel"}, loses=[CONVERGES, ERRORS], says="factors of the query and of the key are missing"),
@@ -221,7 +225,7 @@ EXAMPLES = [
     wrong("6.7b", "sign of the reconstruction; λ squared", {"6.7b gradient": "return 2 * (X - W @ X) @ X.T + 2 * lam * W", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s**2 / (s**2 + lam**2)) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="The sign of the reconstruction part"),
     wrong("6.7b", "right singular vectors", {"6.7b closed": "_, s, Vt = np.linalg.svd(X, full_matrices=False)\nreturn Vt.T * (s**2 / (s**2 + lam)) @ Vt"}, loses=[CLOSED, VANISHES], says="has shape"),
     wrong("6.7b", "the inverse of XXᵀ, which may not exist", {"6.7b closed": "return np.linalg.inv(np.eye(len(X)) + lam * np.linalg.inv(X @ X.T))"}, loses=[VANISHES], says="X of shape (4, 2)"),
-    wrong("6.7b", "no penalty", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T", "6.7b closed": "return X @ np.linalg.pinv(X)"}, loses=[GRADIENT, CLOSED, VANISHES], says="ignores λ"),
+    wrong("6.7b", "no penalty", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T", "6.7b closed": "return X @ np.linalg.pinv(X)"}, loses=[GRADIENT, CLOSED, VANISHES], says="as if λ were 0"),
     wrong("6.7b", "what should go is kept", {"6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (lam / (s**2 + lam)) @ U.T"}, loses=[CLOSED, VANISHES], says="keeps what should go"),
     # 6.7c
     right("6.7c", "as an array, with the largest and smallest sought in a loop", {

@@ -59,14 +59,15 @@ def one_model(rng: np.random.Generator) -> Iterator[Case]:
 def measured(right: np.ndarray, mistake: str = "") -> list[np.ndarray]:
     """The oracle: the accuracy p and √(p(1 - p)/n)."""
     p, n = float(right.mean()), len(right)
-    error = {
-        "": np.sqrt(p * (1 - p) / n),
+    right_error = float(np.sqrt(p * (1 - p) / n))
+    errors = {
         "spread": np.sqrt(p * (1 - p)),
         "n": np.sqrt(p * (1 - p)) / n,
         "no root": p * (1 - p) / n,
-        "interval": 1.96 * np.sqrt(p * (1 - p) / n),
+        "interval": 1.96 * right_error,
         "ddof": np.std(right, ddof=1) / np.sqrt(n),
-    }.get(mistake, np.sqrt(p * (1 - p) / n))
+    }
+    error = float(errors.get(mistake, right_error))
     if mistake == "swapped":
         return [np.array(error), np.array(p)]
     if mistake == "percent":

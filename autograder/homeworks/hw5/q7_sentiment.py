@@ -35,6 +35,13 @@ def hidden_sentences(rng: np.random.Generator) -> Iterator[Case]:
     yield Case([ids, mask], {"init": {}, "batch": 200, "forget": True}, f"{len(ids)} hidden sentences")
 
 
+def made_up_sentences(rng: np.random.Generator) -> Iterator[Case]:
+    """For the notebook: the file is loaded and asked about thirty sentences of random words."""
+    lengths = rng.integers(1, 8, size=30)
+    ids, mask = padded([rng.integers(1, public.N_WORDS, size=length).tolist() for length in lengths])
+    yield Case([ids, mask], {"init": {}}, f"the file {public.CHECKPOINT}")
+
+
 sentiment = hw.question(
     "5.7a",
     "Train a sentiment model",
@@ -48,7 +55,7 @@ sentiment = hw.question(
         Checkpoint(
             "SentimentModel",
             cases=hidden_sentences,
-            examples=lambda rng: [Case([], {"init": {}}, f"the file {public.CHECKPOINT}")],
+            examples=made_up_sentences,
             file=public.CHECKPOINT,
             max_bytes=public.CHECKPOINT_BYTES,
         )
@@ -63,13 +70,8 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
     if trouble := not_run("SentimentModel", trial):
         return trouble
     logits = trial.output
-    if not isinstance(logits, np.ndarray) or logits.shape != (HIDDEN_SENTENCES,):
-        return Wrong(
-            f"The model should give one logit a sentence, shape ({HIDDEN_SENTENCES},), but it gave"
-            f" {kit.describe(logits)}."
-        )
-    if not np.isfinite(logits).all():
-        return Wrong("Some logits are NaN or infinite.")
+    if problem := public.logits_problem(logits, HIDDEN_SENTENCES):
+        return Wrong(problem)
     right = hidden_labels(trial.args[0], trial.args[1])
     accuracy = float(((logits > 0) == right).mean())
     for spoiled in trial.result.get("forgotten", []):
@@ -109,14 +111,8 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
             f"{told} It is wrong most of the time, so its labels are flipped: 1 is positive, a logit above 0."
         )
         return Wrong(flipped, measured=accuracy, evidence=shown)
-    if np.all((logits >= 0) & (logits <= 1)):
-        return Wrong(
-            f"{told} All outputs are between 0 and 1: return logits, not probabilities, which are all"
-            " above 0.",
-            share,
-            accuracy,
-            shown,
-        )
+    if public.are_probabilities(logits):
+        return Wrong(f"{told} {public.PROBABILITIES}", share, accuracy, shown)
     return Wrong(
         f"{told} Were the word vectors trained too, and was the best epoch chosen on validation?",
         share,

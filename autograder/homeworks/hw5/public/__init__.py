@@ -44,7 +44,10 @@ from autograder.homeworks.hw5.public.sentences import (
 from autograder.homeworks.hw5.public.sentiment import (
     CHECKPOINT,
     CHECKPOINT_BYTES,
+    PROBABILITIES,
+    are_probabilities,
     load_checkpoint,
+    logits_problem,
     predict_problem,
     show_curves,
 )
@@ -62,6 +65,8 @@ __all__ = [
     "GOOD",
     "LABELS",
     "N_WORDS",
+    "PROBABILITIES",
+    "are_probabilities",
     "attention_viewer",
     "batch_problem",
     "evaluation_mode_problem",
@@ -76,6 +81,7 @@ __all__ = [
     "load_encoder",
     "load_glove",
     "load_train_validation",
+    "logits_problem",
     "make_word_encoder",
     "mask_problem",
     "pair_problem",

@@ -26,8 +26,7 @@ def check_flags(question: str, name: str, *problems: Any) -> None:
 def ids_problem(output: Any) -> str | None:
     """Whether ids of 5.1b are whole numbers, as a table of vectors needs them; else words."""
     ids = output[0] if isinstance(output, list) and output else None
-    kind = ids.dtype.kind if isinstance(ids, np.ndarray) else "i"
-    if kind in "iu":
+    if not isinstance(ids, np.ndarray) or ids.dtype.kind in "iu":
         return None
     return f"`pad_batch` returns ids of {ids.dtype}; the question asks for int64, which a table takes."
 
