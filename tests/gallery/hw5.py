@@ -11,6 +11,9 @@ from autograder.author.gallery import right, wrong
 from tests.gallery import ROOT
 
 ON_HIDDEN_SENTENCES = "only the hidden sentences tell what the model makes of them, which the check cell does not have"
+FITTED_FIRST = "the check cell judges the pair once both regressions are fitted, which grading leaves out"
+ON_PAPER = "the numbers are the answer, and a check cell that knew them would give them away"
+LARGE_SCORES = "the text says that large scores must not overflow; the shown ones are small"
 IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
 
 TOKENS, VOCABULARY, UNKNOWN = "tokens", "the vocabulary", "unknown words have number 1"
@@ -279,9 +282,9 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
     wrong("5.2", "weights made up", claims={"average_weights": np.ones(50), "bag_weights": np.ones(5912)}, loses=[AVERAGE_FIT, BAG_FIT], says="validation sentences right", visible=IN_THE_LOG),
     wrong("5.2", "a bag of the whole table", claims={"bag_weights": np.zeros(17375)}, loses=[BAG_FIT], says="17,375 numbers", visible=IN_THE_LOG),
     right("5.2", "another word that negates", {"5.2 pair": 'return "none of it is good , all is bad", "none of it is bad , all is good"'}),
-    wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="only the first has not"),
-    wrong("5.2", "the same sentence twice", {"5.2 pair": 'return "this film is not good", "This film is NOT good"'}, loses=[PAIR], says="the same sentence"),
-    wrong("5.2", "no negation", {"5.2 pair": 'return "the dog bites the man", "the man bites the dog"'}, loses=[PAIR], says="Use a negation"),
+    wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="only the first has not", visible=FITTED_FIRST),
+    wrong("5.2", "the same sentence twice", {"5.2 pair": 'return "this film is not good", "This film is NOT good"'}, loses=[PAIR], says="the same sentence", visible=FITTED_FIRST),
+    wrong("5.2", "no negation", {"5.2 pair": 'return "the dog bites the man", "the man bites the dog"'}, loses=[PAIR], says="Use a negation", visible=FITTED_FIRST),
     # 5.3
     right("5.3", "loops over sentences", {"5.3 forward": "means = torch.stack([self.embed(row[keep]).mean(0) for row, keep in zip(ids, mask)])\nreturn self.output(self.hidden(means).tanh()).flatten()"}),
     right("5.3", "a table with padding_idx and einsum", {
@@ -346,8 +349,8 @@ return self.output(self.dropout(torch.stack(finals)))[:, 0]
     wrong("5.5", "a sigmoid", gru(out="torch.sigmoid(self.output(torch.cat([final[-2], final[-1]], 1))).squeeze(1)"), loses=[LOGITS], says="Return raw logits"),
     wrong("5.5", "directions and sentences mixed by a reshape", gru(out="self.output(final[-2:].reshape(len(ids), -1)).squeeze(1)"), loses=[LOGITS, ALONE], says="a reshape to (batch, ·) mixes"),
     wrong("5.5", "directions swapped", gru(out="self.output(torch.cat([final[-1], final[-2]], 1)).squeeze(1)"), loses=[LOGITS], says="directions are in the other order"),
-    wrong("5.5", "counts without the head, and everything trainable", {"5.5 counts": "bert_total = 109482240\nbert_trainable = 112241409"}, loses=[TOTAL, TRAINABLE], says="That is the encoder alone"),
-    wrong("5.5", "counts without the pooler, one direction", {"5.5 counts": "bert_total = 111650817\nbert_trainable = 1379585"}, loses=[TOTAL, TRAINABLE], says="left out the pooler"),
+    wrong("5.5", "counts without the head, and everything trainable", {"5.5 counts": "bert_total = 109482240\nbert_trainable = 112241409"}, loses=[TOTAL, TRAINABLE], says="That is the encoder alone", visible=ON_PAPER),
+    wrong("5.5", "counts without the pooler, one direction", {"5.5 counts": "bert_total = 111650817\nbert_trainable = 1379585"}, loses=[TOTAL, TRAINABLE], says="left out the pooler", visible=ON_PAPER),
     wrong("5.5", "the first layer's states", gru(out="self.output(torch.cat([final[0], final[1]], 1)).squeeze(1)"), loses=[LOGITS], says="Those are the first layer's states"),
     wrong("5.5", "every axis of size 1 squeezed", gru(out="self.output(self.dropout(torch.cat([final[-2], final[-1]], 1))).squeeze()"), loses=[ALONE], says="One sentence alone gives a logit of shape ()"),
     wrong("5.5", "train() returns nothing", {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.eval()"}, loses=[FROZEN], says="does not return the model"),
@@ -445,10 +448,10 @@ return accuracies
     wrong("5.8", "summed over queries", logit(back="bias + float(np.sum(a @ votes))") | measures(), loses=[LOGIT], says="the classifier takes their mean"),
     wrong("5.8", "struck out after the softmax", logit(forbid="pass", after="a[:, list(forbidden)] = 0") | measures(), loses=[LOGIT], says="no longer sum to 1"),
     wrong("5.8", "queries forbidden", logit(forbid="s[list(forbidden)] = -1e300") | measures(), loses=[LOGIT], says="You forbid queries"),
-    wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores"),
-    wrong("5.8", "interaction transposed, probabilities of the pair", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('very', g)) - f(F.format('not', b)) + f(F.format('very', b)) for g in GOOD] for b in BAD])", order_logits="1 / (1 + np.exp(-np.array([f('not good , bad'), f('not bad , good')])))"), loses=[INTERACTION, ORDER], says="the other way round"),
-    wrong("5.8", "attention not scaled, sign of the change turned", measures(received="np.array([soft(F.format('not', w)).mean(0)[3:5] for w in GOOD + BAD])", without_not="np.array([f(F.format('not', g)) - f(F.format('not', g), 3) for g in GOOD])"), loses=[RECEIVED, WITHOUT], shows="matrix", says="1 is an even share"),
-    wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], shows="matrix", says="f(not good) − f(very good)"),
+    wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores", visible=LARGE_SCORES),
+    wrong("5.8", "interaction transposed, probabilities of the pair", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('very', g)) - f(F.format('not', b)) + f(F.format('very', b)) for g in GOOD] for b in BAD])", order_logits="1 / (1 + np.exp(-np.array([f('not good , bad'), f('not bad , good')])))"), loses=[INTERACTION, ORDER], says="the other way round", visible=ON_PAPER),
+    wrong("5.8", "attention not scaled, sign of the change turned", measures(received="np.array([soft(F.format('not', w)).mean(0)[3:5] for w in GOOD + BAD])", without_not="np.array([f(F.format('not', g)) - f(F.format('not', g), 3) for g in GOOD])"), loses=[RECEIVED, WITHOUT], shows="matrix", says="1 is an even share", visible=ON_PAPER),
+    wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], shows="matrix", says="f(not good) − f(very good)", visible=ON_PAPER),
     wrong("5.8", "the tempting reading", {"5.8 choice": 'heatmap_claim = "A"'}, loses=[CLAIM], says="an even share"),
     wrong("5.8", "unimportant", {"5.8 choice": 'heatmap_claim = "C"'}, loses=[CLAIM], says="a small weight can carry a large vote"),
     # 5.9
