@@ -212,7 +212,8 @@ def as_kind(expected: Any, found: Any) -> Any:
             return array if array.dtype.kind in "biuf" else found
     if isinstance(expected, list) and isinstance(found, np.ndarray) and found.ndim:
         # one array stands for several results if each row is one of them; it may be the first result alone
-        found = list(found) if _shapes(expected) == _shapes(found) else found
+        # (and each stays an array: a number of float32 alone is none of Python's)
+        found = [np.asarray(row) for row in found] if _shapes(expected) == _shapes(found) else found
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         return [as_kind(right, one) for right, one in zip(expected, found, strict=True)]
     return found

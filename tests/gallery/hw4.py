@@ -14,6 +14,7 @@ import torch
 
 from autograder.author.gallery import right, wrong
 
+ON_HIDDEN_IMAGES = "only the hidden images tell how well the weights do, which the check cell does not have"
 IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
 
 FILE = "hw4_vision_transformer.pt"
@@ -77,6 +78,7 @@ EXAMPLES = [
     wrong("4.2", "channels stay before places; kernels mirrored", embedding("    return F.linear(F.unfold(images, p, stride=p).transpose(1, 2), weight.flip(1), bias)", "    return F.conv2d(images, weight.reshape(-1, 1, p, p), bias, stride=p).flatten(2)", "D"), loses=[UNFOLD, CONVOLVE, "patch_convolution"], says="mirrored"),
     wrong("4.2", "the convolution is the other function", embedding(convolution="    return embed_by_unfold(images, weight, bias)"), loses=[CONVOLVE], says="makes no convolution"),
     wrong("4.2", "the unfolding is the other function", embedding("    return embed_by_convolution(images, weight, bias)"), loses=[UNFOLD], says="Asked are F.unfold and F.linear"),
+    wrong("4.2", "a convolution that has no part in the tokens", embedding(convolution="    F.conv2d(images, torch.zeros(1, 1, p, p), stride=p)\n    return embed_by_unfold(images, weight, bias)"), loses=[CONVOLVE], says="the tokens have"),
     right("4.1", "kernels of ones and zeros, float32", patches("    p = patch_size\n    eye = torch.eye(p * p, dtype=torch.float32).reshape(p * p, 1, p, p)\n    return F.conv2d(images, eye, stride=p).flatten(2).mT")),
     # 4.3
 ]
@@ -172,6 +174,7 @@ EXAMPLES += [
     right("4.4a", "torch's own function, which is noted for the instructor", {"4.4a forward": LIBRARY}, noted="uses `scaled_dot_product_attention`"),
     wrong("4.4a", "torch's own module, which is noted and takes no injected weights", {"4.4a init": "        self.inner = nn.MultiheadAttention(dim, heads, batch_first=True)", "4.4a forward": "        output, weights = self.inner(x, x, x, average_attn_weights=False)\n        return (output, weights) if return_weights else output"}, loses=[ATTENTION, MAPS], says="it has no parameter", noted="uses `MultiheadAttention`"),
     wrong("4.4a", "heads split by one reshape", attention(split="reshape(batch, self.heads, n, -1)"), loses=[ATTENTION, MAPS], says="at once mixes tokens"),
+    wrong("4.4a", "divided by the root of the number of heads", attention(scale="math.sqrt(self.heads)"), loses=[ATTENTION, MAPS], says="the root of the number of heads"),
     wrong("4.4a", "softmax over heads", attention(axis="1"), loses=[ATTENTION, MAPS], says="softmax is over the heads"),
 ]
 
@@ -197,6 +200,7 @@ EXAMPLES += [
     wrong("4.4b", "the normalised x is carried on", block("x = self.norm1(x)", "attended, weights = self.attention(x, return_weights=True)", ADD, "x = self.norm2(x)", "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="The residual carries the normalised x"),
     wrong("4.4b", "ReLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.ReLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is ReLU"),
     wrong("4.4b", "no activation", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="no activation"),
+    wrong("4.4b", "the second residual from the block's input", block(ATTEND, "y = x + attended", "x = x + self.mlp(self.norm2(y))"), loses=[BLOCK, HANDED], says="so that of attention is lost"),
     wrong("4.4b", "weights kept to itself", block("x = x + self.attention(self.norm1(x))", THINK, last="x"), loses=[HANDED], says="should return 2 things"),
     wrong("4.4b", "torch's own layer, which is noted and takes no injected weights", block(init="        self.layer = nn.TransformerEncoderLayer(dim, heads, mlp_dim, 0.0, nn.GELU(), batch_first=True, norm_first=True)", last="self.layer(x)"), loses=[BLOCK, HANDED], says="it has no parameter", noted="uses `TransformerEncoderLayer`"),
 ]
@@ -249,6 +253,7 @@ EXAMPLES += [
     wrong("4.5", "no bias in the embedding", model(init=MODEL_INIT.format(embedding="nn.Linear(patch_size**2, dim, bias=False)", head=HEAD)), loses=[LOGITS, ALL_MAPS, GRADIENTS, DEFAULTS], says="`patch_embedding` has 1,024 parameters, expected 1,088"),
     wrong("4.5", "a head with a hidden layer", model(init=MODEL_INIT.format(embedding=LINEAR, head="nn.Sequential(nn.Linear(dim, dim), nn.Tanh(), nn.Linear(dim, classes))")), loses=[LOGITS, ALL_MAPS, GRADIENTS, DEFAULTS], says="it has no parameter head.weight"),
     wrong("4.5", "torch's own encoder in the place of the blocks, which is noted", model(blocks="[]", join="self.blocks(torch.cat([first, tokens], dim=1) + self.positions)", maps="tokens", init=MODEL_INIT.format(embedding=LINEAR, head=HEAD).replace("nn.ModuleList(block(dim, heads, mlp_dim) for _ in range(depth))", "nn.TransformerEncoder(nn.TransformerEncoderLayer(dim, heads, mlp_dim, batch_first=True), depth)")), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="does not use its argument `block`", noted="uses `TransformerEncoder`"),
+    wrong("4.5", "patches embedded without gradients", model("self.patch_embedding(F.unfold(images, self.patch_size, stride=self.patch_size).transpose(1, 2)).detach()"), loses=[GRADIENTS], says="No gradient reaches `patch_embedding.weight`"),
     wrong("4.5", "blocks of one's own class only", model(init=MODEL_INIT.format(embedding=LINEAR, head=HEAD).replace("block(dim", "EncoderBlock(dim")), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="does not use its argument `block`"),
 ]
 
@@ -296,6 +301,7 @@ EXAMPLES += [
 
 EXAMPLES += [
     wrong("4.6a", "gradients switched off and left off", {"4.6a evaluate": "    torch.set_grad_enabled(False)\n" + evaluation(grad="torch.no_grad()")}, loses=[LEAVES], says="left recording of gradients changed"),
+    wrong("4.6a", "a softmax before the loss; weights that no longer learn", {"4.6a step": step(*STEPS[:2], "loss = F.cross_entropy(model(images).softmax(-1), labels)", *STEPS[3:]), "4.6a evaluate": evaluation(before="model.eval(); model.requires_grad_(False)")}, loses=[STEP, LEAVES], says="A softmax comes before the cross-entropy"),
 ]
 
 SPLIT, BEST, NO_TEST, INTERRUPT = "a validation split, equal in classes", "keeps the best epoch by validation", "never looks at the test set", "an interrupt loses nothing"
@@ -352,6 +358,8 @@ EXAMPLES += [
     wrong("4.6b", "the lowest loss kept; the seed not used", {"4.6b fit": fitting(better="loss < best", best="9.0", update="best = loss"), "4.6b split": "    held = np.concatenate([np.random.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held"}, loses=[SPLIT, BEST, INTERRUPT], says="the one with the lowest loss"),
     wrong("4.6b", "the interrupt goes through; validation rows stay in training", {"4.6b fit": fitting(caught="ZeroDivisionError"), "4.6b split": DRAW.format(seed="seed", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return np.arange(len(labels)), held")}, loses=[SPLIT, INTERRUPT], says="are in both parts"),
     wrong("4.6b", "the best not loaded at the end; too few rows", {"4.6b fit": fitting(load="pass"), "4.6b split": DRAW.format(seed="seed", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[:2] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held")}, loses=[SPLIT, BEST, INTERRUPT], says="load the file at the end"),
+    wrong("4.6b", "the whole model saved; drawn with replacement", {"4.6b fit": fitting(load="pass").replace("model.state_dict()", "model"), "4.6b split": DRAW.format(seed="seed", lines="held = np.concatenate([rng.choice(np.flatnonzero(labels == k), validation // len(np.unique(labels))) for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held")}, loses=[SPLIT, BEST, INTERRUPT], says="cannot be loaded with weights_only=True"),
+    wrong("4.6b", "trained on validation images too; the parts swapped", {"4.6b fit": fitting(before='train_epoch(model, *data["validation"])'), "4.6b split": DRAW.format(seed="seed", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return held, np.setdiff1d(np.arange(len(labels)), held)")}, loses=[SPLIT, BEST, INTERRUPT], says="have changed places"),
     wrong("4.6b", "a reference to the live weights", {"4.6b fit": SAVED_AT_THE_END.format(copy="model.state_dict()")}, loses=[BEST, INTERRUPT], says="the last one"),
     wrong("4.6b", "a peek at the test set each epoch; no history", {"4.6b fit": fitting(before='test_loss, test_accuracy = evaluate(model, *data["test"])', row="accuracy")}, loses=[BEST, NO_TEST, INTERRUPT], says="should return its history"),
 ]
@@ -403,8 +411,8 @@ EXAMPLES += [
     right("4.7", "fused maps and a convolution, the same weights", attachments=handed_in(saved(fused(kept())))),
     right("4.7", "float16, and another file beside it", attachments={FILE: saved({name: value.half() for name, value in kept().items()}), "best (3).pt": b"old"}),
     wrong("4.7", "no file", attachments=handed_in(None), loses=[ACCURACY], says="there is no file hw4_vision_transformer.pt"),
-    wrong("4.7", "random weights in a right model", attachments=handed_in(saved(RANDOM)), loses=[ACCURACY], shows="matrix", says="gives every image the same class"),
-    wrong("4.7", "weights that only half fit the task", attachments=handed_in(saved(noisy(kept(), 0.45))), loses=[ACCURACY], shows="matrix", says="points rise from 40% to 78%"),
+    wrong("4.7", "random weights in a right model", attachments=handed_in(saved(RANDOM)), loses=[ACCURACY], shows="matrix", says="gives every image the same class", visible=ON_HIDDEN_IMAGES),
+    wrong("4.7", "weights that only half fit the task", attachments=handed_in(saved(noisy(kept(), 0.45))), loses=[ACCURACY], shows="matrix", says="points rise from 40% to 78%", visible=ON_HIDDEN_IMAGES),
     wrong("4.7", "cut short while uploading", attachments=handed_in(saved(kept())[:-5000]), loses=[ACCURACY], says="hw4_vision_transformer.pt cannot be read"),
     wrong("4.7", "a hostile pickle", attachments=handed_in(saved({"head.weight": Hostile()})), loses=[ACCURACY], says="it was not loaded"),
     wrong("4.7", "a plain hostile pickle", attachments=handed_in(pickle.dumps(Hostile())), loses=[ACCURACY], says="hw4_vision_transformer.pt"),
@@ -451,6 +459,7 @@ EXAMPLES += [
         SIDE.format("maps[:, :, 0, :-1].mean(1)"),
         "table = F.normalize(positions[0, :-1], dim=-1)\n    return table @ table.T",
     ), loses=[SHOWN, CONFUSED, LOOKED, SIMILAR], says="drop the first key"),
+    wrong("4.8a", "what is left divided by its sum; distances", drawn(looked="looked = maps[:, :, 0, 1:].mean(1)\n    looked = looked / looked.sum(-1, keepdim=True)\n    " + SIDE.format("looked"), similar="return torch.cdist(positions[0, 1:], positions[0, 1:])"), loses=[LOOKED, SIMILAR], says="divided by the sum of what is left"),
     wrong("4.8a", "transposed picture; all 50 positions", drawn(looked=SIDE.format("maps[:, :, 0, 1:].mean(1)") + ".mT", similar="table = F.normalize(positions[0], dim=-1)\n    return table @ table.T"), loses=[LOOKED, SIMILAR], shows="matrix", says="The picture is transposed"),
 ]
 

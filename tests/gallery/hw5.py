@@ -10,6 +10,10 @@ import torch
 from autograder.author.gallery import right, wrong
 from tests.gallery import ROOT
 
+ON_HIDDEN_SENTENCES = "only the hidden sentences tell what the model makes of them, which the check cell does not have"
+FITTED_FIRST = "the check cell judges the pair once both regressions are fitted, which grading leaves out"
+ON_PAPER = "the numbers are the answer, and a check cell that knew them would give them away"
+LARGE_SCORES = "the text says that large scores must not overflow; the shown ones are small"
 IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
 
 TOKENS, VOCABULARY, UNKNOWN = "tokens", "the vocabulary", "unknown words have number 1"
@@ -258,6 +262,7 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
     wrong("5.1b", "padded with the unknown word", {"5.1b": "n = max(map(len, sequences))\nreturn torch.tensor([list(s) + [1] * (n - len(s)) for s in sequences]), torch.tensor([[True] * len(s) + [False] * (n - len(s)) for s in sequences])"}, loses=[MASK], says="You padded with 1"),
     wrong("5.1b", "padded on the left", {"5.1b": "n = max(map(len, sequences))\nreturn torch.tensor([[0] * (n - len(s)) + list(s) for s in sequences]), torch.tensor([[False] * (n - len(s)) + [True] * len(s) for s in sequences])"}, loses=[MASK], says="padded on the left"),
     wrong("5.1b", "a mask of numbers", {"5.1b": "ids = nn.utils.rnn.pad_sequence([torch.tensor(s) for s in sequences], batch_first=True)\nreturn ids, (ids > 0).long()"}, loses=[MASK], says="expected bool"),
+    wrong("5.1b", "ids as floats", {"5.1b": "ids = nn.utils.rnn.pad_sequence([torch.tensor(s) for s in sequences], batch_first=True)\nreturn ids.float(), ids != 0"}, loses=[MASK], says="ids of float32"),
     wrong("5.1b", "the wrong letter", {"5.1b choice": 'unknown_or_padding = "A"'}, loses=[LETTER_51], says="takes no part in any mean"),
     # 5.2
     right("5.2", "loops and another pair", {
@@ -277,9 +282,9 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
     wrong("5.2", "weights made up", claims={"average_weights": np.ones(50), "bag_weights": np.ones(5912)}, loses=[AVERAGE_FIT, BAG_FIT], says="validation sentences right", visible=IN_THE_LOG),
     wrong("5.2", "a bag of the whole table", claims={"bag_weights": np.zeros(17375)}, loses=[BAG_FIT], says="17,375 numbers", visible=IN_THE_LOG),
     right("5.2", "another word that negates", {"5.2 pair": 'return "none of it is good , all is bad", "none of it is bad , all is good"'}),
-    wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="only the first has not"),
-    wrong("5.2", "the same sentence twice", {"5.2 pair": 'return "this film is not good", "This film is NOT good"'}, loses=[PAIR], says="the same sentence"),
-    wrong("5.2", "no negation", {"5.2 pair": 'return "the dog bites the man", "the man bites the dog"'}, loses=[PAIR], says="Use a negation"),
+    wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="only the first has not", visible=FITTED_FIRST),
+    wrong("5.2", "the same sentence twice", {"5.2 pair": 'return "this film is not good", "This film is NOT good"'}, loses=[PAIR], says="the same sentence", visible=FITTED_FIRST),
+    wrong("5.2", "no negation", {"5.2 pair": 'return "the dog bites the man", "the man bites the dog"'}, loses=[PAIR], says="Use a negation", visible=FITTED_FIRST),
     # 5.3
     right("5.3", "loops over sentences", {"5.3 forward": "means = torch.stack([self.embed(row[keep]).mean(0) for row, keep in zip(ids, mask)])\nreturn self.output(self.hidden(means).tanh()).flatten()"}),
     right("5.3", "a table with padding_idx and einsum", {
@@ -308,6 +313,7 @@ logits = torch.stack(logits)
 return (logits, maps) if return_weights else logits
 """}),
     right("5.4", "an additive mask of −1e9", attend(values="self.Vm(x)", weights="torch.softmax(scores + torch.where(mask, 0.0, -1e9)[:, None, :], 2)")),
+    wrong("5.4", "the attention transposed", {"5.4 forward": attend()["5.4 forward"].replace("(logits, weights)", "(logits, weights.mT)")}, loses=[ATTENTION], says="the attention is transposed"),
     wrong("5.4", "softmax before the head", attend(out="torch.sigmoid(self.output((mixed * w).sum(1) / w.sum(1))).squeeze(-1)"), loses=[LOGITS], says="Return raw logits"),
     wrong("5.4", "padding attended", attend(weights="scores.softmax(-1)"), loses=[LOGITS, ATTENTION], shows="attention", says="Padding is attended to"),
     wrong("5.4", "every axis of size 1 squeezed", attend(out="self.output((mixed * w).sum(1) / w.sum(1)).squeeze()"), loses=[LOGITS], says="has shape ()"),
@@ -343,9 +349,10 @@ return self.output(self.dropout(torch.stack(finals)))[:, 0]
     wrong("5.5", "a sigmoid", gru(out="torch.sigmoid(self.output(torch.cat([final[-2], final[-1]], 1))).squeeze(1)"), loses=[LOGITS], says="Return raw logits"),
     wrong("5.5", "directions and sentences mixed by a reshape", gru(out="self.output(final[-2:].reshape(len(ids), -1)).squeeze(1)"), loses=[LOGITS, ALONE], says="a reshape to (batch, ·) mixes"),
     wrong("5.5", "directions swapped", gru(out="self.output(torch.cat([final[-1], final[-2]], 1)).squeeze(1)"), loses=[LOGITS], says="directions are in the other order"),
-    wrong("5.5", "counts without the head, and everything trainable", {"5.5 counts": "bert_total = 109482240\nbert_trainable = 112241409"}, loses=[TOTAL, TRAINABLE], says="That is the encoder alone"),
-    wrong("5.5", "counts without the pooler, one direction", {"5.5 counts": "bert_total = 111650817\nbert_trainable = 1379585"}, loses=[TOTAL, TRAINABLE], says="left out the pooler"),
+    wrong("5.5", "counts without the head, and everything trainable", {"5.5 counts": "bert_total = 109482240\nbert_trainable = 112241409"}, loses=[TOTAL, TRAINABLE], says="That is the encoder alone", visible=ON_PAPER),
+    wrong("5.5", "counts without the pooler, one direction", {"5.5 counts": "bert_total = 111650817\nbert_trainable = 1379585"}, loses=[TOTAL, TRAINABLE], says="left out the pooler", visible=ON_PAPER),
     wrong("5.5", "the first layer's states", gru(out="self.output(torch.cat([final[0], final[1]], 1)).squeeze(1)"), loses=[LOGITS], says="Those are the first layer's states"),
+    wrong("5.5", "every axis of size 1 squeezed", gru(out="self.output(self.dropout(torch.cat([final[-2], final[-1]], 1))).squeeze()"), loses=[ALONE], says="One sentence alone gives a logit of shape ()"),
     wrong("5.5", "train() returns nothing", {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.eval()"}, loses=[FROZEN], says="does not return the model"),
     # 5.5b
     right("5.5b", "by counts of who alone is right", {"5.5b pair": """
@@ -358,9 +365,10 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.5b", "two independent samples", {"5.5b pair": "a, b = np.asarray(right_one, float), np.asarray(right_other, float)\nreturn a.mean() - b.mean(), np.sqrt((a.var() + b.var()) / len(a))"}, loses=[PAIRED], says="two independent samples"),
     wrong("5.5b", "the spread", {"5.5b pair": "d = np.asarray(right_one, float) - np.asarray(right_other, float)\nreturn d.mean(), d.std()"}, loses=[PAIRED], says="smaller by √n"),
     wrong("5.5b", "divided by n", {"5.5b pair": "d = np.asarray(right_one, float) - np.asarray(right_other, float)\nreturn d.mean(), d.std() / len(d)"}, loses=[PAIRED], says="falls with √n"),
-    wrong("5.5b", "the other sign", {"5.5b pair": "d = np.asarray(right_other, float) - np.asarray(right_one, float)\nreturn d.mean(), d.std() / len(d) ** 0.5"}, loses=[PAIRED], says="the other sign"),
+    wrong("5.5b", "the other sign", {"5.5b pair": "d = np.asarray(right_other, float) - np.asarray(right_one, float)\nreturn d.mean(), d.std() / len(d) ** 0.5"}, loses=[PAIRED], says="The sign is wrong"),
     wrong("5.5b", "percent", {"5.5b pair": "d = 100 * (np.asarray(right_one, float) - np.asarray(right_other, float))\nreturn d.mean(), d.std() / len(d) ** 0.5"}, loses=[PAIRED], says="Those are percent"),
     wrong("5.5b", "ddof 1", {"5.5b pair": "d = np.asarray(right_one, float) - np.asarray(right_other, float)\nreturn d.mean(), d.std(ddof=1) / len(d) ** 0.5"}, loses=[PAIRED], says="with ddof=1"),
+    right("5.5b", "one array of float32", {"5.5b error": "r = np.asarray(right, dtype=np.float32)\nreturn np.array([r.mean(), r.std() / np.sqrt(np.float32(len(r)))])"}),
     right("5.5b", "by the spread", {"5.5b error": "return float(np.mean(right)), float(np.std(right)) / len(right) ** 0.5"}),
     wrong("5.5b", "not divided by √n", {"5.5b error": "return np.mean(right), np.std(right)"}, loses=[MEASURED], says="divide by √n"),
     wrong("5.5b", "n outside the root", {"5.5b error": "return np.mean(right), np.std(right) / len(right)"}, loses=[MEASURED], says="outside the root"),
@@ -376,7 +384,7 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6b", "eval mode left on", train(mode="model.eval()"), loses=[TRAIN_MODE], says="call model.train() first"),
     wrong("5.6b", "no zero_grad", train(zero="pass"), loses=[STEP], says="Gradients pile up"),
     wrong("5.6b", "a sigmoid before the loss", train(loss="nn.functional.binary_cross_entropy_with_logits(torch.sigmoid(model(ids, mask)), labels)"), loses=[STEP], says="which applies it itself"),
-    wrong("5.6b", "no step", train(step="pass"), loses=[STEP, TRAIN_MODE], says="optimizer.step()"),
+    wrong("5.6b", "no step", train(step="pass"), loses=[STEP], says="optimizer.step()"),
     wrong("5.6b", "mean of batch means", train(back="float(np.mean(losses))"), loses=[STEP], says="averaged over sentences"),
     wrong("5.6b", "labels flipped", train(loss="nn.functional.binary_cross_entropy_with_logits(model(ids, mask), 1 - labels)"), loses=[STEP], says="labels are flipped"),
     wrong("5.6b", "summed loss", train(loss="nn.functional.binary_cross_entropy_with_logits(model(ids, mask), labels, reduction='sum')", back="float(np.sum(losses) / np.sum(sizes))"), loses=[STEP], says="use the mean of each batch"),
@@ -385,6 +393,8 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6c", "train mode left on", evaluate(mode="pass"), loses=[EVAL_MODE], says="call model.eval() first"),
     wrong("5.6c", "gradients kept", evaluate(context="torch.enable_grad()"), loses=[EVAL_MODE], says="torch.no_grad()"),
     wrong("5.6c", "gradients switched off and left off", evaluate(mode="torch.set_grad_enabled(False); model.eval()"), loses=[EVAL_MODE], says="left recording of gradients changed"),
+    wrong("5.6c", "a seed set", evaluate(mode="torch.manual_seed(0); model.eval()"), loses=[EVAL_MODE], says="left the seed of torch's random numbers changed"),
+    wrong("5.6c", "the model never asked", {"5.6c": "return 0.0, 0.0"}, loses=[MEANS, EVAL_MODE], says="The model was never called"),
     wrong("5.6c", "mode not restored", evaluate(after="pass"), loses=[EVAL_MODE], says="restore model.training"),
     wrong("5.6c", "always train mode after", evaluate(after="model.train()"), loses=[EVAL_MODE], says="left in train mode"),
     wrong("5.6c", "means of batches", evaluate(back="float(np.mean([x.mean() for x in losses])), float(np.mean([x.mean() for x in rights]))"), loses=[MEANS], says="must be over sentences"),
@@ -409,12 +419,13 @@ return accuracies
     wrong("5.6d", "the best accuracy returned", {"5.6d": "best = max(((train_one_epoch(), validate(), copy.deepcopy(model.state_dict()))[1:] for _ in range(epochs)), key=lambda pair: pair[0])\nmodel.load_state_dict(best[1])\nreturn best[0]"}, loses=[BEST], says="has shape (); expected (3,)"),
     # 5.7a
     right("5.7a", "a float32 file", {}, **checkpoint(saved({name: value.float() for name, value in WEIGHTS.items()}))),
-    wrong("5.7a", "never trained", **checkpoint(UNTRAINED), loses=[HIDDEN], shows="matrix", says="points rise from 60% to 78%"),
-    wrong("5.7a", "labels flipped", **checkpoint(FLIPPED), loses=[HIDDEN], shows="matrix", says="its labels are flipped"),
+    wrong("5.7a", "never trained", **checkpoint(UNTRAINED), loses=[HIDDEN], shows="matrix", says="points rise from 60% to 78%", visible=ON_HIDDEN_SENTENCES),
+    wrong("5.7a", "labels flipped", **checkpoint(FLIPPED), loses=[HIDDEN], shows="matrix", says="its labels are flipped", visible=ON_HIDDEN_SENTENCES),
     wrong("5.7a", "the class changed after the training", {"5.7a layers": "self.embed = nn.Embedding(n_words, d_model)\nself.Qm = nn.Linear(d_model, 32, bias=False)\nself.Km = nn.Linear(d_model, 32, bias=False)\nself.Vm = nn.Linear(d_model, d_model, bias=False)\nself.output = nn.Linear(d_model, 1)\nself.dropout = nn.Dropout(0.5)"}, loses=[HIDDEN], says="Did the class change after the training?"),
     right("5.7a", "the epoch saved along", **checkpoint({"model": WEIGHTS, "epoch": 9})),
     wrong("5.7a", "a damaged file", **checkpoint(b"PK not a checkpoint"), loses=[HIDDEN], says="was not loaded"),
     wrong("5.7a", "probabilities instead of logits", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nreturn torch.sigmoid(self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None]))[:, 0]"}, loses=[HIDDEN], says="return logits, not probabilities"),
+    wrong("5.7a", "the attention returned as well", {"5.7a forward": "x = self.embed(ids)\nreturn self.output(x.mean(1))[:, 0], self.Qm(x)"}, loses=[HIDDEN], says="should return one tensor, but it returned a tuple"),
     wrong("5.7a", "a column of logits", {"5.7a forward": "return self.output(self.embed(ids).mean(1))"}, loses=[HIDDEN], says="should give one logit a sentence"),
     # 5.7b
     right("5.7b", "unsqueezed ids and the map by number", predict(back="{k: labels[k] for k in (0, 1)}[int(logit > 0)], 1 - 1 / (1 + np.exp(logit))")),
@@ -427,6 +438,8 @@ return accuracies
     wrong("5.7b", "a mask of numbers", predict(mask="torch.ones_like(ids)"), loses=[ASKED], says="expected int64 and bool"),
     wrong("5.7b", "a ranking that the numbers do not carry", {"5.7b choice": 'model_comparison = "A"'}, loses=[COMPARISON], says="92 against 91 sentences is what chance gives"),
     wrong("5.7b", "no difference claimed", {"5.7b choice": 'model_comparison = "C"'}, loses=[COMPARISON], says="does not show that there is none"),
+    wrong("5.7b", "the model never asked", {"5.7b": "return labels[1], 0.5"}, loses=[LABEL, ASKED], says="the model was never asked"),
+    wrong("5.7b", "the logit against 0.5", predict(back="labels[int(logit > 0.5)], float(probability)"), loses=[LABEL], says="You compare the logit with 0.5"),
     wrong("5.7b", "names of one's own", predict(back="('positive' if logit > 0 else 'negative'), float(probability)"), loses=[LABEL], says="a map may hold other names"),
     # 5.8
     right("5.8", "torch, and all measures by another way", logit() | measures()),
@@ -435,10 +448,10 @@ return accuracies
     wrong("5.8", "summed over queries", logit(back="bias + float(np.sum(a @ votes))") | measures(), loses=[LOGIT], says="the classifier takes their mean"),
     wrong("5.8", "struck out after the softmax", logit(forbid="pass", after="a[:, list(forbidden)] = 0") | measures(), loses=[LOGIT], says="no longer sum to 1"),
     wrong("5.8", "queries forbidden", logit(forbid="s[list(forbidden)] = -1e300") | measures(), loses=[LOGIT], says="You forbid queries"),
-    wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores"),
-    wrong("5.8", "interaction transposed, probabilities of the pair", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('very', g)) - f(F.format('not', b)) + f(F.format('very', b)) for g in GOOD] for b in BAD])", order_logits="1 / (1 + np.exp(-np.array([f('not good , bad'), f('not bad , good')])))"), loses=[INTERACTION, ORDER], says="the other way round"),
-    wrong("5.8", "attention not scaled, sign of the change turned", measures(received="np.array([soft(F.format('not', w)).mean(0)[3:5] for w in GOOD + BAD])", without_not="np.array([f(F.format('not', g)) - f(F.format('not', g), 3) for g in GOOD])"), loses=[RECEIVED, WITHOUT], shows="matrix", says="1 is an even share"),
-    wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], shows="matrix", says="f(not good) − f(very good)"),
+    wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores", visible=LARGE_SCORES),
+    wrong("5.8", "interaction transposed, probabilities of the pair", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('very', g)) - f(F.format('not', b)) + f(F.format('very', b)) for g in GOOD] for b in BAD])", order_logits="1 / (1 + np.exp(-np.array([f('not good , bad'), f('not bad , good')])))"), loses=[INTERACTION, ORDER], says="the other way round", visible=ON_PAPER),
+    wrong("5.8", "attention not scaled, sign of the change turned", measures(received="np.array([soft(F.format('not', w)).mean(0)[3:5] for w in GOOD + BAD])", without_not="np.array([f(F.format('not', g)) - f(F.format('not', g), 3) for g in GOOD])"), loses=[RECEIVED, WITHOUT], shows="matrix", says="1 is an even share", visible=ON_PAPER),
+    wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], shows="matrix", says="f(not good) − f(very good)", visible=ON_PAPER),
     wrong("5.8", "the tempting reading", {"5.8 choice": 'heatmap_claim = "A"'}, loses=[CLAIM], says="an even share"),
     wrong("5.8", "unimportant", {"5.8 choice": 'heatmap_claim = "C"'}, loses=[CLAIM], says="a small weight can carry a large vote"),
     # 5.9

@@ -5,6 +5,9 @@ import numpy as np
 from autograder.author.gallery import right, wrong
 from autograder.homeworks.hw6 import public
 
+ON_PAPER = "the value is the answer of a derivation, and a check cell that knew it would give it away"
+MEASURED_FIRST = "the check cell judges what was measured once the times are there, which grading leaves out"
+OTHER_CASES = "the point of the hidden cases: what holds for the shown sizes does not hold for all"
 IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
 
 
@@ -113,6 +116,7 @@ EXAMPLES = [
     wrong("6.2b", "sums made anew for each place", "rows = []\nfor t in range(len(Q)):\n    k, v = K[: t + 1], V[: t + 1]\n    rows.append(Q[t] @ (k.T @ v) / (Q[t] @ k.sum(0)))\nreturn torch.stack(rows)", loses=[GROWTH], says="like T², not like T"),
     wrong("6.2b", "not causal", "return Q @ (K.T @ V) / (Q @ K.sum(dim=0))[:, None]", loses=[MASKED], says="Every query sees all keys"),
     wrong("6.2b", "denominator not causal", 'state = torch.cumsum(K[:, :, None] * V[:, None, :], dim=0)\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q @ K.sum(dim=0))[:, None]', loses=[MASKED], says="denominator sums over all keys"),
+    wrong("6.2b", "nothing summed", 'return torch.einsum("td,tdm->tm", Q, K[:, :, None] * V[:, None, :]) / (Q * K).sum(1, keepdim=True)', loses=[MASKED], says="Nothing is summed over the places"),
     wrong("6.2b", "own place left out", 'terms = K[:, :, None] * V[:, None, :]\nstate = torch.cumsum(terms, dim=0) - terms\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * (torch.cumsum(K, dim=0) - K)).sum(1, keepdim=True)', loses=[MASKED], says="does not see itself"),
     wrong("6.2b", "sums from the end", 'state = torch.cumsum((K[:, :, None] * V[:, None, :]).flip(0), dim=0).flip(0)\ntotal = torch.cumsum(K.flip(0), dim=0).flip(0)\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * total).sum(1, keepdim=True)', loses=[MASKED], says="sums run from the end"),
     wrong("6.2b", "no normaliser", 'return torch.einsum("td,tdm->tm", Q, torch.cumsum(K[:, :, None] * V[:, None, :], dim=0))', loses=[MASKED], says="division by the sum"),
@@ -135,6 +139,7 @@ EXAMPLES = [
         "6.4 count": "return sum(range(1, D + 2))",
         "6.4 value": "features_for_64 = feature_count(64)",
     }),
+    right("6.4", "rows as lists", {"6.4 features": "rows = []\nfor x in X:\n    pairs = [2**0.5 * x[i] * x[j] for i in range(len(x)) for j in range(i)]\n    rows.append([1.0, *(2**0.5 * x), *(x**2), *pairs])\nreturn rows"}),
     right("6.4", "in float32", {"6.4 features": "X = X.astype(np.float32)\n" + features(ONE, LINEAR, SQUARES, CROSS)["6.4 features"]}),
     wrong("6.4", "all (D + 1)² products", {"6.4 features": "ones = np.c_[np.ones(len(X)), X]\nreturn (ones[:, :, None] * ones[:, None, :]).reshape(len(X), -1)", "6.4 count": "return (D + 1) ** 2", "6.4 value": "features_for_64 = 65**2"}, loses=[FEW, COUNT, AT_64], says="all (D + 1)² products"),
     wrong("6.4", "cross terms left out", features(ONE, LINEAR, SQUARES) | {"6.4 count": "return 2 * D + 1", "6.4 value": "features_for_64 = 129"}, loses=[KERNEL, FEW, COUNT, AT_64], says="cross terms are missing"),
@@ -145,17 +150,17 @@ EXAMPLES = [
     wrong("6.4", "constant left out", features(LINEAR, SQUARES, CROSS) | {"6.4 count": "return (D + 1) * (D + 2) // 2 - 1"}, loses=[KERNEL, FEW, COUNT], says="constant feature is missing"),
     wrong("6.4", "all products of pairs in both orders", features(ONE, LINEAR, "(X[:, :, None] * X[:, None, :]).reshape(len(X), -1)") | {"6.4 count": "return D * D + D + 1"}, loses=[FEW, COUNT], says="x_j·x_i both"),
     wrong("6.4", "a root of the Gram matrix", {"6.4 features": "return np.linalg.cholesky((X @ X.T + 1) ** 2 + 1e-12 * np.eye(len(X)))"}, loses=[KERNEL, FEW], says="number of features differs"),
-    wrong("6.4", "pairs counted in both orders", {"6.4 value": "features_for_64 = 64**2 + 64 + 1"}, loses=[AT_64], says="one feature for each pair is enough"),
-    wrong("6.4", "a guess", {"6.4 value": "features_for_64 = 64**2"}, loses=[AT_64], says="count them first"),
+    wrong("6.4", "pairs counted in both orders", {"6.4 value": "features_for_64 = 64**2 + 64 + 1"}, loses=[AT_64], says="one feature for each pair is enough", visible=ON_PAPER),
+    wrong("6.4", "a guess", {"6.4 value": "features_for_64 = 64**2"}, loses=[AT_64], says="count them first", visible=ON_PAPER),
     wrong("6.4", "only the highest degree counted", {"6.4 count": "return D * (D + 1) // 2"}, loses=[COUNT], says="Only the terms of degree 2"),
     # 6.5a
     right("6.5a", "smaller terms kept, other order", orders(softmax_time="[[1, 1, 0, 0], [2, 0, 1, 0], [2, 1, 0, 0], [2, 0, 0, 0]]", kernel_time="[[1, 0, 0, 1], [1, 0, 1, 1]]", kernel_memory="[[0, 0, 0, 1], [0, 0, 1, 1], [1, 0, 1, 0], [1, 1, 0, 0]]")),
-    wrong("6.5a", "only the scores", orders(softmax_time="[[2, 1, 0, 0]]", softmax_memory="[[2, 0, 0, 0]]"), loses=["softmax time", "softmax memory"], says="is not covered"),
-    wrong("6.5a", "a product of D and M", orders(softmax_time="[[2, 1, 1, 0]]"), loses=["softmax time"], says="larger than needed"),
-    wrong("6.5a", "softmax in streaming memory", orders(softmax_memory="[[1, 1, 0, 0], [1, 0, 1, 0]]"), loses=["softmax memory"], says="the N×N weights"),
-    wrong("6.5a", "kernel still quadratic", orders(kernel_time="[[2, 0, 0, 1], [2, 0, 1, 0]]", kernel_memory="[[2, 0, 0, 0], [1, 1, 0, 0]]"), loses=["kernel time", "kernel memory"], says="N² appears"),
-    wrong("6.5a", "D in place of C", orders(kernel_time="[[1, 1, 1, 0]]", kernel_memory="[[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]]"), loses=["kernel time", "kernel memory"], says="is not covered"),
-    wrong("6.5a", "all features kept", orders(kernel_memory="[[1, 0, 0, 1], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]]"), loses=["kernel memory"], says="larger than needed"),
+    wrong("6.5a", "only the scores", orders(softmax_time="[[2, 1, 0, 0]]", softmax_memory="[[2, 0, 0, 0]]"), loses=["softmax time", "softmax memory"], says="is not covered", visible=ON_PAPER),
+    wrong("6.5a", "a product of D and M", orders(softmax_time="[[2, 1, 1, 0]]"), loses=["softmax time"], says="larger than needed", visible=ON_PAPER),
+    wrong("6.5a", "softmax in streaming memory", orders(softmax_memory="[[1, 1, 0, 0], [1, 0, 1, 0]]"), loses=["softmax memory"], says="the N×N weights", visible=ON_PAPER),
+    wrong("6.5a", "kernel still quadratic", orders(kernel_time="[[2, 0, 0, 1], [2, 0, 1, 0]]", kernel_memory="[[2, 0, 0, 0], [1, 1, 0, 0]]"), loses=["kernel time", "kernel memory"], says="N² appears", visible=ON_PAPER),
+    wrong("6.5a", "D in place of C", orders(kernel_time="[[1, 1, 1, 0]]", kernel_memory="[[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]]"), loses=["kernel time", "kernel memory"], says="is not covered", visible=ON_PAPER),
+    wrong("6.5a", "all features kept", orders(kernel_memory="[[1, 0, 0, 1], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 1]]"), loses=["kernel memory"], says="larger than needed", visible=ON_PAPER),
     wrong("6.5a", "negative exponents", orders(kernel_time="[[1, 0, 1, -1]]"), loses=["kernel time"], says="whole numbers from 0 to 9"),
     # 6.5b
     right("6.5b", "counts as floats, crossover by search", {
@@ -196,6 +201,8 @@ EXAMPLES = [
     wrong("6.6b", "variance σ² instead of σ⁻²", {"6.6b draw": "return rng.normal(scale=D**0.25, size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="That is σ², the variance of the kernel itself"),
     wrong("6.6b", "1/σ² as standard deviation", {"6.6b draw": "return rng.normal(scale=D**-0.5, size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="a generator takes the standard deviation"),
     wrong("6.6b", "standard normal", {"6.6b draw": "return rng.normal(size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="standard normal"),
+    wrong("6.6b", "a generator of one's own", {"6.6b draw": "return np.random.default_rng(0).normal(scale=D**-0.25, size=(count, D))"}, loses=[DRAWN], says="the same numbers in every call"),
+    wrong("6.6b", "the scale doubled, which at D = 4 gives σ²", {"6.6b draw": "return rng.normal(scale=2 * D**-0.25, size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="the variance"),
     wrong("6.6b", "uniform with the right variance", {"6.6b draw": "return np.sqrt(3) * D**-0.25 * rng.uniform(-1, 1, size=(count, D))"}, loses=[DRAWN, CONVERGES, ERRORS], says="distribution is not normal"),
     wrong("6.6b", "one number for all coordinates", {"6.6b draw": "return np.repeat(rng.normal(scale=D**-0.25, size=(count, 1)), D, axis=1)"}, loses=[DRAWN, CONVERGES, ERRORS], says="depend on each other"),
     wrong("6.6b", "factors forgotten", {"6.6b estimate": "W = draw_frequencies(rng, count, Q.shape[1])\n" + GAUSSIAN + "return kernel"}, loses=[CONVERGES, ERRORS], says="factors of the query and of the key are missing"),
@@ -208,8 +215,8 @@ EXAMPLES = [
     wrong("6.7a", "norms not squared", {"6.7a loss": "return np.linalg.norm(X - W @ X) + lam * np.linalg.norm(W)"} | values("[[0.0, 1.4142], [0.0316, 1.0]]", "0.0764"), loses=[LOSS, CANDIDATES, EQUAL], says="The norms must be squared"),
     wrong("6.7a", "means", {"6.7a loss": "return np.square(X - W @ X).mean() + lam * np.square(W).mean()"} | values("[[0.0, 0.5], [0.000125, 0.25]]", "0.0005"), loses=[LOSS, CANDIDATES, EQUAL], says="You took means"),
     wrong("6.7a", "λ left out", {"6.7a loss": "return np.square(X - W @ X).sum() + np.square(W).sum()"}, loses=[LOSS], says="you left it out"),
-    wrong("6.7a", "rows swapped; identity", values("[[0.001, 1.0], [0.0, 2.0]]", "0.001", "A"), loses=[CANDIDATES, "larger_lambda"], says="rows have changed places"),
-    wrong("6.7a", "error of the other row", values("[[0.0, 2.0], [6.25, 1.0]]", "6.25", "C"), loses=[CANDIDATES, EQUAL, "larger_lambda"], says="What is left of X after WX is taken away?"),
+    wrong("6.7a", "rows swapped; identity", values("[[0.001, 1.0], [0.0, 2.0]]", "0.001", "A"), loses=[CANDIDATES, "larger_lambda"], says="rows have changed places", visible=ON_PAPER),
+    wrong("6.7a", "error of the other row", values("[[0.0, 2.0], [6.25, 1.0]]", "6.25", "C"), loses=[CANDIDATES, EQUAL, "larger_lambda"], says="What is left of X after WX is taken away?", visible=ON_PAPER),
     # 6.7b
     right("6.7b", "linear solve; gradient by autograd", {
         "6.7b gradient": "w = torch.tensor(W, requires_grad=True)\n(((torch.tensor(X) - w @ torch.tensor(X)) ** 2).sum() + lam * (w**2).sum()).backward()\nreturn w.grad.numpy()",
@@ -220,8 +227,8 @@ EXAMPLES = [
     wrong("6.7b", "s instead of s²; factor 2 missing", {"6.7b gradient": "return (W @ X - X) @ X.T + lam * W", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s / (s + lam)) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="Your factors are s/(s + λ)"),
     wrong("6.7b", "sign of the reconstruction; λ squared", {"6.7b gradient": "return 2 * (X - W @ X) @ X.T + 2 * lam * W", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s**2 / (s**2 + lam**2)) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="The sign of the reconstruction part"),
     wrong("6.7b", "right singular vectors", {"6.7b closed": "_, s, Vt = np.linalg.svd(X, full_matrices=False)\nreturn Vt.T * (s**2 / (s**2 + lam)) @ Vt"}, loses=[CLOSED, VANISHES], says="has shape"),
-    wrong("6.7b", "the inverse of XXᵀ, which may not exist", {"6.7b closed": "return np.linalg.inv(np.eye(len(X)) + lam * np.linalg.inv(X @ X.T))"}, loses=[VANISHES], says="X of shape (4, 2)"),
-    wrong("6.7b", "no penalty", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T", "6.7b closed": "return X @ np.linalg.pinv(X)"}, loses=[GRADIENT, CLOSED, VANISHES], says="ignores λ"),
+    wrong("6.7b", "the inverse of XXᵀ, which may not exist", {"6.7b closed": "return np.linalg.inv(np.eye(len(X)) + lam * np.linalg.inv(X @ X.T))"}, loses=[VANISHES], says="X of shape (4, 2)", visible=OTHER_CASES),
+    wrong("6.7b", "no penalty", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T", "6.7b closed": "return X @ np.linalg.pinv(X)"}, loses=[GRADIENT, CLOSED, VANISHES], says="as if λ were 0"),
     wrong("6.7b", "what should go is kept", {"6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (lam / (s**2 + lam)) @ U.T"}, loses=[CLOSED, VANISHES], says="keeps what should go"),
     # 6.7c
     right("6.7c", "as an array, with the largest and smallest sought in a loop", {
@@ -232,14 +239,14 @@ EXAMPLES = [
     wrong("6.7c", "limits from the largest kept and the smallest dropped", {"6.7c range": "lambda_range = np.array([0.0001, 25.0])", "6.7c interval": "return drop.min() ** 2 * (1 / at_most - 1), keep.max() ** 2 * (1 / at_least - 1)"}, loses=[GIVEN, INTERVAL, NONE], says="Of the kept ones the smallest"),
     wrong("6.7c", "an interval where there is none", {"6.7c interval": "return drop.max() ** 2 * (1 / at_most - 1), keep.min() ** 2 * (1 / at_least - 1)"}, loses=[NONE], says="both cannot be, so the answer is None"),
     wrong("6.7c", "ends swapped", {"6.7c range": "lambda_range = np.array([4.0, 1.0])", "6.7c interval": "high, low = keep.min() ** 2 * (1 / at_least - 1), drop.max() ** 2 * (1 / at_most - 1)\nreturn (high, low) if low <= high else None"}, loses=[GIVEN, INTERVAL], says="changed places"),
-    wrong("6.7c", "limits of the example written into the code", {"6.7c interval": "high, low = keep.min() ** 2 / 4, drop.max() ** 2\nreturn (low, high) if low <= high else None"}, loses=[INTERVAL], says="limits 0.9 and 0.3"),
+    wrong("6.7c", "limits of the example written into the code", {"6.7c interval": "high, low = keep.min() ** 2 / 4, drop.max() ** 2\nreturn (low, high) if low <= high else None"}, loses=[INTERVAL], says="limits 0.9 and 0.3", visible=OTHER_CASES),
     wrong("6.7c", "None always", {"6.7c interval": "return None"}, loses=[INTERVAL, NONE], says="you say that no λ satisfies both conditions"),
     # 6.8
     right("6.8", "slopes by hand, gigabytes from the theory", memory("[np.log2(softmax_bytes[-1] / softmax_bytes[0]) / 3, np.log2(linear_bytes[-1] / linear_bytes[0]) / 3]", "2 * 65_536**2 * 4 / 1e9")),
-    wrong("6.8", "slopes without logarithms", memory("[np.polyfit(memory_lengths, softmax_bytes, 1)[0], np.polyfit(memory_lengths, linear_bytes, 1)[0]]"), loses=[MEMORY], says="of log against log"),
-    wrong("6.8", "slopes swapped", memory("[fitted_slope(memory_lengths, linear_bytes), fitted_slope(memory_lengths, softmax_bytes)]"), loses=[MEMORY], shows="curve", says="Softmax comes first"),
-    wrong("6.8", "memory in proportion to N", memory(predicted="softmax_bytes[-1] * 32 / 1e9"), loses=[PREDICTED], says="in proportion to N"),
-    wrong("6.8", "bytes for gigabytes", memory(predicted="softmax_bytes[-1] * 1024"), loses=[PREDICTED], says="asked are gigabytes"),
+    wrong("6.8", "slopes without logarithms", memory("[np.polyfit(memory_lengths, softmax_bytes, 1)[0], np.polyfit(memory_lengths, linear_bytes, 1)[0]]"), loses=[MEMORY], says="of log against log", visible=MEASURED_FIRST),
+    wrong("6.8", "slopes swapped", memory("[fitted_slope(memory_lengths, linear_bytes), fitted_slope(memory_lengths, softmax_bytes)]"), loses=[MEMORY], shows="curve", says="Softmax comes first", visible=MEASURED_FIRST),
+    wrong("6.8", "memory in proportion to N", memory(predicted="softmax_bytes[-1] * 32 / 1e9"), loses=[PREDICTED], says="in proportion to N", visible=MEASURED_FIRST),
+    wrong("6.8", "bytes for gigabytes", memory(predicted="softmax_bytes[-1] * 1024"), loses=[PREDICTED], says="asked are gigabytes", visible=MEASURED_FIRST),
     wrong("6.8", "slopes of all lengths", claims={"softmax_seconds": 1e-8 * LENGTHS**2, "linear_seconds": 1e-5 + 1e-7 * LENGTHS, "time_slopes": np.array([2.0, public.fitted_slope(LENGTHS, 1e-5 + 1e-7 * LENGTHS)])}, loses=[TIMES], says="takes all lengths", visible=IN_THE_LOG),
     wrong("6.8", "the same function measured twice", claims={"softmax_seconds": 1e-6 * LENGTHS, "linear_seconds": 1e-6 * LENGTHS, "time_slopes": np.array([1.0, 1.0])}, loses=[TIMES], shows="curve", says="should be clearly steeper", visible=IN_THE_LOG),
     wrong("6.8", "slopes made up", claims={"time_slopes": np.array([2.0, 1.0]), "softmax_seconds": 1e-8 * LENGTHS**1.7, "linear_seconds": 1e-6 * LENGTHS**0.8}, loses=[TIMES], says="what you recorded has the slopes", visible=IN_THE_LOG),

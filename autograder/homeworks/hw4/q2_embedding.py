@@ -31,6 +31,18 @@ def embed(
     return np.asarray(cut(images.astype(np.float64), p, order) @ kernels.reshape(len(kernels), -1).T + bias)
 
 
+def reshaped(images: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Channels before places (b, dim, patches), as a convolution gives them, only reshaped."""
+    tokens = embed(images, weight, bias)
+    return tokens.swapaxes(1, 2).reshape(tokens.shape)
+
+
+def columns_reshaped(images: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Pixels before places (b, p·p, patches), as F.unfold gives them, only reshaped, then mapped."""
+    patches = cut(images.astype(np.float64), math.isqrt(weight.shape[1]))
+    return np.asarray(patches.swapaxes(1, 2).reshape(patches.shape) @ weight.astype(np.float64).T + bias)
+
+
 EMBEDDING_MISTAKES: dict[str, Oracle] = {
     "The bias is missing.": lambda images, weight, bias: embed(images, weight, 0 * bias),
     COLUMNS_FIRST: partial(embed, order="columns"),
@@ -38,6 +50,11 @@ EMBEDDING_MISTAKES: dict[str, Oracle] = {
         partial(embed, flipped="transposed")
     ),
     "Your kernels are mirrored; torch's convolution does not flip.": partial(embed, flipped="mirrored"),
+    "A reshape mixes channels and patches: a convolution gives (b, dim, rows, columns), so flatten the places"
+    " and transpose.": reshaped,
+    "A reshape mixes pixels and patches: F.unfold gives (b, p·p, patches), so transpose the last two axes.": (
+        columns_reshaped
+    ),
     "There the bias is added twice.": lambda images, weight, bias: embed(images, weight, 2 * bias),
 }
 

@@ -36,6 +36,7 @@ tokens = hw.question(
                     "no positions": NO_POSITIONS,
                     "before": CLASS_WITHOUT_PLACE,
                     "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] is its own.",
+                    "positions twice": "The positions are added twice.",
                     "no token": "The class token is zero: put your parameter in front, not zeros.",
                 },
             ),

@@ -74,6 +74,31 @@ self_attention = hw.question(
                         " heads)."
                     ),
                     "scale without root": "You divided by dim / heads; take its square root.",
+                    "scale of heads": (
+                        "You divided by the root of the number of heads; divide by that of the features of"
+                        " one head, √(dim / heads)."
+                    ),
+                    "scaled up": "You multiplied by √(dim / heads); divide by it.",
+                    "scaled after": (
+                        "The scale comes after the softmax, so the rows no longer sum to 1. Divide the scores"
+                        " before it."
+                    ),
+                    "swapped": (
+                        "Queries and keys have changed places: row i must hold what the query of token i"
+                        " gives with all keys."
+                    ),
+                    "no values": "The values are the tokens themselves: the map `value` is not used.",
+                    "causal": (
+                        "Later tokens are masked, as in a decoder. An image has no future: every token sees"
+                        " all."
+                    ),
+                    "residual inside": (
+                        "The input is added to the output. The residual belongs to the block, in 4.4b."
+                    ),
+                    "scores": (
+                        "The second thing that you return are the scores before the softmax; return the"
+                        " weights after it."
+                    ),
                     "queries": "The softmax is over the queries: rows of keys must sum to 1, so take dim=-1.",
                     "interleaved": (
                         "The features are dealt out to the heads one by one; head 0 must get the first dim /"
@@ -142,6 +167,22 @@ block = hw.question(
                     "residual of the norm": (
                         "The residual carries the normalised x. Add to x itself; only the branch reads the"
                         " norm."
+                    ),
+                    "first residual again": (
+                        "The second half adds its answer to the block's input, so that of attention is lost"
+                        " from the sum: add it to the x that attention has changed already."
+                    ),
+                    "side by side": (
+                        "Both halves read the block's input. The second must read what the first has made:"
+                        " norm2 of the new x."
+                    ),
+                    "norm of the branch": (
+                        "You normalise what attention and MLP answer. Normalise what they read:"
+                        " attention(norm1(x)), mlp(norm2(x))."
+                    ),
+                    "norms swapped": "The two norms have changed places: `norm1` stands before attention.",
+                    "activation last": (
+                        "The activation comes after the second linear map; it belongs between the two."
                     ),
                     "relu": "The MLP's activation is ReLU; the question asks for GELU.",
                     "no activation": "The MLP has no activation between its two linear maps.",

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Challenge, Wrong, not_run
+from autograder.declare import Challenge, Wrong, not_run, wrong_on
+from autograder.homeworks.hw4 import public
 from autograder.homeworks.hw4.cases import model_example, model_inputs
 from autograder.homeworks.hw4.common import (
     BLOCK_CALLS,
@@ -36,9 +37,12 @@ def vision_transformer(
         cut(images.astype(np.float64), init["patch_size"], order, pixels) @ w["patch_embedding.weight"].T
         + w["patch_embedding.bias"]
     )
+    if mistake == "reshaped":
+        x = x.swapaxes(1, 2).reshape(x.shape)
     x = token_sequence(x, weights=w, mistake=mistake)
     maps = []
-    for number in range(1 if mistake == "one block" else init["depth"]):
+    runs = {"one block": 1, "last block left out": init["depth"] - 1}.get(mistake, init["depth"])
+    for number in range(runs):
         own = f"blocks.{number}."
         names = {"self_attn": "attention", "linear1": "mlp.0", "linear2": "mlp.2"}
         mine = {name.removeprefix(own): value for name, value in w.items() if name.startswith(own)}
@@ -62,6 +66,8 @@ def vision_transformer(
     logits = answering.get(mistake, x[:, 0]) @ w["head.weight"].T + w["head.bias"]
     if mistake == "softmax":
         logits = softmax(logits)
+    if mistake == "log softmax":
+        logits = np.log(softmax(logits))
     return [logits, np.stack(maps, axis=1)] if call and call.get("return_weights") else logits
 
 
@@ -93,6 +99,12 @@ model = hw.question(
                     "no positions": NO_POSITIONS,
                     "before": CLASS_WITHOUT_PLACE,
                     "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] is its own.",
+                    "positions twice": "The positions are added twice.",
+                    "reshaped": (
+                        "The channels of the embedding and its places are mixed by a reshape: flatten the"
+                        " places, then transpose, (b, dim, n) to (b, n, dim)."
+                    ),
+                    "last block left out": "The last block is left out.",
                     "one block": "Only one block is applied; the tokens must go through all of them.",
                     "no last norm": "The last layer norm is missing: the head reads norm(x) at place 0.",
                     "mean": "You classify the mean of all tokens; the question asks for the class"
@@ -110,6 +122,10 @@ model = hw.question(
                     " at place 0.",
                     "first patch": (
                         "You classify the token at place 1, a patch; the class token is at place 0."
+                    ),
+                    "log softmax": (
+                        "These are logarithms of probabilities. Return the logits: the loss takes the softmax"
+                        " itself."
                     ),
                     "softmax": (
                         "These are probabilities. Return the logits: the loss takes the softmax itself."
@@ -171,11 +187,4 @@ def gradients_reach_every_parameter(VisionTransformer: list[Trial]) -> Wrong | N
     trial = only(VisionTransformer, "gradients")
     if trouble := not_run("VisionTransformer", trial):
         return trouble
-    without = trial.result["without_gradient"]
-    if not without:
-        return None
-    names = ", ".join(f"`{name}`" for name in without[:4]) + (" and others" if len(without) > 4 else "")
-    return Wrong(
-        f"No gradient reaches {names}. Is it left out of forward, detached, copied with `.data`, or inside"
-        " torch.no_grad()?"
-    )
+    return wrong_on(trial, public.gradient_problem(trial.result))

@@ -51,7 +51,13 @@ def stepped(
     losses = []
     for _step in range(steps):
         probabilities, loss, _right = classified(weight, bias, images, labels)
+        twice = softmax(probabilities)
         error = (probabilities - np.eye(len(bias))[labels]) / (1 if mistake == "sum" else len(labels))
+        if mistake == "softmax twice":
+            loss = -np.log(twice[np.arange(len(labels)), labels])
+            slope = twice - np.eye(len(bias))[labels]
+            along = (slope * probabilities).sum(1, keepdims=True)
+            error = probabilities * (slope - along) / len(labels)
         gradients = [error.T @ images.reshape(len(images), -1), error.sum(0)]
         if mistake == "stale":
             gradients = [gradient + stale for gradient, stale in zip(gradients, old, strict=True)]
@@ -74,7 +80,7 @@ def measured(
     **_: Any,
 ) -> list[Any]:
     """Mean loss and accuracy over all images."""
-    _p, loss, right = classified(weight, bias, images, labels)
+    probabilities, loss, right = classified(weight, bias, images, labels)
     starts = range(0, len(labels), batch_size)
     if mistake == "means of batches":
         return [
@@ -95,6 +101,16 @@ def measured(
         return [np.mean([loss[start : start + batch_size].mean() for start in starts]), right.mean()]
     if mistake == "percent":
         return [loss.mean(), 100 * right.mean()]
+    if mistake == "full batches of losses":
+        return [
+            np.sum([loss[start : start + batch_size].mean() for start in starts]) * batch_size / len(labels),
+            right.mean(),
+        ]
+    if mistake == "softmax twice":
+        twice = softmax(probabilities)
+        return [-np.log(twice[np.arange(len(labels)), labels]).mean(), right.mean()]
+    if mistake == "error rate":
+        return [loss.mean(), 1 - right.mean()]
     if mistake == "count":
         return [loss.mean(), float(right.sum())]
     if mistake == "swapped":
@@ -135,6 +151,10 @@ loops = hw.question(
                     "sum": (
                         "The loss is summed over the batch; take the mean, or the step grows with the batch."
                     ),
+                    "softmax twice": (
+                        "A softmax comes before the cross-entropy, which takes one itself: give it the"
+                        " logits."
+                    ),
                     "ascent": "The step goes up the gradient: the loss rises.",
                     "no step": (
                         "The weights did not change. Is optimizer.step() there, after backward, with no"
@@ -162,6 +182,15 @@ loops = hw.question(
                         ' reduction="sum".'
                     ),
                     "percent": "The accuracy is in percent; the question asks for a share from 0 to 1.",
+                    "softmax twice": (
+                        "A softmax comes before the cross-entropy, which takes one itself: give it the"
+                        " logits."
+                    ),
+                    "full batches of losses": (
+                        "You multiply each batch's mean loss by batch_size, but the last batch is smaller:"
+                        " multiply by its own number of images."
+                    ),
+                    "error rate": "That is the share of wrong guesses; the accuracy is that of right ones.",
                     "count": "The accuracy is a count; divide by the number of images.",
                     "swapped": "Loss and accuracy are swapped: return the loss first.",
                 },

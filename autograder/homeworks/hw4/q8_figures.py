@@ -41,6 +41,10 @@ def class_attention(maps: np.ndarray, mistake: str = "") -> np.ndarray:
     picture = {"sum": rows.sum(1), "first head": rows[:, 0], "largest": rows.max(1)}.get(
         mistake, rows.mean(1)
     )
+    if mistake == "all queries":
+        picture = maps.mean((1, 2))[:, 1:]
+    if mistake == "divided again":
+        picture = picture / picture.sum(-1, keepdims=True)
     side = math.isqrt(picture.shape[-1])
     picture = picture.reshape(len(maps), side, side)
     return np.asarray(picture.swapaxes(1, 2) if mistake == "transposed" else picture)
@@ -53,6 +57,17 @@ def similarity(positions: np.ndarray, mistake: str = "") -> np.ndarray:
     if mistake == "centred":
         table = table - table.mean(1, keepdims=True)
     lengths = np.sqrt((table**2).sum(1))
+    if mistake == "distances":
+        return np.sqrt(np.square(table[:, None] - table).sum(-1))
+    if mistake == "by features":
+        table = table / np.sqrt((table**2).sum(0))
+        return np.asarray(table @ table.T)
+    if mistake == "one length":
+        return np.asarray(table @ table.T / lengths[:, None])
+    if mistake == "other length":
+        return np.asarray(table @ table.T / lengths)
+    if mistake == "squared lengths":
+        return np.asarray(table @ table.T / np.outer(lengths, lengths) ** 2)
     return np.asarray(table @ table.T / (1 if mistake == "products" else np.outer(lengths, lengths)))
 
 
@@ -100,6 +115,14 @@ drawn = hw.question(
                     confused(labels, predictions, classes)
                     / np.maximum(confused(labels, predictions, classes).sum(1, keepdims=True), 1)
                 ),
+                "Those are shares of all images; asked are counts.": lambda labels, predictions, classes: (
+                    confused(labels, predictions, classes) / len(labels)
+                ),
+                "Only right guesses are counted; mistakes belong beside the diagonal.": (
+                    lambda labels, predictions, classes: np.diag(
+                        np.diag(confused(labels, predictions, classes))
+                    )
+                ),
                 "Each pair is counted once at most: `matrix[labels, predictions] += 1` adds only once where a"
                 " pair repeats. See np.add.at.": lambda labels, predictions, classes: np.minimum(
                     confused(labels, predictions, classes), 1
@@ -131,6 +154,12 @@ drawn = hw.question(
                     ),
                     "sum": "The heads are added; take their mean.",
                     "first head": "That is the first head alone; take the mean over heads.",
+                    "all queries": (
+                        "That is the mean over all queries; asked is the row of the class token, the first."
+                    ),
+                    "divided again": (
+                        "You divided by the sum of what is left; asked are the weights as they are."
+                    ),
                     "largest": "That is the largest over heads; take their mean.",
                     "transposed": "The picture is transposed: patches run row by row.",
                 },
@@ -150,6 +179,14 @@ drawn = hw.question(
                         "Those are scalar products; divide by both lengths, so that every row has 1 for"
                         " itself."
                     ),
+                    "distances": "Those are distances; asked is the cosine, 1 for the same direction.",
+                    "by features": (
+                        "You divided each feature by its length over the places; divide each place's vector"
+                        " by its own length (dim=-1)."
+                    ),
+                    "one length": "You divided by the length of one of the two vectors only.",
+                    "other length": "You divided by the length of the second vector only; divide by both.",
+                    "squared lengths": "You divided by the squared lengths; take their roots.",
                     "centred": "You subtracted each vector's mean: that is a correlation, not the cosine.",
                     "last dropped": "The class token's position is the first one; you dropped the last.",
                 },

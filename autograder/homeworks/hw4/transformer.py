@@ -44,6 +44,8 @@ def token_sequence(
         return np.concatenate([first, x + positions[:-1]], axis=1)
     if mistake == "last":
         return np.concatenate([x, first], axis=1) + positions
+    if mistake == "positions twice":
+        return np.concatenate([first, x], axis=1) + 2 * positions
     if mistake == "no token":
         return np.concatenate([0 * first, x], axis=1) + positions
     return np.concatenate([first, x], axis=1) + positions
@@ -70,6 +72,9 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         "scale of dim": math.sqrt(dim),
         "scale without root": size,
         "one head": math.sqrt(dim),
+        "scale of heads": math.sqrt(heads),
+        "scaled up": 1 / math.sqrt(dim // heads),
+        "scaled after": 1.0,
     }.get(mistake, math.sqrt(dim // heads))
     if mistake.startswith("reshaped") or mistake == "over heads":
         order = (0, 1, 2, 3) if mistake.startswith("reshaped") else (0, 2, 1, 3)
@@ -78,6 +83,10 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         maps_ = softmax(q @ k.swapaxes(-1, -2) / scale, axis=1 if mistake == "over heads" else -1)
         mixed = (maps_ @ v if mistake == "reshaped twice" else (maps_ @ v).swapaxes(1, 2)).reshape(x.shape)
         return mixed @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"], maps_
+    if mistake == "swapped":
+        q, k = k, q
+    if mistake == "no values":
+        v = x
     outputs, weights = [], []
     for head in range(split):
         features = (
@@ -86,7 +95,15 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
             else np.arange(dim)[head * size : (head + 1) * size]
         )
         scores = q[..., features] @ k[..., features].swapaxes(-1, -2) / scale
+        if mistake == "causal":
+            scores = np.where(np.tri(scores.shape[-1], dtype=bool), scores, -np.inf)
         weights.append(softmax(scores, axis=-2 if mistake == "queries" else -1))
+        if mistake == "scaled after":
+            weights[-1] = weights[-1] / math.sqrt(size)
+        if mistake == "scores":
+            outputs.append(weights[-1] @ v[..., features])
+            weights[-1] = scores
+            continue
         outputs.append(weights[-1] @ v[..., features])
     mixed = np.concatenate(outputs, axis=-1)
     if mistake == "interleaved twice":
@@ -95,6 +112,8 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         mixed = np.stack(outputs, axis=1).reshape(x.shape)
     if mistake != "no output map":
         mixed = mixed @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"]
+    if mistake == "residual inside":
+        mixed = x + mixed
     return mixed, np.stack(weights, axis=1)
 
 
@@ -129,19 +148,28 @@ def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[n
             np.maximum(hidden, 0)
             if mistake == "relu"
             else hidden
-            if mistake == "no activation"
+            if mistake in ("no activation", "activation last")
             else gelu(hidden)
         )
-        return np.asarray(hidden @ w["mlp.2.weight"].T.astype(np.float64) + w["mlp.2.bias"])
+        found = np.asarray(hidden @ w["mlp.2.weight"].T.astype(np.float64) + w["mlp.2.bias"])
+        return gelu(found) if mistake == "activation last" else found
 
     if mistake == "post-norm":
         attended, weights = attend(x, maps, heads)
         x = norm("norm1", x + attended)
         return norm("norm2", x + mlp(x)), weights
-    normed = x if mistake == "no norm1" else norm("norm1", x)
+    if mistake == "norm of the branch":
+        attended, weights = attend(x, maps, heads)
+        x = x + norm("norm1", attended)
+        return x + norm("norm2", mlp(x)), weights
+    start, (one, two) = x, ("norm2", "norm1") if mistake == "norms swapped" else ("norm1", "norm2")
+    normed = x if mistake == "no norm1" else norm(one, x)
     attended, weights = attend(normed, maps, heads)
     kept = {"no residual 1": 0 * x, "residual of the norm": normed}.get(mistake, x)
     x = kept + attended
-    normed = x if mistake == "no norm2" else norm("norm1" if mistake == "norm1 twice" else "norm2", x)
-    kept = {"no residual 2": 0 * x, "residual of the norm": normed}.get(mistake, x)
+    read = start if mistake == "side by side" else x
+    normed = read if mistake == "no norm2" else norm("norm1" if mistake == "norm1 twice" else two, read)
+    kept = {"no residual 2": 0 * x, "residual of the norm": normed, "first residual again": start}.get(
+        mistake, x
+    )
     return kept + mlp(normed), weights

@@ -86,7 +86,7 @@ def classifier_cases(
         square_first: begin with n = d and no padding, where a mean over the wrong axis gives numbers that can
             be named.
     """
-    shapes = [(3, 4, 5, False), (4, 5, 5, True), (6, 7, 4, False), (1, 1, 7, True), (5, 8, 8, False)]
+    shapes = [(5, 4, 6, False), (4, 5, 5, True), (6, 7, 4, False), (1, 1, 7, True), (5, 8, 8, False)]
     # a batch of one is among the first three, which the notebook shows
     order = [1, 0, 3, 2, 4] if square_first else [0, 1, 3, 2, 4]
 

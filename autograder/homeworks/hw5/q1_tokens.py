@@ -9,7 +9,17 @@ from operator import itemgetter
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Choice, drawn_as_matrix
+from autograder.declare import (
+    Answer,
+    Case,
+    Challenge,
+    Choice,
+    Wrong,
+    drawn_as_matrix,
+    judge_cases,
+    wrong_on,
+)
+from autograder.homeworks.hw5 import public
 from autograder.homeworks.hw5.common import INVENTED, invented_text, padded
 from autograder.homeworks.hw5.homework import hw
 
@@ -39,9 +49,10 @@ def texts_to_split(rng: np.random.Generator) -> Iterator[Case]:
 def texts_to_count(rng: np.random.Generator) -> Iterator[Case]:
     """Token lists for the vocabulary: ties, repeated words, rare words."""
     yield Case(
-        [[["b", "a", "b"], ["c", "a", "b", "d"]], 2], note="[[b, a, b], [c, a, b, d]] with min_count=2"
+        [[["b", "c", "b", "b", "a", "c"], ["a", "a", "b", "d"]], 2],
+        note="[[b, c, b, b, a, c], [a, a, b, d]] with min_count=2",
     )
-    yield Case([[["z", "y"], ["x"]], 1], note="three words that occur once each, with min_count=1")
+    yield Case([[["y", "z"], ["x"]], 1], note="three words that occur once each, with min_count=1")
     for minimum in (1, 2, 3):
         texts = [[str(word) for word in rng.choice(INVENTED, rng.integers(3, 12))] for _ in range(8)]
         yield Case([texts, minimum], note=f"8 texts with min_count={minimum}")
@@ -134,6 +145,26 @@ words = hw.question(
                     "min_count is the least count that is kept: a word that occurs exactly min_count"
                     " times stays."
                 ): lambda texts, minimum: vocabulary(texts, minimum + 1),
+                "Rare words come first; the frequent ones must.": lambda texts, minimum: [
+                    "<pad>",
+                    "<unk>",
+                    *sorted(
+                        vocabulary(texts, minimum, ()),
+                        key=lambda word: (sum(list(text).count(word) for text in texts), word),
+                    ),
+                ],
+                "Ties are in the reverse of the alphabet.": lambda texts, minimum: [
+                    "<pad>",
+                    "<unk>",
+                    *sorted(
+                        vocabulary(texts, minimum, ()),
+                        key=lambda word: (sum(list(text).count(word) for text in texts), word),
+                        reverse=True,
+                    ),
+                ],
+                "You count in how many texts a word stands; count each time that it occurs.": (
+                    lambda texts, minimum: vocabulary([sorted(set(text)) for text in texts], minimum)
+                ),
                 "That is alphabetical order: frequent words come first, the alphabet decides ties only.": (
                     lambda texts, minimum: [
                         "<pad>",
@@ -242,4 +273,13 @@ padding = hw.question(
         ),
     ],
 )
-padding.check_cases("pad_batch", "ids and mask", points=4)
+
+
+@padding.check(points=4, needs=["pad_batch"])
+def ids_and_mask(answer: Answer) -> Wrong | None:
+    """Compares ids and masks; ids as floats are equal to the right ones, but no table takes them."""
+    (challenge,) = (entry for entry in padding.entries if isinstance(entry, Challenge))
+    trials = answer["pad_batch"]
+    return judge_cases(challenge, trials) or next(
+        (wrong for trial in trials if (wrong := wrong_on(trial, public.ids_problem(trial.output)))), None
+    )

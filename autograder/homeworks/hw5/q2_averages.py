@@ -10,7 +10,7 @@ import numpy as np
 from autograder import kit
 from autograder.declare import Array, Case, Challenge, Written, Wrong, not_run
 from autograder.homeworks.hw5 import public
-from autograder.homeworks.hw5.common import averaged, table_ids, token_batch
+from autograder.homeworks.hw5.common import averaged, mean_over, table_ids, token_batch
 from autograder.homeworks.hw5.fetch import movie_splits, movie_vectors
 from autograder.homeworks.hw5.homework import hw
 
@@ -74,6 +74,12 @@ averages = hw.question(
                 "That is the sum, not the mean.": (
                     lambda ids, mask, table: (table[ids] * mask[..., None]).sum(1)
                 ),
+                "That is the largest number of each feature, not the mean.": lambda ids, mask, table: (
+                    np.where(mask[..., None], table[ids], -np.inf).max(1)
+                ),
+                "Unknown words (number 1) are left out like padding; they are real tokens.": (
+                    lambda ids, mask, table: mean_over(table[ids], ids > 1)
+                ),
                 "You averaged over the features of each token; average over the tokens (axis 1).": (
                     lambda ids, mask, table: table[ids].mean(2)
                 ),
@@ -90,6 +96,9 @@ averages = hw.question(
                 "Padding is counted as word 0.": lambda ids, mask, n: counted(ids, np.ones_like(mask), n),
                 "That says whether a word occurs; the question asks how often.": lambda ids, mask, n: (
                     np.minimum(counted(ids, mask, n), 1)
+                ),
+                "Unknown words (number 1) are not counted; they are real tokens.": lambda ids, mask, n: (
+                    counted(ids, mask & (ids != 1), n)
                 ),
                 "Those are shares of the sentence; asked are counts.": lambda ids, mask, n: (
                     counted(ids, mask, n) / mask.sum(1, keepdims=True)

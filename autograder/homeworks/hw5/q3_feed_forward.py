@@ -34,7 +34,18 @@ def feed_forward(
         if x.shape[1] != x.shape[2]:
             return np.zeros(0)  # it cannot run
         mean = x.mean(2)
+    if variant == "sum":
+        mean = (x * mask[..., None]).sum(1)
+    if variant == "batch":
+        mean = np.broadcast_to(x[mask].mean(0), mean.shape)
+    if variant == "unknown":
+        mean = mean_over(x, mask & (ids != 1))
+    if variant == "mean of tanh":
+        by_token = np.tanh(x @ w["hidden.weight"].T + w["hidden.bias"])
+        return (mean_over(by_token, mask) @ w["output.weight"].T + w["output.bias"])[:, 0]
     hidden = mean @ w["hidden.weight"].T + w["hidden.bias"]
+    if variant == "tanh last":
+        return np.tanh(hidden @ w["output.weight"].T + w["output.bias"])[:, 0]
     hidden = {"relu": np.maximum(hidden, 0), "linear": hidden, "sigmoid": sigmoid(hidden)}.get(
         variant, np.tanh(hidden)
     )
@@ -71,6 +82,16 @@ forward = hw.question(
                     "padding": "Padding is averaged too: use the mask.",
                     "padded length": DIVIDED,
                     "inverted": "The mask is used the wrong way round: it is True at real tokens.",
+                    "sum": "That is the sum over the tokens, not their mean.",
+                    "batch": "The mean runs over the whole batch; each sentence has its own.",
+                    "unknown": "Unknown words (number 1) are left out like padding; they are real tokens.",
+                    "mean of tanh": (
+                        "Hidden layer and tanh come before the mean; average the word vectors first."
+                    ),
+                    "tanh last": (
+                        "The tanh is on the output; it belongs between the two linear maps, and logits have"
+                        " any size."
+                    ),
                     "relu": "That is a ReLU; the question asks for tanh.",
                     "linear": "The hidden layer has no nonlinearity: tanh is missing.",
                     "sigmoid": "The hidden layer has a sigmoid; the question asks for tanh.",

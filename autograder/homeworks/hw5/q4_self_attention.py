@@ -29,13 +29,22 @@ def attention_weights(ids: np.ndarray, mask: np.ndarray, weights: Weights, varia
     scores = (x @ weights["Qm.weight"].T) @ np.swapaxes(x @ weights["Km.weight"].T, 1, 2)
     if variant == "keys by queries":
         scores = np.swapaxes(scores, 1, 2)
-    if variant != "unscaled":
+    if variant == "divided by 64":
+        scores = scores / np.sqrt(weights["Qm.weight"].shape[0])
+    if variant not in ("unscaled", "scaled after"):
         scores = scores / np.sqrt(weights["Qm.weight"].shape[1 if variant == "scale of d" else 0])
     allowed = {"attended": np.ones_like(mask), "inverted": ~mask}.get(variant, mask)[:, None, :]
     axis = 1 if variant == "axis" else -1
-    scores = np.where(allowed, scores, -1e30)
+    if variant == "causal":
+        allowed = allowed & np.tri(scores.shape[1], dtype=bool)
+    if variant == "struck out":
+        allowed = np.ones_like(mask)[:, None, :]
+    scores = np.where(allowed, scores, 0.0 if variant == "zeros" else -1e30)
     exponents = np.exp(scores - scores.max(axis, keepdims=True))
-    return np.asarray(exponents / exponents.sum(axis, keepdims=True))
+    found = exponents / exponents.sum(axis, keepdims=True)
+    if variant == "struck out":
+        found = found * mask[:, None, :]
+    return np.asarray(found / np.sqrt(weights["Qm.weight"].shape[0]) if variant == "scaled after" else found)
 
 
 def self_attention(
@@ -46,8 +55,15 @@ def self_attention(
     x = w["embed.weight"][ids]
     values = x if variant == "no values" else x @ w["Vm.weight"].T
     mixed = attention_weights(ids, mask, w, "attended" if variant == "no mask at all" else variant) @ values
+    if variant == "residual":
+        mixed = x + mixed
     kept = np.ones_like(mask) if variant in ("padding averaged", "no mask at all") else mask
     mean = (mixed * mask[..., None]).mean(1) if variant == "padded length" else mean_over(mixed, kept)
+    mean = {
+        "sum": (mixed * mask[..., None]).sum(1),
+        "first token": mixed[:, 0],
+        "largest": np.where(mask[..., None], mixed, -np.inf).max(1),
+    }.get(variant, mean)
     logits = (mean @ w["output.weight"].T + w["output.bias"])[:, 0]
     return sigmoid(logits) if variant == "probability" else logits[:, None] if variant == "column" else logits
 
@@ -72,6 +88,14 @@ def sentences_for_weights(rng: np.random.Generator) -> Iterator[Case]:
             "module",
             True,
         )
+
+
+def shown_sentences(rng: np.random.Generator) -> list[Case]:
+    """Three batches, and the attention of the one without padding, where every row must be right."""
+    cases = list(classifier_cases(0, three_maps)(rng))[:3]
+    full = next(case for case in cases if np.asarray(case.args[1]).all() and len(case.args[0]) > 1)
+    asked = {**full.kwargs, "call": {"return_weights": True}}
+    return [*cases, Case(full.args, asked, f"{full.note}, return_weights=True", "weights", "module", True)]
 
 
 def logits_and_weights(ids: np.ndarray, mask: np.ndarray, **kwargs: Any) -> Any:
@@ -103,7 +127,7 @@ attention = hw.question(
         Challenge(
             "SelfAttentionClassifier",
             cases=sentences_for_weights,
-            examples=lambda rng: list(classifier_cases(0, three_maps)(rng))[:3],
+            examples=shown_sentences,
             expected=logits_and_weights,
             mistakes=variants(
                 self_attention,
@@ -119,6 +143,21 @@ attention = hw.question(
                     "inverted": (
                         "The mask is inverted in the attention: real tokens are hidden and padding is seen."
                     ),
+                    "zeros": (
+                        "Scores of padding are set to 0, which still gets the weight e⁰. Set them to −∞"
+                        " before the softmax."
+                    ),
+                    "struck out": (
+                        "Padding is struck out after the softmax, so the rows no longer sum to 1. Set its"
+                        " scores to −∞ before."
+                    ),
+                    "scaled after": "The scale 1/√64 comes after the softmax; divide the scores before it.",
+                    "divided by 64": "You divided the scores by 64; the question asks for its root, 8.",
+                    "causal": "Later tokens are hidden; here every token sees all real ones.",
+                    "residual": "The input is added to what attention gives; the question has no residual.",
+                    "sum": "The outputs are summed over the tokens; take their mean.",
+                    "first token": "You classify the first token; take the mean over the real tokens.",
+                    "largest": "You take the largest over the tokens; take their mean.",
                     "unscaled": "The scores lack the scale 1/√64.",
                     "axis": (
                         "The softmax runs over the queries; it must run over the keys (the last axis)."
@@ -178,6 +217,25 @@ def weights_problem(trial: Any) -> str | None:
         return "the attention of a real token holds NaN or infinity."
     weights = {name: np.asarray(value, float) for name, value in trial.kwargs["weights"].items()}
     right = attention_weights(ids, mask, weights)
+    slips = {
+        "scaled after": "the scale comes after the softmax, so the rows do not sum to 1",
+        "struck out": "padding is struck out after the softmax, so the rows do not sum to 1",
+        "axis": "the softmax runs over the queries; it must run over the keys, the last axis",
+        "zeros": "scores of padding are set to 0, which still gets the weight e⁰; set them to −∞",
+        "unscaled": "the scale 1/√64 is missing",
+        "scale of d": "the scale is √d of the word vectors, not √64",
+        "divided by 64": "the scores are divided by 64, not by its root",
+        "causal": "later tokens are hidden; here every token sees all real ones",
+        "keys by queries": "queries and keys are swapped",
+    }
+    if np.abs(found - right)[mask].max() > 1e-3:
+        for variant, says in slips.items():
+            if np.abs(found - attention_weights(ids, mask, weights, variant))[mask].max() < 1e-3:
+                return f"the attention weights differ: {says}."
+        if np.abs(found.swapaxes(1, 2) - right)[mask].max() < 1e-3:
+            return "the attention is transposed: row i holds the weights that query i gives to all keys."
+    if found[mask].min() < -1e-6 or found[mask].max() > 1 + 1e-3:
+        return "these are no weights between 0 and 1: return what the softmax gives."
     leaked = (found * ~mask[:, None, :])[mask].sum(-1)
     if leaked.max() > 1e-4:
         return (
@@ -190,14 +248,6 @@ def weights_problem(trial: Any) -> str | None:
             " axis)."
         )
     if np.abs(found - right)[mask].max() > 1e-3:
-        slips = {
-            "unscaled": "the scale 1/√64 is missing",
-            "scale of d": "the scale is √d of the word vectors, not √64",
-            "keys by queries": "queries and keys are swapped",
-        }
-        for variant, says in slips.items():
-            if np.abs(found - attention_weights(ids, mask, weights, variant))[mask].max() < 1e-3:
-                return f"the attention weights differ: {says}."
         return (
             "the attention weights differ from the expected ones by up to"
             f" {np.abs(found - right)[mask].max():.2g}."

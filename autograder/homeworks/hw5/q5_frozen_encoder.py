@@ -78,9 +78,13 @@ def encoded_logits(
             back = gru_states(x[::-1], w, f"_l{layer}_reverse", hidden)[::-1]
             x = np.concatenate([ahead, back], axis=1)
         last = np.concatenate([x[-1, :hidden], x[0, hidden:]])
-        last = {"last output": x[-1], "last place": x[-1], "swapped": np.roll(last, hidden)}.get(
-            variant, last
-        )
+        last = {
+            "last output": x[-1],
+            "last place": x[-1],
+            "swapped": np.roll(last, hidden),
+            "mean": x.mean(0),
+            "forward twice": np.tile(last[:hidden], 2),
+        }.get(variant, last)
         tops.append(last)
     read = np.array(tops)
     if variant == "reshaped":
@@ -152,6 +156,8 @@ frozen = hw.question(
                         "Those are the first layer's states, h_n[0] and h_n[1]; asked are the top layer's,"
                         " h_n[-2] and h_n[-1]."
                     ),
+                    "mean": "You take the mean of the outputs; take the final states h_n of both directions.",
+                    "forward twice": "The forward state stands in both places; the second is h_n[-1].",
                     "swapped": (
                         "The directions are in the other order: forward (h_n[-2]) first, then backward"
                         " (h_n[-1])."
@@ -203,6 +209,7 @@ POOLER, ONE_WAY = (
     768 * 768 + 768,
     sum(int(np.prod(shape)) for name, shape in gru_sizes(768, 256).items() if "_reverse" in name),
 )
+NARROW = 3 * 256 * 256  # the second layer of a GRU of one direction reads 256 numbers, not 512
 
 
 @frozen.check("total parameters with BERT-base", points=1, needs=["bert_total"])
@@ -215,6 +222,7 @@ def all_parameters_are_counted(bert_total: np.ndarray) -> Wrong | None:
             "You left out the pooler, which belongs to the encoder although this model does not use it."
         ),
         BERT_TOTAL - ONE_WAY: "That is a GRU of one direction.",
+        BERT_TOTAL - ONE_WAY - NARROW: "That is a GRU of one direction.",
     }
     return count_problem("bert_total", float(bert_total), BERT_TOTAL, slips)
 
@@ -226,6 +234,7 @@ def trainable_parameters_are_counted(bert_trainable: np.ndarray) -> Wrong | None
         BERT_TOTAL: "That is everything: is the encoder frozen with requires_grad_(False)?",
         BERT_HEAD - 513: "That is the GRU without the linear head.",
         BERT_HEAD - ONE_WAY: "That is a GRU of one direction.",
+        BERT_HEAD - ONE_WAY - NARROW: "That is a GRU of one direction.",
         BERT_HEAD + POOLER: "The pooler belongs to the frozen encoder.",
         head_parameters(16, 256): (
             "That is the head on the 16-dimensional stand-in; BERT-base has 768 features."

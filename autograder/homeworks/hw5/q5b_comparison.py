@@ -31,6 +31,14 @@ def paired(one: np.ndarray, other: np.ndarray, mistake: str = "") -> list[np.nda
         error = differences.std() / n
     if mistake == "ddof":
         error = differences.std(ddof=1) / np.sqrt(n)
+    if mistake == "binomial":
+        error = np.sqrt(abs(differences.mean()) * (1 - abs(differences.mean())) / n)
+    if mistake == "errors added":
+        error = (one.std() + other.std()) / np.sqrt(n)
+    if mistake == "swapped":
+        return [np.array(error), np.array(differences.mean())]
+    if mistake == "variance":
+        error = differences.var() / n
     sign = -1.0 if mistake == "sign" else 1.0
     scale = 100.0 if mistake == "percent" else 1.0
     return [np.array(sign * scale * differences.mean()), np.array(scale * error)]
@@ -51,12 +59,21 @@ def one_model(rng: np.random.Generator) -> Iterator[Case]:
 def measured(right: np.ndarray, mistake: str = "") -> list[np.ndarray]:
     """The oracle: the accuracy p and √(p(1 - p)/n)."""
     p, n = float(right.mean()), len(right)
-    error = {
-        "": np.sqrt(p * (1 - p) / n),
+    right_error = float(np.sqrt(p * (1 - p) / n))
+    errors = {
         "spread": np.sqrt(p * (1 - p)),
         "n": np.sqrt(p * (1 - p)) / n,
         "no root": p * (1 - p) / n,
-    }[mistake]
+        "interval": 1.96 * right_error,
+        "ddof": np.std(right, ddof=1) / np.sqrt(n),
+    }
+    error = float(errors.get(mistake, right_error))
+    if mistake == "swapped":
+        return [np.array(error), np.array(p)]
+    if mistake == "percent":
+        return [np.array(100 * p), np.array(100 * error)]
+    if mistake == "count":
+        return [np.array(p * n), np.array(error * n)]
     return [np.array(p), np.array(error)]
 
 
@@ -84,7 +101,14 @@ comparison = hw.question(
                 ),
                 "You divided by n; the error of a mean falls with √n.": slip("n"),
                 "That is nearly it: with ddof=1. The question takes np.std as it is.": slip("ddof"),
-                "The difference has the other sign: take the first minus the second.": slip("sign"),
+                "Your error is that of a share. The differences are -1, 0 or 1: take np.std of them.": slip(
+                    "binomial"
+                ),
+                "You add the errors of both models. They saw the same sentences: take the spread of the"
+                " differences.": slip("errors added"),
+                "Difference and error have changed places: the difference comes first.": slip("swapped"),
+                "The root is missing: np.std(d) / √n.": slip("variance"),
+                "The sign is wrong: first minus second, negative where the second is better.": slip("sign"),
                 "Those are percent; give shares from -1 to 1.": slip("percent"),
             },
         ),
@@ -97,6 +121,19 @@ comparison = hw.question(
                     right, "spread"
                 ),
                 "You divided by n outside the root; it belongs inside.": lambda right: measured(right, "n"),
+                "That is half of an interval of 95%; asked is the standard error itself.": lambda right: (
+                    measured(right, "interval")
+                ),
+                "That is nearly it: with ddof=1. Asked is √(p(1 - p)/n).": lambda right: measured(
+                    right, "ddof"
+                ),
+                "Accuracy and error have changed places: the accuracy comes first.": lambda right: measured(
+                    right, "swapped"
+                ),
+                "Those are percent; give shares from 0 to 1.": lambda right: measured(right, "percent"),
+                "That is the number of right sentences; the accuracy is their share.": lambda right: measured(
+                    right, "count"
+                ),
                 "The root is missing: √(p(1 - p)/n).": lambda right: measured(right, "no root"),
             },
         ),

@@ -13,8 +13,11 @@ from autograder.homeworks.hw5.homework import hw
 def logits_and_labels(rng: np.random.Generator) -> Iterator[Case]:
     """Logits between 0 and 0.5, large ones, one alone, all wrong."""
     yield Case(
-        [np.array([2.0, -1.0, 0.3, -0.2], np.float32), np.array([1, 0, 0, 0], np.float32)],
-        note="logits 2, −1, 0.3, −0.2",
+        [
+            np.array([2.0, 0.4, -0.2, -0.6, 1.2, 0.7, -2.0, -1.0, 0.3], np.float32),
+            np.array([0, 1, 1, 1, 0, 0, 1, 0, 1], np.float32),
+        ],
+        note="nine sentences with logits from −2 to 2",  # each usual slip gives another share
         torch=True,
     )
     yield Case(
@@ -64,6 +67,23 @@ binary = hw.question(
                     "That is the share of wrong answers: a label is flipped somewhere (positive is"
                     " 1, a logit above 0)."
                 ): lambda logits, labels: np.array(((logits > 0) != (labels > 0.5)).mean()),
+                "You compare probabilities with 0, and all of them are above. Compare logits with 0.": (
+                    lambda logits, labels: np.array((labels > 0.5).mean())
+                ),
+                "That is how far probabilities are from the labels; an answer is right or wrong.": (
+                    lambda logits, labels: np.array(
+                        1 - np.abs(1 / (1 + np.exp(-logits.astype(float))) - labels).mean()
+                    )
+                ),
+                "Every logit is compared with every label: the shapes broadcast to a square.": (
+                    lambda logits, labels: np.array(((logits > 0)[:, None] == (labels > 0.5)[None]).mean())
+                ),
+                "argmax over the batch gives one number; each sentence has its own logit, above 0 or not.": (
+                    lambda logits, labels: np.array((logits.argmax() == labels).mean())
+                ),
+                "Only right positive answers are counted; right negative ones count as well.": (
+                    lambda logits, labels: np.array(((logits > 0) & (labels > 0.5)).mean())
+                ),
                 "You rounded the logits themselves: apply the sigmoid first, or compare with 0.": (
                     lambda logits, labels: np.array((np.round(logits) == labels).mean())
                 ),

@@ -46,8 +46,8 @@ def training_case(
 
 def training_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Exact steps without dropout; modes with dropout."""
-    yield training_case(rng, (4,), "one batch", lr=0.5)
     yield training_case(rng, (4, 4, 4), "three equal batches", lr=0.5)
+    yield training_case(rng, (4,), "one batch", lr=0.5)
     yield training_case(rng, (8, 8, 1), "batches of 8, 8 and 1", lr=1.0)
     yield training_case(
         rng, (6, 5), "a model with dropout that comes in evaluation mode", "modes", lr=0.5, dropout=0.5
@@ -89,10 +89,18 @@ def trained_toy(
         if variant == "accumulated":
             grad_w, grad_b = grad_w + carried_w, grad_b + carried_b
             carried_w, carried_b = grad_w, grad_b
-        if variant != "never stepped":
+        if variant == "one step":
+            carried_w, carried_b = carried_w + grad_w, carried_b + grad_b
+        elif variant != "never stepped":
             w, b = w - lr * grad_w, b - lr * grad_b
+        if variant == "after":
+            losses[-1] = cross_entropy(x @ w + b, y).mean()
+    if variant == "one step":
+        w, b = w - lr * carried_w, b - lr * carried_b
     loss = np.mean(losses) if variant == "mean of means" else np.average(losses, weights=sizes)
     loss = losses[-1] if variant == "last loss" else loss
+    loss = loss * sum(sizes) if variant == "not divided" else loss
+    loss = loss * sum(sizes) / len(sizes) if variant == "divided by batches" else loss
     return [np.array(loss), w, np.array([b])[0:1].reshape(())]
 
 
@@ -120,6 +128,15 @@ training = hw.question(
                     ),
                     "last loss": "That is the loss of the last batch; the question asks for the mean"
                     " over all sentences.",
+                    "not divided": "The loss is a sum over the sentences; divide by their number.",
+                    "divided by batches": (
+                        "You divide by the number of batches what you summed over sentences; divide by the"
+                        " number of sentences."
+                    ),
+                    "after": (
+                        "The loss is that after the step; return the one whose gradient you took, before it."
+                    ),
+                    "one step": "There is one step at the end; the question asks for one for each batch.",
                     "accumulated": (
                         "Gradients pile up from batch to batch: call optimizer.zero_grad() before each"
                         " backward()."
@@ -152,7 +169,10 @@ flag_check(training, "train_epoch", "training runs in train mode", 1, public.tra
 
 def evaluation_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Batches of unequal sizes; dropout; both modes before."""
-    yield training_case(rng, (5,), "one batch")
+    first = training_case(rng, (5,), "one batch")
+    while evaluated_toy(**first.kwargs, variant="half")[1] == evaluated_toy(**first.kwargs)[1]:
+        first = training_case(rng, (5,), "one batch")  # until a logit lies between 0 and 0.5
+    yield first
     yield training_case(rng, (9, 9, 1), "batches of 9, 9 and 1")
     yield training_case(
         rng, (2, 15), "batches of 2 and 15, the model coming in train mode", start_in_train=True
@@ -180,10 +200,20 @@ def evaluated_toy(
         ]
     if variant == "accuracy by batch":
         return [np.array(np.concatenate(losses).mean()), np.array(np.mean([part.mean() for part in rights]))]
+    if variant == "last left out" and len(losses) > 1:
+        losses, rights = losses[:-1], rights[:-1]
     if variant == "last batch":
         return [np.array(losses[-1].mean()), np.array(rights[-1].mean())]
     found = [np.array(np.concatenate(losses).mean()), np.array(np.concatenate(rights).mean())]
-    return found[::-1] if variant == "swapped" else found
+    n = sum(map(len, losses))
+    told = {
+        "swapped": found[::-1],
+        "error rate": [found[0], 1 - found[1]],
+        "count": [found[0], found[1] * n],
+        "loss summed": [found[0] * n, found[1]],
+        "means added": [np.array(sum(part.mean() for part in losses) / n), found[1]],
+    }
+    return told.get(variant, found)
 
 
 evaluation = hw.question(
@@ -215,6 +245,14 @@ evaluation = hw.question(
                         " must be over sentences."
                     ),
                     "swapped": "Loss and accuracy have changed places: the loss comes first.",
+                    "error rate": "That is the share of wrong answers; the accuracy is that of right ones.",
+                    "count": "The accuracy is a count; divide by the number of sentences.",
+                    "loss summed": "The loss is a sum; divide by the number of sentences.",
+                    "means added": (
+                        "You added up means of batches and divided by the number of sentences: use"
+                        ' reduction="sum".'
+                    ),
+                    "last left out": "The last batch is left out.",
                     "last batch": "Those are the numbers of the last batch alone.",
                     "flipped": "The labels are flipped: 1 is positive, a logit above 0.",
                     "sigmoid twice": "A sigmoid is applied before the loss, which applies it itself.",

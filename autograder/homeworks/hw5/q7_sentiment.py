@@ -35,6 +35,13 @@ def hidden_sentences(rng: np.random.Generator) -> Iterator[Case]:
     yield Case([ids, mask], {"init": {}, "batch": 200, "forget": True}, f"{len(ids)} hidden sentences")
 
 
+def made_up_sentences(rng: np.random.Generator) -> Iterator[Case]:
+    """For the notebook: the file is loaded and asked about thirty sentences of random words."""
+    lengths = rng.integers(1, 8, size=30)
+    ids, mask = padded([rng.integers(1, public.N_WORDS, size=length).tolist() for length in lengths])
+    yield Case([ids, mask], {"init": {}}, f"the file {public.CHECKPOINT}")
+
+
 sentiment = hw.question(
     "5.7a",
     "Train a sentiment model",
@@ -48,7 +55,7 @@ sentiment = hw.question(
         Checkpoint(
             "SentimentModel",
             cases=hidden_sentences,
-            examples=lambda rng: [Case([], {"init": {}}, f"the file {public.CHECKPOINT}")],
+            examples=made_up_sentences,
             file=public.CHECKPOINT,
             max_bytes=public.CHECKPOINT_BYTES,
         )
@@ -63,13 +70,8 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
     if trouble := not_run("SentimentModel", trial):
         return trouble
     logits = trial.output
-    if not isinstance(logits, np.ndarray) or logits.shape != (HIDDEN_SENTENCES,):
-        return Wrong(
-            f"The model should give one logit a sentence, shape ({HIDDEN_SENTENCES},), but it gave"
-            f" {kit.describe(logits)}."
-        )
-    if not np.isfinite(logits).all():
-        return Wrong("Some logits are NaN or infinite.")
+    if problem := public.logits_problem(logits, HIDDEN_SENTENCES):
+        return Wrong(problem)
     right = hidden_labels(trial.args[0], trial.args[1])
     accuracy = float(((logits > 0) == right).mean())
     for spoiled in trial.result.get("forgotten", []):
@@ -109,14 +111,8 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
             f"{told} It is wrong most of the time, so its labels are flipped: 1 is positive, a logit above 0."
         )
         return Wrong(flipped, measured=accuracy, evidence=shown)
-    if np.all((logits >= 0) & (logits <= 1)):
-        return Wrong(
-            f"{told} All outputs are between 0 and 1: return logits, not probabilities, which are all"
-            " above 0.",
-            share,
-            accuracy,
-            shown,
-        )
+    if public.are_probabilities(logits):
+        return Wrong(f"{told} {public.PROBABILITIES}", share, accuracy, shown)
     return Wrong(
         f"{told} Were the word vectors trained too, and was the best epoch chosen on validation?",
         share,
@@ -154,8 +150,8 @@ def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
     fixed = (
         ("a warm and funny film", 0.2, -1.0, 0),
         ("dull from start to end", -0.3, 1.0, 1),
-        ("fine", 0.5, -3.0, 2),
-        ("odd but fresh", 0.0, 0.3, 0),
+        ("fine", 0.0, 0.3, 2),
+        ("odd but fresh", 0.5, -3.0, 0),
     )
     for text, scale, shift, order in fixed:
         yield predicted_case(text, scale, shift, maps[order])
@@ -187,6 +183,14 @@ def predicted(text: str, scale: float, shift: float, labels: Any, variant: str =
         names = {0: "negative", 1: "positive"}
     if variant == "half":
         positive = logit > 0.5
+    if variant == "number":
+        return [int(positive), probability]
+    if variant == "swapped":
+        return [probability, names[int(positive)]]
+    if variant == "of negative":
+        probability = 1 - probability
+    if variant == "sigmoid twice":
+        probability = float(sigmoid(np.array(probability)))
     if variant == "of the label":
         return [names[int(positive)], max(probability, 1 - probability)]
     return [names[int(positive)], logit if variant == "logit" else probability]
@@ -220,6 +224,10 @@ predicting = hw.question(
                     ),
                     "flipped": "The label is flipped: a logit above 0 means label 1.",
                     "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
+                    "number": "The first value is the label's number; return its name, labels[number].",
+                    "swapped": "The two values have changed places: the name comes first.",
+                    "of negative": "That is the negative class's probability; asked is the positive one's.",
+                    "sigmoid twice": "The sigmoid is applied twice.",
                     "logit": (
                         "The second value is the logit; the question asks for the probability of the"
                         " positive class,"

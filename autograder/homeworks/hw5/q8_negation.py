@@ -48,6 +48,10 @@ def logit_of(
     if variant == "not renormalised":
         a = a * allowed
     mixed = a @ votes
+    if variant == "queries too":
+        mixed = mixed[allowed]
+    if variant == "probability":
+        return sigmoid(np.array(mixed.mean() + bias))
     return np.array(
         (mixed.sum() if variant == "sum" else mixed.mean()) + (0 if variant == "no bias" else bias)
     )
@@ -82,6 +86,11 @@ looking = hw.question(
                         " Forbid before it, with −∞."
                     ),
                     "scores zeroed": "A score of 0 still gets weight e⁰: forbid with −∞.",
+                    "queries too": (
+                        "The forbidden places are left out of the mean as well; they still look, so the mean"
+                        " runs over all queries."
+                    ),
+                    "probability": "That is a probability; asked is the logit, without a sigmoid.",
                     "queries": (
                         "You forbid queries (rows); forbidden are keys: nobody may look at these places"
                         " (columns)."

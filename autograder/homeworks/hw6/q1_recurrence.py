@@ -73,6 +73,13 @@ recurrence = hw.question(
                     alternating(x, sign=1.0, input_sign=-1.0)[0],
                     alternating(x, sign=1.0, input_sign=-1.0)[1],
                 ],
+                "σ is turned round: σ(z) = 1 / (1 + e^-z) rises with z.": lambda x: alternating(
+                    x, scale=-1000.0
+                ),
+                "h_0 = 0 is among your states; asked are h_1 to h_T.": lambda x: [
+                    np.append(0.0, alternating(x)[0]),
+                    alternating(x)[1],
+                ],
                 "The factor 1000 inside σ is missing.": lambda x: alternating(x, scale=1.0),
             },
         ),

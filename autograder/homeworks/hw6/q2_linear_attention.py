@@ -176,6 +176,15 @@ linear = hw.question(
                         Q, K, V, scores=lambda s: np.exp(s / np.sqrt(Q.shape[1]))
                     )
                 ),
+                "All rows are divided by one number; each query has a sum of its own.": (
+                    lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / (Q @ K.T).sum()
+                ),
+                "You divide by the sum of the keys alone; the sum is over q·k, so it needs the query too.": (
+                    lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / K.sum()
+                ),
+                "The scale 1/√D stands in the numerator alone; here there is none.": (
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(Q, K, V) / np.sqrt(Q.shape[1])
+                ),
                 "You divide by the number of tokens, not by the sum of the similarities.": (
                     lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / len(Q)
                 ),
@@ -212,6 +221,23 @@ causal = hw.question(
                 ),
                 "The numerator is causal, but the denominator sums over all keys.": half_causal,
                 "A place does not see itself: the sums must include s = t.": exclusive,
+                "A place does not see itself, so the first sees nothing: the sums must include s = t.": (
+                    lambda Q, K, V, lengths=(), **_: np.nan_to_num(exclusive(Q, K, V))
+                ),
+                "The denominator is causal, but the numerator sums over all keys.": (
+                    lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / np.tril(Q @ K.T).sum(axis=1, keepdims=True)
+                ),
+                "Nothing is summed over the places: each sees itself alone, so its weight is 1.": (
+                    lambda Q, K, V, lengths=(), **_: V
+                ),
+                "You divide by the number of places so far, not by the sum of their similarities.": (
+                    lambda Q, K, V, lengths=(), **_: np.tril(Q @ K.T) @ V / np.arange(1, len(Q) + 1)[:, None]
+                ),
+                "You sum keys and values each by itself and multiply then. Sum their outer products: each key"
+                " belongs to its own value.": lambda Q, K, V, lengths=(), **_: np.cumsum(V, axis=0),
+                "Queries and keys have changed places.": lambda Q, K, V, lengths=(), **_: linear_oracle(
+                    K, Q, V, causal=True
+                ),
                 "The sums run from the end: each place sees itself and the later ones.": (
                     lambda Q, K, V, lengths=(), **_: linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[
                         ::-1

@@ -19,14 +19,16 @@ def vector_pairs(sizes: Sequence[int]) -> Callable[[np.random.Generator], Iterat
     def draw(rng: np.random.Generator) -> Iterator[Case]:
         for D in sizes:
             for rows in (4, 3):
-                yield Case([np.round(rng.normal(size=(rows, D)), 2)], note=f"inputs with D = {D}")
+                yield Case(
+                    [np.round(rng.normal(size=(rows, D)), 2)], note=f"inputs with D = {D}", probe="array"
+                )
 
     return draw
 
 
 def some_dimensions(rng: np.random.Generator) -> Iterator[Case]:
-    """Small sizes and a hidden large one; first 3, for which each usual slip gives another number."""
-    for D in (3, 2, 1, int(rng.integers(5, 9)), int(rng.integers(20, 90))):
+    """Small sizes and a hidden large one; first 4, for which each usual slip gives another number."""
+    for D in (4, 2, 1, int(rng.integers(5, 9)), int(rng.integers(20, 90))):
         yield Case([D], note=f"D = {D}")
 
 
@@ -35,6 +37,10 @@ COUNT_SLIPS: dict[str, Callable[[int], int]] = {
     "That counts x_i·x_j and x_j·x_i both; one feature for each pair is enough.": lambda D: D * D + D + 1,
     "Those are all products of (1, x) with itself, (D + 1)²: of x_i·x_j and x_j·x_i, and of 1·x_i and x_i·1,"
     " one is enough.": lambda D: (D + 1) ** 2,
+    "Only the pairs i < j are counted; the x_i², the x_i and the constant are missing.": lambda D: (
+        D * (D - 1) // 2
+    ),
+    "The x_i themselves are not counted.": lambda D: D * (D + 1) // 2 + 1,
     "The constant feature 1 is not counted.": lambda D: (D + 1) * (D + 2) // 2 - 1,
     "Only the terms of degree 2 are counted; the x_i and the constant are missing.": lambda D: (
         D * (D + 1) // 2
@@ -95,6 +101,11 @@ def polynomial_problem(left: Trial, right: Trial) -> str | None:
             "All weights are 1, but terms that (q·k + 1)² holds twice need √2: the cross terms and"
             " the linear ones."
         ): (squares + cross + dot + 1),
+        "The squares come in with the weight √2; each x_i² occurs once, so its weight is 1.": (
+            2 * squares + 2 * cross + 2 * dot + 1
+        ),
+        "That is (q·k)²: the linear terms and the constant are missing.": dot**2,
+        "That is q·k itself: multiply (q·k + 1)² out first.": dot,
         "The constant feature is missing: (q·k + 1)² holds a 1.": dot**2 + 2 * dot,
     }
     named = (words for words, gram in slips.items() if public.near(found, gram, left, right))

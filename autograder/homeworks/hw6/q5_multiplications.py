@@ -52,7 +52,7 @@ def three_sizes(rng: np.random.Generator) -> Iterator[Case]:
 
 def two_sizes(rng: np.random.Generator) -> Iterator[Case]:
     """D and M, equal and not; large enough for the usual slips to differ."""
-    for D, M in ((7, 5), (9, 9), (int(rng.integers(10, 13)), 6), (6, int(rng.integers(8, 14)))):
+    for D, M in ((8, 5), (9, 9), (int(rng.integers(10, 13)), 6), (6, int(rng.integers(8, 14)))):
         yield Case([D, M], note=f"D = {D}, M = {M}")
 
 
@@ -80,6 +80,9 @@ counts = hw.question(
                 "The first product, queries times keys, is missing.": lambda N, D, M: N * N * M,
                 "Each product is counted twice: multiplications alone, not additions.": lambda N, D, M: (
                     2 * N * N * (D + M)
+                ),
+                "The division by the sum of the weights is no matrix product, so it is not counted.": (
+                    lambda N, D, M: N * N * (D + M) + N * N
                 ),
                 "Every query meets every key: N², not N.": lambda N, D, M: N * (D + M),
                 "The two products come one after the other, so their counts add up; you multiplied them.": (
@@ -125,6 +128,12 @@ counts = hw.question(
                 ),
                 "One too large: a smaller N suffices already.": lambda D, M: _crossover_with(
                     D, M, count_monomials(D), more=2
+                ),
+                "You give the N of equal counts; asked is the first whole number above it.": lambda D, M: (
+                    count_monomials(D) * (2 * M + 1) / (D + M)
+                ),
+                "Your features are all (D + 1)² products; 6.4 needs about half as many.": lambda D, M: (
+                    _crossover_with(D, M, (D + 1) ** 2)
                 ),
                 "The cross terms are not among your features.": lambda D, M: _crossover_with(D, M, 2 * D + 1),
             },

@@ -21,7 +21,7 @@ def dimensions(rng: np.random.Generator) -> Iterator[Case]:
 
 def few_vectors(rng: np.random.Generator) -> Iterator[Case]:
     """Vectors of moderate length."""
-    for n, D in ((3, 4), (5, 2), (2, 9)):
+    for n, D in ((3, 5), (4, 2), (2, 9)):
         yield Case([np.round(rng.normal(size=(n, D)), 2)], note=f"{n} vectors with D = {D}")
 
 
@@ -33,7 +33,9 @@ def features_inputs(sizes: Sequence[tuple[int, int]]) -> Callable[[np.random.Gen
             W = np.round(rng.normal(size=(count, D)), 3)
             for rows in (4, 3):
                 yield Case(
-                    [np.round(rng.normal(size=(rows, D)), 2), W], note=f"D = {D} and {count} frequencies"
+                    [np.round(rng.normal(size=(rows, D)), 2), W],
+                    note=f"D = {D} and {count} frequencies",
+                    probe="array",
                 )
 
     return draw
@@ -64,6 +66,9 @@ gaussian = hw.question(
                 "That is D. Compare q·k/√D with the cross term 2·q·k/(2σ²) of the Gaussian's exponent.": (
                     lambda D: np.asarray(float(D))
                 ),
+                "That is D². Compare q·k/√D with the cross term 2·q·k/(2σ²) of the Gaussian's exponent.": (
+                    lambda D: np.asarray(float(D) ** 2)
+                ),
                 "That is σ, not σ².": lambda D: D**0.25,
                 "That is 1/σ²: the variance of the frequencies, not of the kernel.": lambda D: 1 / np.sqrt(D),
                 "That is 2√D: mind the 2 in 2σ², and the 2 of the cross term -2·q·k.": lambda D: (
@@ -84,6 +89,9 @@ gaussian = hw.question(
                 ),
                 "The 2 in 2σ² is missing.": lambda X: np.exp(squared_norms(X) / np.sqrt(X.shape[1])),
                 "You divide by 2D; σ² is not D.": lambda X: np.exp(squared_norms(X) / (2 * X.shape[1])),
+                "That is the root of the factor: its exponent is ‖x‖²/(2σ²), for q and k each.": lambda X: (
+                    np.exp(squared_norms(X) / (4 * np.sqrt(X.shape[1])))
+                ),
                 "The length must be squared.": lambda X: np.exp(
                     np.sqrt(squared_norms(X)) / (2 * np.sqrt(X.shape[1]))
                 ),
@@ -109,7 +117,8 @@ def fourier_problem(left: Trial, right: Trial) -> str | None:
     if problem is None or left.output.shape[1] != right.output.shape[1]:
         return problem
     found = left.output.astype(float) @ right.output.astype(float).T
-    cosines = np.cos(X @ W.T) @ np.cos(Y @ W.T).T
+    cosines, sines = (wave(X @ W.T) @ wave(Y @ W.T).T for wave in (np.cos, np.sin))
+    added = (np.cos(X @ W.T) + np.sin(X @ W.T)) @ (np.cos(Y @ W.T) + np.sin(Y @ W.T)).T
     slips = {
         "That is the sum over the frequencies: each feature needs the factor 1/√R.": mean * len(W),
         "You divide each feature by R; φ meets itself in the product, so the factor is 1/√R.": mean / len(W),
@@ -117,7 +126,14 @@ def fourier_problem(left: Trial, right: Trial) -> str | None:
             "Your sum is divided by 2: you divide by the number of features 2R; the mean runs over"
             " the R frequencies."
         ): (mean / 2),
+        (
+            "Your sum is doubled: √(2/R) belongs to one cosine with a random phase; with cosine and sine the"
+            " factor is 1/√R."
+        ): (2 * mean),
         "The sines are missing: cos(a - b) = cos a cos b + sin a sin b.": cosines / len(W),
+        "The cosines are missing: cos(a - b) = cos a cos b + sin a sin b.": sines / len(W),
+        "Cosine and sine are added up in one feature; keep them as two features.": added / len(W),
+        "The angles have a factor 2π; they are w·x as it is.": np.cos(2 * np.pi * angles).mean(axis=-1),
         (
             "The sines are missing: cos(a - b) = cos a cos b + sin a sin b (without a random phase"
             " √2 does not replace them)."

@@ -40,6 +40,18 @@ candidates = hw.question(
                 "You took means; ‖·‖² is the sum of all squares.": lambda W, X, lam: (
                     np.square(X - W @ X).mean() + lam * np.square(W).mean()
                 ),
+                "You add up absolute values; ‖·‖² is the sum of squares.": lambda W, X, lam: (
+                    np.abs(X - W @ X).sum() + lam * np.abs(W).sum()
+                ),
+                "λ is squared; it multiplies the penalty as it is.": lambda W, X, lam: (
+                    np.square(X - W @ X).sum() + lam**2 * np.square(W).sum()
+                ),
+                "The loss has no factor 1/2 here.": lambda W, X, lam: (
+                    (np.square(X - W @ X).sum() + lam * np.square(W).sum()) / 2
+                ),
+                "np.linalg.norm(A, 2) is the largest singular value of A; ‖A‖² here adds up all squares.": (
+                    lambda W, X, lam: np.linalg.norm(X - W @ X, 2) ** 2 + lam * np.linalg.norm(W, 2) ** 2
+                ),
                 "The penalty is missing.": lambda W, X, lam: np.square(X - W @ X).sum(),
             },
         ),

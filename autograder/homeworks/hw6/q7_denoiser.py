@@ -36,16 +36,18 @@ def minimiser(X: np.ndarray, lam: float) -> np.ndarray:
 
 def denoiser_inputs(rng: np.random.Generator) -> Iterator[Case]:
     """Data with more columns than rows, and with fewer, where some singular values are 0."""
-    for d, n, lam in ((2, 4, 0.5), (3, 8, 3.0), (5, 7, 0.05)):
+    for d, n, lam in ((2, 4, 0.4), (3, 8, 3.0), (5, 7, 0.05)):
         yield Case(
             [np.round(rng.normal(size=(d, n)) * np.arange(d, 0, -1)[:, None], 2), lam],
             note=f"X of shape ({d}, {n}), λ = {lam}",
+            probe="array",
         )
-    for d, n, lam in ((4, 2, 0.5), (6, 1, 2.0)):
+    for d, n, lam in ((4, 2, 0.4), (6, 1, 2.0)):
         yield Case(
             [np.round(rng.normal(size=(d, n)), 2), lam],
             note=f"X of shape ({d}, {n}), λ = {lam}",
             group="thin",
+            probe="array",
         )
 
 
@@ -86,6 +88,16 @@ closed = hw.question(
                     lambda W, X, lam: 4 * lam * W - gradient_oracle(W, X, lam)
                 ),
                 "The gradient's sign is turned round.": lambda W, X, lam: -gradient_oracle(W, X, lam),
+                "It is transposed: the derivative for W_ij stands in row i, column j, so Xᵀ comes last.": (
+                    lambda W, X, lam: gradient_oracle(W, X, lam).T
+                ),
+                "W X is missing from the reconstruction part: 2 (W X - X) Xᵀ.": lambda W, X, lam: (
+                    2 * lam * W - 2 * X @ X.T
+                ),
+                "The penalty's part has the wrong sign.": lambda W, X, lam: gradient_oracle(W, X, -lam),
+                "The reconstruction part is divided by the number of columns; the loss is a sum.": (
+                    lambda W, X, lam: 2 * (W @ X - X) @ X.T / X.shape[1] + 2 * lam * W
+                ),
                 "The penalty's part 2λW is missing.": lambda W, X, lam: gradient_oracle(W, X, 0.0),
                 "The penalty's part lacks its factor 2.": lambda W, X, lam: gradient_oracle(W, X, lam / 2),
             },
@@ -116,7 +128,18 @@ closed = hw.question(
                 "You use the right singular vectors: W (d, d) mixes the rows of X, so it needs U.": by_svd(
                     lambda s, lam: s**2 / (s**2 + lam), right=True
                 ),
-                "That projects onto the columns of X and ignores λ.": by_svd(lambda s, lam: np.ones_like(s)),
+                "On these data that takes nothing away, as if λ were 0: the factors should be s²/(s² + λ).": (
+                    by_svd(lambda s, lam: np.ones_like(s))
+                ),
+                "Your factors are s²/(s² + λ/2): both parts of the gradient have a factor 2.": by_svd(
+                    lambda s, lam: s**2 / (s**2 + lam / 2)
+                ),
+                "Your factors are the roots of s²/(s² + λ); they come in once.": by_svd(
+                    lambda s, lam: s / np.sqrt(s**2 + lam)
+                ),
+                "You divide XXᵀ by the number of columns, so that λ weighs more; the loss is a sum.": (
+                    lambda X, lam: minimiser(X, lam * X.shape[1])
+                ),
             },
         ),
     ],

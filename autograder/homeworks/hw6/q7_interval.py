@@ -91,6 +91,20 @@ def slipped(case: Sequence[Any], found: Any) -> str:
             bounds(keep, np.array([drop.min()]), at_least, at_most)[0],
             bounds(np.array([keep.max()]), drop, at_least, at_most)[1],
         ),
+        "Of the kept values the smallest limits λ from above.": (
+            low,
+            bounds(np.array([keep.max()]), drop, at_least, at_most)[1],
+        ),
+        "Of the unwanted values the largest limits λ from below.": (
+            bounds(keep, np.array([drop.min()]), at_least, at_most)[0],
+            high,
+        ),
+        "The two limits have changed places: the kept factors are at least a, the others at most b.": (
+            bounds(keep, drop, at_most, at_least)
+        ),
+        "The fraction is upside down: s²/(s² + λ) = a gives λ = s²(1 - a)/a.": (
+            bounds(keep, drop, 1 - at_least, 1 - at_most)
+        ),
         "Your ends have changed places.": (high, low),
     }
     return next((words for words, wrong in slips.items() if np.allclose(values, wrong, rtol=1e-3)), "")

@@ -121,10 +121,14 @@ def _slopes_problem(
     told = f"`{name}` is {yours}, but what you recorded has the slopes {right} of log against log."
     if np.allclose(slopes, fitted, atol=0.005):
         return None
-    return Wrong(
-        f"{told} Softmax comes first." if np.allclose(slopes[::-1], fitted, atol=0.005) else told,
-        evidence=shown,
-    )
+    why = ""
+    if np.allclose(slopes[::-1], fitted, atol=0.005):
+        why = " Softmax comes first."
+    elif np.allclose(slopes * fitted, 1, atol=0.01) and fitted[0] > 1.2:
+        why = " Lengths and measurements have changed places: the first goes along x."
+    elif np.abs(slopes).max() < 0.05:
+        why = " Take the logarithm of the lengths too."
+    return Wrong(told + why, evidence=shown)
 
 
 @measured.check(

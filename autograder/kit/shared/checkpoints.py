@@ -169,7 +169,12 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             parts = [
                 [item[start : start + size] for item in inputs] for start in range(0, len(inputs[0]), size)
             ]
-            found["result"] = encode(torch.cat([module(*part, **call) for part in parts]))
+            predicted = [module(*part, **call) for part in parts]
+            if other := [one for one in predicted if not isinstance(one, torch.Tensor)]:
+                raise CheckpointError(
+                    f"the model should return one tensor, but it returned a {type(other[0]).__name__}"
+                )
+            found["result"] = encode(torch.cat(predicted))
         if options.get("look"):
             found["seen"] = encode(LOOKS[options["look"]](module, call))
         if inputs and options.get("forget"):

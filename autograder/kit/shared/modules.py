@@ -10,12 +10,15 @@ import contextlib
 import os
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograder.kit import decode, encode, probe
+
+SEED = "the seed of torch's random numbers"
+_OWN_SEED = 7_230_197_435  # which no student sets
 
 
 @contextlib.contextmanager
@@ -24,7 +27,8 @@ def state_kept() -> Iterator[list[str]]:
 
     Yields:
         A list that says at the end, in words, which settings that code had left changed. Random generators
-        are given back without a word, since drawing is no mistake.
+        are given back without a word where code only drew from them; a seed that it set is named, since all
+        that is drawn later would follow from it.
     """
     import torch
 
@@ -40,6 +44,7 @@ def state_kept() -> Iterator[list[str]]:
     }
     before = {name: read() for name, (read, _) in settings.items()}
     generators = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    torch.manual_seed(_OWN_SEED)
     left: list[str] = []
     try:
         yield left
@@ -48,9 +53,20 @@ def state_kept() -> Iterator[list[str]]:
             if read() != before[name]:
                 left.append(name)
                 write(before[name])
+        if torch.initial_seed() != _OWN_SEED:
+            left.append(SEED)
         torch.set_rng_state(generators[0])
         np.random.set_state(generators[1])
         random.setstate(generators[2])
+
+
+def way_back(left: Sequence[str]) -> str:
+    """What to do instead, where an evaluation left settings changed; empty if it is plain."""
+    told = {
+        "recording of gradients": " Use `with torch.no_grad():`, which ends by itself.",
+        SEED: " An evaluation needs none: without `torch.manual_seed`, training goes on drawing as before.",
+    }
+    return next((told[name] for name in left if name in told), " Leave it as it was.")
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from autograder.homeworks.hw4.public.images import (
 from autograder.homeworks.hw4.public.injection import (
     embedding_probe,
     fit_names,
+    gradient_problem,
     inject,
     vit_probe,
     way_problem,
@@ -60,6 +61,7 @@ __all__ = [
     "fit_names",
     "fit_probe",
     "frames_slider",
+    "gradient_problem",
     "heat",
     "history_problem",
     "inject",

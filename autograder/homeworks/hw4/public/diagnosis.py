@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograder.kit import Trial, visible_check
+from autograder.kit.shared.modules import way_back
 
 
 def results(trials: Any, *keys: str) -> Iterator[tuple[Trial, Mapping[str, Any]]]:
@@ -31,6 +32,8 @@ def step_problem(result: Mapping[str, Any]) -> str | None:
 
 def evaluation_problem(result: Mapping[str, Any], batch_size: int) -> str | None:
     """Whether an evaluation left the model as it was; else the first thing that it changed, in words."""
+    if not result["largest_batch"]:
+        return "`evaluate` never called the model."
     if result["in_training_mode"]:
         return (
             "`evaluate` ran the model in training mode, where dropout is active. Say `model.eval()` before."
@@ -42,13 +45,15 @@ def evaluation_problem(result: Mapping[str, Any], batch_size: int) -> str | None
         )
     if result["left_behind"]:
         return (
-            f"`evaluate` left {' and '.join(result['left_behind'])} changed for all code after it. Use `with"
-            " torch.no_grad():`, which ends by itself."
+            f"`evaluate` left {' and '.join(result['left_behind'])} changed for all code after it."
+            f"{way_back(result['left_behind'])}"
         )
     if result["with_gradients"]:
         return "`evaluate` recorded gradients, which costs time and memory: wrap it in `torch.no_grad()`."
     if not result["unchanged"]:
         return "`evaluate` changed the model's weights."
+    if not result["still_learning"]:
+        return "`evaluate` set `requires_grad` of the weights to False, so that training would stand still."
     if not result["gradients_kept"]:
         return "`evaluate` changed the gradients that were there. It should only look."
     if result["largest_batch"] > batch_size:
@@ -79,11 +84,18 @@ def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]
                     f"`split_rows` should return whole row numbers, not an array of dtype {rows.dtype}, shape"
                     f" {rows.shape}."
                 )
+        if len(held) != validation and len(train) == validation:
+            return (
+                f"The two parts have changed places: first the rows to train on, then the {validation}"
+                " rows to validate on."
+            )
         if len(held) != validation:
             return f"`split_rows` was asked for {validation} validation rows and gave {len(held)}."
         if both := len(np.intersect1d(train, held)):
             return f"{both} rows are in both parts: the model would be validated on images it was trained on."
         together = np.concatenate([train, held])
+        if twice := len(together) - len(np.unique(together)):
+            return f"{twice} rows are drawn more than once: draw without replacement."
         if not np.array_equal(np.sort(together), np.arange(len(labels))):
             return (
                 f"The two parts together should hold each of the {len(labels)} rows once; they hold"
@@ -107,6 +119,13 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
     reached = kwargs["interrupt"] - 1 if kwargs["interrupt"] else len(kwargs["validation"])
     validation, test = list(kwargs["validation"])[:reached], list(kwargs["test"])[:reached]
     best = int(np.argmax(validation)) + 1
+    if result["unreadable"]:
+        return (
+            "The checkpoint cannot be loaded with weights_only=True: is it the whole model? Save"
+            " `model.state_dict()` alone."
+        )
+    if others := sorted(set(result["trained_on"]) - {"train"}):
+        return f"`fit` trains on `data['{others[0]}']` too; only `data['train']` is for training."
     if result["saved"] is None:
         return (
             "There is no checkpoint: `torch.save(model.state_dict(), path)` whenever an epoch is the best so"
@@ -119,12 +138,14 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
     )
     if result["saved"] != best:
         why = ""
-        if result["saved"] == int(np.argmax(test)) + 1 and "test" in result["evaluated"]:
+        if "validation" not in result["evaluated"]:
+            why = ". `fit` never evaluates on `data['validation']`, whose accuracy is to choose"
+        elif result["saved"] == int(np.argmax(test)) + 1 and "test" in result["evaluated"]:
             why = (
                 ", the best on the *test* set. Choosing by the test set makes its accuracy too good to be"
                 " true"
             )
-        elif result["saved"] == reached:
+        elif result["saved"] == min(reached, len(result["trained_on"])):
             why = ", the last one. Save only when the validation accuracy is higher than ever before"
         elif result["saved"] == int(np.argmin(list(kwargs["losses"])[:reached])) + 1:
             why = ", the one with the lowest loss. The question asks for the highest validation accuracy"
@@ -143,19 +164,29 @@ def data_problem(result: Mapping[str, Any]) -> str | None:
         return "`fit` evaluates on the *test* set. Whatever is looked at during training is no longer a test."
     if "test" in result["read"]:
         return "`fit` reads `data['test']`. The test set is for one look, after all choices are made."
-    if "validation" not in result["evaluated"]:
+    if not result["evaluated"]:
         return "`fit` never evaluates on `data['validation']`."
+    return None
+
+
+def rows_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
+    """Whether the history has a row for each finished epoch; else words."""
+    reached = kwargs["interrupt"] - 1 if kwargs["interrupt"] else len(kwargs["validation"])
+    history = result["history"]
+    if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+        return "`fit` should return its history, a list with one dict for each epoch."
+    if len(result["trained_on"]) < reached:
+        return f"`fit` was asked for {reached} epochs and trained {len(result['trained_on'])}."
+    if len(history) != reached:
+        return f"{reached} epochs were finished, but the history has {len(history)} rows."
     return None
 
 
 def history_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
     """Whether the history has a row for each finished epoch, with the three numbers; else words."""
-    reached = kwargs["interrupt"] - 1 if kwargs["interrupt"] else len(kwargs["validation"])
+    if problem := rows_problem(kwargs, result):
+        return problem
     history = result["history"]
-    if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
-        return "`fit` should return its history, a list with one dict for each epoch."
-    if len(history) != reached:
-        return f"{reached} epochs were finished, but the history has {len(history)} rows."
     losses = list(kwargs["losses"])
     columns = {
         "train_loss": losses,
@@ -182,8 +213,8 @@ def interrupt_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
             " loop and go on with what there is."
         )
     if kwargs["interrupt"] == 1:
-        return history_problem(kwargs, result)  # nothing was finished, so there is nothing to keep
-    return selection_problem(kwargs, result) or history_problem(kwargs, result)
+        return rows_problem(kwargs, result)  # nothing was finished, so there is nothing to keep
+    return selection_problem(kwargs, result) or rows_problem(kwargs, result)
 
 
 def _shown(problem: str | None, fine: str) -> tuple[bool | None, str]:

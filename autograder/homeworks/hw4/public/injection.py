@@ -85,15 +85,17 @@ def inject(module: Any, weights: Mapping[str, Any]) -> None:
 
 @probe("embedding")
 def embedding_probe(function: Any, case: Mapping[str, Any]) -> Any:
-    """Calls a patch embedding as the ``call`` probe does, and counts the convolutions in it."""
+    """Calls a patch embedding as the ``call`` probe does, and counts the numbers that convolutions give."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     class Counter(TorchDispatchMode):
         convolutions = 0
 
         def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            self.convolutions += "convolution" in operation.__name__
-            return operation(*args, **(kwargs or {}))
+            result = operation(*args, **(kwargs or {}))
+            if "convolution" in operation.__name__:
+                self.convolutions = max(self.convolutions, result.numel())
+            return result
 
     with Counter() as counter:
         found = call(function, case)
@@ -104,6 +106,12 @@ def embedding_probe(function: Any, case: Mapping[str, Any]) -> Any:
 def way_problem(name: str, result: Mapping[str, Any]) -> str | None:
     """Whether an embedding of 4.2 goes the way that its name says; else words."""
     by_convolution = name == "embed_by_convolution"
+    tokens = result["result"].size if hasattr(result["result"], "size") else 0
+    # a convolution that gives fewer numbers than there are in the tokens did not make them
+    if by_convolution and result["convolutions"] and result["convolutions"] < tokens:
+        return (
+            f"The convolution in `{name}` gives {result['convolutions']} numbers, the tokens have {tokens}."
+        )
     if by_convolution == bool(result["convolutions"]):
         return None
     if by_convolution:
@@ -121,6 +129,31 @@ def check_ways(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
         for name in ("embed_by_unfold", "embed_by_convolution")
         for trial in answers.get(name, ())[:1]
         if trial.status == "ok" and (problem := way_problem(name, trial.result))
+    ]
+
+
+def gradient_problem(result: Mapping[str, Any]) -> str | None:
+    """Whether gradients reached all parameters of 4.5; else words."""
+    without = result["without_gradient"]
+    if not without:
+        return None
+    names = ", ".join(f"`{name}`" for name in without[:4]) + (" and others" if len(without) > 4 else "")
+    return (
+        f"No gradient reaches {names}. Is it left out of forward, detached, copied with `.data`, or inside"
+        " torch.no_grad()?"
+    )
+
+
+@visible_check("4.5")
+def check_gradients(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    problems = [
+        gradient_problem(trial.result)
+        for trial in answers.get("VisionTransformer", ())
+        if trial.status == "ok" and "without_gradient" in trial.result
+    ]
+    return [
+        (problem is None, problem or "Gradients reach every parameter of a small model.")
+        for problem in problems
     ]
 
 

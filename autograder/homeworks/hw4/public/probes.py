@@ -13,24 +13,25 @@ from autograder.kit.shared.modules import in_own_folder, state_kept
 
 
 def _spying_classifier(weight: Any, bias: Any) -> Any:
-    """A linear classifier of flattened images with given weights, which notes how it is called."""
+    """A linear classifier of flattened images with given weights, and where it notes how it is called."""
     import torch
+
+    calls: list[tuple[bool, bool, int]] = []  # training mode, gradients on, images; of its copies, too
 
     class Spy(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.linear = torch.nn.Linear(weight.shape[1], weight.shape[0])
-            self.calls: list[tuple[bool, bool, int]] = []  # training mode, gradients on, images
 
         def forward(self, images: Any) -> Any:
-            self.calls.append((self.training, torch.is_grad_enabled(), len(images)))
+            calls.append((self.training, torch.is_grad_enabled(), len(images)))
             return self.linear(images.flatten(1))
 
     spy = Spy()
     with torch.no_grad():
         spy.linear.weight.copy_(weight)
         spy.linear.bias.copy_(bias)
-    return spy
+    return spy, calls
 
 
 class _PlainSGD:
@@ -58,7 +59,7 @@ def train_step_probe(function: Any, case: Mapping[str, Any]) -> Any:
     import torch
 
     options = decode({"fields": case["kwargs"]})
-    model = _spying_classifier(options["weight"], options["bias"])
+    model, calls = _spying_classifier(options["weight"], options["bias"])
     model.eval()
     optimizer = _PlainSGD(model, options["lr"])
     for parameter in model.parameters():
@@ -69,9 +70,14 @@ def train_step_probe(function: Any, case: Mapping[str, Any]) -> Any:
         ]
     return {
         "fields": {
-            "result": [encode(losses), encode(model.linear.weight), encode(model.linear.bias)],
-            "trained": all(training for training, _, _ in model.calls),
-            "calls": len(model.calls),
+            # a loss that is None is shown as such, not as a list
+            "result": [
+                encode(None if None in losses else losses),
+                encode(model.linear.weight),
+                encode(model.linear.bias),
+            ],
+            "trained": all(training for training, _, _ in calls),
+            "calls": len(calls),
         }
     }
 
@@ -85,7 +91,7 @@ def evaluate_probe(function: Any, case: Mapping[str, Any]) -> Any:
     import torch
 
     options = decode({"fields": case["kwargs"]})
-    model = _spying_classifier(options["weight"], options["bias"])
+    model, calls = _spying_classifier(options["weight"], options["bias"])
     model.train(options["training"])
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
@@ -99,10 +105,11 @@ def evaluate_probe(function: Any, case: Mapping[str, Any]) -> Any:
             "result": encode(result),
             "left_behind": left,
             "mode_restored": model.training == options["training"],
-            "in_training_mode": any(training for training, _, _ in model.calls),
-            "with_gradients": any(gradients for _, gradients, _ in model.calls),
-            "largest_batch": max((images for _, _, images in model.calls), default=0),
+            "in_training_mode": any(training for training, _, _ in calls),
+            "with_gradients": any(gradients for _, gradients, _ in calls),
+            "largest_batch": max((images for _, _, images in calls), default=0),
             "unchanged": unchanged,
+            "still_learning": all(parameter.requires_grad for parameter in model.parameters()),
             "gradients_kept": all(
                 p.grad is not None and bool((p.grad == 1).all()) for p in model.parameters()
             ),
@@ -159,18 +166,21 @@ def fit_probe(function: Any, case: Mapping[str, Any]) -> Any:
         model.weight.zero_()
     evaluated: list[str] = []
 
+    trained_on: list[str] = []
+
     def train_epoch(trained: Any, images: Any, labels: Any) -> float:
+        trained_on.append(list(accuracies)[int(images.flatten()[0].item())])
         epoch = int(model.weight.item()) + 1
         if epoch == options["interrupt"] and options.get("where") != "evaluate":
             raise KeyboardInterrupt
         with torch.no_grad():
             model.weight.fill_(float(epoch))
-        return float(options["losses"][epoch - 1])
+        return float(options["losses"][min(epoch, len(options["losses"])) - 1])
 
     def evaluate(evaluated_model: Any, images: Any, labels: Any, *more: Any) -> tuple[float, float]:
         name = list(accuracies)[int(images.flatten()[0].item())]
         evaluated.append(name)
-        epoch = int(model.weight.item())
+        epoch = min(max(int(model.weight.item()), 1), len(options["losses"]))
         if epoch == options["interrupt"] and options.get("where") == "evaluate":
             raise KeyboardInterrupt
         return float(options["losses"][epoch - 1]) + 0.5, float(accuracies[name][epoch - 1])
@@ -183,12 +193,18 @@ def fit_probe(function: Any, case: Mapping[str, Any]) -> Any:
             history = function(model, data, len(options["validation"]), train_epoch, evaluate, str(path))
         except KeyboardInterrupt:
             found["interrupt_reached_us"] = True
-        saved = torch.load(path, weights_only=True) if path.is_file() else None
+        saved, found["unreadable"] = None, False
+        if path.is_file():
+            try:
+                saved = torch.load(path, weights_only=True)
+            except Exception:  # a whole model, or something else that is no state_dict
+                found["unreadable"] = True
         found["saved"] = (
             int(saved["weight"].item()) if isinstance(saved, dict) and "weight" in saved else None
         )
     found["left"] = int(model.weight.item())
     found["evaluated"] = sorted(set(evaluated))
+    found["trained_on"] = trained_on
     found["read"] = sorted(data.read)
     found["history"] = encode(history)
     return {"fields": found}

@@ -15,6 +15,7 @@ from autograder.homeworks.hw5.public.encoder import (
     start_from,
     train_alike,
 )
+from autograder.homeworks.hw5.public.flags import ids_problem
 from autograder.homeworks.hw5.public.frozen import (
     batch_problem,
     frozen_problem,
@@ -43,7 +44,10 @@ from autograder.homeworks.hw5.public.sentences import (
 from autograder.homeworks.hw5.public.sentiment import (
     CHECKPOINT,
     CHECKPOINT_BYTES,
+    PROBABILITIES,
+    are_probabilities,
     load_checkpoint,
+    logits_problem,
     predict_problem,
     show_curves,
 )
@@ -61,6 +65,8 @@ __all__ = [
     "GOOD",
     "LABELS",
     "N_WORDS",
+    "PROBABILITIES",
+    "are_probabilities",
     "attention_viewer",
     "batch_problem",
     "evaluation_mode_problem",
@@ -69,11 +75,13 @@ __all__ = [
     "frozen_problem",
     "given_scores",
     "given_votes",
+    "ids_problem",
     "learning_problem",
     "load_checkpoint",
     "load_encoder",
     "load_glove",
     "load_train_validation",
+    "logits_problem",
     "make_word_encoder",
     "mask_problem",
     "pair_problem",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from autograder.kit import visible_check
 
 
@@ -19,3 +21,17 @@ def check_flags(question: str, name: str, *problems: Any) -> None:
                 if problem:
                     return [(False, f"On {trial.note}: {problem}")]
         return [*lines, (True, "Modes, masks and gradients are as they should be.")]
+
+
+def ids_problem(output: Any) -> str | None:
+    """Whether ids of 5.1b are whole numbers, as a table of vectors needs them; else words."""
+    ids = output[0] if isinstance(output, list) and output else None
+    if not isinstance(ids, np.ndarray) or ids.dtype.kind in "iu":
+        return None
+    return f"`pad_batch` returns ids of {ids.dtype}; the question asks for int64, which a table takes."
+
+
+@visible_check("5.1b")
+def ids_are_whole(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    problems = [ids_problem(trial.output) for trial in answers.get("pad_batch", ()) if trial.status == "ok"]
+    return [(False, problem) for problem in problems[:1] if problem]

@@ -48,6 +48,12 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     own = {name: value for name, value in model.named_parameters() if not name.startswith("encoder.")}
     if set(own) != set(options["weights"]) or not any(part is encoder for part in model.modules()):
         extra, lacks = sorted(set(own) - set(options["weights"])), sorted(set(options["weights"]) - set(own))
+        if (
+            any(name.startswith("gru.") for name in own)
+            and lacks
+            and all("_reverse" in name for name in lacks)
+        ):
+            raise MismatchError("the GRU has one direction only: say bidirectional=True")
         raise MismatchError(
             f"parts must be called encoder, gru and output: parameters lacking {lacks[:3]}, not expected"
             f" {extra[:3]}"
@@ -62,12 +68,8 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             own[name].copy_(value)
         model.eval()
         together = model(ids, mask)
-        alone = torch.stack(
-            [
-                model(row[keep][None], keep[keep][None]).reshape(())
-                for row, keep in zip(ids, mask, strict=True)
-            ]
-        )
+        singles = [model(row[keep][None], keep[keep][None]) for row, keep in zip(ids, mask, strict=True)]
+        alone = torch.stack([single.reshape(()) for single in singles])
     masks = [given for given, _ in seen[:1]]
     hands_on = model.train() is model
     in_train_mode = any(part.training for part in encoder.modules())
@@ -88,6 +90,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     found = {
         "result": encode(together),
         "alone": encode(alone),
+        "squeezed": any(single.ndim == 0 for single in singles),
         "masks": encode(masks),
         "training": in_train_mode or any(training for _, training in seen),
         "total": sum(value.numel() for value in model.parameters()),
@@ -107,6 +110,11 @@ def batch_problem(trial: Trial) -> str | None:
         atol=1e-4,
         what="the batch's logits",
     )
+    if problem is None and trial.result["squeezed"]:
+        return (
+            "One sentence alone gives a logit of shape (), expected (1,): squeeze the last axis only,"
+            " squeeze(-1)."
+        )
     if problem is None:
         return None
     return (

@@ -7,13 +7,16 @@ from typing import Any
 
 from autograder.homeworks.hw5.public.flags import check_flags
 from autograder.kit import Trial, decode, encode, probe
-from autograder.kit.shared.modules import in_own_folder, state_kept
+from autograder.kit.shared.modules import in_own_folder, state_kept, way_back
 
 
 def _toy(options: Mapping[str, Any]) -> Any:
-    """A tiny classifier, mean of fixed vectors → dropout → linear, that notes how it is called."""
+    """A tiny classifier, mean of fixed vectors → dropout → linear, and where it notes how it is called."""
     import torch
     from torch import nn
+
+    modes: list[bool] = []
+    gradients: list[bool] = []
 
     class Toy(nn.Module):
         def __init__(self) -> None:
@@ -21,12 +24,10 @@ def _toy(options: Mapping[str, Any]) -> Any:
             self.table = options["table"]
             self.dropout = nn.Dropout(options.get("dropout", 0.0))
             self.linear = nn.Linear(self.table.shape[1], 1)
-            self.training_seen: list[bool] = []
-            self.gradients_seen: list[bool] = []
 
         def forward(self, ids: Any, mask: Any) -> Any:
-            self.training_seen.append(self.training)
-            self.gradients_seen.append(torch.is_grad_enabled())
+            modes.append(self.training)  # a copy of the model notes its calls here, too
+            gradients.append(torch.is_grad_enabled())
             weight = mask[..., None].float()
             mean = (self.table[ids] * weight).sum(1) / weight.sum(1)
             return self.linear(self.dropout(mean)).squeeze(-1)
@@ -36,7 +37,7 @@ def _toy(options: Mapping[str, Any]) -> Any:
         toy.linear.weight.copy_(options["weight"][None])
         toy.linear.bias.copy_(options["bias"])
     toy.train(options["start_in_train"])
-    return toy
+    return toy, modes, gradients
 
 
 @probe("training")
@@ -53,7 +54,8 @@ def training_probe(function: Any, case: Mapping[str, Any]) -> Any:
     import torch
 
     options = decode({"fields": case["kwargs"]})
-    model, batches = _toy(options), [tuple(batch) for batch in options["batches"]]
+    model, modes, gradients = _toy(options)
+    batches = [tuple(batch) for batch in options["batches"]]
     weight, bias = model.linear.weight.detach().clone(), model.linear.bias.detach().clone()
     with state_kept() as left, in_own_folder():
         if options["lr"] is None:
@@ -65,8 +67,9 @@ def training_probe(function: Any, case: Mapping[str, Any]) -> Any:
             result = [loss, model.linear.weight[0], model.linear.bias[0]]
     found = {
         "result": encode(result),
-        "modes": model.training_seen,
-        "gradients": model.gradients_seen,
+        "modes": modes,
+        "gradients": gradients,
+        "still_learning": all(parameter.requires_grad for parameter in model.parameters()),
         "mode_after": model.training,
         "left_behind": left,
         "changed": not (torch.equal(model.linear.weight, weight) and torch.equal(model.linear.bias, bias)),
@@ -117,38 +120,35 @@ def keep_best_probe(function: Any, case: Mapping[str, Any]) -> Any:
 
 
 def train_mode_problem(trial: Trial) -> str | None:
-    """Whether training runs in train mode, with one forward pass a batch (5.6b)."""
-    result, batches = trial.result, len(trial.kwargs["batches"])
-    if not all(result["modes"]):
+    """Whether training runs in train mode (5.6b); whether it trains shows in its weights."""
+    result = trial.result
+    if result["modes"] and not all(result["modes"]):
         return (
             "The model was in evaluation mode while it trained, so dropout was off: call model.train() first."
         )
-    if len(result["modes"]) != batches:
-        return (
-            f"The model was called {len(result['modes'])} times for {batches} batches; one forward pass a"
-            " batch is asked."
-        )
-    if not result["changed"]:
-        return "No weight changed: is there a backward() and an optimizer.step() for each batch?"
-    return None
+    return None if result["modes"] else "The model was never called."
 
 
 def evaluation_mode_problem(trial: Trial) -> str | None:
     """Whether evaluation needs no gradients, changes nothing and restores the mode (5.6c)."""
     result = trial.result
+    if not result["modes"]:
+        return "The model was never called."
     if any(result["modes"]):
         return (
             "The model was in train mode while it was evaluated, so dropout was on: call model.eval() first."
         )
     if result["left_behind"]:
         return (
-            f"Evaluation left {' and '.join(result['left_behind'])} changed for all code after it. Use `with"
-            " torch.no_grad():`, which ends by itself."
+            f"Evaluation left {' and '.join(result['left_behind'])} changed for all code after it."
+            f"{way_back(result['left_behind'])}"
         )
     if any(result["gradients"]):
         return "Evaluation kept track of gradients: wrap it in torch.no_grad(), it costs memory and time."
     if result["changed"]:
         return "Evaluation changed the weights."
+    if not result["still_learning"]:
+        return "Evaluation set `requires_grad` of the weights to False, so that training would stand still."
     if result["mode_after"] != trial.kwargs["start_in_train"]:
         before, after = (
             "train" if mode else "evaluation"

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw5.public.flags import check_flags
-from autograder.kit import Trial, decode, encode, probe, show_lines
+from autograder.kit import Trial, decode, describe, encode, probe, show_lines, visible_check
 from autograder.kit.shared.checkpoints import load_into, read_checkpoint
+from autograder.kit.shared.modules import state_kept
 
 CHECKPOINT = "hw5_sentiment.pt"
 CHECKPOINT_BYTES = 8_000_000  # a float32 table of all word vectors has 3.5 MB
@@ -55,9 +56,11 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
 
     options = decode({"fields": case["kwargs"]})
     problems: list[str] = []
+    calls: list[bool] = []
 
     class Scripted(torch.nn.Module):
         def forward(self, ids: Any, mask: Any) -> Any:
+            calls.append(True)
             if ids.ndim != 2 or ids.shape[0] != 1 or tuple(mask.shape) != tuple(ids.shape):
                 problems.append(
                     f"the model got ids of shape {tuple(ids.shape)} and a mask of shape {tuple(mask.shape)};"
@@ -77,12 +80,17 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
             return options["shift"] + noise + options["scale"] * (ids * mask).sum(1).to(torch.float32)
 
     model = Scripted().train(True)
-    answer = function(
-        decode(case["args"])[0],
-        model,
-        lambda text: [len(word) for word in text.split()],
-        dict(options["labels"]),
-    )
+    with state_kept() as left:
+        answer = function(
+            decode(case["args"])[0],
+            model,
+            lambda text: [len(word) for word in text.split()],
+            dict(options["labels"]),
+        )
+    if not calls:
+        problems.append("the model was never asked")
+    if left:
+        problems.append(f"`predict_sentiment` left {' and '.join(left)} changed for all code after it")
     result = list(answer) if isinstance(answer, tuple | list) else answer
     return {"fields": {"result": encode(result), "problems": problems[:1], "mode_after": model.training}}
 
@@ -99,3 +107,31 @@ def predict_problem(trial: Trial) -> str | None:
 
 
 check_flags("5.7b", "predict_sentiment", predict_problem)
+
+
+PROBABILITIES = "All outputs are between 0 and 1: return logits, not probabilities, which are all above 0."
+
+
+def logits_problem(logits: Any, sentences: int) -> str | None:
+    """Whether a sentiment model gives one finite number a sentence (5.7a); else words."""
+    if not isinstance(logits, np.ndarray) or logits.shape != (sentences,):
+        told = f"The model should give one logit a sentence, shape ({sentences},)"
+        return f"{told}, but it gave {describe(logits)}."
+    return None if np.isfinite(logits).all() else "Some logits are NaN or infinite."
+
+
+def are_probabilities(logits: np.ndarray) -> bool:
+    """Whether all outputs lie between 0 and 1, as those of a sigmoid do."""
+    return bool(np.all((logits >= 0) & (logits <= 1)))
+
+
+@visible_check("5.7a")
+def logits_have_their_form(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
+    lines: list[tuple[bool | None, str]] = []
+    for trial in answers.get("SentimentModel", ()):
+        if trial.status == "ok":
+            problem = logits_problem(trial.output, len(trial.args[0]))
+            if problem is None and are_probabilities(trial.output):
+                problem = PROBABILITIES
+            lines.append((problem is None, problem or "Your model gives one logit a sentence."))
+    return lines

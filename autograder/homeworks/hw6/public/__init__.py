@@ -10,6 +10,8 @@ from autograder.homeworks.hw6.public.features import (
     features_problem,
     gram_problem,
     near,
+    slope_problem,
+    source_problem,
 )
 from autograder.homeworks.hw6.public.orders import exponents_problem, monomial
 from autograder.homeworks.hw6.public.power_laws import fitted_slope, show_power_laws
@@ -39,5 +41,7 @@ __all__ = [
     "show_power_laws",
     "shrinkage",
     "size_problem",
+    "slope_problem",
+    "source_problem",
     "square_problem",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw6.public.words import listed, named_kind
-from autograder.kit import Trial, decode, encode, probe, visible_check
+from autograder.kit import Trial, as_array, call, decode, encode, probe, visible_check
 
 GAUSSIAN_COUNTS = (
     16,
@@ -92,18 +92,71 @@ def polynomial_features_fit(answers: Mapping[str, Any]) -> list[tuple[bool | Non
     return lines
 
 
+@probe("array")
+def array_probe(function: Any, case: Mapping[str, Any]) -> Any:
+    """As the ``call`` probe; rows that come as lists are an array as well."""
+    found = call(function, case)
+    found["fields"]["result"] = encode(as_array(decode(found["fields"]["result"])))
+    return found
+
+
 @probe("frequencies")
 def frequencies_probe(function: Any, case: Mapping[str, Any]) -> Any:
-    """Calls ``function(rng, count, D)`` with a generator of the case's seed."""
+    """Calls ``function(rng, count, D)`` with a generator of the case's seed, and with the same once more.
+
+    Returns:
+        ``result``; ``fresh``, whether the second call of one generator gives other numbers; ``repeats``,
+        whether a new generator of the same seed gives the same.
+    """
     seed, count, size = decode(case["args"])
-    return {"fields": {"result": encode(function(np.random.default_rng(seed), count, size))}}
+    rng = np.random.default_rng(seed)
+    first, second = (as_array(function(rng, count, size)) for _ in range(2))
+    third = as_array(function(np.random.default_rng(seed), count, size))
+    return {
+        "fields": {
+            "result": encode(first),
+            "fresh": not np.array_equal(first, second),
+            "repeats": bool(np.array_equal(first, third)),
+        }
+    }
+
+
+def source_problem(result: Mapping[str, Any]) -> str | None:
+    """Whether frequencies come from the generator that is given; else words."""
+    if not result["fresh"]:
+        return (
+            "`draw_frequencies` gives the same numbers in every call, so none is fresh: draw from `rng`; do"
+            " not seed or make a generator inside."
+        )
+    if not result["repeats"]:
+        return "`draw_frequencies` does not draw from `rng`: the same generator gave other numbers."
+    return None
+
+
+def slope_problem(errors: np.ndarray, slope: float) -> str | None:
+    """Whether errors of 6.6b fall as they must, and the slope is theirs; else words."""
+    if errors.min() <= 0:
+        return "`rff_errors` must be positive: a root mean square error for each number of features."
+    fitted = float(np.polyfit(np.log(GAUSSIAN_COUNTS), np.log(errors), 1)[0])
+    # Over 60 simulated right answers the slope is -0.500 with a standard deviation of 0.006
+    if not -0.6 < fitted < -0.4:
+        return (
+            f"Your errors fall like R^{fitted:.2f}; a mean of R independent terms has an error of R^-0.5. "
+            "Did each number of features get its own fresh frequencies, and the error its square root?"
+        )
+    if abs(slope - fitted) > 0.005:
+        return (
+            f"`rff_slope` is {slope:.3f}, but the errors that you recorded have the slope {fitted:.3f} of log"
+            " error against log number."
+        )
+    return None
 
 
 @probe("estimate")
 def estimate_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """Calls ``function(Q, K, count, rng)`` with a generator of the case's seed."""
     Q, K, count, seed = decode(case["args"])
-    return {"fields": {"result": encode(function(Q, K, count, np.random.default_rng(seed)))}}
+    return {"fields": {"result": encode(as_array(function(Q, K, count, np.random.default_rng(seed))))}}
 
 
 def example_vectors() -> tuple[np.ndarray, np.ndarray]:
@@ -131,6 +184,8 @@ def estimates_come_near(answers: Mapping[str, Any]) -> list[tuple[bool | None, s
     for trial in answers.get("draw_frequencies", []):
         if trial.status == "ok" and isinstance(trial.output, np.ndarray) and trial.output.size:
             W = trial.output
+            if problem := source_problem(trial.result):
+                return [(False, problem)]
             lines.append(
                 (
                     None,
@@ -164,4 +219,9 @@ def estimates_come_near(answers: Mapping[str, Any]) -> list[tuple[bool | None, s
                     ),
                 )
             )
+    errors, slope = answers.get("rff_errors"), answers.get("rff_slope")
+    if errors is not None and slope is not None:
+        problem = slope_problem(errors.astype(float), float(slope))
+        fine = "Your errors fall as those of a mean do, and `rff_slope` is their slope."
+        lines.append((problem is None, problem or fine))
     return lines
