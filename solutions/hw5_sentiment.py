@@ -420,7 +420,7 @@ with when_answered("5.1b and 5.4"):
         names_54, weights_54.detach(), mask_54, strict=True
     ):
         hidden = np.tile(~np.asarray(real, dtype=bool), (4, 1))
-        title = "Four words" if real.all() else "Padding gets no attention"
+        title = "All words are looked at" if real.all() else "Padding gets no attention"
         show_attention(weights, names, title=title, mask=hidden)
 
 # %% [markdown]

@@ -69,7 +69,8 @@ def _crisp_png(figure: Any) -> tuple[str, int]:
     with Image.open(buffer) as picture:
         width = picture.width // 2
         small = io.BytesIO()  # 256 colors are enough for ink on paper, and a third of the bytes
-        picture.convert("RGB").quantize(256).save(small, format="png", optimize=True)
+        few = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
+        few.save(small, format="png", optimize=True)
     return base64.b64encode(small.getvalue()).decode(), width
 
 
@@ -99,8 +100,10 @@ def show_attention(
     masks = list(mask) if isinstance(mask, list | tuple) else [mask] * len(maps)
     keys = queries if keys is None else keys
     cell = 0.4 if maps[0].size <= 64 else 0.3
-    width, height = max(1.9, cell * len(keys)) + 0.4, max(1.5, cell * len(queries)) + 0.4
-    across = columns or max(1, int((PAGE_INCHES - 0.6) / width))
+    if not columns:  # rather smaller cells than a map alone in a second row
+        cell = max(0.29, min(cell, ((PAGE_INCHES - 0.6) / len(maps) - 0.35) / len(keys)))
+    width, height = max(1.7, cell * len(keys)) + 0.35, max(1.5, cell * len(queries)) + 0.4
+    across = columns or max(1, int((PAGE_INCHES - 0.5) / width))
     down = -(-len(maps) // across)
     across = -(-len(maps) // down)
     with house_style():
@@ -151,7 +154,7 @@ def draw_attention(
     if named:
         axis.set_ylabel("queries (looking)", color=MEANS["query"])
     if values.size <= 64:
-        write_on(axis, shown, image)
+        write_on(axis, shown, image, size=8.5 if values.shape[1] < 6 else 7.5)
 
 
 def draw_cells(axis: Any, shape: Sequence[int]) -> None:

@@ -40,6 +40,7 @@ def house_rules() -> dict[str, Any]:
         "savefig.facecolor": PAPER,
         "figure.constrained_layout.use": True,
         "font.size": 10.5,
+        "figure.constrained_layout.h_pad": 0.07,
         "figure.titlesize": 12.0,
         "figure.titleweight": "bold",
         "axes.titlesize": 11.0,

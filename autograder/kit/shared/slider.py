@@ -175,12 +175,13 @@ def plane(
         h, v = placed(points[-1:])[0]
         ground += _panel_text(min(h + 7, SIDE), v - 6, name, "start" if h < SIDE * 0.7 else "end")
     ends = low[0], low[0] + span[0]
-    round_ends = _round_numbers(*ends)[:: max(len(_round_numbers(*ends)) - 1, 1)]
+    round_numbers = _round_numbers(*ends)
+    round_ends = round_numbers[:: max(len(round_numbers) - 1, 1)]
     shares = [(end - low[0]) / span[0] for end in round_ends]
     if len(shares) < 2 or shares[0] > 0.25 or shares[1] < 0.75:  # too near to the name between them
         round_ends, shares = list(ends), [0.0, 1.0]
     for end, share in zip(round_ends, shares, strict=True):
-        ground += _panel_text(share * SIDE, height + 15, f"{end:.3g}", "middle")
+        ground += _panel_text(share * SIDE, height + 15, f"{float(f'{end:.3g}'):g}", "middle")
     ground += _panel_text(SIDE / 2, height + 15, x, "middle")
     frames = [f'<path {stroke(color, join)} d="{path(one, join)}"/>' for one in a]
     walks = ((one[0], one[-1]) for one in a)
@@ -206,7 +207,7 @@ def _panel_ticks(low: float, high: float, height: float) -> str:
     for tick in _round_numbers(low, high):
         y = height * (1 - (tick - low) / (high - low))
         parts.append(f'<line x1="0" x2="{SIDE}" y1="{y:.0f}" y2="{y:.0f}"/>')
-        parts.append(_panel_text(-6, y + 4, f"{tick:.3g}", "end"))
+        parts.append(_panel_text(-6, y + 4, f"{tick:.6g}", "end"))
     return "".join(parts)
 
 
