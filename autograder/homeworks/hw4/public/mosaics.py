@@ -65,12 +65,14 @@ def draw_confusion(axis: Any, confusion: Any, names: Sequence[str]) -> None:
         confusion: how often each class (row) was taken for each class (column).
         names: of the classes.
     """
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patches import Rectangle
 
     counts = np.asarray(confusion, dtype=float)
     diagonal = np.eye(len(counts), dtype=bool)
     wrong = np.where(diagonal, 0, counts)
-    axis.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1.6 * wrong.max(), 1))
+    colors = LinearSegmentedColormap.from_list("mistakes", ["#ffffff", MEANS["warning"]])
+    axis.imshow(wrong, cmap=colors, vmin=0, vmax=max(1.6 * wrong.max(), 1))
     bare_map(axis, names, names)
     draw_cells(axis, counts.shape)
     for place in range(len(counts)):
