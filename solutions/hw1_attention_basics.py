@@ -389,7 +389,7 @@ with when_answered("1.4"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Without the scale the variance grows like $d$ and the entropy falls towards 0: each query looks at one key only.
+# Without the scale the variance grows like $d$ and the entropy falls toward 0: each query looks at one key only.
 # With it the entropy stays the same for every $d$ (the printed numbers say how far apart they end).
 # </details>
 #
@@ -486,7 +486,7 @@ with when_answered("1.5"):
     sharp_15, _ = library_attention(1e6 * queries_15, keys_15, values_15)  # hard
     show_lines(
         {
-            "title": "Hard attention jumps, soft attention slopes",
+            "title": "Hard attention jumps, soft attention moves gradually",
             "x": "shift of the query's first number",
             "y": "second output number",
             "lines": {
@@ -709,7 +709,7 @@ with when_answered("1.7"):
     names_17 = {"x₀, x₂": 0, "x₁": 1}
     show_lines(
         {
-            "title": "From β ≈ 2.5 on each looks at itself",
+            "title": "From β ≈ 2.5 on each token looks at itself",
             "x": "β",
             "y": "attention weight on itself",
             "lines": {
@@ -718,7 +718,7 @@ with when_answered("1.7"):
             "ylim": (0, 1.03),
         },
         {
-            "title": "… and the output is the input",
+            "title": "From there on each output is its own input",
             "x": "β",
             "y": "|y − x| / |x|",
             "lines": {name: (betas_17, far_17[:, i]) for name, i in names_17.items()},
@@ -1086,7 +1086,7 @@ with when_answered("1.11"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# The fast waves (first features) tell neighbours apart, the slow ones far places. The three curves lie on top of
+# The fast waves (first features) tell neighbors apart, the slow ones far places. The three curves lie on top of
 # each other where they overlap: the dot product depends on the **offset** alone, with its peak at 0. And the printed errors say that
 # attention is equivariant without positions (rounding error), and no longer with them.
 # </details>

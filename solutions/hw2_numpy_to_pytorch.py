@@ -55,7 +55,7 @@ from torch.nn import functional as F
 #
 # Checks and grader build your class, **put weights into it by parameter name**, run it and compare with an independent
 # model. So the names of the parts count (each question gives them), but not the order in which you create them nor how they
-# are initialised. PyTorch finds parameters in attributes: `self.Qm = nn.Linear(3, 4, bias=False)` makes `Qm.weight` of
+# are initialized. PyTorch finds parameters in attributes: `self.Qm = nn.Linear(3, 4, bias=False)` makes `Qm.weight` of
 # shape (4, 3), which maps `x` to `x @ Qm.weight.T`. They also send a gradient back: it must reach every parameter, so
 # compute with PyTorch's operations on PyTorch's tensors from the input to the result.
 #
@@ -250,7 +250,7 @@ with when_answered("2.2"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Even a small loop over places starts more and more operations, in proportion to n; a vectorised class is flat. It still does n² multiplications,
+# Even a small loop over places starts more and more operations, in proportion to n; a vectorized class is flat. It still does n² multiplications,
 # but in one operation that runs them side by side.
 # </details>
 
@@ -336,12 +336,15 @@ def plot_padding(counts=(0, 5, 10, 20, 40)):
     rows = np.array(logits)
     show_lines(
         {
-            "title": "Padding changes nothing",
+            "title": "Padding leaves both logits as they are"
+            if np.ptp(rows, axis=0).max() < 1e-4
+            else "Padding changes the logits",
             "x": "padded places",
             "y": "logit (untrained)",
             "lines": {
                 f"class {number}": (counts, rows[:, number]) for number in range(2)
             },
+            "colors": {"class 0": "other", "class 1": "prediction"},
         }
     )
 
@@ -355,7 +358,7 @@ with when_answered("2.3"):
 # <details><summary>What there is to see</summary>
 #
 # Flat lines: padding is an accident of the batch and says nothing about the document. Had the mean counted padded places, the logits would drift
-# towards what a row of padding gives, and the same review would be liked or disliked depending on its neighbours in the batch.
+# toward what a row of padding gives, and the same review would be liked or disliked depending on its neighbors in the batch.
 # </details>
 
 # %% tags=["record"]
@@ -454,14 +457,14 @@ with when_answered("2.4"):
     names_24 = ["the", "cat", "sat", "down", "∅"]
     masks_24 = [None, ~np.tri(5, dtype=bool), np.tile(padding_24.numpy(), (5, 1))]
     kinds_24 = ["no mask", "causal", "padding"]
-    for number in range(2):
-        show_attention(
-            [maps[number].numpy() for maps in maps_24],
-            names_24,
-            title=kinds_24,
-            mask=masks_24,
-            heading=f"Head {number}: what is hidden gets weight 0, rows still sum to 1",
-        )
+    show_attention(
+        [maps[head].numpy() for maps in maps_24 for head in range(2)],
+        names_24,
+        title=[f"head {head}, {kind}" for kind in kinds_24 for head in range(2)],
+        mask=[mask for mask in masks_24 for _ in range(2)],
+        heading="What is hidden gets weight 0; rows still sum to 1",
+        columns=2,
+    )
 
 # %% [markdown]
 # <details><summary>What there is to see</summary>
@@ -474,7 +477,7 @@ with when_answered("2.4"):
 record("2.4")
 
 # %% [markdown]
-# ## 2.5a Layer normalisation
+# ## 2.5a Layer normalization
 # {{header 2.5a}}
 #
 # Layer norm looks at **one token's features** at a time, whatever stands in the other tokens or the batch:
@@ -489,7 +492,7 @@ record("2.4")
 
 # %%
 class LayerNorm(nn.Module):
-    """Normalises the last axis; parameters weight (d_model,) and bias (d_model,)."""
+    """Normalizes the last axis; parameters weight (d_model,) and bias (d_model,)."""
 
     def __init__(self, d_model, eps=1e-5):
         super().__init__()
@@ -507,9 +510,9 @@ class LayerNorm(nn.Module):
         """
         # TODO
         # BEGIN SOLUTION 2.5a forward
-        centred = x - x.mean(dim=-1, keepdim=True)
-        variance = centred.square().mean(dim=-1, keepdim=True)
-        return centred / torch.sqrt(variance + self.eps) * self.weight + self.bias
+        centered = x - x.mean(dim=-1, keepdim=True)
+        variance = centered.square().mean(dim=-1, keepdim=True)
+        return centered / torch.sqrt(variance + self.eps) * self.weight + self.bias
         # END SOLUTION
 
 
@@ -536,16 +539,17 @@ def plot_norm():
         + torch.tensor([3, -2, 0, 4, -6, 1])[:, None]
     )
     after = LayerNorm(24)(x).detach()
-    figure, axes = draw_panels(1, 2, 4.2, 2.9)
-    for axis, values, title in zip(
-        axes[0], (x, after), ("before", "after: mean 0, spread 1"), strict=True
-    ):
+    figure, axes = draw_panels(2, 1, 5.6, 2.4)
+    titles = (
+        "Before: every token has a mean and a spread of its own",
+        "After: all have mean 0 and spread 1",
+    )
+    for axis, values, title in zip(axes[:, 0], (x, after), titles, strict=True):
         for token, row in enumerate(values):
             axis.plot(row, np.full(24, token), "|", color=MEANS["value"], ms=11)
             axis.plot(row.mean(), token, "D", color=MEANS["prediction"], ms=5)
-        axis.set(title=title, xlabel="features (ticks) and their mean (diamond)")
-        axis.set(yticks=range(6), ylim=(-0.6, 5.6))
-    axes[0, 0].set(ylabel="token")
+        axis.set(title=title, ylabel="token", yticks=range(6), ylim=(-0.6, 5.6))
+    axes[1, 0].set(xlabel="value: features (ticks) and their mean (diamond)")
     show_figure(figure)
     print(
         "means:",
@@ -575,7 +579,7 @@ record("2.5a")
 # {{header 2.5b}}
 #
 # A block has two sublayers, attention and feed-forward network, each with a residual connection and a norm of its own. The
-# original Transformer normalises **after** adding (post-norm); most models since normalise what goes **into** the sublayer (pre-norm):
+# original Transformer normalizes **after** adding (post-norm); most models since normalize what goes **into** the sublayer (pre-norm):
 #
 # $$ \text{post: } x \leftarrow \mathrm{norm}(x + \mathrm{sublayer}(x)) \qquad\qquad \text{pre: } x \leftarrow x + \mathrm{sublayer}(\mathrm{norm}(x)) $$
 #
@@ -587,7 +591,7 @@ record("2.5a")
 # `norm1` (attention) and `norm2` (feed-forward) are `nn.LayerNorm`. No dropout: training mode and evaluation mode give
 # the same.
 #
-# <details><summary>Hint</summary>self_attn(q, k, v, key_padding_mask=…) returns two things; you need the first. In pre-norm, what is added is not what was normalised.</details>
+# <details><summary>Hint</summary>self_attn(q, k, v, key_padding_mask=…) returns two things; you need the first. In pre-norm, what is added is not what was normalized.</details>
 
 
 # %%
@@ -672,11 +676,12 @@ with when_answered("2.5b"):
     blocks_25 = range(1, 13)
     show_lines(
         {
-            "title": "Pre-norm adds up, post-norm starts anew",
+            "title": "Pre-norm adds up from block to block, post-norm starts anew",
             "x": "after block",
             "y": "standard deviation of the tokens",
             "lines": {kind: (blocks_25, sizes) for kind, sizes in sizes_25.items()},
             "ylim": (0, 1.7),
+            "colors": {"pre-norm": "prediction", "post-norm": "other"},
         }
     )
     for kind, sizes in sizes_25.items():
@@ -686,7 +691,7 @@ with when_answered("2.5b"):
 # <details><summary>What there is to see</summary>
 #
 # Post-norm brings tokens back to size 1 after every block. In pre-norm nothing on the direct path is ever
-# normalised, so each block adds to the sum and it grows; that is why pre-norm models put one more layer norm behind the last
+# normalized, so each block adds to the sum and it grows; that is why pre-norm models put one more layer norm behind the last
 # block. In return gradients reach every block along an untouched path, and deep models train without a careful warm-up.
 # </details>
 
@@ -783,7 +788,7 @@ with when_answered("2.6"):
 with when_answered("2.6"):
     show_lines(
         {
-            "title": "Learning to reverse",
+            "title": f"In {len(losses_26)} steps the loss falls to {losses_26[-1]:.1g}",
             "x": "step",
             "y": "cross-entropy",
             "log": "y",
@@ -934,6 +939,7 @@ from homework_kit import (
     build_decoder,
     load_pretrained,
     show_names,
+    show_reading,
     show_writing,
     to_tokens,
 )
@@ -997,6 +1003,22 @@ check("2.8a")
 
 # %% tags=["record"]
 record("2.8a")
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): how far back does a letter look, when the model has to guess the next one?
+
+# %% tags=["skip-execution"]
+# figure (skipped while grading)
+with when_answered("2.4, 2.5a, 2.5b and 2.8a"):
+    show_reading(austen, "Jane and Mary", "Letters look at the capital of their word")
+
+# %% [markdown]
+# <details><summary>What there is to see</summary>
+#
+# In block 0, head 2, letters look at the capital of their own word: the a of Jane gives 0.96 to the J. In the last block, head 3, both
+# blanks and the M look back at the J of the other name. Nobody told the model what a word or a name is. Most of the attention stays within the
+# last four letters, since spelling is local.
+# </details>
 
 # %% [markdown]
 # ## 2.8b How surprised is it?

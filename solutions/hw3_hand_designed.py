@@ -91,7 +91,9 @@ with when_answered():
         one_hot("A B C C"), np.zeros((3, 1)), np.zeros((3, 1)), np.eye(3)
     )
     show_attention(
-        zero_weights, "A B C C".split(), title="All weights zero: the average"
+        zero_weights,
+        "A B C C".split(),
+        title="All scores 0: every token sees the average",
     )
     print(zero_output.round(2))
 
@@ -197,8 +199,7 @@ with when_answered("3.1"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The panels of weights, queries and keys look unrelated, yet attention and output
-# agree. Compare what the task determines, not what it leaves open.
+# The matrices Q and K look unrelated, yet attention and output agree. Compare what the task determines, not what it leaves open.
 #
 # </details>
 
@@ -747,9 +748,18 @@ with when_answered("3.7"):
         scores_37["designed"] = token_scores(
             attention_by_content_Q, attention_by_content_K
         )
+    highest_37 = all(
+        np.array_equal(np.argmax(scores, axis=1), range(3))
+        for scores in scores_37.values()
+    )
+    told_37 = (
+        "Equal letters have the highest score"
+        if highest_37
+        else "Not every letter scores highest with itself"
+    )
     show_matrices(
         {"": scores_37},
-        title="Both score equal letters highest; yours by more",
+        title=told_37,
         names=dict.fromkeys(scores_37, ("ABC", "ABC")),
     )
 

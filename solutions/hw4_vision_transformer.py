@@ -38,9 +38,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from homework_kit import (
-    FASHION_CLASSES, bare_map, check, draw_mosaic, draw_panels, finish, frames_slider,
+    FASHION_CLASSES, check, draw_confusion, draw_mosaic, draw_panels, finish, frames_slider,
     heat, load_fashion_mnist, patch_viewer, ready_block, record, resumable_fit, save_safely, show_figure,
-    show_lines, signed_colors, unfinished, when_answered, with_progress, write_on,
+    show_lines, signed_colors, unfinished, when_answered, with_progress,
 )  # fmt: skip
 
 # The one place that says where training runs; put "cpu" here to keep away from a GPU.
@@ -49,7 +49,7 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # %% [markdown]
 # ## The images
 #
-# FashionMNIST (Xiao, Rasul and Vollgraf, 2017; MIT licence): grey 28×28 pictures of clothes in ten classes. You get 5,000
+# FashionMNIST (Xiao, Rasul and Vollgraf, 2017; MIT license): gray 28×28 pictures of clothes in ten classes. You get 5,000
 # to learn from and 1,000 to test on. The loader takes `fashion_mnist_5000_1000.npz` from beside this notebook (or its
 # `data` folder), else a folder of the original files that you name, else torchvision's download, as in Colab. The grader has
 # the file, too.
@@ -130,11 +130,11 @@ check("4.1")
 with when_answered("4.1"):
     boot = patchify(learn_images[:1])[0].reshape(7, 7, 4, 4)
     figure_41, ((axis_41,),) = draw_panels(width=4.2, height=4.4)
-    draw_mosaic(axis_41, np.asarray(boot), range(7), range(7))
+    draw_mosaic(axis_41, 1 - np.asarray(boot), range(7), range(7))
     axis_41.set(
         title=f"{FASHION_CLASSES[learn_labels[0]]}: 49 patches, each in its place"
     )
-    axis_41.set(xlabel="patch column", ylabel="patch row")
+    axis_41.set(xlabel="patch column (dark: large values)", ylabel="patch row")
     show_figure(
         figure_41,
         alt="Figure: A picture of clothes, cut into a 7 by 7 grid of patches, each at its own row and column.",
@@ -258,7 +258,7 @@ class TokenSequence(nn.Module):
 # %% [markdown]
 # ### Count the parameters
 #
-# Take another configuration: 28×28 grey images, **{{number 4.3 patch}}×{{number 4.3 patch}}** patches, dim {{number 4.3 dim}}, **{{number 4.3 depth}}** blocks with 4 heads, MLP width {{number 4.3 mlp_dim}}, ten classes. A
+# Take another configuration: 28×28 gray images, **{{number 4.3 patch}}×{{number 4.3 patch}}** patches, dim {{number 4.3 dim}}, **{{number 4.3 depth}}** blocks with 4 heads, MLP width {{number 4.3 mlp_dim}}, ten classes. A
 # block has two layer norms (weight and bias each), four linear maps of attention (query, key, value, output) and two of the
 # MLP, {{number 4.3 dim}} → {{number 4.3 mlp_dim}} → {{number 4.3 dim}}. After the blocks come one more layer norm and the linear head. Every linear map has a bias.
 #
@@ -344,7 +344,7 @@ record("4.4a")
 # ## 4.4b The encoder block
 # {{header 4.4b}}
 #
-# Pre-norm: each half reads a **normalised copy** and adds its answer to $x$ itself. The path of $x$ from end to end stays free, so
+# Pre-norm: each half reads a **normalized copy** and adds its answer to $x$ itself. The path of $x$ from end to end stays free, so
 # gradients reach the first layer unhindered.
 #
 # $$ x \leftarrow x + \mathrm{Attention}(\mathrm{norm}_1(x)), \qquad x \leftarrow x + \mathrm{MLP}(\mathrm{norm}_2(x)) $$
@@ -832,7 +832,7 @@ with when_answered("4.8a"):
     axis_48a.set(xlabel="the first eight training images of each class")
     show_figure(
         figure_48a,
-        alt="Figure: ten rows of eight small grey pictures, one row for each class: "
+        alt="Figure: ten rows of eight small gray pictures, one row for each class: "
         + ", ".join(FASHION_CLASSES),
     )
 
@@ -903,21 +903,19 @@ with when_answered("4.8a"):
         confusion_48 = confusion_matrix(fashion["test"][1], guesses_48, 10)
         confusion_48 = np.asarray(confusion_48)
         figure_48c, ((axis_48c,),) = draw_panels(width=6.0, height=5.2)
-        image_48c = axis_48c.imshow(confusion_48, cmap="Greys", vmin=0)
-        bare_map(axis_48c, FASHION_CLASSES, FASHION_CLASSES)
-        write_on(axis_48c, confusion_48, image_48c, "{:.0f}")
-        right_48 = np.trace(confusion_48) / confusion_48.sum()
-        axis_48c.set(title=f"{right_48:.1%} right; what is wrong is mostly tops")
-        axis_48c.set(xlabel="guess", ylabel="true class")
+        draw_confusion(axis_48c, confusion_48, FASHION_CLASSES)
         show_figure(figure_48c)
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# A bright diagonal with one weak place, Shirt, whose row spreads over T-shirt, pullover, coat and dress. Errors stay
+# One row stands out, Shirt, which spreads over T-shirt, pullover, coat and dress. Errors stay
 # inside families: footwear is taken for other footwear, never for a coat.
 #
 # </details>
+
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): will the class token look at the garment, at its outline or at the background?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -938,9 +936,6 @@ with when_answered("4.8a"):
             [FASHION_CLASSES[one.argmax()] for one in logits_48],
             title="What the class token looks at (named by the guess)",
         ).show()
-
-# %% [markdown]
-# **Predict before you run the next cell** (not graded): will the class token look at the garment, at its outline or at the background?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading): the same in numbers
@@ -964,6 +959,9 @@ with when_answered("4.8a"):
 #
 # </details>
 
+# %% [markdown]
+# **Predict before you run the next cell** (not graded): to which places will a place's learned position be most similar?
+
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("4.8a"):
@@ -981,16 +979,16 @@ with when_answered("4.8a"):
             vmin=-1,
             mark_own=True,
         )
-        axis_48e.set(title="A place is like its neighbors, its row and its column")
+        axis_48e.set(title="A place is most similar to its neighbors")
         axis_48e.set(
             xlabel="patch column of the panel", ylabel="patch row of the panel"
         )
         bar_48e = figure_48e.colorbar(shown_48e, ax=axis_48e, shrink=0.7)
-        bar_48e.set_label("cosine similarity to all places (ring: the place itself)")
+        bar_48e.set_label("cosine similarity to all places (dot: the place itself, 1)")
         bar_48e.outline.set_visible(False)
         show_figure(
             figure_48e,
-            alt="Figure: a panel for each patch: the cosine similarity of its position to all places, highest at its own, which is ringed.",
+            alt="Figure: a panel for each patch: the cosine similarity of its position to all places, its own place is left blank and has a dot.",
         )
         if places_47:  # this session trained
             epochs_47 = range(0, len(places_47), -(-len(places_47) // 20))
@@ -1007,9 +1005,6 @@ with when_answered("4.8a"):
                 [f"epoch {epoch}" for epoch in epochs_47],
                 "Positions being learned: the middle finds its neighbors",
             ).show()
-
-# %% [markdown]
-# **Predict before you run the next cell** (not graded): to which places will a place's learned position be most similar?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading): the same in numbers
@@ -1037,7 +1032,7 @@ with when_answered("4.8a"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Each panel is one place, its darkest cell that place itself. Around it similarity fades with distance, as the first line confirms: nobody told
+# Each panel is one place, marked by a dot. Around it similarity fades with distance, as the first line confirms: nobody told
 # the model that patch 8 lies under patch 1. A second dark spot lies opposite, left and right swapped. Which line of the training recipe taught the model that these
 # two places are alike?
 #
@@ -1085,7 +1080,7 @@ check("4.8b")
 # <!-- BEGIN SOLUTION 4.8b words -->
 # The training loss falls almost to the end (0.37), while the validation loss has stayed at 0.43 for the last ten epochs and the accuracy within one
 # point, which is noise with 500 images: more epochs would only learn these images by heart. The most frequent mistake is a shirt taken for a
-# T-shirt, 18 of 100; collars and buttons are a few grey dots at 28 pixels. Single patches stand out in the class token's attention, but clothing covers 56%
+# T-shirt, 18 of 100; collars and buttons are a few gray dots at 28 pixels. Single patches stand out in the class token's attention, but clothing covers 56%
 # of the patches and gets 55 to 62% of the weight, hardly more than chance. Positions are similar to their neighbors (0.38) and to their mirror places
 # (0.71), because half of the training images were mirrored. None of this proves what the decision rests on: a large weight on a small value moves little.
 # <!-- END SOLUTION -->

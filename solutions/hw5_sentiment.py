@@ -420,7 +420,7 @@ with when_answered("5.1b and 5.4"):
         names_54, weights_54.detach(), mask_54, strict=True
     ):
         hidden = np.tile(~np.asarray(real, dtype=bool), (4, 1))
-        title = "Four words" if real.all() else "Padding gets no attention"
+        title = "All words are looked at" if real.all() else "Padding gets no attention"
         show_attention(weights, names, title=title, mask=hidden)
 
 # %% [markdown]
@@ -1118,7 +1118,7 @@ claim_4 = "A"
 #
 # <!-- BEGIN SOLUTION 5.9 words -->
 # Sentence 3 is wrong: the softmax runs over the keys, so the weights of each *query* add up to one and every output is a
-# weighted average of values. Normalised per key, no token could be looked at by everyone, as the adjective in 5.8 is, and
+# weighted average of values. Normalized per key, no token could be looked at by everyone, as the adjective in 5.8 is, and
 # outputs could be of any size. Sentence 4 is right: a score depends on two vectors, not on where they stand, so
 # shuffling the inputs shuffles rows and columns of the attention alike.
 # <!-- END SOLUTION -->

@@ -36,6 +36,7 @@ import numpy as np
 import torch
 from homework_kit import (
     GAUSSIAN_COUNTS,
+    FAINT,
     MEANS,
     check,
     draw_panels,
@@ -143,18 +144,17 @@ check("6.1")
 with when_answered("6.1"):
     x_61, places_61 = np.array([1.0, 3.0, 2.0, 1.0, 2.0, 1.5]), np.arange(1, 7)
     states_61, output_61 = alternating_rnn(x_61)
-    figure_61, ((axis_61,),) = draw_panels(width=6, height=3)
-    for start, name, color in ((0, "odd place", "key"), (1, "even place", "query")):
+    figure_61, ((axis_61,),) = draw_panels(width=6.2, height=3)
+    for start, sign in ((0, "−"), (1, "+")):  # odd places, even places
         some = slice(start, None, 2)
-        axis_61.bar(places_61[some], x_61[some], 0.45, color=MEANS[color], alpha=0.55)
-        axis_61.text(
-            places_61[start], x_61[start] + 0.1, name, ha="center", color=MEANS[color]
-        )
+        axis_61.bar(places_61[some], x_61[some], 0.5, color=FAINT)
+        for place, value in zip(places_61[some], x_61[some], strict=True):
+            axis_61.text(place, -0.42, f"{sign} {value:g}", ha="center")
     axis_61.plot(places_61, states_61, "o-", color=MEANS["prediction"], label="state h")
     axis_61.axhline(0, color=MEANS["other"], lw=0.8)
-    axis_61.set(xlabel="place t", ylabel="value", ylim=(-0.3, 4.0))
+    axis_61.set(xlabel="place t (bars: inputs)", ylabel="value", ylim=(-0.6, 3.4))
     axis_61.set(
-        title=f"Each state adds an input and takes the last state away: output {output_61:.3f}"
+        title=f"The last state is the even places minus the odd ones: {output_61:.3f}"
     )
     label_ends(axis_61)
     show_figure(figure_61)
@@ -252,7 +252,7 @@ check("6.2b")
 lengths_62, curves_62 = [64, 128, 256, 512, 1024], {}
 for function in (softmax_attention, linear_attention, causal_linear_attention):
     with when_answered("6.2a and 6.2b"):
-        curves_62[function.__name__] = (
+        curves_62[function.__name__.replace("_attention", "").replace("_", " ")] = (
             lengths_62,
             [
                 observe(partial(function, *torch.rand(3, T, 16)))[1].work
@@ -261,9 +261,10 @@ for function in (softmax_attention, linear_attention, causal_linear_attention):
         )
 with when_answered("6.2a and 6.2b"):
     show_power_laws(
-        {"Linear attention saves a power of T (D = M = 16)": curves_62},
-        "sequence length T",
+        {"Linear attention saves a power of T": curves_62},
+        "sequence length T (D = M = 16)",
         ["elementary operations"],
+        colors={"softmax": "other", "linear": "prediction"},
     )
 
 # %% [markdown]
@@ -362,28 +363,32 @@ with when_answered("6.3"):
         "(q·k)²": similar_63**2,
         "q·k": similar_63,
     }
-    panels_63 = []
+    lines_63 = {}
     for name, values in kinds_63.items():
         weights_63 = values[1] / values.sum(axis=0)
         weights_63[abs(weights_63) > 4] = np.nan  # near a division by zero
-        panels_63.append(
-            {
-                "title": f"{name}: {'leaves 0 to 1' if name == 'q·k' else 'stays in 0 to 1'}",
-                "x": "angle of the second key (degrees)",
-                "y": "its weight",
-                "lines": {"": (angle_63, weights_63)},
-                "colors": {"": "attention"},
-                "ylim": (-3, 3) if name == "q·k" else (-0.05, 1.05),
-                "band": (0, 1),
-                "ticks": range(0, 361, 90),
-            }
-        )
-    show_lines(*panels_63, heading="Two keys, one at the query, one turning")
+        lines_63[name] = (angle_63, weights_63)
+    show_lines(
+        {
+            "title": "Only the plain product leaves the band from 0 to 1",
+            "x": "angle of the second key (degrees); the first lies on the query",
+            "y": "weight of the second key",
+            "lines": lines_63,
+            "colors": {
+                "exp(q·k)": "attention",
+                "(q·k)²": "prediction",
+                "q·k": "warning",
+            },
+            "ylim": (-1.5, 1.5),
+            "band": (0, 1),
+            "ticks": range(0, 361, 90),
+        }
+    )
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# With the exponential and the square the weight stays in the grey band. With the plain product it leaves
+# With the exponential and the square the weight stays in the gray band. With the plain product it leaves
 # the band once the second key points away from the query (beyond 90°), and near 180°, where the sum is almost 0, it has no bound.
 #
 # </details>
@@ -453,7 +458,7 @@ with when_answered("6.4"):
     features_64 = np.asarray(polynomial_features(q_64) @ polynomial_features(k_64).T)
     show_lines(
         {
-            "title": "Features give the kernel exactly",
+            "title": f"Features against kernel: largest difference {np.abs(exact_64 - features_64).max():.0e}",
             "x": "(q·k + 1)²",
             "y": "φ(q)·φ(k), D = 3",
             "lines": {
@@ -480,7 +485,7 @@ record("6.4")
 # ## 6.5a What grows, and how fast
 # {{header 6.5a}}
 #
-# Let kernelised attention use $C$ features. They are computed for one token at a time, at negligible cost, and **not kept**: only sums over
+# Let kernelized attention use $C$ features. They are computed for one token at a time, at negligible cost, and **not kept**: only sums over
 # tokens are. State time and memory in $O(\dots)$; as memory count the inputs, the output and everything else that is there at the same
 # time. Softmax attention forms its weights explicitly, as `softmax_attention` does.
 #
@@ -514,7 +519,7 @@ record("6.5a")
 # additions, exponentials or divisions, and no cost for the features themselves.
 #
 # 1. `softmax_multiplications(N, D, M)` for $\mathrm{softmax}(QK^\top)\,V$.
-# 2. `kernel_multiplications(N, C, M)` for $\varphi(Q)\,(\varphi(K)^\top V)$ and the normaliser $\varphi(Q)\,z$, where $z = \sum_s \varphi(k_s)$.
+# 2. `kernel_multiplications(N, C, M)` for $\varphi(Q)\,(\varphi(K)^\top V)$ and the normalizer $\varphi(Q)\,z$, where $z = \sum_s \varphi(k_s)$.
 # 3. `crossover_length(D, M)`: the smallest $N$ at which the kernel of 6.4, with its features counted there, needs **fewer** than softmax.
 #
 # The grader compares with multiplications that it counts while torch computes.
@@ -530,7 +535,7 @@ def softmax_multiplications(N, D, M):
 
 
 def kernel_multiplications(N, C, M):
-    """Multiplications in the matrix products of kernelised attention with C features.
+    """Multiplications in the matrix products of kernelized attention with C features.
 
     A whole number.
     """
@@ -583,16 +588,20 @@ with when_answered("6.4, 6.5a and 6.5b"):
         meetings_65.append((meeting, softmax_multiplications(meeting, D, D)))
         print(f"D = M = {D}: they meet at N = {meeting}, or {meeting / D**2:.2f} D²")
     show_power_laws(
-        {"The quadratic kernel wins only beyond the rings": curves_65},
+        {"The quadratic kernel needs less only beyond the rings": curves_65},
         "sequence length N",
         ["multiplications (M = D)"],
         dots=meetings_65,
+        colors={
+            label: "prediction" if label.startswith("softmax") else "attention"
+            for label in curves_65
+        },
     )
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Softmax lines have slope 2, kernel lines slope 1 (the legend gives them). With D eight times as large the lines meet at an N that is
+# Softmax lines have slope 2, kernel lines slope 1. With D eight times as large the lines meet at an N that is
 # about 45 times as large: it grows like $D^2/2$. "Linear" is a promise about N only.
 #
 # </details>
@@ -755,6 +764,7 @@ with when_answered("6.6b"):
         },
         "number of frequencies R",
         ["root mean square error"],
+        colors={"1/√R": "other"},
     )
     rng_66, counts_66 = np.random.default_rng(66), 2 ** np.arange(12)
     apart_66, waves_66 = np.linspace(0, 4, 60), rng_66.normal(size=counts_66[-1])
@@ -896,7 +906,7 @@ with when_answered("6.7a and 6.7b"):
     denoised_67 = np.asarray(denoiser(noisy_67, 20.0) @ noisy_67)
     show_lines(
         {
-            "title": "Descent finds the closed form",
+            "title": "Gradient descent comes down to the loss of the closed form",
             "x": "gradient step, from W = I",
             "y": "loss above the closed form's",
             "log": "y",
@@ -904,7 +914,7 @@ with when_answered("6.7a and 6.7b"):
             "colors": {"": "prediction"},
         },
         {
-            "title": "The denoiser moves points to the line",
+            "title": "The denoiser moves noisy points toward the line",
             "x": "first coordinate",
             "y": "second coordinate",
             "lines": {
@@ -921,7 +931,7 @@ with when_answered("6.7a and 6.7b"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Left: gradient descent reaches your closed form and never gets below it. Right: the cloud shrinks a little
+# Above: gradient descent reaches your closed form and never gets below it. Below: the cloud shrinks a little
 # along the line and a lot across it, without any clean example having been seen.
 #
 # </details>
@@ -990,22 +1000,23 @@ with when_answered("6.7c"):
     low_67, high_67 = np.asarray(lambda_range, dtype=float)
     lambdas_67 = np.logspace(-2, 2, 200)
     groups_67 = {"keep": [10.0, 8.0, 4.0], "drop": [1.0, 0.5, 0.36]}
+    lines_67 = {
+        f"{group} s = {value:g}": (lambdas_67, value**2 / (value**2 + lambdas_67))
+        for group, values in groups_67.items()
+        for value in values
+    }
     show_lines(
         {
-            "title": "In your interval of λ noise goes and signal stays",
-            "x": "λ (grey: yours)",
+            "title": f"What stays and what goes for λ from {low_67:.3g} to {high_67:.3g}",
+            "x": "λ (gray: your interval)",
             "y": "what is left of a direction",
             "log": "x",
-            "lines": {
-                f"{group} {value:g}": (lambdas_67, value**2 / (value**2 + lambdas_67))
-                for group, values in groups_67.items()
-                for value in values
-            },
+            "lines": lines_67,
             "colors": {
-                f"{group} {value:g}": {"keep": "target", "drop": "other"}[group]
-                for group, values in groups_67.items()
-                for value in values
+                label: "target" if label.startswith("keep") else "prediction"
+                for label in lines_67
             },
+            "level": [("", 0.8), ("", 0.5)],
             "span": (low_67, high_67),
         }
     )
@@ -1013,8 +1024,8 @@ with when_answered("6.7c"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# All factors fall as λ grows, those of small singular values first. Between the grey band's ends every solid
-# line is above the upper dotted line (0.8) and every dashed one below the lower (0.5).
+# All factors fall as λ grows, those of small singular values first. In the gray band every line to
+# keep is above the upper dotted line (0.8) and every line to drop below the lower one (0.5).
 #
 # </details>
 
@@ -1130,10 +1141,14 @@ with when_answered("6.8"):
         "linear": (memory_lengths, np.asarray(linear_bytes) / 1e6),
     }
     show_power_laws(
-        {"Time: twice the tokens, four times": times_68, "Memory alike": sizes_68},
+        {
+            "Time: linear attention is faster for long sequences": times_68,
+            "Memory: the gap grows with N": sizes_68,
+        },
         "sequence length N",
         ["milliseconds", "megabytes"],
         last=4,
+        colors={"softmax": "other", "linear": "prediction"},
     )
 
 # %% [markdown]

@@ -16,7 +16,14 @@ from autograder.kit.comparison import compare, compare_text, same
 from autograder.kit.examples import IN_PLACE, judge_example, named_mistake
 from autograder.kit.feedback import Feedback, Line
 from autograder.kit.figure_words import describe_figure
-from autograder.kit.figures import draw_attention, show_attention, show_figure, show_lines, show_matrices
+from autograder.kit.figures import (
+    draw_attention,
+    draw_cells,
+    show_attention,
+    show_figure,
+    show_lines,
+    show_matrices,
+)
 from autograder.kit.guarding import when_answered
 from autograder.kit.kinds import KINDS, Kind, entry_kind, letter_of
 from autograder.kit.numbers import draw_numbers, student_key
@@ -39,6 +46,7 @@ from autograder.kit.shapes import Dim, check_shapes
 from autograder.kit.stage import rehearse_here
 from autograder.kit.state import CHALLENGES_SCHEMA, KIT_VERSION, LOG_NAME, LOG_SCHEMA, STALE
 from autograder.kit.style import (
+    FAINT,
     MEANS,
     attention_colors,
     bare_map,
@@ -61,6 +69,7 @@ from autograder.kit.values import (
 
 __all__ = [
     "CHALLENGES_SCHEMA",
+    "FAINT",
     "IN_PLACE",
     "KINDS",
     "KIT_VERSION",
@@ -94,6 +103,7 @@ __all__ = [
     "describe",
     "describe_figure",
     "draw_attention",
+    "draw_cells",
     "draw_numbers",
     "draw_panels",
     "encode",

@@ -15,6 +15,7 @@ from autograder.kit.style import (
     FAINT,
     MARKS,
     MEANS,
+    PAGE_INCHES,
     SERIES,
     attention_colors,
     bare_map,
@@ -22,6 +23,7 @@ from autograder.kit.style import (
     house_style,
     label_ends,
     line_kind,
+    plain_ticks,
     signed_colors,
     write_on,
 )
@@ -67,7 +69,8 @@ def _crisp_png(figure: Any) -> tuple[str, int]:
     with Image.open(buffer) as picture:
         width = picture.width // 2
         small = io.BytesIO()  # 256 colors are enough for ink on paper, and a third of the bytes
-        picture.convert("RGB").quantize(256).save(small, format="png", optimize=True)
+        few = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
+        few.save(small, format="png", optimize=True)
     return base64.b64encode(small.getvalue()).decode(), width
 
 
@@ -78,8 +81,9 @@ def show_attention(
     title: str | Sequence[str] = "",
     mask: Any = None,
     heading: str = "",
+    columns: int = 0,
 ) -> None:
-    """Draws one or several attention maps side by side, on one shared scale from 0 to 1.
+    """Draws one or several attention maps, on one shared scale from 0 to 1.
 
     Args:
         weights: (query, key) probabilities, rows sum to 1; or a list of such maps.
@@ -88,18 +92,28 @@ def show_attention(
         title: one title, or one for each map.
         mask: bool, same shape as a map, True where attention is not allowed, drawn hatched; or one for each.
         heading: above all maps: what they show together.
+        columns: how many maps stand side by side; as many as fit on a page if left out.
     """
     several = isinstance(weights, list | tuple)
     maps = [np.asarray(item, dtype=float) for item in (weights if several else [weights])]
     titles = [title] * len(maps) if isinstance(title, str) else list(title)
     masks = list(mask) if isinstance(mask, list | tuple) else [mask] * len(maps)
     keys = queries if keys is None else keys
-    cell = 0.46 if maps[0].size <= 64 else 0.3
-    height = max(1.5, cell * len(queries)) + 1.0
+    cell = 0.4 if maps[0].size <= 64 else 0.3
+    if not columns:  # rather smaller cells than a map alone in a second row
+        cell = max(0.29, min(cell, ((PAGE_INCHES - 0.6) / len(maps) - 0.35) / len(keys)))
+    width, height = max(1.7, cell * len(keys)) + 0.35, max(1.5, cell * len(queries)) + 0.4
+    across = columns or max(1, int((PAGE_INCHES - 0.5) / width))
+    down = -(-len(maps) // across)
+    across = -(-len(maps) // down)
     with house_style():
-        figure, axes = draw_panels(1, len(maps), max(1.9, cell * len(keys)) + 0.7, height)
-        for number, (axis, values, name, hidden) in enumerate(zip(axes[0], maps, titles, masks, strict=True)):
-            draw_attention(axis, values, queries, keys, hidden, named=number == 0)
+        figure, axes = draw_panels(down, across)
+        figure.set_size_inches(width * across + 0.6, height * down + 0.6)
+        for axis in axes.flat[len(maps) :]:
+            axis.set_visible(False)
+        for number, (values, name, hidden) in enumerate(zip(maps, titles, masks, strict=True)):
+            axis, last = axes.flat[number], number + across >= len(maps)
+            draw_attention(axis, values, queries, keys, hidden, number % across == 0, last)
             axis.set_title(name)
         if heading:
             figure.suptitle(heading, x=0.01, ha="left")
@@ -113,8 +127,19 @@ def draw_attention(
     keys: Sequence[str],
     mask: Any = None,
     named: bool = True,
+    last: bool = True,
 ) -> None:
-    """Draws one attention map into an axis; where a key may not be seen it is hatched."""
+    """Draws one attention map into an axis; where a key may not be seen it is hatched.
+
+    Args:
+        axis: to draw into.
+        values: (query, key) probabilities.
+        queries: a label for each row.
+        keys: a label for each column.
+        mask: True where attention is not allowed.
+        named: whether the rows have their labels and the axis of queries its name.
+        last: whether the axis of keys has its name: nothing stands below.
+    """
     from matplotlib.patches import Rectangle
 
     hidden = np.zeros(values.shape, bool) if mask is None else np.asarray(mask, dtype=bool)
@@ -124,11 +149,12 @@ def draw_attention(
     for row, column in np.argwhere(hidden):
         axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, hatch="////", facecolor="#f4f5f6", lw=0))
     draw_cells(axis, values.shape)
-    axis.set_xlabel("keys (looked at)", color=MEANS["key"])
+    if last:
+        axis.set_xlabel("keys (looked at)", color=MEANS["key"])
     if named:
         axis.set_ylabel("queries (looking)", color=MEANS["query"])
     if values.size <= 64:
-        write_on(axis, shown, image)
+        write_on(axis, shown, image, size=8.5 if values.shape[1] < 6 else 7.5)
 
 
 def draw_cells(axis: Any, shape: Sequence[int]) -> None:
@@ -140,73 +166,75 @@ def draw_cells(axis: Any, shape: Sequence[int]) -> None:
 
 
 def show_matrices(
-    rows: Mapping[str, Mapping[str, Any]],
+    heads: Mapping[str, Mapping[str, Any]],
     title: str = "",
     names: Mapping[str, tuple[Sequence[str], Sequence[str]]] | None = None,
     attention: Sequence[str] = ("attention",),
 ) -> None:
-    """Draws rows of matrices with their numbers in them: blue above zero, orange below, white at zero.
+    """Draws matrices with their numbers in them: blue above zero, orange below, white at zero.
 
     Args:
-        rows: row label → (panel title → 2-d array); the rows have the same panels.
+        heads: label → (panel title → 2-d array), with the same panels each. Several labels are columns that
+            stand side by side, a panel in each row; the panels of a single one stand side by side.
         title: above the whole figure.
-        names: panel title → the names of its rows and of its columns.
+        names: panel title → the names of its rows and of its columns; of too many the first ones.
         attention: titles of panels that hold attention weights, drawn in their color from 0 to 1.
     """
     names = names or {}
-    panels = [list(one.items()) for one in rows.values()]
-    columns = max(map(len, panels))
+    grid = [
+        [(f"{label}: {name}" if label else name, name, np.atleast_2d(np.asarray(values, dtype=float)))
+         for name, values in one.items()]
+        for label, one in heads.items()
+    ]  # fmt: skip
+    grid = grid if len(grid) == 1 else [list(line) for line in zip(*grid, strict=True)]
+    heights = [0.29 * max(len(values) for *_, values in line) + 0.75 for line in grid]
     with house_style():
-        figure, axes = draw_panels(
-            len(rows) * -(-columns // 4) if columns > 4 else len(rows), min(columns, 4), 2.2, 2.1
-        )
-        wide = axes.shape[1]
-        for axis in axes.flat:
-            axis.set_visible(False)
-        for block, (label, line) in enumerate(zip(rows, panels, strict=True)):
-            for number, (name, values) in enumerate(line):
-                axis = axes[block * -(-columns // wide) + number // wide, number % wide]
-                axis.set_visible(True)
-                matrix = np.atleast_2d(np.asarray(values, dtype=float))
-                weights = name in attention
-                bound = 1.0 if weights else float(np.abs(matrix).max()) or 1.0
-                colors = attention_colors() if weights else signed_colors()
-                low = 0.0 if weights else -bound
-                image = axis.imshow(matrix, vmin=low, vmax=bound, cmap=colors, aspect="auto")
-                bare_map(axis, *names.get(name, ((), ())))
-                draw_cells(axis, matrix.shape)
-                axis.set_title(f"{label} {name}" if len(rows) > 1 or label else name, fontsize=9)
-                axis.set_xlabel(f"{matrix.shape[0]} × {matrix.shape[1]}", fontsize=8)
-                if max(matrix.shape) <= 8:
-                    long = bound >= 99.5 or matrix.shape[1] > 5
-                    write_on(axis, matrix, image, "{:.0f}" if long else "{:.1f}", 7.5)
+        figure, axes = draw_panels(len(grid), len(grid[0]))
+        wide = PAGE_INCHES if len(heads) > 1 else min(PAGE_INCHES, 2.8 * len(grid[0]))
+        figure.set_size_inches(wide, sum(heights) + 0.4)
+        axes[0, 0].get_gridspec().set_height_ratios(heights)
+        for axis, (told, name, values) in zip(axes.flat, (one for line in grid for one in line), strict=True):
+            weights = name in attention
+            bound = 1.0 if weights else float(np.abs(values).max()) or 1.0
+            colors = attention_colors() if weights else signed_colors()
+            low = 0.0 if weights else -bound
+            image = axis.imshow(values, vmin=low, vmax=bound, cmap=colors, aspect="auto")
+            rows, columns = names.get(name, ((), ()))
+            bare_map(axis, rows[: values.shape[0]], columns[: values.shape[1]])
+            draw_cells(axis, values.shape)
+            size = f"{values.shape[0]} × {values.shape[1]}"
+            axis.set_title(f"{told} ({size})", fontsize=10)
+            if max(values.shape) <= 9:
+                write_on(axis, values, image, "{:.0f}" if bound >= 99.5 else "{:.1f}", 8.5)
         figure.suptitle(title, x=0.01, ha="left")
     show_figure(figure)
 
 
 def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
-    """Draws panels of curves side by side, each curve named at its end.
+    """Draws panels of curves, one above the other, each curve named at its end.
 
     Args:
         panels: each with ``title`` (what it shows), ``x`` and ``y`` (axis labels), ``lines`` (label →
             (x values, y values)), and where wanted ``points`` (labels drawn as markers), ``log``
             (``x``, ``y`` or
-            ``xy``), ``level`` ((label, y) of a grey line), ``ylim``, ``ticks`` (of x), ``colors`` (label → a
+            ``xy``), ``level`` ((label, y) of a gray line, or a list of them), ``ylim``,
+            ``ticks`` (of x), ``colors`` (label → a
             name of :data:`MEANS` or a color), ``same`` (both axes have one scale),
-            ``band`` and ``span`` (edges of a grey stripe across and along), ``rings`` (points to mark).
+            ``band`` and ``span`` (edges of a gray stripe across and along), ``rings`` (points to mark).
         heading: above all panels.
     """
     with house_style():
-        figure, axes = draw_panels(1, len(panels), 4.6, 3.2)
-        for axis, panel in zip(axes[0], panels, strict=True):
+        figure, axes = draw_panels(len(panels), 1, 6.0, 3.3 if len(panels) == 1 else 2.9)
+        for axis, panel in zip(axes[:, 0], panels, strict=True):
             for number, (label, (xs, ys)) in enumerate(panel["lines"].items()):
                 color = panel.get("colors", {}).get(label, SERIES[number % len(SERIES)])
                 marked = label in panel.get("points", ())
                 kind = {"ls": "none", "marker": MARKS[number % 6]} if marked else line_kind(number)
                 axis.plot(xs, ys, color=MEANS.get(color, color), label=label or None, **kind)
             if "level" in panel:
-                name, level = panel["level"]
-                axis.axhline(level, ls=":", color=MEANS["other"], lw=1.4, label=name)
+                levels = panel["level"]
+                for name, level in [levels] if isinstance(levels, tuple) else levels:
+                    axis.axhline(level, ls=":", color=MEANS["other"], lw=1.4, label=name or "_level")
             axis.set(title=panel["title"], xlabel=panel["x"], ylabel=panel["y"])
             for name in panel.get("log", ""):
                 getattr(axis, f"set_{name}scale")("log")
@@ -217,6 +245,8 @@ def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
                     across(*edges, color=MEANS["other"], alpha=0.14, lw=0)
             for ring in panel.get("rings", ()):
                 axis.plot(*ring, "o", ms=12, mfc="none", mec=MEANS["prediction"])
+            for name in panel.get("log", ""):
+                plain_ticks(axis, name)
             if "ticks" in panel:
                 axis.set_xticks(panel["ticks"], [f"{tick:,}" for tick in panel["ticks"]])
                 axis.minorticks_off()

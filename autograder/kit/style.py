@@ -25,7 +25,9 @@ MEANS = {
     "warning": "#c01a2c",
     "other": "#8a929c",
 }
-SERIES = tuple(MEANS[name] for name in ("query", "key", "value", "attention", "target", "prediction"))
+# of lines that are none of these: ink for what the figure is about, gray for what it is compared with
+SERIES = (MEANS["prediction"], MEANS["other"], "#8c5a3c", "#3f7f8c", "#5b626b", "#b08968")
+PAGE_INCHES = 7.0  # no figure is wider: on a phone, half as wide, its letters can still be read
 DASHES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "D", "^", "v", "x")
 
@@ -37,14 +39,15 @@ def house_rules() -> dict[str, Any]:
         "figure.facecolor": PAPER,
         "savefig.facecolor": PAPER,
         "figure.constrained_layout.use": True,
-        "font.size": 10.0,
+        "font.size": 10.5,
+        "figure.constrained_layout.h_pad": 0.07,
         "figure.titlesize": 12.0,
         "figure.titleweight": "bold",
         "axes.titlesize": 11.0,
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
         "axes.titlepad": 9.0,
-        "axes.labelsize": 10.0,
+        "axes.labelsize": 10.5,
         "axes.labelcolor": QUIET,
         "axes.edgecolor": FAINT,
         "axes.linewidth": 1.0,
@@ -58,13 +61,13 @@ def house_rules() -> dict[str, Any]:
         "ytick.color": FAINT,
         "xtick.labelcolor": QUIET,
         "ytick.labelcolor": QUIET,
-        "xtick.labelsize": 9.0,
-        "ytick.labelsize": 9.0,
+        "xtick.labelsize": 10.0,
+        "ytick.labelsize": 10.0,
         "grid.color": "#eceff2",
         "lines.linewidth": 1.8,
         "lines.markersize": 5.0,
         "legend.frameon": False,
-        "legend.fontsize": 9.0,
+        "legend.fontsize": 10.0,
         "hatch.linewidth": 0.6,
         "hatch.color": "#9aa2ab",
     }
@@ -84,10 +87,10 @@ def house_style() -> Iterator[None]:
 
 
 def attention_colors() -> Any:
-    """The color map of attention weights: white for 0, deep violet for 1."""
+    """The color map of attention weights: white for 0, violet for 1."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    steps = [PAPER, "#f3e3ef", "#d9a6cd", "#b566a6", MEANS["attention"], "#4b1446"]
+    steps = [PAPER, "#f3e3ef", "#d9a6cd", "#b566a6", MEANS["attention"], "#6f2662"]
     return LinearSegmentedColormap.from_list("attention", steps)
 
 
@@ -95,7 +98,7 @@ def signed_colors() -> Any:
     """The color map of numbers with a sign: orange below 0, white, blue above."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    steps = ["#7f3300", MEANS["key"], "#f6c9a8", PAPER, "#a9cfe8", MEANS["query"], "#003a5d"]
+    steps = ["#b04a00", "#e08a4c", "#f6cfb2", PAPER, "#b5d6ec", "#4c9bcf", "#005a91"]
     return LinearSegmentedColormap.from_list("signed", steps)
 
 
@@ -103,6 +106,20 @@ def line_kind(number: int) -> dict[str, Any]:
     """How the curve of this number is drawn, so that curves differ in more than color."""
     marked = {"marker": MARKS[number // 4 - 1], "markevery": 0.2} if number >= 4 else {}
     return {"ls": DASHES[number % 4], **marked}
+
+
+def plain_ticks(axis: Any, which: str) -> None:
+    """Writes the ticks of a logarithmic axis as plain numbers, where it spans few powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = getattr(axis, f"get_{which}lim")()
+    if low <= 0 or low < 1e-3 or high > 1e5:
+        return
+    one = getattr(axis, f"{which}axis")
+    few = np.log10(high / low) < 1.8  # powers of ten alone would be one tick or two
+    one.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    one.set_minor_formatter(NullFormatter())
 
 
 def draw_panels(rows: int = 1, columns: int = 1, width: float = 4.2, height: float = 3.1) -> tuple[Any, Any]:
@@ -115,20 +132,21 @@ def draw_panels(rows: int = 1, columns: int = 1, width: float = 4.2, height: flo
         )
 
 
-def write_on(axis: Any, values: np.ndarray, image: Any, form: str = "{:.2f}", size: float = 8.0) -> None:
-    """Writes the numbers of a map into its cells, dark on light and light on dark."""
+def write_on(axis: Any, values: np.ndarray, image: Any, form: str = "{:.2f}", size: float = 8.5) -> None:
+    """Writes the numbers of a map into its cells, dark on light and light on dark; a zero is a faint 0."""
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
+            written = re.sub(r"^-?0(\.0*)?$", "0", form.format(value))
             red, green, blue, _ = image.cmap(image.norm(value))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
             axis.text(
                 column,
                 row,
-                re.sub(r"^-(?=[0.]*$)", "", form.format(value)),  # no minus before a zero
+                written,
                 ha="center",
                 va="center",
                 fontsize=size,
-                color="white" if dark else INK,
+                color="white" if dark else INK if written != "0" else MEANS["other"],
             )
 
 
@@ -169,7 +187,7 @@ def label_ends(axis: Any, labels: Mapping[Any, str] | None = None) -> None:
         ends.append([float(np.clip(place[1], 0, 1)), words, line.get_color(), 1 + words.count("\n")])
     ends.sort(key=lambda end: end[0])
     height = axis.get_window_extent().height / axis.figure.dpi * 72  # points
-    step = 12.5 / max(height, 1)
+    step = 13.5 / max(height, 1)
     for _ in range(40):
         for below, above in itertools.pairwise(ends):
             short = step * (below[3] + above[3]) / 2 - (above[0] - below[0])
@@ -185,6 +203,6 @@ def label_ends(axis: Any, labels: Mapping[Any, str] | None = None) -> None:
             color=color,
             va="center",
             ha="left",
-            fontsize=9,
+            fontsize=10,
             annotation_clip=False,
         )

@@ -277,7 +277,7 @@ EXAMPLES += [
 
 # 2.5 ------------------------------------------------------------------------------------------------------------------
 
-NORM, EPS, NORM_GRADIENTS = "normalises each token's features", "eps under the root", "gradients reach every parameter of LayerNorm"
+NORM, EPS, NORM_GRADIENTS = "normalizes each token's features", "eps under the root", "gradients reach every parameter of LayerNorm"
 NORMED = """
 centred = x - x.mean(dim=-1, keepdim=True)
 variance = centred.square().mean(dim=-1, keepdim=True)
@@ -357,10 +357,10 @@ return x
     wrong("2.5b", "always post-norm", block(("if self.norm_first", "if False")), loses=[PRE, HIDDEN], says="Pre-norm and post-norm are exchanged"),
     wrong("2.5b", "always pre-norm", block(("if self.norm_first", "if True")), loses=[POST, HIDDEN], says="Pre-norm and post-norm are exchanged"),
     wrong("2.5b", "no residual connections", block(("x + ", "")), loses=[POST, PRE, HIDDEN], says="Both residual connections are missing"),
-    wrong("2.5b", "the normed input is added back", block(("x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "y = self.norm1(x)\n    x = y + attend(y)\n    y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="the normalised input is added back"),
-    wrong("2.5b", "the normed input is added back around the attention alone", block(("x = x + attend(self.norm1(x))\n", "x = self.norm1(x)\n    x = x + attend(x)\n")), loses=[PRE, HIDDEN], says="around the attention the normalised input"),
-    wrong("2.5b", "the normed input is added back around the network alone", block(("return x + feed(self.norm2(x))", "y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="around the feed-forward network the normalised input"),
-    wrong("2.5b", "post-norm normalises before adding", block(("self.norm1(x + attend(x))", "x + self.norm1(attend(x))"), ("self.norm2(x + feed(x))\n", "x + self.norm2(feed(x))\n")), loses=[POST, HIDDEN], says="add the input first"),
+    wrong("2.5b", "the normed input is added back", block(("x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "y = self.norm1(x)\n    x = y + attend(y)\n    y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="the normalized input is added back"),
+    wrong("2.5b", "the normed input is added back around the attention alone", block(("x = x + attend(self.norm1(x))\n", "x = self.norm1(x)\n    x = x + attend(x)\n")), loses=[PRE, HIDDEN], says="around the attention the normalized input"),
+    wrong("2.5b", "the normed input is added back around the network alone", block(("return x + feed(self.norm2(x))", "y = self.norm2(x)\n    return y + feed(y)")), loses=[PRE, HIDDEN], says="around the feed-forward network the normalized input"),
+    wrong("2.5b", "post-norm normalizes before adding", block(("self.norm1(x + attend(x))", "x + self.norm1(attend(x))"), ("self.norm2(x + feed(x))\n", "x + self.norm2(feed(x))\n")), loses=[POST, HIDDEN], says="add the input first"),
     wrong("2.5b", "norm1 twice", block(("self.norm2", "self.norm1")), loses=[POST, PRE, HIDDEN, BLOCK_GRADIENTS], says="norm1 is used twice"),
     wrong("2.5b", "GELU", block(("torch.relu", "F.gelu")), loses=[POST, PRE, HIDDEN], says="uses GELU"),
     wrong("2.5b", "padding ignored", block(("key_padding_mask=padding, ", "")), loses=[HIDDEN], says="pass it on as key_padding_mask"),

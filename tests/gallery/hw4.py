@@ -197,7 +197,7 @@ EXAMPLES += [
     wrong("4.4b", "the first norm twice", block(ATTEND, ADD, "x = x + self.mlp(self.norm1(x))"), loses=[BLOCK, HANDED], says="uses `norm1` again"),
     wrong("4.4b", "no first residual", block(ATTEND, "x = attended", THINK), loses=[BLOCK, HANDED], says="The first residual is missing"),
     wrong("4.4b", "no second residual", block(ATTEND, ADD, "x = self.mlp(self.norm2(x))"), loses=[BLOCK, HANDED], says="The second residual is missing"),
-    wrong("4.4b", "the normalised x is carried on", block("x = self.norm1(x)", "attended, weights = self.attention(x, return_weights=True)", ADD, "x = self.norm2(x)", "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="The residual carries the normalised x"),
+    wrong("4.4b", "the normalized x is carried on", block("x = self.norm1(x)", "attended, weights = self.attention(x, return_weights=True)", ADD, "x = self.norm2(x)", "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="The residual carries the normalized x"),
     wrong("4.4b", "ReLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.ReLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is ReLU"),
     wrong("4.4b", "no activation", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="no activation"),
     wrong("4.4b", "the second residual from the block's input", block(ATTEND, "y = x + attended", "x = x + self.mlp(self.norm2(y))"), loses=[BLOCK, HANDED], says="so that of attention is lost"),

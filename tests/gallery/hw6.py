@@ -57,7 +57,7 @@ QUADRATIC, MASKED, SMALL, GROWTH = "equals the quadratic form", "equals the mask
 DOT, SQUARE = "q·k leaves the bounds", "(q·k)² sums to zero"
 KERNEL, FEW, COUNT = "φ(q)·φ(k) is the kernel", "as few features as possible", "the number of features"
 AT_64 = "the number for D = 64"
-SOFTMAX_COUNT, KERNEL_COUNT, MEET = "softmax attention's multiplications", "kernelised attention's multiplications", "where the quadratic kernel starts to win"
+SOFTMAX_COUNT, KERNEL_COUNT, MEET = "softmax attention's multiplications", "kernelized attention's multiplications", "where the quadratic kernel starts to win"
 VARIANCE, FACTOR, RANDOM = "the variance of the Gaussian", "the factor of each vector", "random features"
 DRAWN, CONVERGES, ERRORS = "frequencies have the right distribution", "the estimate converges", "error against number of features"
 LOSS, CANDIDATES, EQUAL = "the loss", "both candidates' losses", "where both are equally good"
@@ -90,7 +90,7 @@ EXAMPLES = [
     wrong("6.2a", "the quadratic form", "similar = Q @ K.T\nreturn similar @ V / similar.sum(dim=1, keepdim=True)", loses=[SMALL, GROWTH], shows="curve", says="that is a T×T tensor"),
     wrong("6.2a", "query by query", "rows = []\nfor q in Q:\n    similar = K @ q\n    rows.append(similar @ V / similar.sum())\nreturn torch.stack(rows)", loses=[GROWTH], shows="curve", says="like T², not like T"),
     wrong("6.2a", "numerator regrouped, denominator not", "return Q @ (K.T @ V) / (Q @ K.T).sum(dim=1, keepdim=True)", loses=[SMALL, GROWTH], says="that is a T×T tensor"),
-    wrong("6.2a", "no normaliser", "return Q @ (K.T @ V)", loses=[QUADRATIC], says="division by the sum of the similarities is missing"),
+    wrong("6.2a", "no normalizer", "return Q @ (K.T @ V)", loses=[QUADRATIC], says="division by the sum of the similarities is missing"),
     wrong("6.2a", "divided by T", "return Q @ (K.T @ V) / len(Q)", loses=[QUADRATIC], says="number of tokens"),
     wrong("6.2a", "softmax", "return softmax_attention(Q, K, V)", loses=[QUADRATIC, SMALL, GROWTH], says="softmax attention with its scale"),
     wrong("6.2a", "queries and keys swapped", "return K @ (Q.T @ V) / (K @ Q.sum(dim=0))[:, None]", loses=[QUADRATIC], says="changed places"),
@@ -119,7 +119,7 @@ EXAMPLES = [
     wrong("6.2b", "nothing summed", 'return torch.einsum("td,tdm->tm", Q, K[:, :, None] * V[:, None, :]) / (Q * K).sum(1, keepdim=True)', loses=[MASKED], says="Nothing is summed over the places"),
     wrong("6.2b", "own place left out", 'terms = K[:, :, None] * V[:, None, :]\nstate = torch.cumsum(terms, dim=0) - terms\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * (torch.cumsum(K, dim=0) - K)).sum(1, keepdim=True)', loses=[MASKED], says="does not see itself"),
     wrong("6.2b", "sums from the end", 'state = torch.cumsum((K[:, :, None] * V[:, None, :]).flip(0), dim=0).flip(0)\ntotal = torch.cumsum(K.flip(0), dim=0).flip(0)\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * total).sum(1, keepdim=True)', loses=[MASKED], says="sums run from the end"),
-    wrong("6.2b", "no normaliser", 'return torch.einsum("td,tdm->tm", Q, torch.cumsum(K[:, :, None] * V[:, None, :], dim=0))', loses=[MASKED], says="division by the sum"),
+    wrong("6.2b", "no normalizer", 'return torch.einsum("td,tdm->tm", Q, torch.cumsum(K[:, :, None] * V[:, None, :], dim=0))', loses=[MASKED], says="division by the sum"),
     # 6.3
     right("6.3", "exact cancellation; three keys orthogonal to a slanted query", examples(("[1.0, 1.0]", "[[1.0, 0.0], [0.0, -1.0]]"), ("[0.5, 0.5]", "[[1.0, -1.0], [-0.3, 0.3], [0.2, -0.2]]"))),
     right("6.3", "a weight of exactly 100", examples(dot=("[1.0]", "[[1.0], [-0.99]]"))),
@@ -169,7 +169,7 @@ EXAMPLES = [
         "6.5b crossover": "N = 1\nwhile kernel_multiplications(N, (D + 1) * (D + 2) // 2, M) >= softmax_multiplications(N, D, M):\n    N += 1\nreturn N",
     }),
     wrong("6.5b", "one product of softmax", {"6.5b softmax": "return N * N * D", "6.5b kernel": "return N * C * M + N * C", "6.5b crossover": "C = (D + 1) * (D + 2) // 2\nreturn C * (2 * M + 1) // (D + M) + 1"}, loses=[SOFTMAX_COUNT, KERNEL_COUNT], says="second product, weights times values, is missing"),
-    wrong("6.5b", "the larger of D and M; no normaliser", {"6.5b softmax": "return N * N * max(D, M)", "6.5b kernel": "return 2 * N * C * M"}, loses=[SOFTMAX_COUNT, KERNEL_COUNT], says="normaliser"),
+    wrong("6.5b", "the larger of D and M; no normalizer", {"6.5b softmax": "return N * N * max(D, M)", "6.5b kernel": "return 2 * N * C * M"}, loses=[SOFTMAX_COUNT, KERNEL_COUNT], says="normalizer"),
     wrong("6.5b", "additions too", {"6.5b softmax": "return 2 * N * N * (D + M)", "6.5b kernel": "return 2 * (2 * N * C * M + N * C)"}, loses=[SOFTMAX_COUNT, KERNEL_COUNT], says="multiplications alone, not additions"),
     wrong("6.5b", "D² features", {"6.5b crossover": "return D * D * (2 * M + 1) // (D + M) + 1"}, loses=[MEET], says="You take D²"),
     wrong("6.5b", "one too small", {"6.5b crossover": "C = (D + 1) * (D + 2) // 2\nreturn C * (2 * M + 1) // (D + M)"}, loses=[MEET], says="One too small"),

@@ -163,7 +163,7 @@ why_scaled = hw.question(
             "prediction_14",
             {
                 "A": "it stays near log 64, all keys alike",
-                "B": "it falls towards 0, one key alone",
+                "B": "it falls toward 0, one key alone",
                 "C": "it grows",
             },
         ),

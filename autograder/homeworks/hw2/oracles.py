@@ -128,7 +128,7 @@ def numpy_heads(
 
 
 def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: str = "") -> Floats:
-    """Layer normalisation in NumPy with one mistake."""
+    """Layer normalization in NumPy with one mistake."""
     x = np.asarray(x, np.float64)
     everything = tuple(range(x.ndim))
     axis: Any = {

@@ -160,7 +160,7 @@ document = hw.question(
             {
                 "A": "stay where they are: padded rows add nothing",
                 "B": "grow without limit",
-                "C": "drift towards what a padded row alone gives",
+                "C": "drift toward what a padded row alone gives",
             },
         ),
     ],

@@ -40,12 +40,12 @@ def logit_of(
     """The bias plus the mean over queries of the attention-weighted votes."""
     allowed = ~np.isin(np.arange(len(votes)), list(forbidden))
     shown = np.where(allowed[:, None] if variant == "queries" else allowed, scores, -1e300)
-    if variant in ("not renormalised", "scores zeroed"):
-        shown = scores if variant == "not renormalised" else np.where(allowed, scores, 0)
+    if variant in ("not renormalized", "scores zeroed"):
+        shown = scores if variant == "not renormalized" else np.where(allowed, scores, 0)
     axis = 0 if variant == "axis" else 1
     a = np.exp(shown - shown.max(axis, keepdims=True))
     a = a / a.sum(axis, keepdims=True)
-    if variant == "not renormalised":
+    if variant == "not renormalized":
         a = a * allowed
     mixed = a @ votes
     if variant == "queries too":
@@ -81,7 +81,7 @@ looking = hw.question(
                     "axis": "The softmax runs over the queries; it must run over the keys, row by row.",
                     "sum": "The queries' outputs are summed; the classifier takes their mean.",
                     "no bias": "The bias is missing.",
-                    "not renormalised": (
+                    "not renormalized": (
                         "The forbidden weights are struck out after the softmax, so rows no longer sum to 1."
                         " Forbid before it, with −∞."
                     ),

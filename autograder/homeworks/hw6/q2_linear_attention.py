@@ -259,7 +259,7 @@ causal = hw.question(
                 " of q and one of k (of finite length)"
             ): 1,
             (
-                "Names the state of the causal form (D×M sums and D for the normaliser) and that its"
+                "Names the state of the causal form (D×M sums and D for the normalizer) and that its"
                 " size does not depend on T"
             ): 1,
             (

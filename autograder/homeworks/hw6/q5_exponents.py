@@ -76,7 +76,7 @@ def order_problem(name: str, rows: np.ndarray) -> str | None:
     told = f"`{name}` reads O({' + '.join(sorted(map(public.monomial, found)))})."
     if name.startswith("kernel") and any(term[0] >= 2 for term in found):
         return (
-            f"{told} N² appears: the kernelised form never pairs queries with keys. What is summed over the"
+            f"{told} N² appears: the kernelized form never pairs queries with keys. What is summed over the"
             " keys first?"
         )
     for term in sorted(wanted):

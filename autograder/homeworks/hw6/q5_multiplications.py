@@ -21,7 +21,7 @@ def softmax_count(N: int, D: int, M: int) -> int:
 
 
 def kernel_count(N: int, C: int, M: int) -> int:
-    """Multiplications, counted while torch computes kernelised attention from given features."""
+    """Multiplications, counted while torch computes kernelized attention from given features."""
     import torch
 
     phi_q, phi_k, V = torch.ones(N, C), torch.ones(N, C), torch.ones(N, M)
@@ -56,8 +56,8 @@ def two_sizes(rng: np.random.Generator) -> Iterator[Case]:
         yield Case([D, M], note=f"D = {D}, M = {M}")
 
 
-def _crossover_with(D: int, M: int, C: int, normaliser: int = 1, more: int = 1) -> int:
-    return (2 * C * M + normaliser * C) // (D + M) + more
+def _crossover_with(D: int, M: int, C: int, normalizer: int = 1, more: int = 1) -> int:
+    return (2 * C * M + normalizer * C) // (D + M) + more
 
 
 counts = hw.question(
@@ -67,7 +67,7 @@ counts = hw.question(
     difficulty="medium",
     asks={
         "multiplications of softmax attention": "softmax attention's multiplications",
-        "multiplications of the kernelized form": "kernelised attention's multiplications",
+        "multiplications of the kernelized form": "kernelized attention's multiplications",
         "the least N for which the quadratic kernel wins": "where the quadratic kernel starts to win",
     },
     entries=[
@@ -95,13 +95,13 @@ counts = hw.question(
             cases=three_sizes,
             expected=kernel_count,
             mistakes={
-                "The normaliser φ(Q)·(Σφ(k)) is missing: it costs N·C.": lambda N, C, M: 2 * N * C * M,
+                "The normalizer φ(Q)·(Σφ(k)) is missing: it costs N·C.": lambda N, C, M: 2 * N * C * M,
                 "φ(K)ᵀV and φ(Q)·(…) are two products; you count one.": lambda N, C, M: N * C * M + N * C,
                 (
-                    "You count one product and no normaliser; there are two products of N·C·M and"
-                    " the normaliser."
+                    "You count one product and no normalizer; there are two products of N·C·M and"
+                    " the normalizer."
                 ): lambda N, C, M: N * C * M,
-                "You count φ(Q)φ(K)ᵀ, which the kernelised form never computes.": lambda N, C, M: (
+                "You count φ(Q)φ(K)ᵀ, which the kernelized form never computes.": lambda N, C, M: (
                     N * N * (C + M)
                 ),
                 "Each product is counted twice: multiplications alone, not additions.": lambda N, C, M: (
@@ -120,8 +120,8 @@ counts = hw.question(
                 "You take D² for the number of features; 6.4 counts them exactly.": lambda D, M: (
                     _crossover_with(D, M, D * D)
                 ),
-                "The normaliser is left out of the kernel's count.": lambda D, M: _crossover_with(
-                    D, M, count_monomials(D), normaliser=0
+                "The normalizer is left out of the kernel's count.": lambda D, M: _crossover_with(
+                    D, M, count_monomials(D), normalizer=0
                 ),
                 "One too small: at this N softmax needs no more than the kernel.": lambda D, M: (
                     _crossover_with(D, M, count_monomials(D), more=0)
@@ -160,5 +160,5 @@ counts = hw.question(
     ],
 )
 counts.check_cases("softmax_multiplications", "softmax attention's multiplications", points=2)
-counts.check_cases("kernel_multiplications", "kernelised attention's multiplications", points=2)
+counts.check_cases("kernel_multiplications", "kernelized attention's multiplications", points=2)
 counts.check_cases("crossover_length", "where the quadratic kernel starts to win", points=2)

@@ -31,8 +31,8 @@ STILL = "<!--still-->", "<!--/still-->"  # what lies between is shown where noth
 KEYS = 'data-lm-suppress-shortcuts="true"'
 LEVELS = 31  # of ink; the eye tells fewer apart
 VIOLET, BLUE, ORANGE = (155, 77, 170), (40, 130, 195), (222, 110, 20)  # seen on white and on black
-LIGHT = "--a:#8e3a80;--q:#0072b2;--k:#b84f00;--v:#00805d;color-scheme:light"
-DARK = "--a:#d58ccb;--q:#56b4e9;--k:#f09a55;--v:#3cc79e;color-scheme:dark"
+LIGHT = "--a:#8e3a80;--q:#0072b2;--k:#b84f00;--v:#00805d;--i:none;color-scheme:light"
+DARK = "--a:#d58ccb;--q:#56b4e9;--k:#f09a55;--v:#3cc79e;--i:brightness(1.6);color-scheme:dark"
 STYLE = """
 #U{LIGHT;--b:var(--jp-layout-color0,#fff);--f:var(--jp-content-font-color1,#22252a);--l:#8884;
 container-type:inline-size;max-width:52em;padding:.5em .7em;background:var(--b);color:var(--f);
@@ -52,7 +52,7 @@ background:var(--l)}
 #U .pick:focus-visible+label,#U [type=range]:focus-visible,
 #U button:focus-visible{outline:3px solid var(--q);outline-offset:1px}
 #U [type=range]{flex:1 1 12em;min-height:28px;margin:0;accent-color:var(--a)}
-#U.ranged .step+label{display:none}#U img{image-rendering:pixelated}
+#U.ranged .step+label{display:none}#U :is(img,image){image-rendering:pixelated;filter:var(--i)}
 #U button{border:0;background:none;color:inherit;font:inherit;padding:0;cursor:pointer}
 """.replace("LIGHT", LIGHT).replace("DARK", DARK)  # fmt: skip
 

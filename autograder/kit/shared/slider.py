@@ -144,7 +144,7 @@ def plane(
         x: of the axis.
         y: of the axis.
         join: whether a curve goes through the points of a frame.
-        fixed: name → points (m, 2) that stand still, drawn grey; joined if there are more than eight.
+        fixed: name → points (m, 2) that stand still, drawn gray; joined if there are more than eight.
         color: of the points.
     """
     a = finite(values, (3,), "the points")
@@ -162,7 +162,7 @@ def plane(
 
     def path(points: np.ndarray, joined: bool) -> str:
         if joined:
-            return "M" + "L".join(f"{h:.0f} {v:.0f}" for h, v in placed(points))
+            return "M" + "L".join(f"{h:.1f} {v:.1f}" for h, v in placed(points))
         return "".join(f"M{h:.0f} {v:.0f}h0" for h, v in placed(points))
 
     def stroke(ink: str, joined: bool) -> str:
@@ -174,16 +174,21 @@ def plane(
         ground += f'<path {stroke(KNOWN, len(points) > 8)} d="{path(points, len(points) > 8)}"/>'
         h, v = placed(points[-1:])[0]
         ground += _panel_text(min(h + 7, SIDE), v - 6, name, "start" if h < SIDE * 0.7 else "end")
-    ground += _panel_text(0, height + 15, f"{low[0]:.3g}", "start")
-    ground += _panel_text(SIDE, height + 15, f"{low[0] + span[0]:.3g}", "end") + _panel_text(
-        SIDE / 2, height + 15, x, "middle"
-    )
+    ends = low[0], low[0] + span[0]
+    round_numbers = _round_numbers(*ends)
+    round_ends = round_numbers[:: max(len(round_numbers) - 1, 1)]
+    shares = [(end - low[0]) / span[0] for end in round_ends]
+    if len(shares) < 2 or shares[0] > 0.25 or shares[1] < 0.75:  # too near to the name between them
+        round_ends, shares = list(ends), [0.0, 1.0]
+    for end, share in zip(round_ends, shares, strict=True):
+        ground += _panel_text(share * SIDE, height + 15, f"{float(f'{end:.3g}'):g}", "middle")
+    ground += _panel_text(SIDE / 2, height + 15, x, "middle")
     frames = [f'<path {stroke(color, join)} d="{path(one, join)}"/>' for one in a]
-    ends = ((one[0], one[-1]) for one in a)
+    walks = ((one[0], one[-1]) for one in a)
     words = [
         f"{title}: from ({p[0]:.3g}, {p[1]:.3g}) to ({q[0]:.3g}, {q[1]:.3g})" if len(a[0]) > 1 else
         f"{title}: at ({p[0]:.3g}, {p[1]:.3g})"
-        for p, q in ends
+        for p, q in walks
     ]  # fmt: skip
     return Panel(f"{title}{': ' if title and y else ''}{y}", ground, frames, words, height)
 
@@ -197,13 +202,22 @@ def _panel_text(x: float, y: float, words: str, anchor: str) -> str:
 
 
 def _panel_ticks(low: float, high: float, height: float) -> str:
-    """Three light lines across, with their numbers."""
+    """Light lines across at round numbers."""
     parts = []
-    for share in (0.0, 0.5, 1.0):
-        y = height * (1 - share)
+    for tick in _round_numbers(low, high):
+        y = height * (1 - (tick - low) / (high - low))
         parts.append(f'<line x1="0" x2="{SIDE}" y1="{y:.0f}" y2="{y:.0f}"/>')
-        parts.append(_panel_text(-6, y + 4, f"{low + share * (high - low):.3g}", "end"))
+        parts.append(_panel_text(-6, y + 4, f"{tick:.6g}", "end"))
     return "".join(parts)
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Two to four multiples of 1, 2 or 5 times a power of ten from low to high."""
+    aim = (high - low) / 3
+    power = 10.0 ** np.floor(np.log10(aim))
+    step = next(k * power for k in (1, 2, 5, 10) if k * power >= aim * (1 - 1e-9))
+    first, last = int(np.ceil(low / step)), int(np.floor(high / step))
+    return [float(number * step) for number in range(first, last + 1)]
 
 
 def frames_slider(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from autograder.kit.shared.viewer import attention_viewer
 
 WEIGHTS_FILE = "austen_decoder_fp16.npz"
 WEIGHTS_FOLDERS = [".", "data", "notebooks/data"]
@@ -150,6 +153,10 @@ def stored_decoder(pretrained: Mapping[str, Any]) -> Any:
     class StoredDecoder(torch.nn.Module):
         context, n_heads = DECODER_SIZES["context"], DECODER_SIZES["n_heads"]
 
+        def __init__(self) -> None:
+            super().__init__()
+            self.last_weights: dict[int, Any] = {}
+
         def forward(self, tokens: Any) -> Any:
             batch, n = tokens.shape
             x = pretrained["wte.weight"][tokens] + pretrained["wpe.weight"][:n]
@@ -158,8 +165,11 @@ def stored_decoder(pretrained: Mapping[str, Any]) -> Any:
                 wide = mapped(normed(x, f"{layer}.ln_1"), f"{layer}.attn.c_attn")
                 split = (part.view(batch, n, self.n_heads, -1).transpose(1, 2) for part in wide.chunk(3, -1))
                 queries, keys, values = split
-                seen = functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
-                x = x + mapped(seen.transpose(1, 2).reshape(x.shape), f"{layer}.attn.c_proj")
+                scores = queries @ keys.mT / math.sqrt(queries.shape[-1])
+                future = torch.ones(n, n, dtype=torch.bool).triu(1)
+                weights = scores.masked_fill(future, -math.inf).softmax(-1)
+                self.last_weights[number] = weights.detach()  # for a look at them
+                x = x + mapped((weights @ values).transpose(1, 2).reshape(x.shape), f"{layer}.attn.c_proj")
                 inner = mapped(normed(x, f"{layer}.ln_2"), f"{layer}.mlp.c_fc")
                 x = x + mapped(inner.clamp(min=0), f"{layer}.mlp.c_proj")
             return normed(x, "ln_f") @ pretrained["wte.weight"].T
@@ -229,6 +239,33 @@ def show_names(pretrained: Mapping[str, Any] | None) -> None:
             if not any(f".{number}." in name for number in range(1, 4)):
                 print(f"  {name:32}{shape}")
     print("  … and blocks 1 to 3 like block 0")
+
+
+def show_reading(model: Any, text: str, title: str) -> None:
+    """Shows which letters each letter looks at, in the first and the last block of a decoder.
+
+    Args:
+        model: of :func:`build_decoder`; says what is lacking if it is None.
+        text: a short one; each of its letters is a token.
+        title: above the picture.
+    """
+    import torch
+
+    if model is None:
+        print(f"The attention appears here when {WEIGHTS_FILE} is there.")
+        return
+    with torch.no_grad():
+        model(torch.tensor([to_tokens(text)]))
+    kept = getattr(model, "last_weights", None)
+    maps = list(kept.values()) if kept else [block.self_attn.last_weights for block in model.blocks]
+    seen = torch.stack([maps[0][0], maps[-1][0]])  # (block, head, query, key)
+    letters = ["␣" if letter == " " else letter for letter in text]
+    names = ["0", str(len(maps) - 1)]
+    attention_viewer(seen, letters, layers=names, title=title).show()
+    near = seen.tril().triu(-3).sum(-1).mean(-1)
+    for name, shares in zip(names, near.tolist(), strict=True):
+        told = ", ".join(f"{share:.0%}" for share in shares)
+        print(f"block {name}: attention on the letter itself and the three before it, by head: {told}")
 
 
 def show_writing(

@@ -42,7 +42,7 @@ from autograder.homeworks.hw3.public.trained import (
     first_token_error,
     unique_accuracy,
 )
-from autograder.homeworks.hw3.public.training import compare_heads, eight_panels, train_head
+from autograder.homeworks.hw3.public.training import compare_heads, head_panels, train_head
 from autograder.homeworks.hw3.public.uniqueness import (
     first_signs,
     occurrence_problem,
@@ -70,13 +70,13 @@ __all__ = [
     "conv_heads_output",
     "conv_places_problem",
     "conv_sum_problem",
-    "eight_panels",
     "first_copy_problem",
     "first_place_problem",
     "first_place_weights",
     "first_signs",
     "first_token_error",
     "frames_slider",
+    "head_panels",
     "heat",
     "induction_output",
     "induction_problem",

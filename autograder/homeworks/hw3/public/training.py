@@ -103,19 +103,10 @@ def train_head(task: str, steps: int = STEPS, seed: int = 0) -> dict[str, np.nda
     return found | {"losses": np.array(losses), "frames": np.array(frames)}
 
 
-def eight_panels(x: np.ndarray, Q: Any, K: Any, V: Any) -> dict[str, np.ndarray]:
-    """Weights, queries, keys, values, attention and output of one head on x (n, d)."""
+def head_panels(x: np.ndarray, Q: Any, K: Any, V: Any) -> dict[str, np.ndarray]:
+    """The matrices of one head, and its attention and output on x (n, d)."""
     output, weights = attend(x, Q, K, V)
-    return {
-        "Q weights": Q,
-        "K weights": K,
-        "V weights": V,
-        "attention": weights,
-        "queries": x @ Q,
-        "keys": x @ K,
-        "values": x @ V,
-        "output": output,
-    }
+    return {"Q": Q, "K": K, "V": V, "attention": weights, "output": output}
 
 
 def compare_heads(task: str, trained: Mapping[str, Any], designed: Mapping[str, Any]) -> None:
@@ -132,18 +123,25 @@ def compare_heads(task: str, trained: Mapping[str, Any], designed: Mapping[str, 
         try:
             weights = {name: np.asarray(head[name], float) for name in ("Q", "K", "V")}
             pos = np.asarray(head.get("pos", np.zeros((6, 0))), float)
-            rows[label] = eight_panels(with_places(one_hot, pos), *weights.values())
+            rows[label] = head_panels(with_places(one_hot, pos), *weights.values())
         except (ValueError, TypeError, KeyError, IndexError):
             print(f"The {label} head of {task} is not drawn: it is missing or its shapes do not fit.")
     if not rows:
         return
     letters = ["CLS" if name == "S" else name for name in (TASKS[task].names[t] for t in TASKS[task].shown)]
-    told = "other matrices, the same attention" if len(rows) == 2 else "piece by piece"
+    attended = [np.asarray(panels["attention"]) for panels in rows.values()]
+    told = "one head"
+    if len(attended) == 2:
+        apart = float(np.abs(attended[0] - attended[1]).max())
+        told = f"attention differs by up to {apart:.2f}"
+        told = "different matrices, nearly the same attention" if apart < 0.15 else told
+    features = ["CLS" if name == "S" else name for name in TASKS[task].names[: TASKS[task].d]]
+    features += [f"pos {number}" for number in range(1, 20)]
     show_matrices(
         rows,
         title=f"{task} on {' '.join(letters)}: {told}",
-        names=dict.fromkeys(("queries", "keys", "values", "output"), (letters, ()))
-        | {"attention": (letters, letters)},
+        names=dict.fromkeys("QKV", (features, ()))
+        | {"attention": (letters, letters), "output": (letters, ())},
     )
     if len(frames := trained.get("frames", ())) > 1:
         frames_slider(

@@ -33,7 +33,7 @@ from autograder.homeworks.hw4.public.injection import (
     vit_probe,
     way_problem,
 )
-from autograder.homeworks.hw4.public.mosaics import draw_mosaic
+from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic
 from autograder.homeworks.hw4.public.probes import evaluate_probe, fit_probe, split_probe, train_step_probe
 from autograder.homeworks.hw4.public.progress import (
     resumable_fit,
@@ -54,6 +54,7 @@ __all__ = [
     "READY",
     "Images",
     "data_problem",
+    "draw_confusion",
     "draw_mosaic",
     "embedding_probe",
     "evaluate_probe",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import MEANS, bare_map
+from autograder.kit import FAINT, MEANS, bare_map, draw_cells
 
 
 def draw_mosaic(
@@ -28,7 +28,8 @@ def draw_mosaic(
         columns: a name for each column.
         cmap: the color map.
         vmin: what gets its first color; 1 gets the last one.
-        mark_own: whether the picture in row i, column j gets a ring at its own pixel (i, j).
+        mark_own: whether the picture in row i, column j is left blank at its own pixel (i, j) and has a dot
+            there; the other pixels set the scale, which is the same above and below zero.
 
     Returns:
         The image, for a color bar.
@@ -41,11 +42,46 @@ def draw_mosaic(
         y, x = i * (height + gap), j * (width + gap)
         whole[y : y + height, x : x + width] = values[i, j]
         if mark_own:
-            axis.plot(x + j, y + i, "o", ms=3.6, mfc="none", mec=MEANS["prediction"], mew=1.1)
-    image = axis.imshow(whole, cmap=cmap, vmin=vmin, vmax=1.0)
+            whole[y + i, x + j] = np.nan
+            axis.plot(x + j, y + i, "o", ms=3.4, color=MEANS["prediction"], mew=0)
+    vmax = 1.0
+    if mark_own and np.isfinite(whole).any():
+        vmax = float(np.nanmax(np.abs(whole))) or 1.0
+        vmin = -vmax
+    image = axis.imshow(whole, cmap=cmap, vmin=vmin, vmax=vmax)
     bare_map(axis)
     axis.set_yticks([i * (height + gap) + (height - 1) / 2 for i in range(down)], [str(row) for row in rows])
     axis.set_xticks(
         [j * (width + gap) + (width - 1) / 2 for j in range(across)], [str(one) for one in columns]
     )
     return image
+
+
+def draw_confusion(axis: Any, confusion: Any, names: Sequence[str]) -> None:
+    """Draws a confusion matrix whose colors show the mistakes; right guesses are gray.
+
+    Args:
+        axis: to draw into.
+        confusion: how often each class (row) was taken for each class (column).
+        names: of the classes.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.patches import Rectangle
+
+    counts = np.asarray(confusion, dtype=float)
+    diagonal = np.eye(len(counts), dtype=bool)
+    wrong = np.where(diagonal, 0, counts)
+    colors = LinearSegmentedColormap.from_list("mistakes", ["#ffffff", MEANS["warning"]])
+    axis.imshow(wrong, cmap=colors, vmin=0, vmax=max(1.6 * wrong.max(), 1))
+    bare_map(axis, names, names)
+    draw_cells(axis, counts.shape)
+    for place in range(len(counts)):
+        axis.add_patch(Rectangle((place - 0.5, place - 0.5), 1, 1, color="#e3e6ea", lw=0))
+    for (row, column), count in np.ndenumerate(counts):
+        ink = MEANS["prediction"] if count else FAINT
+        axis.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=9, color=ink)
+    true, guess = np.unravel_index(wrong.argmax(), wrong.shape)
+    told = f"{np.trace(counts) / max(counts.sum(), 1):.1%} right"
+    if wrong.any():
+        told += f"; most often {names[true]} is taken for {names[guess]}"
+    axis.set(title=told, xlabel="guess (gray: right)", ylabel="true class")

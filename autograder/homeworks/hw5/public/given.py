@@ -105,11 +105,13 @@ def show_interaction(interaction: Any) -> None:
     """Draws the (10, 10) interactions of 5.8: good words in rows, bad words in columns."""
     values = np.asarray(interaction, dtype=float)
     bound = float(np.abs(values).max()) or 1.0
-    figure, ((axis,),) = draw_panels(width=6.8, height=5.0)
+    figure, ((axis,),) = draw_panels(width=6.6, height=4.8)
     image = axis.imshow(values, cmap=signed_colors(), vmin=-bound, vmax=bound)
     bare_map(axis, GOOD, BAD)
-    write_on(axis, values, image, "{:+.1f}", 7.5)
-    axis.set(title='"not" against "very": below zero, "not" turns the meaning', xlabel="bad word")
+    write_on(axis, values, image, "{:+.1f}")
+    below = int((values < 0).sum())
+    axis.set(title=f'"not" hurts good words more than bad ones in {below} of {values.size} pairs')
+    axis.set(xlabel="bad word")
     axis.set(ylabel="good word")
     bar = figure.colorbar(image, ax=axis, label="interaction: good word minus bad word (logits)")
     bar.outline.set_visible(False)

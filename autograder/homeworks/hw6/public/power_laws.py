@@ -21,8 +21,9 @@ def show_power_laws(
     ylabels: Sequence[str],
     last: int = 0,
     dots: Sequence[tuple[float, float]] = (),
+    colors: Mapping[str, str] | None = None,
 ) -> None:
-    """Draws curves on logarithmic axes, one panel beside the other, each curve's slope beside it.
+    """Draws curves on logarithmic axes, one panel above the other, each curve's slope beside it.
 
     Args:
         panels: panel title → curve label → (x, y).
@@ -30,11 +31,13 @@ def show_power_laws(
         ylabels: of each panel.
         last: fit the slope to so many points at the end only; 0 fits all.
         dots: points to mark in every panel.
+        colors: curve label → color, as :func:`show_lines` takes it.
     """
     made = []
     for (title, curves), ylabel in zip(panels.items(), ylabels, strict=True):
         lines = {
-            f"{label}: N^{fitted_slope(x[-last:], y[-last:]):.2f}": (x, y) for label, (x, y) in curves.items()
+            f"{label}: slope {fitted_slope(x[-last:], y[-last:]):.2f}": (x, y)
+            for label, (x, y) in curves.items()
         }
         ticks = sorted({int(place) for x, _ in curves.values() for place in x})
         made.append(
@@ -46,6 +49,12 @@ def show_power_laws(
                 "lines": lines,
                 "ticks": ticks[:: 1 + len(ticks) // 6],
                 "rings": dots,
+                "colors": {
+                    line: color
+                    for line in lines
+                    for label, color in (colors or {}).items()
+                    if line.startswith(f"{label}: ")
+                },
             }
         )
     show_lines(*made)

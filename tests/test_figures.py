@@ -1,0 +1,143 @@
+"""Figures: no wider than a page, with names on their axes, and scales that show the data."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+from autograder.homeworks.hw2.public import decoder
+from autograder.homeworks.hw3.public import training
+from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic
+from autograder.kit import figures
+from autograder.kit.shared import slider
+from autograder.kit.style import INK, MEANS, PAGE_INCHES, SERIES, draw_panels, signed_colors
+
+mpl.use("agg")
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list:
+    """The figures that would be shown."""
+    found: list = []
+    monkeypatch.setattr(figures, "show_figure", lambda figure=None, alt="": found.append(figure))
+    yield found
+    for figure in found:
+        mpl.pyplot.close(figure)
+
+
+def page_width(figure) -> int:
+    picture, width = figures._crisp_png(figure)
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as opened:
+        assert opened.width // 2 == width
+    assert len(picture) * 3 / 4 < 150_000
+    return width
+
+
+def rows_and_columns(figure) -> tuple[int, int]:
+    return figure.axes[0].get_gridspec().get_geometry()
+
+
+@pytest.mark.parametrize(("maps", "size", "grid"), [(3, 6, (1, 3)), (4, 4, (2, 2))])
+def test_maps_side_by_side_fit_on_a_page(drawn, maps: int, size: int, grid: tuple[int, int]):
+    names = [f"w{number}" for number in range(size)]
+    figures.show_attention([np.eye(size)] * maps, names, title=[str(number) for number in range(maps)])
+    assert rows_and_columns(drawn[0]) == grid
+    assert page_width(drawn[0]) <= 100 * (PAGE_INCHES + 0.4)
+
+
+def test_a_zero_is_faint_and_short(drawn):
+    figures.show_attention(np.array([[1.0, 0.001], [-0.0, 1.0]]), "ab")
+    texts = {text.get_text(): text.get_color() for text in drawn[0].axes[0].texts}
+    assert texts == {"1.00": "white", "0": MEANS["other"]}
+
+
+def test_panels_of_curves_stand_one_above_the_other_in_plain_colors(drawn):
+    line = {"title": "t", "x": "x", "y": "y", "lines": {"one": ([1, 2], [0.3, 6.0]), "two": ([1, 2], [1, 2])}}
+    figures.show_lines(line | {"log": "y"}, line)
+    assert rows_and_columns(drawn[0]) == (2, 1)
+    colors = [one.get_color() for one in drawn[0].axes[0].lines]
+    assert colors == list(SERIES[:2]) == [INK, MEANS["other"]]
+    assert not {MEANS["query"], MEANS["key"], MEANS["value"], MEANS["attention"]} & set(SERIES)
+    drawn[0].canvas.draw()
+    ticks = [text.get_text() for text in drawn[0].axes[0].get_yticklabels()]
+    assert {"0.5", "1", "2"} <= set(ticks), "a logarithmic axis over few powers of ten has plain numbers"
+
+
+def test_two_heads_stand_side_by_side_and_every_row_has_its_name(drawn, monkeypatch):
+    monkeypatch.setattr(training, "show_matrices", figures.show_matrices)
+    monkeypatch.setattr(training, "frames_slider", None)
+    head = training.train_head("3.3", steps=2)
+    training.compare_heads("3.3", head | {"frames": ()}, head)
+    assert rows_and_columns(drawn[0]) == (5, 2)
+    assert "nearly the same attention" in drawn[0].get_suptitle()
+    for axis in drawn[0].axes:
+        rows = axis.images[0].get_array().shape[0]
+        assert [bool(label.get_text()) for label in axis.get_yticklabels()] == [True] * rows
+    assert drawn[0].get_size_inches()[0] == PAGE_INCHES
+
+
+def test_the_own_place_does_not_set_the_scale():
+    values = np.full((3, 3, 3, 3), 0.1)
+    for i, j in itertools.product(range(3), range(3)):
+        values[i, j, i, j] = 1.0
+    values[0, 0, 2, 2] = -0.4
+    figure, ((axis,),) = draw_panels()
+    image = draw_mosaic(axis, values, range(3), range(3), cmap=signed_colors(), mark_own=True)
+    assert image.get_clim() == (-0.4, 0.4)
+    assert len(axis.lines) == 9
+    mpl.pyplot.close(figure)
+
+
+def test_the_colors_of_a_confusion_matrix_are_those_of_the_mistakes():
+    figure, ((axis,),) = draw_panels()
+    draw_confusion(axis, [[90, 10, 0], [3, 97, 0], [0, 1, 99]], ["coat", "shirt", "bag"])
+    assert np.asarray(axis.images[0].get_array()).max() == 10
+    assert (axis.get_title("left") or axis.get_title()) == "95.3% right; most often coat is taken for shirt"
+    mpl.pyplot.close(figure)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.637, 1.08), (0, 1), (-4.2, 0.1), (120, 4700), (1e-4, 3e-4)])
+def test_axes_of_pictures_that_move_have_round_numbers(low: float, high: float):
+    ticks = slider._round_numbers(low, high)
+    assert 2 <= len(ticks) <= 4
+    assert all(low <= tick <= high for tick in ticks)
+    assert all(len(f"{tick:.6g}".strip("-").replace(".", "").strip("0")) <= 2 for tick in ticks)
+
+
+def test_both_decoders_show_the_same_attention(monkeypatch: pytest.MonkeyPatch, capsys):
+    import torch
+
+    monkeypatch.setattr(decoder, "WEIGHTS_FOLDERS", ["notebooks/data"])
+    seen = []
+
+    class Shown:
+        def __init__(self, weights, letters, layers, title):
+            self.weights = weights
+            self.made = real(weights, letters, layers=layers, title=title)
+
+        def show(self):
+            seen.append(self)
+
+    real = decoder.attention_viewer
+    monkeypatch.setattr(decoder, "attention_viewer", Shown)
+    stored = decoder.load_pretrained()
+    ready = decoder.stored_decoder(stored)
+    parts = decoder.decoder_of(decoder.ready_made_parts(), decoder.DECODER_SIZES)
+    for model in (ready, parts):
+        decoder.show_reading(model, "Jane and Mary", "Letters")
+    assert all(one.weights.shape == (2, 4, 13, 13) for one in seen)
+    assert torch.allclose(seen[0].weights.sum(-1), torch.ones(2, 4, 13), atol=1e-5)
+    assert seen[0].weights.triu(1).abs().max() == 0
+    assert seen[0].weights[0, 2, 1, 0] > 0.9, (
+        "as the text below the figure says: the a of Jane looks at the J"
+    )
+    assert seen[0].weights[1, 3, 9, 0] > 0.7
+    assert len(seen[0].made._repr_html_()) < 100_000
+    decoder.show_reading(None, "Jane", "Letters")
+    assert "appears here when" in capsys.readouterr().out
