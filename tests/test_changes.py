@@ -64,7 +64,7 @@ def test_each_reason_is_told_in_words_on_the_terminal_in_the_csv_and_on_the_page
     run(folder, reports)
     better = [with_full_first(reports[0]), reports[1]]
     again = [replace(better[0], digest="another"), better[1]]
-    assert "student-00, hw3 3.1: 0 → 10 (new hand-in)" in run(folder, again)
+    assert "student-00, hw3 3.1: 0 → 10 (new submission)" in run(folder, again)
     assert "student-00, hw3 3.1: 10 → 0 (other seed)" in run(
         folder, [replace(reports[0], digest="another"), reports[1]], replace(SETTINGS, seed="another")
     )
@@ -81,7 +81,7 @@ def test_each_reason_is_told_in_words_on_the_terminal_in_the_csv_and_on_the_page
     Marks(folder).save(Mark("student-00", "3.7", digest(answer.answer), (), 6, "", "Ada"))
     assert "(written answer graded by a person)" in run(folder, again, replace(SETTINGS, seed="another"))
     reasons = [one["why"] for one in rows(folder)]
-    assert reasons[0] == "new hand-in"
+    assert reasons[0] == "new submission"
     assert reasons[-1] == "written answer graded by a person"
     page = (folder / PAGE).read_text(encoding="utf-8")
     assert 'href="submissions/student-00/feedback.html"' in page

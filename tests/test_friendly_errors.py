@@ -70,7 +70,9 @@ def test_outside_a_checkout_the_command_says_where_it_belongs(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [["desk", "--port", "0"], ["report"], ["desk", "--export", "x.csv"]])
+@pytest.mark.parametrize(
+    "command", [["manual-grading", "--port", "0"], ["report"], ["manual-grading", "--export", "x.csv"]]
+)
 def test_a_folder_without_results_is_named(command: list[str], tmp_path: Path):
     told = run(*command, tmp_path)
     assert f"{tmp_path}: no results; grade submissions into this folder first" in told
@@ -82,7 +84,7 @@ def test_a_port_that_is_taken_is_still_said_to_be(graded: Path):
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"port {port}:" in run("desk", graded, "--port", port, code=1)
+        assert f"port {port}:" in run("manual-grading", graded, "--port", port, code=1)
 
 
 @pytest.fixture
@@ -219,13 +221,15 @@ def test_a_refusal_of_the_desk_s_database_is_told(
 
     with monkeypatch.context() as patch:
         patch.setattr(sqlite3, "connect", refuse)
-        assert words in run("desk", graded, "--export", tmp_path / "marks.csv")
-    run("desk", graded, "--export", tmp_path / "marks.csv", code=0)
+        assert words in run("manual-grading", graded, "--export", tmp_path / "marks.csv")
+    run("manual-grading", graded, "--export", tmp_path / "marks.csv", code=0)
 
 
 def test_a_damaged_database_is_told(graded: Path, tmp_path: Path):
     (graded / "desk.sqlite3").write_bytes(b"no database at all, but rather long" * 40)
-    assert "no longer, a file of the desk" in run("desk", graded, "--export", tmp_path / "marks.csv")
+    assert "it is not a manual grading database" in run(
+        "manual-grading", graded, "--export", tmp_path / "marks.csv"
+    )
 
 
 def test_files_that_may_not_be_read_are_named(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -236,7 +240,7 @@ def test_files_that_may_not_be_read_are_named(one: Path, tmp_path: Path, monkeyp
         patch.setattr(Path, "read_text", refuse)
         patch.setattr(Path, "iterdir", refuse)
         assert f"{one}: no permission" in run("grade", one, "-o", tmp_path / "out")
-    for command in (["handback", "--to", "moodle", "--collected"], ["report"]):
+    for command in (["export-grades", "--to", "moodle", "--collected"], ["report"]):
         if command[0] == "report":
             continue
         grades = tmp_path / "grades.csv"
@@ -249,7 +253,7 @@ def test_files_that_may_not_be_read_are_named(one: Path, tmp_path: Path, monkeyp
 
 def test_a_pipe_that_closes_is_no_error_of_ours():
     assert trouble.refused(BrokenPipeError(errno.EPIPE, "Broken pipe")) is None
-    assert trouble.refused(ValueError("a mistake of ours")) is None
+    assert trouble.refused(ValueError("a fault in the grader")) is None
 
 
 def test_a_share_without_locks_is_no_other_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

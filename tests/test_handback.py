@@ -76,7 +76,7 @@ def test_moodle_there_and_back_with_late_days(tmp_path: Path):
     points = {"Jane-Doe-4711": 90.0, "José_María-Núñez-4712": 80.0, "Sam-Lee-4713": 70.5, "stranger": 1.0}
     (tmp_path / "grades.csv").write_text(grades(points), encoding="utf-8")
     arguments = [
-        "handback",
+        "export-grades",
         tmp_path / "grades.csv",
         "--to",
         "moodle",
@@ -109,7 +109,7 @@ def test_canvas_there_and_back(tmp_path: Path):
     points = {"doejane-1234": 96.25, "garcíaluz-77": 50.0, "leesam2-88-hw3": 1.0, "anon-aB3x": 3.0}
     (tmp_path / "grades.csv").write_text(grades(points, written=""), encoding="utf-8")
     arguments = [
-        "handback",
+        "export-grades",
         tmp_path / "grades.csv",
         "--to",
         "canvas",
@@ -166,7 +166,7 @@ def test_a_wrong_file_is_named(spoil: dict[str, str], says: str, tmp_path: Path)
         "-o",
         tmp_path / "out.csv",
     ]
-    result = command("handback", tmp_path / "grades.csv", *arguments)
+    result = command("export-grades", tmp_path / "grades.csv", *arguments)
     assert result.exit_code == 1
     assert says in result.output
 

@@ -1,4 +1,4 @@
-"""Whose is what: neither names nor files that a student chooses can move a hand-in to somebody else."""
+"""Whose is what: neither names nor files that a student chooses can move a submission to somebody else."""
 
 from __future__ import annotations
 

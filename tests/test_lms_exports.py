@@ -173,7 +173,7 @@ def test_a_german_worksheet_comes_back_as_it_was(encoding: str, tmp_path: Path):
     )
     columns = [part for head in HEADS for part in ("--column", head)]
     result = command(
-        "handback", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path / "out",
+        "export-grades", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path / "out",
         "--file", tmp_path / "w.csv", *columns, "-o", tmp_path / "up.csv",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -205,7 +205,7 @@ def test_errors_name_file_and_row(text: str, says: str, tmp_path: Path):
         "submission,source,id,name,email,submitted,late,late_days\na,moodle,1,,,,,\n"
     )
     result = command(
-        "handback", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path,
+        "export-grades", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path,
         "--file", tmp_path / "theirs.csv", "-o", tmp_path / "up.csv",
     )  # fmt: skip
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""What could not be graded is open, never 0: in totals, on pages, in files for platforms, at the desk."""
+"""What could not be graded is open, never 0: in totals, on pages, in platforms' files, in manual grading."""
 
 from __future__ import annotations
 
@@ -142,7 +142,9 @@ def test_handback_says_how_many_cells_are_empty(tmp_path: Path):
     (tmp_path / "gradebook.csv").write_text(GRADEBOOK)
     arguments = ["grades.csv", "--to", "canvas", "--collected", "collected.csv", "--file", "gradebook.csv"]
     paths = [str(tmp_path / one) if one.endswith(".csv") else one for one in arguments]
-    result = CliRunner().invoke(main, ["handback", *paths, "--column", "77", "-o", str(tmp_path / "up.csv")])
+    result = CliRunner().invoke(
+        main, ["export-grades", *paths, "--column", "77", "-o", str(tmp_path / "up.csv")]
+    )
     assert result.exit_code == 0, result.output
     assert "1 of 3 grades in" in result.output
     assert "2 of 3 are open: their cells are empty, not 0." in result.output

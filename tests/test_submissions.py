@@ -24,7 +24,7 @@ from autograder.grade.grade import Settings, grade_submission
 from autograder.names import notebook_path, source_path
 from autograder.submissions.find import Submission, find
 from autograder.submissions.log import LogError, read_log
-from autograder.submissions.notebook import read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognize, written_answers
 from tests.gallery import ROOT
 
 HW3 = homeworks()["hw3"]
@@ -196,7 +196,7 @@ def test_notebooks_of_any_front_end_are_read_and_recognised(change: str):
     data = CHANGES[change](dumps(original))
     notebook = read_notebook(data)
     assert [cell.source for cell in notebook.cells] == [cell.source for cell in original.cells]
-    assert recognise(notebook, None, homeworks()) is HW3
+    assert recognize(notebook, None, homeworks()) is HW3
     nbformat.validate(notebook)
 
 

@@ -50,7 +50,7 @@ def whose(homework: Homework, word: str, students: Sequence[str], recorded: Mapp
     named, said = ", ".join(question.id for question in asked), student_key(recorded.get("id", ""))
     if not word or not asked:
         told = (
-            "This notebook gives its student numbers of their own, but grading ran without --variants"
+            "This notebook has per-student numbers, but grading ran without --variants"
             f" {recorded.get('word', '')}: "
         )
         usual = {question.id: question.usual_numbers() for question in asked}

@@ -67,8 +67,8 @@ def named_mistake(
 ) -> str:
     """The known mistake that explains an answer; the rule of check cells and of grading.
 
-    A mistake is named if it gives what came out on every trial of the group, the right ones included. If none
-    does, one is named that gives what came out on every trial that is not right.
+    A mistake is named if it gives that result on each trial of the group, right ones included. If none
+    does, one is named that gives the student's result on every trial that is not right.
 
     Args:
         mistakes: what to say → what that mistake gives on a trial, as plain values; it raises, or gives an
@@ -89,7 +89,7 @@ def named_mistake(
 
 
 def _explains(mistaken: Callable[[Trial], Any], trials: Sequence[Trial], rtol: float, atol: float) -> bool:
-    """Whether a mistake gives what came out in each of these trials; where it cannot run, nothing did."""
+    """Whether a mistake gives the student's result in each of these trials; False where it cannot run."""
     for trial in trials:
         try:
             result = mistaken(trial)

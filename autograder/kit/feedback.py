@@ -28,7 +28,7 @@ class Feedback:
 
     def _repr_html_(self) -> str:
         states = [state for state, _ in self.lines]
-        colour = "#c62828" if False in states else "#2e7d32" if True in states else "#8a6d00"
+        color = "#c62828" if False in states else "#2e7d32" if True in states else "#8a6d00"
         marks = {True: ("✓", "#2e7d32"), False: ("✗", "#c62828"), None: ("·", "#8a6d00")}
         rows = "".join(
             f'<div style="margin:.25em 0"><b style="color:{marks[state][1]}">{marks[state][0]}</b>'
@@ -36,7 +36,7 @@ class Feedback:
             for state, text in self.lines
         )
         return (
-            f'<div style="border-left:4px solid {colour};padding:.4em .9em;margin:.3em 0;max-width:52em;'
+            f'<div style="border-left:4px solid {color};padding:.4em .9em;margin:.3em 0;max-width:52em;'
             f'background:rgba(128,128,128,.08);line-height:1.45"><b>{_inline(self.title)}</b>{rows}</div>'
         )
 

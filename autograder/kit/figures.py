@@ -191,9 +191,9 @@ def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
         panels: each with ``title`` (what it shows), ``x`` and ``y`` (axis labels), ``lines`` (label →
             (x values, y values)), and where wanted ``points`` (labels drawn as markers), ``log``
             (``x``, ``y`` or
-            ``xy``), ``level`` ((label, y) of a grey line), ``ylim``, ``ticks`` (of x), ``colors`` (label → a
+            ``xy``), ``level`` ((label, y) of a gray line), ``ylim``, ``ticks`` (of x), ``colors`` (label → a
             name of :data:`MEANS` or a color), ``same`` (both axes have one scale),
-            ``band`` and ``span`` (edges of a grey stripe across and along), ``rings`` (points to mark).
+            ``band`` and ``span`` (edges of a gray stripe across and along), ``rings`` (points to mark).
         heading: above all panels.
     """
     with house_style():

@@ -55,7 +55,7 @@ def read(source: Path) -> Collected:
                 submission, "canvas", match["id"], match["who"], late=late, handle=name
             )
         if PurePosixPath(given).suffix.lower() != ".ipynb":
-            given = COUNTER.sub("", given)  # the log and the checkpoint have names to be recognised by
+            given = COUNTER.sub("", given)  # the log and the checkpoint have names to be recognized by
         found.add(submission, given, data)
     found.people = list(people.values())
     return found

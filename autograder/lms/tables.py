@@ -111,7 +111,7 @@ def read_table(path: Path) -> Table:
 
 
 def read_matches(path: Path) -> dict[str, str]:
-    """What an instructor says of hand-ins that could not be matched: submission or file → the platform's id.
+    """The instructor's matches of what could not be matched: submission or file → the platform's id.
 
     Raises:
         ValueError: it is no table with the columns submission and id.

@@ -144,7 +144,7 @@ def plane(
         x: of the axis.
         y: of the axis.
         join: whether a curve goes through the points of a frame.
-        fixed: name → points (m, 2) that stand still, drawn grey; joined if there are more than eight.
+        fixed: name → points (m, 2) that stand still, drawn gray; joined if there are more than eight.
         color: of the points.
     """
     a = finite(values, (3,), "the points")
