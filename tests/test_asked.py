@@ -1,4 +1,4 @@
-"""Each requirement has its check, and each check its requirement: the declarations and the page made of them."""
+"""Each requirement has its check and each check its requirement, in the declarations and on the page."""
 
 from __future__ import annotations
 

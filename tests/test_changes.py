@@ -51,7 +51,7 @@ def test_the_first_run_has_nothing_to_compare_and_an_equal_one_says_so(tmp_path:
     folder = tmp_path / "graded"
     assert "changed since" not in run(folder, reports)
     assert not (folder / CSV).exists()
-    assert "No grade changed since the last run." in run(folder, reports)
+    assert "No grades changed since the last run." in run(folder, reports)
     assert rows(folder) == []
     assert "No grade changed in this run." in (folder / PAGE).read_text(encoding="utf-8")
     assert SETTINGS.seed not in (folder / changes.FILE).read_text(encoding="utf-8")

@@ -117,7 +117,7 @@ def test_canvas_gets_grades_and_pages_by_the_course_and_late_is_said_without_a_d
     )
     assert done.exit_code == 0, done.output
     late = done.output.partition(
-        "Late, says canvas (--due, or a due time in course.toml, says by how much):"
+        "Late according to canvas (to count late days, give --due or a due time in course.toml):"
     )[2]
     assert late.split()[:2] == ["anon-zz9", "garcíaluz-77"] or "garcíaluz-77" in late
     graded = pages(tmp_path / "graded", ["doejane-1234", "garcíaluz-77"])

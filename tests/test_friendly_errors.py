@@ -109,7 +109,7 @@ def test_a_file_where_a_folder_of_results_belongs_is_refused_in_words(graded: Pa
     page.unlink()
     page.mkdir()
     told = run("report", graded, "--reveal", "all")
-    assert "this is a folder, where a file is needed" in told
+    assert "this is a folder, but must be a file" in told
     assert str(page) in told
     page.rmdir()
     run("report", graded, "--reveal", "all", code=0)
@@ -173,7 +173,7 @@ def test_a_disk_that_fills_at_any_write_keeps_what_is_there_and_the_same_command
         assert room >= 3
     else:
         assert result.exit_code == trouble.REFUSED, result.output
-        assert "the disk is full. What was written before is kept" in result.output
+        assert "the disk is full. Files written so far are kept" in result.output
         assert str(graded) in result.output
     now = texts(graded)
     assert now.keys() == before.keys(), "no draft is left, no file is lost"
@@ -200,16 +200,16 @@ def test_a_disk_that_fills_while_grading_keeps_what_is_judged(
     again = [sys.executable, "-m", "autograder", *map(str, command)]  # in a process that has no lock yet
     done = subprocess.run(again, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
-    assert "2 submissions judged" in done.stdout
+    assert "2 submissions graded" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("said", "words"),
     [
         ("database or disk is full", "the disk is full"),
-        ("attempt to write a readonly database", "it can only be read"),
+        ("attempt to write a readonly database", "it is read-only"),
         ("unable to open database file", "it cannot be opened"),
-        ("database is locked", "another program keeps it locked"),
+        ("database is locked", "another program has locked it"),
         ("something else", "something else"),
     ],
 )
@@ -239,7 +239,7 @@ def test_files_that_may_not_be_read_are_named(one: Path, tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_text", refuse)
         patch.setattr(Path, "iterdir", refuse)
-        assert f"{one}: no permission" in run("grade", one, "-o", tmp_path / "out")
+        assert f"{one}: permission denied" in run("grade", one, "-o", tmp_path / "out")
     for command in (["export-grades", "--to", "moodle", "--collected"], ["report"]):
         if command[0] == "report":
             continue
@@ -311,7 +311,7 @@ def test_a_homework_without_its_data_does_not_give_anybody_points(
     monkeypatch.setattr(batch, "local_executor", lambda *_: Here())
     monkeypatch.setattr(workers, "probe", lambda place: "")
     told = run("grade", folder, "-o", tmp_path / "out", "--sandbox", "off")
-    assert "lacks data that a homework here needs, so nothing was graded" in told
+    assert "lacks data that a homework needs; nothing was graded" in told
     assert "'python -m autograder.author.fetch'" in told
     assert "The movie sentences could not be fetched" in told
     assert not (tmp_path / "out" / "grades.csv").exists()

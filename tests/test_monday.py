@@ -94,7 +94,7 @@ def test_grades_are_those_of_the_course_with_overrides_and_requests_in_them(foll
     assert "Course: Attention, spring 2027" in output_of(said, "grade")
     assert "doejane-1234, hw3 3.1: " in output_of(said, "grade")
     assert "(override: The text could be read in two ways; both count.)" in output_of(said, "grade")
-    assert "left alone" not in output_of(said, "grade")  # collected.csv is the collector's own
+    assert "Ignored" not in output_of(said, "grade")  # collected.csv is the collector's own
     assert "1 requests, 0 open." in output_of(said, "regrades --answer")
 
 

@@ -147,7 +147,7 @@ def test_handback_says_how_many_cells_are_empty(tmp_path: Path):
     )
     assert result.exit_code == 0, result.output
     assert "1 of 3 grades in" in result.output
-    assert "2 of 3 are open: their cells are empty, not 0." in result.output
+    assert "2 of 3 grades are open: their cells are empty, not 0." in result.output
 
 
 # --- written answers that were not found --------------------------------------------------------------------

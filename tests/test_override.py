@@ -48,7 +48,7 @@ def test_points_set_for_a_question_are_in_the_csv_on_the_page_and_in_the_results
     assert row(graded, "student-00")["3.1"] == "0"
     done = command("student-00", "3.1", "7", "-o", graded, "--reason", WHY, "--by", "Ada")
     assert done.exit_code == 0, done.output
-    assert "student-00, 3.1: 7 points now." in done.output
+    assert "student-00, 3.1: now 7 points." in done.output
     found = row(graded, "student-00")
     assert (found["3.1"], float(found["total"])) == ("7", before + 7)
     assert found["set by hand"] == f"3.1 all checks: 0 → 7 ({WHY})"
@@ -88,7 +88,7 @@ def test_one_check_and_a_written_answer_can_be_set_and_undone(graded: Path):
     assert (row(graded, "student-00")["3.1"], row(graded, "student-00")["3.7 written"]) == ("2.5", "6")
     told = command("--list", "-o", graded).output
     assert f"student-00, 3.1, '{name}': 0 → 2.5" in told
-    assert "student-00, 3.7, the written answer: not judged → 6" in told
+    assert "student-00, 3.7, the written answer: not graded → 6" in told
     assert command("student-00", "3.1", "--undo", "-o", graded, "--check", name).exit_code == 0
     assert command("student-00", "3.7", "--undo", "-o", graded, "--written").exit_code == 0
     assert (row(graded, "student-00")["3.1"], row(graded, "student-00")["3.7 written"]) == ("0", "")
@@ -110,14 +110,14 @@ def test_an_open_check_is_open_no_more_once_its_points_are_set(graded: Path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["student-0", "3.1", "7"], "no submission 'student-0'; near is student-0"),
+        (["student-0", "3.1", "7"], "no submission 'student-0'; did you mean student-0"),
         (["student-00", "9.9", "7"], "there is no question '9.9'; there are 3.1, 3.1b, 3.2"),
         (["student-00", "3.1", "11"], "3.1 can give 0 to 10 points in its checks, so 11 cannot be set"),
         (["student-00", "3.1", "nan"], "so nan cannot be set"),
         (["student-00", "3.1", "7", "--check", "no"], "3.1 has no check 'no'; there are 'each token"),
         (["student-00", "3.1", "7", "--written"], "3.1 has no written answer"),
-        (["student-00", "3.1", "7", "--reason", " "], "a reason is needed"),
-        (["student-00"], "name SUBMISSION, QUESTION and POINTS"),
+        (["student-00", "3.1", "7", "--reason", " "], "give a reason"),
+        (["student-00"], "give SUBMISSION, QUESTION and POINTS"),
     ],
 )
 def test_what_cannot_be_set_is_refused_with_what_can(graded: Path, arguments: list[str], says: str):
@@ -153,4 +153,4 @@ def test_hostile_names_and_reasons_are_names_and_reasons(tmp_path: Path):
     assert row(folder, f"'{name}")["3.1"] == "4"  # guarded, as a spreadsheet would take it for a formula
     (folder / "submissions" / name).rename(folder / "submissions" / "another")
     publish(folder, [replace(one, submission="another") for one in reports])
-    assert "fits nothing that is graded here" in command("--list", "-o", folder).output
+    assert "matches nothing in the current results" in command("--list", "-o", folder).output

@@ -351,7 +351,7 @@ def test_a_batch_with_damaged_files_is_graded_to_the_end(tmp_path: Path):
     assert rows["good_log"]["3.1"] == "10"
     assert rows["empty"]["status"] == "unreadable"
     assert "is empty" in rows["empty"]["notes"]
-    assert "3 submissions judged" in result.output
+    assert "3 submissions graded" in result.output
     document = json.loads((out / "submissions" / "good_log" / "results.json").read_text())
     assert json.loads(json.dumps(store.results_json(store.read_results(document)))) == document
 
