@@ -128,7 +128,7 @@ def test_totals_are_open_while_anything_of_them_is():
     found, notes = handback.totals(text)
     assert found == {"a": None, "b": 76.0, "lost": None}
     assert "a: written answers without points: 3.7" in notes
-    assert "lost: points are open, as something could not be judged" in notes
+    assert "lost: points are open, because a part could not be judged" in notes
 
 
 def test_handback_says_how_many_cells_are_empty(tmp_path: Path):

@@ -171,7 +171,7 @@ def test_without_a_class_list_the_notebooks_own_id_counts_and_the_report_says_so
         ),
         (
             hand_in("E123", drawn("e123"), own=False, listed=("E123",)),
-            "not the notebook that this course gave out",
+            "not the notebook that this course released",
             2,
         ),
         (hand_in("E124", drawn("e124"), listed=("E123", "E124")), "", 2),
