@@ -166,7 +166,7 @@ def test_without_a_class_list_the_notebooks_own_id_counts_and_the_report_says_so
         (hand_in(None, drawn("e123")), "Nothing says whose numbers these are", 0),
         (
             hand_in("E123", drawn("e123", "2026"), word="2026"),
-            "for the round '2026', but this is the round '2027-spring'",
+            "the release '2026', but this is the release '2027-spring'",
             0,
         ),
         (

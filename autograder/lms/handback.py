@@ -190,7 +190,7 @@ def refuse_double(grades: Mapping[str, float | None], people: Sequence[Person], 
             for identity, rows in double.items()
         )
         raise ValueError(
-            "several rows belong to one student, and only one value can be exported. Use --match to select"
+            "several rows belong to one student, and only one value can be exported. Use --match to name"
             f" one, or remove the others from grades.csv: {told}"
         )
 
