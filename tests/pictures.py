@@ -123,7 +123,8 @@ def terminal(said: str) -> None:
     """The output of ``autograder grade`` as an SVG that loads no font."""
     console = Console(record=True, width=112, file=io.StringIO(), force_terminal=True)
     console.print("$ autograder grade submissions -o graded", style="bold")
-    console.print(said.rstrip(), highlight=False, markup=False)
+    kept = [line for line in said.splitlines() if not re.match(r"\d+ of \d+ graded, |Course: ", line)]
+    console.print("\n".join(kept), highlight=False, markup=False)
     drawing = console.export_svg(title="autograder grade")
     drawing = re.sub(r"@font-face \{.*?\}", "", drawing, flags=re.DOTALL)
     write(FOLDER / "grade.svg", drawing.replace("Fira Code", "monospace").encode())
