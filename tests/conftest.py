@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -38,6 +40,14 @@ class GradedClass:
     blank: Report
     students: dict[str, tuple[Student, Report]]
     executed: dict[str, NotebookNode]
+
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
+    # a shell gives this to what it starts in the background; children would inherit it and never see Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def by_homework(names: Iterable[str] = tuple(homeworks())) -> list:

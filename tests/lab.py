@@ -47,10 +47,9 @@ class Lab:
         for name, value in (
             ("notebook-extension/tracker", {"windowingMode": "none"}),
             ("apputils-extension/notification", {"fetchNews": "false"}),
-        ):
-            path = (
-                settings / f"{name}.jupyterlab-settings"
-            )  # all cells are on the page, and nothing asks for news
+            ("docmanager-extension/plugin", {"autosave": False}),
+        ):  # all cells are on the page, nothing asks for news, and nothing is saved but what a test saves
+            path = settings / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True)
             path.write_text(json.dumps(value), encoding="utf-8")
         self.folder.mkdir()

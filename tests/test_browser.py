@@ -93,7 +93,7 @@ def desk(output: Path) -> Iterator[Running]:
     yield running
     if running.process.poll() is None:
         running.process.kill()
-        running.process.communicate(timeout=30)
+        running.process.communicate(timeout=120)
 
 
 def unharmed(page) -> None:
@@ -371,4 +371,4 @@ def test_a_killed_desk_loses_nothing_and_the_open_page_goes_on_when_it_is_back(
         assert [mark.points for mark in Marks(output).all().values()] == [7.0]
     finally:
         again.process.kill()
-        again.process.communicate(timeout=30)
+        again.process.communicate(timeout=120)

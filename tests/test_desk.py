@@ -199,7 +199,7 @@ class Running:
 
     def stop(self, how: int = signal.SIGINT) -> str:
         self.process.send_signal(how)
-        return self.process.communicate(timeout=90)[0]
+        return self.process.communicate(timeout=180)[0]
 
 
 def start(output: Path, graders: int = 2, port: int = 0) -> Running:
@@ -232,13 +232,13 @@ def desk(output: Path) -> Iterator[Running]:
     yield running
     if running.process.poll() is None:
         running.process.kill()
-        running.process.communicate(timeout=30)
+        running.process.communicate(timeout=120)
 
 
 def ask(
     to: str, path: str, method: str = "GET", body: str | None = None, **headers: str
 ) -> tuple[int, dict, str]:
-    connection = http.client.HTTPConnection(to, timeout=30)
+    connection = http.client.HTTPConnection(to, timeout=120)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
     text = response.read().decode()

@@ -16,9 +16,10 @@ from click.testing import CliRunner
 from autograder.cli.main import main
 from autograder.kit import LOG_NAME, LOG_SCHEMA
 from autograder.kit.handing_in import cell_digest
-from autograder.submissions import archive
+from autograder.submissions import archive, grouping
 from autograder.submissions import find as finding
 from autograder.submissions.find import Submission, find
+from autograder.submissions.notebook import read_notebook
 from tests.platforms import notebook, zipped
 
 HW3 = notebook('record("3.1")', 'record("3.2")', "answer = 1")
@@ -374,3 +375,21 @@ def test_a_damaged_zip_is_a_row_and_no_traceback(seed: int, tmp_path: Path):
         data[draw.randrange(len(data))] = draw.randrange(256)
     (tmp_path / "jane.zip").write_bytes(bytes(data))
     assert len(rows(tmp_path)) >= 1
+
+
+def test_files_that_no_reader_survives_cost_their_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def read(data: bytes, *rest: object) -> object:
+        if b"poison" in data:
+            raise RecursionError("too deep")
+        return read_notebook(data, *rest)
+
+    monkeypatch.setattr(grouping, "read_notebook", read)
+    poisoned = notebook("poison = 1")
+    files = {f"ann/{LOG_NAME}": log_of(), "ann/a.ipynb": poisoned, "ann/b.ipynb": HW3, "bob/hw3.ipynb": SAMS}
+    packed = zipped({"one/a.ipynb": poisoned, "two/submission_log.json": log_of(), "b.ipynb": HW3})
+    found = rows(lay(tmp_path, files | {"cleo/hw3.zip": packed}))
+    assert found["bob"].notebook == SAMS.encode()
+    told = [one.problem for name, one in found.items() if name.startswith("ann")]
+    assert len(told) == 3
+    assert all("could not be sorted (RecursionError: too deep)" in one for one in told)
+    assert any(name.startswith("cleo") for name in found)

@@ -7,6 +7,7 @@ submission of its own, or is listed.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from pathlib import PurePosixPath
 
 from autograder import kit
 from autograder.declare import homeworks
-from autograder.files import same_name, whole
+from autograder.files import cut_to_bytes, same_name, whole
 from autograder.kit.handing_in import cell_digest
 from autograder.submissions.archive import ATTACHMENT, LOG, NOTEBOOK, OTHER, ZIP, Item
 from autograder.submissions.errors import SubmissionError
@@ -23,10 +24,7 @@ from autograder.submissions.notebook import read_notebook, recognize
 from autograder.submissions.submission import Submission, flat_name
 
 HAND_IN = "Hand in the notebook (the .ipynb file), or the zip that its last cell makes."
-COPY = (
-    "The cells of this notebook are those of another one that lies in the same folder; each was graded by"
-    " itself."
-)
+COPY = "This notebook has the cells of another one in the same folder; each was graded by itself."
 NAMED = 5  # files that a sentence names
 TAIL = re.compile(r"[ _.-]*(?:submission[ _-]?log|submission|log)$")
 GENERIC = re.compile(r"submission_log(?:[ _-]*\(?\d+\)?)?")  # what the kit calls it, counted by a browser
@@ -51,12 +49,16 @@ def group(items: Sequence[Item], root: str, left: list[str], own: bool) -> list[
     folders: dict[PurePosixPath, list[Item]] = {}
     for item in items:
         folders.setdefault(item.path.parent, []).append(item)
-    _bring_together(folders, own)
+    with contextlib.suppress(Exception):  # what cannot be read is said where its folder is sorted
+        _bring_together(folders, own)
     made: list[Submission] = []
     full: set[PurePosixPath] = set()
     for folder, members in folders.items():
         top = folder == PurePosixPath()
-        found = _of_folder(folder, members, left, own or not top, root)
+        try:
+            found = _of_folder(folder, members, left, own or not top, root)
+        except Exception as error:  # whatever their bytes do to a reader costs these files only
+            found = [_unsorted(item, error) for item in members]
         if len(found) == 1 and not top:
             found = [replace(found[0], name=flat_name(folder))]
         if found:
@@ -65,6 +67,12 @@ def group(items: Sequence[Item], root: str, left: list[str], own: bool) -> list[
         if own and top and len(found) == 1:  # one person's: folders beside it are hers, too
             full |= set(folders)
     return [*made, *_without(folders, full, own and len(made) == 1)]
+
+
+def _unsorted(item: Item, error: Exception) -> Submission:
+    """The row of a file in a folder where it could not be told what belongs together."""
+    told = f"The files around {item.path.name} could not be sorted ({type(error).__name__}: {error})"
+    return Submission(flat_name(item.path), problem=f"{cut_to_bytes(told, 400)}. Grade each file by itself.")
 
 
 def _bring_together(folders: dict[PurePosixPath, list[Item]], own: bool) -> None:
@@ -182,9 +190,8 @@ def _of_loose(
     notebooks = [item for item in loose if item.kind == NOTEBOOK]
     logs = [item for item in loose if item.kind == LOG]
     files = [item for item in loose if item.kind == ATTACHMENT]
-    left += [
-        f"{item.path}{f' ({item.problem})' if item.problem else ''}" for item in loose if item.kind == OTHER
-    ]
+    others = [item for item in loose if item.kind == OTHER]
+    left += [f"{item.path} ({item.problem})" if item.problem else str(item.path) for item in others]
     notes: tuple[str, ...] = ()
     if own and len(notebooks) > 1:
         notebooks, notes = _one_of(notebooks, left)
