@@ -1086,7 +1086,7 @@ with when_answered("1.11"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# The fast waves (first features) tell neighbours apart, the slow ones far places. The three curves lie on top of
+# The fast waves (first features) tell neighbors apart, the slow ones far places. The three curves lie on top of
 # each other where they overlap: the dot product depends on the **offset** alone, with its peak at 0. And the printed errors say that
 # attention is equivariant without positions (rounding error), and no longer with them.
 # </details>

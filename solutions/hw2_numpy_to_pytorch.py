@@ -55,7 +55,7 @@ from torch.nn import functional as F
 #
 # Checks and grader build your class, **put weights into it by parameter name**, run it and compare with an independent
 # model. So the names of the parts count (each question gives them), but not the order in which you create them nor how they
-# are initialised. PyTorch finds parameters in attributes: `self.Qm = nn.Linear(3, 4, bias=False)` makes `Qm.weight` of
+# are initialized. PyTorch finds parameters in attributes: `self.Qm = nn.Linear(3, 4, bias=False)` makes `Qm.weight` of
 # shape (4, 3), which maps `x` to `x @ Qm.weight.T`. They also send a gradient back: it must reach every parameter, so
 # compute with PyTorch's operations on PyTorch's tensors from the input to the result.
 #
@@ -250,7 +250,7 @@ with when_answered("2.2"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Even a small loop over places starts more and more operations, in proportion to n; a vectorised class is flat. It still does n² multiplications,
+# Even a small loop over places starts more and more operations, in proportion to n; a vectorized class is flat. It still does n² multiplications,
 # but in one operation that runs them side by side.
 # </details>
 
@@ -355,7 +355,7 @@ with when_answered("2.3"):
 # <details><summary>What there is to see</summary>
 #
 # Flat lines: padding is an accident of the batch and says nothing about the document. Had the mean counted padded places, the logits would drift
-# towards what a row of padding gives, and the same review would be liked or disliked depending on its neighbours in the batch.
+# towards what a row of padding gives, and the same review would be liked or disliked depending on its neighbors in the batch.
 # </details>
 
 # %% tags=["record"]
@@ -474,7 +474,7 @@ with when_answered("2.4"):
 record("2.4")
 
 # %% [markdown]
-# ## 2.5a Layer normalisation
+# ## 2.5a Layer normalization
 # {{header 2.5a}}
 #
 # Layer norm looks at **one token's features** at a time, whatever stands in the other tokens or the batch:
@@ -489,7 +489,7 @@ record("2.4")
 
 # %%
 class LayerNorm(nn.Module):
-    """Normalises the last axis; parameters weight (d_model,) and bias (d_model,)."""
+    """Normalizes the last axis; parameters weight (d_model,) and bias (d_model,)."""
 
     def __init__(self, d_model, eps=1e-5):
         super().__init__()
@@ -507,9 +507,9 @@ class LayerNorm(nn.Module):
         """
         # TODO
         # BEGIN SOLUTION 2.5a forward
-        centred = x - x.mean(dim=-1, keepdim=True)
-        variance = centred.square().mean(dim=-1, keepdim=True)
-        return centred / torch.sqrt(variance + self.eps) * self.weight + self.bias
+        centered = x - x.mean(dim=-1, keepdim=True)
+        variance = centered.square().mean(dim=-1, keepdim=True)
+        return centered / torch.sqrt(variance + self.eps) * self.weight + self.bias
         # END SOLUTION
 
 
@@ -575,7 +575,7 @@ record("2.5a")
 # {{header 2.5b}}
 #
 # A block has two sublayers, attention and feed-forward network, each with a residual connection and a norm of its own. The
-# original Transformer normalises **after** adding (post-norm); most models since normalise what goes **into** the sublayer (pre-norm):
+# original Transformer normalizes **after** adding (post-norm); most models since normalize what goes **into** the sublayer (pre-norm):
 #
 # $$ \text{post: } x \leftarrow \mathrm{norm}(x + \mathrm{sublayer}(x)) \qquad\qquad \text{pre: } x \leftarrow x + \mathrm{sublayer}(\mathrm{norm}(x)) $$
 #
@@ -587,7 +587,7 @@ record("2.5a")
 # `norm1` (attention) and `norm2` (feed-forward) are `nn.LayerNorm`. No dropout: training mode and evaluation mode give
 # the same.
 #
-# <details><summary>Hint</summary>self_attn(q, k, v, key_padding_mask=…) returns two things; you need the first. In pre-norm, what is added is not what was normalised.</details>
+# <details><summary>Hint</summary>self_attn(q, k, v, key_padding_mask=…) returns two things; you need the first. In pre-norm, what is added is not what was normalized.</details>
 
 
 # %%
@@ -686,7 +686,7 @@ with when_answered("2.5b"):
 # <details><summary>What there is to see</summary>
 #
 # Post-norm brings tokens back to size 1 after every block. In pre-norm nothing on the direct path is ever
-# normalised, so each block adds to the sum and it grows; that is why pre-norm models put one more layer norm behind the last
+# normalized, so each block adds to the sum and it grows; that is why pre-norm models put one more layer norm behind the last
 # block. In return gradients reach every block along an untouched path, and deep models train without a careful warm-up.
 # </details>
 

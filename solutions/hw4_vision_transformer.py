@@ -49,7 +49,7 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # %% [markdown]
 # ## The images
 #
-# FashionMNIST (Xiao, Rasul and Vollgraf, 2017; MIT licence): grey 28×28 pictures of clothes in ten classes. You get 5,000
+# FashionMNIST (Xiao, Rasul and Vollgraf, 2017; MIT license): gray 28×28 pictures of clothes in ten classes. You get 5,000
 # to learn from and 1,000 to test on. The loader takes `fashion_mnist_5000_1000.npz` from beside this notebook (or its
 # `data` folder), else a folder of the original files that you name, else torchvision's download, as in Colab. The grader has
 # the file, too.
@@ -258,7 +258,7 @@ class TokenSequence(nn.Module):
 # %% [markdown]
 # ### Count the parameters
 #
-# Take another configuration: 28×28 grey images, **{{number 4.3 patch}}×{{number 4.3 patch}}** patches, dim {{number 4.3 dim}}, **{{number 4.3 depth}}** blocks with 4 heads, MLP width {{number 4.3 mlp_dim}}, ten classes. A
+# Take another configuration: 28×28 gray images, **{{number 4.3 patch}}×{{number 4.3 patch}}** patches, dim {{number 4.3 dim}}, **{{number 4.3 depth}}** blocks with 4 heads, MLP width {{number 4.3 mlp_dim}}, ten classes. A
 # block has two layer norms (weight and bias each), four linear maps of attention (query, key, value, output) and two of the
 # MLP, {{number 4.3 dim}} → {{number 4.3 mlp_dim}} → {{number 4.3 dim}}. After the blocks come one more layer norm and the linear head. Every linear map has a bias.
 #
@@ -344,7 +344,7 @@ record("4.4a")
 # ## 4.4b The encoder block
 # {{header 4.4b}}
 #
-# Pre-norm: each half reads a **normalised copy** and adds its answer to $x$ itself. The path of $x$ from end to end stays free, so
+# Pre-norm: each half reads a **normalized copy** and adds its answer to $x$ itself. The path of $x$ from end to end stays free, so
 # gradients reach the first layer unhindered.
 #
 # $$ x \leftarrow x + \mathrm{Attention}(\mathrm{norm}_1(x)), \qquad x \leftarrow x + \mathrm{MLP}(\mathrm{norm}_2(x)) $$
@@ -832,7 +832,7 @@ with when_answered("4.8a"):
     axis_48a.set(xlabel="the first eight training images of each class")
     show_figure(
         figure_48a,
-        alt="Figure: ten rows of eight small grey pictures, one row for each class: "
+        alt="Figure: ten rows of eight small gray pictures, one row for each class: "
         + ", ".join(FASHION_CLASSES),
     )
 
@@ -1085,7 +1085,7 @@ check("4.8b")
 # <!-- BEGIN SOLUTION 4.8b words -->
 # The training loss falls almost to the end (0.37), while the validation loss has stayed at 0.43 for the last ten epochs and the accuracy within one
 # point, which is noise with 500 images: more epochs would only learn these images by heart. The most frequent mistake is a shirt taken for a
-# T-shirt, 18 of 100; collars and buttons are a few grey dots at 28 pixels. Single patches stand out in the class token's attention, but clothing covers 56%
+# T-shirt, 18 of 100; collars and buttons are a few gray dots at 28 pixels. Single patches stand out in the class token's attention, but clothing covers 56%
 # of the patches and gets 55 to 62% of the weight, hardly more than chance. Positions are similar to their neighbors (0.38) and to their mirror places
 # (0.71), because half of the training images were mirrored. None of this proves what the decision rests on: a large weight on a small value moves little.
 # <!-- END SOLUTION -->

@@ -1118,7 +1118,7 @@ claim_4 = "A"
 #
 # <!-- BEGIN SOLUTION 5.9 words -->
 # Sentence 3 is wrong: the softmax runs over the keys, so the weights of each *query* add up to one and every output is a
-# weighted average of values. Normalised per key, no token could be looked at by everyone, as the adjective in 5.8 is, and
+# weighted average of values. Normalized per key, no token could be looked at by everyone, as the adjective in 5.8 is, and
 # outputs could be of any size. Sentence 4 is right: a score depends on two vectors, not on where they stand, so
 # shuffling the inputs shuffles rows and columns of the attention alike.
 # <!-- END SOLUTION -->

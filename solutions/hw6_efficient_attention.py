@@ -383,7 +383,7 @@ with when_answered("6.3"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# With the exponential and the square the weight stays in the grey band. With the plain product it leaves
+# With the exponential and the square the weight stays in the gray band. With the plain product it leaves
 # the band once the second key points away from the query (beyond 90°), and near 180°, where the sum is almost 0, it has no bound.
 #
 # </details>
@@ -948,7 +948,7 @@ record("6.7b")
 # ## 6.7c Choosing λ
 # {{header 6.7c}}
 #
-# The best W multiplies a direction with singular value $s$ by a factor between 0 and 1 (if you skipped 6.7b: minimise $(s - ws)^2 + \lambda w^2$ over
+# The best W multiplies a direction with singular value $s$ by a factor between 0 and 1 (if you skipped 6.7b: minimize $(s - ws)^2 + \lambda w^2$ over
 # the number $w$). Signal directions are to be kept, with factors **at least** $a$, and the others dropped, with factors **at most** $b$.
 #
 # 1. `lambda_range`: the smallest and the largest $\lambda$ that keep 10, 8, 4 with $a = 0.8$ and drop 1, 0.5, 0.36, 0.16, 0.01 with $b = 0.5$.
@@ -993,7 +993,7 @@ with when_answered("6.7c"):
     show_lines(
         {
             "title": "In your interval of λ noise goes and signal stays",
-            "x": "λ (grey: yours)",
+            "x": "λ (gray: yours)",
             "y": "what is left of a direction",
             "log": "x",
             "lines": {
@@ -1013,7 +1013,7 @@ with when_answered("6.7c"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# All factors fall as λ grows, those of small singular values first. Between the grey band's ends every solid
+# All factors fall as λ grows, those of small singular values first. Between the gray band's ends every solid
 # line is above the upper dotted line (0.8) and every dashed one below the lower (0.5).
 #
 # </details>

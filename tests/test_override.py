@@ -92,7 +92,7 @@ def test_one_check_and_a_written_answer_can_be_set_and_undone(graded: Path):
     assert command("student-00", "3.1", "--undo", "-o", graded, "--check", name).exit_code == 0
     assert command("student-00", "3.7", "--undo", "-o", graded, "--written").exit_code == 0
     assert (row(graded, "student-00")["3.1"], row(graded, "student-00")["3.7 written"]) == ("0", "")
-    assert "No points are set by hand" in command("--list", "-o", graded).output
+    assert "There are no overrides" in command("--list", "-o", graded).output
     again = command("student-00", "3.1", "--undo", "-o", graded, "--check", name)
     assert (again.exit_code, "nothing is set" in again.output) == (1, True)
 

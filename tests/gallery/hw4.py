@@ -76,7 +76,7 @@ EXAMPLES = [
     wrong("4.2", "stride 1", embedding("    return F.linear(F.unfold(images, p).transpose(1, 2), weight, bias)", "    return F.conv2d(images, weight.reshape(-1, 1, p, p), bias).flatten(2).transpose(1, 2)", "A"), loses=[UNFOLD, CONVOLVE, "patch_convolution"], says="the windows overlap"),
     wrong("4.2", "channels stay before places; kernels mirrored", embedding("    return F.linear(F.unfold(images, p, stride=p).transpose(1, 2), weight.flip(1), bias)", "    return F.conv2d(images, weight.reshape(-1, 1, p, p), bias, stride=p).flatten(2)", "D"), loses=[UNFOLD, CONVOLVE, "patch_convolution"], says="mirrored"),
     wrong("4.2", "the convolution is the other function", embedding(convolution="    return embed_by_unfold(images, weight, bias)"), loses=[CONVOLVE], says="makes no convolution"),
-    wrong("4.2", "the unfolding is the other function", embedding("    return embed_by_convolution(images, weight, bias)"), loses=[UNFOLD], says="Asked are F.unfold and F.linear"),
+    wrong("4.2", "the unfolding is the other function", embedding("    return embed_by_convolution(images, weight, bias)"), loses=[UNFOLD], says="asks for F.unfold and F.linear"),
     right("4.1", "kernels of ones and zeros, float32", patches("    p = patch_size\n    eye = torch.eye(p * p, dtype=torch.float32).reshape(p * p, 1, p, p)\n    return F.conv2d(images, eye, stride=p).flatten(2).mT")),
     # 4.3
 ]
@@ -194,7 +194,7 @@ EXAMPLES += [
     wrong("4.4b", "the first norm twice", block(ATTEND, ADD, "x = x + self.mlp(self.norm1(x))"), loses=[BLOCK, HANDED], says="uses `norm1` again"),
     wrong("4.4b", "no first residual", block(ATTEND, "x = attended", THINK), loses=[BLOCK, HANDED], says="The first residual is missing"),
     wrong("4.4b", "no second residual", block(ATTEND, ADD, "x = self.mlp(self.norm2(x))"), loses=[BLOCK, HANDED], says="The second residual is missing"),
-    wrong("4.4b", "the normalised x is carried on", block("x = self.norm1(x)", "attended, weights = self.attention(x, return_weights=True)", ADD, "x = self.norm2(x)", "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="The residual carries the normalised x"),
+    wrong("4.4b", "the normalized x is carried on", block("x = self.norm1(x)", "attended, weights = self.attention(x, return_weights=True)", ADD, "x = self.norm2(x)", "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="The residual carries the normalized x"),
     wrong("4.4b", "ReLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.ReLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is ReLU"),
     wrong("4.4b", "no activation", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="no activation"),
     wrong("4.4b", "weights kept to itself", block("x = x + self.attention(self.norm1(x))", THINK, last="x"), loses=[HANDED], says="should return 2 things"),

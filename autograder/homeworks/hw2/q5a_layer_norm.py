@@ -90,13 +90,13 @@ def norm_examples(rng: np.random.Generator) -> Iterator[Case]:
 
 layer_norm = hw.question(
     "2.5a",
-    "Layer normalisation",
+    "Layer normalization",
     topic="layer norm, feed-forward network, encoder block",
     minutes=10,
     difficulty="easy",
     asks={
-        "each token's features are normalised; weight is all ones and bias all zeros at first": (
-            "normalises each token's features"
+        "each token's features are normalized; weight is all ones and bias all zeros at first": (
+            "normalizes each token's features"
         ),
         "eps stands under the root, so rows may be constant": "eps under the root",
         "one backward pass reaches every parameter": "gradients reach every parameter of LayerNorm",
@@ -125,7 +125,7 @@ layer_norm = hw.question(
                     " looks at one token's features: the last axis.": "over everything",
                     "One mean is taken over a whole sequence; layer"
                     " norm looks at one token's features: the last axis.": "per sequence",
-                    "The mean is not subtracted (that is RMS norm).": "not centred",
+                    "The mean is not subtracted (that is RMS norm).": "not centered",
                     "weight and bias are not used.": "no affine",
                     "bias is not used.": "no shift",
                     "weight is not used.": "no scale",
@@ -143,7 +143,7 @@ check_cases_and(
     public.initial_problem,
     layer_norm,
     "LayerNorm",
-    "normalises each token's features",
+    "normalizes each token's features",
     points=3,
     group="values",
 )

@@ -183,27 +183,27 @@ block = hw.question(
             mistakes=mistakes(
                 numpy_block,
                 {
-                    "Pre-norm and post-norm are exchanged: post-norm (norm_first=False) normalises"
-                    " after adding, pre-norm normalises what goes into the sublayer.": "other norm",
+                    "Pre-norm and post-norm are exchanged: post-norm (norm_first=False) normalizes"
+                    " after adding, pre-norm normalizes what goes into the sublayer.": "other norm",
                     "Both residual connections are missing:"
                     " each sublayer's result is added to its input.": "no residual",
                     "The residual connection around the attention is missing.": "no residual 1",
                     "The residual connection around the feed-forward network is missing.": "no residual 2",
-                    "Pre-norm: the normalised input is added back;"
+                    "Pre-norm: the normalized input is added back;"
                     " add the input itself.": "residual of the normed",
-                    "Pre-norm: around the attention the normalised input is added back;"
+                    "Pre-norm: around the attention the normalized input is added back;"
                     " add the input itself.": "residual of the normed 1",
-                    "Pre-norm: around the feed-forward network the normalised input is added back;"
+                    "Pre-norm: around the feed-forward network the normalized input is added back;"
                     " add the input itself.": "residual of the normed 2",
-                    "Post-norm: the sublayer's result alone is normalised;"
-                    " add the input first, then normalise the sum.": "norm before adding",
+                    "Post-norm: the sublayer's result alone is normalized;"
+                    " add the input first, then normalize the sum.": "norm before adding",
                     "norm1 is used twice; each sublayer has its own norm.": "one norm",
                     "norm1 and norm2 are exchanged.": "norms swapped",
                     "The layer norms are missing.": "no norm",
                     "The feed-forward network comes first; the attention comes first.": "feed-forward first",
                     "The feed-forward sublayer is missing.": "no feed-forward",
                     "The second residual connection adds the block's input;"
-                    " add what came out of the first sublayer.": "second residual from the start",
+                    " add the output of the first sublayer.": "second residual from the start",
                     "The attention looks along the batch, not along the places:"
                     " nn.MultiheadAttention needs batch_first=True.": "batch as places",
                     "The feed-forward network uses GELU; ReLU is asked for.": "gelu",

@@ -131,7 +131,7 @@ block = hw.question(
                 block_output,
                 {
                     "post-norm": (
-                        "That is post-norm, as in the original Transformer. Here each half reads a normalised"
+                        "That is post-norm, as in the original Transformer. Here each half reads a normalized"
                         " copy of x, and x is kept."
                     ),
                     "no norm1": "`norm1` is missing: attention must read norm1(x).",
@@ -140,7 +140,7 @@ block = hw.question(
                     "no residual 1": "The first residual is missing: x = x + attention(norm1(x)).",
                     "no residual 2": "The second residual is missing: x = x + mlp(norm2(x)).",
                     "residual of the norm": (
-                        "The residual carries the normalised x. Add to x itself; only the branch reads the"
+                        "The residual carries the normalized x. Add to x itself; only the branch reads the"
                         " norm."
                     ),
                     "relu": "The MLP's activation is ReLU; the question asks for GELU.",

@@ -50,7 +50,7 @@ def similarity(positions: np.ndarray, mistake: str = "") -> np.ndarray:
     """Cosine similarity of the patches' positions: (1, 1+n, dim) → (n, n)."""
     table = np.asarray(positions, dtype=np.float64)[0]
     table = table[:-1] if mistake == "last dropped" else table[1:]
-    if mistake == "centred":
+    if mistake == "centered":
         table = table - table.mean(1, keepdims=True)
     lengths = np.sqrt((table**2).sum(1))
     return np.asarray(table @ table.T / (1 if mistake == "products" else np.outer(lengths, lengths)))
@@ -150,7 +150,7 @@ drawn = hw.question(
                         "Those are scalar products; divide by both lengths, so that every row has 1 for"
                         " itself."
                     ),
-                    "centred": "You subtracted each vector's mean: that is a correlation, not the cosine.",
+                    "centered": "You subtracted each vector's mean: that is a correlation, not the cosine.",
                     "last dropped": "The class token's position is the first one; you dropped the last.",
                 },
             ),

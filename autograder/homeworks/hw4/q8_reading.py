@@ -41,7 +41,7 @@ reading = hw.question(
                 "Training loss falls to 0.37, but validation loss stays at 0.43 and accuracy within a point"
                 " for the last ten epochs, so later epochs learn the training images rather than clothes."
                 " Shirts are taken for T-shirts 18 times of 100 and for pullovers 16 times: at 28 pixels the"
-                " collar or buttons that tell them apart are a few grey dots. Single patches stand out in the"
+                " collar or buttons that tell them apart are a few gray dots. Single patches stand out in the"
                 " class token's attention, but clothing covers 56% of the patches and gets about 58% of the"
                 " weight, hardly more than chance. Positions are similar to their neighbors and to their"
                 " mirror places, because half of the images were mirrored. High attention does not prove that"

@@ -116,7 +116,7 @@ averages = hw.question(
             "full": (
                 'Both forget order: a sum of words is the same in any order, so neither can tell "not good,'
                 ' bad" from "not bad, good". Averaging has 51 numbers and lets rare words share what their'
-                " neighbours in GloVe learned, but a single telling word drowns among twenty others. The bag"
+                " neighbors in GloVe learned, but a single telling word drowns among twenty others. The bag"
                 " has thousands of weights: each word gets its own vote, which here scores better, but it"
                 " knows nothing of words it never saw and overfits."
             ),

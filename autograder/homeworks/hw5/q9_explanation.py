@@ -57,7 +57,7 @@ claims = hw.question(
         examples={
             "full": (
                 "Sentence 3 is wrong: the softmax runs over the keys, so the weights of each query sum to one"
-                " and every output is a weighted average of values. Normalised per key, a token could not be"
+                " and every output is a weighted average of values. Normalized per key, a token could not be"
                 " looked at by everybody, as the adjective in 5.8 is (its column sums to 3.2), and an output"
                 " could be of any size. Sentence 4 is right: scores depend on the pair of vectors only, so"
                 " shuffled inputs give the same outputs, shuffled."
