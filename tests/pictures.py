@@ -47,14 +47,18 @@ STUDENT = "student-0"  # whose feedback page is shown: the first of these who lo
 # --- notebooks ----------------------------------------------------------------------------------------------
 
 
-def executed(name: str, until: str, answers: Mapping[str, str] | None = None) -> NotebookNode:
-    """A homework's notebook, executed up to a heading: with these answers, or as the reference."""
+def executed(name: str, last: str, answers: Mapping[str, str] | None = None) -> NotebookNode:
+    """A homework's notebook, executed up to the cell with this text: with these answers, or the reference."""
     homework = homeworks()[name]
     notebook = build_notebook(
         homework, source_path(ROOT, homework.stem), answers=answers, blank=answers is not None
     )
-    end = next(place for place, cell in enumerate(notebook.cells) if cell.source.startswith(f"## {until}"))
-    notebook.cells = notebook.cells[:end]
+    end = next(
+        place
+        for place, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and last in cell.source and "%%writefile" not in cell.source
+    )
+    notebook.cells = notebook.cells[: end + 1]
     for cell in notebook.cells:
         cell.metadata.pop("tags", None)
     with tempfile.TemporaryDirectory() as folder:
@@ -69,17 +73,16 @@ def html(notebook: NotebookNode) -> str:
 
 def notebook_page() -> str:
     """The end of 3.1's text, an answer that is nearly right, and what its check says."""
-    notebook = executed("hw3", "3.2", {"3.1": TOO_SOFT})
+    notebook = executed("hw3", 'check("3.1")', {"3.1": TOO_SOFT})
     place = next(at for at, cell in enumerate(notebook.cells) if cell.source.startswith("# Shapes: Q and K"))
-    check = next(at for at, cell in enumerate(notebook.cells) if cell.source == 'check("3.1")')
-    notebook.cells = [*notebook.cells[place - 1 : place + 1], notebook.cells[check]]
+    notebook.cells = notebook.cells[place - 1 :]
     return html(notebook)
 
 
 def viewer_page() -> str:
     """The attention viewer of 1.2."""
-    notebook = executed("hw1", "1.3")
-    cell = next(cell for cell in notebook.cells if "Who looks at whom" in cell.source)
+    notebook = executed("hw1", "Who looks at whom")
+    cell = notebook.cells[-1]
     cell.source = 'attention_viewer(weights_12, words, title="Who looks at whom").show()'
     cell.outputs = cell.outputs[-1:]
     notebook.cells = [cell]
@@ -164,7 +167,7 @@ def take_notebooks(browser: Browser) -> None:
     page = shown(browser, viewer_page())
     box = page.locator(".jp-OutputArea-output").last.bounding_box()
     assert box is not None
-    page.set_viewport_size({"width": SIZE["width"], "height": max(300, int(box["y"] + box["height"]) + 24)})
+    page.set_viewport_size({"width": 760, "height": int(box["y"] + box["height"]) + 24})
     keep("viewer", page.screenshot())
 
 
