@@ -255,4 +255,4 @@ def test_a_word_that_could_not_stand_in_a_notebook_is_refused(tmp_path: Path, co
     ]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
-    assert "a word of letters, digits" in result.output
+    assert "use letters, digits" in result.output
