@@ -248,7 +248,7 @@ def test_files_that_may_not_be_read_are_named(one: Path, tmp_path: Path, monkeyp
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", lambda path, *_, **__: refuse(path))
             told = run(*command, grades, "--file", grades, "-o", tmp_path / "up.csv", grades)
-        assert "no permission" in told
+        assert "permission denied" in told
 
 
 def test_a_pipe_that_closes_is_no_error_of_ours():
