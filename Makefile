@@ -1,4 +1,4 @@
-# Each target sets up what it needs: a virtual environment in .venv, from constraints.txt.
+# Each target installs what it needs in .venv, with the versions of constraints.txt.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +20,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m autograder.author.fetch  # data that homeworks declare and the repository does not hold
 	@touch $@
 
-demo: $(BIN)/.installed ## Grade the bundled example class and write the report to build/demo
+demo: $(BIN)/.installed ## Grade the example class and write the report to build/demo
 	$(BIN)/python -m tests.demo build/demo/class
 	$(BIN)/autograder grade build/demo/class -o build/demo/graded --seed demo
 	$(BIN)/python -m tests.demo_people build/demo/graded
@@ -29,21 +29,22 @@ demo: $(BIN)/.installed ## Grade the bundled example class and write the report 
 test: $(BIN)/.installed ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-sweep: $(BIN)/.installed ## Grade every gallery answer in other representations and under other seeds: long
+sweep: $(BIN)/.installed ## Run the long tests: galleries in other representations and under other seeds
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m sweep
 
-lint: $(BIN)/.installed ## Check style, types and that the notebooks are fresh
+lint: $(BIN)/.installed ## Check style, types, words, and that generated files are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --exclude tests/gallery --exclude docs .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.words
 	$(BIN)/autograder build --check
 
-build: $(BIN)/.installed ## Make the student notebooks from their sources
+build: $(BIN)/.installed ## Build the student notebooks and the generated pages
 	$(BIN)/autograder build
 
-docs: $(BIN)/.installed ## Build the handbook as a site in build/docs
+docs: $(BIN)/.installed ## Build the handbook as a website in build/docs
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs
 	@echo "Open build/docs/index.html in a browser."
 
-clean: ## Remove what the other targets made, the environment included
+clean: ## Remove the files of the other targets, including .venv
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

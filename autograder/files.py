@@ -74,12 +74,12 @@ def whole(text: str) -> str:
 
 
 def encoded(text: str) -> bytes:
-    """The text in UTF-8, whatever a hand-in put into it."""
+    """The text in UTF-8, whatever a submission put into it."""
     return whole(text).encode()
 
 
 def speakable(text: str) -> str:
-    """A name or a sentence that a hand-in wrote, for a terminal: one line, and nothing in it is a command."""
+    """A name or a sentence of a submission, for a terminal: one line, and nothing in it is a command."""
     shown = UNSPEAKABLE.sub(lambda match: f"\\x{ord(match[0]):02x}", whole(text))
     return shown.replace("\n", " ").replace("\t", " ").replace("\u2028", " ").replace("\u2029", " ")
 

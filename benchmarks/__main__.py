@@ -185,7 +185,7 @@ def throughput(page: Page, folder: Path, chosen: list[str], sizes: Sizes, with_o
     page.say(
         "Seconds of wall time, two processes and one thread each. This grader also writes feedback pages, the"
         " class report and grades; otter gives points only, from the same checks on the same inputs; nbclient"
-        f" grades nothing. Both run the notebook without training, figures and hand-in.{few} In the last row"
+        f" grades nothing. Both skip training, figures and the last cell.{few} In the last row"
         " theirs is the sum of the rows above, since they have no start of their own."
     )
 

@@ -38,7 +38,7 @@ class Handed:
 
 @cache
 def texts(name: str) -> tuple[tuple[str, Mapping[str, bytes]], ...]:
-    """Different hand-ins for one homework: the notebook's text, and files handed in beside it."""
+    """Different submissions for one homework: the notebook's text, and files handed in beside it."""
     homework = homeworks()[name]
     source = source_path(ROOT, homework.stem)
     files = checkpoint_of(homework)
@@ -79,7 +79,7 @@ def write_class(folder: Path, names: list[str], size: int) -> list[Handed]:
 
 
 def _each(name: str) -> list[tuple[str, tuple[str, Mapping[str, bytes]]]]:
-    """As many hand-ins of one homework as of any other."""
+    """As many submissions of one homework as of any other."""
     most = max(len(texts(one)) for one in homeworks())
     return [(name, text) for text in itertools.islice(itertools.cycle(texts(name)), most)]
 

@@ -1,4 +1,4 @@
-"""Feeds every reader of a hand-in with inputs made by a coverage-guided fuzzer, and counts what goes wrong.
+"""Feeds every reader of a submission with inputs of a coverage-guided fuzzer, and counts what goes wrong.
 
 It needs atheris, which is no dependency of the project: ``pip install atheris`` into an environment of its
 own that sees this project's packages, then ``python -m benchmarks.fuzz READER SECONDS [FOLDER]``. A finding
@@ -36,11 +36,11 @@ def reader(function: Callable[[bytes], object]) -> Callable[[bytes], object]:
 def notebook(data: bytes) -> None:
     """A notebook, its written answers, and which homework it is."""
     from autograder.declare import homeworks
-    from autograder.submissions.notebook import read_notebook, recognise, written_answers
+    from autograder.submissions.notebook import read_notebook, recognize, written_answers
 
     found = read_notebook(data)
     written_answers(found, homeworks()["hw3"], data)
-    recognise(found, None, homeworks())
+    recognize(found, None, homeworks())
 
 
 @reader

@@ -1,6 +1,6 @@
-"""A class with hostile hand-ins in it: what they cost the others, and whether a killed batch ends the same.
+"""A class with hostile submissions in it: what they cost others, and whether a killed batch ends the same.
 
-``python -m benchmarks.hostile cost`` compares the time of a class with and without ten hostile hand-ins;
+``python -m benchmarks.hostile cost`` compares the time of a class with and without ten hostile submissions;
 ``python -m benchmarks.hostile kills`` kills a batch at random moments and compares what it leaves in the end.
 """
 
@@ -115,7 +115,7 @@ def timed(folder: Path, output: Path) -> tuple[float, float]:
 
 @click.group()
 def main() -> None:
-    """What hostile hand-ins cost a class."""
+    """What hostile submissions cost a class."""
 
 
 @main.command()

@@ -97,10 +97,10 @@ def steps(output: Path, count: int) -> None:
     with step("class report, without comparing code") as told:
         page = class_report.page(reports, output, compare=False)
         told(f" ({len(page) / 1e6:.1f} MB)")
-    with step("open the desk"):
+    with step("open manual grading"):
         desk = Desk(output)
     stack = next(iter(desk.stacks.values()))
-    with step("the desk's next answer, once"):
+    with step("manual grading's next answer, once"):
         desk.next_key(stack, "a", None)
 
 

@@ -1,5 +1,11 @@
 """Settings of Sphinx: ``make docs`` builds the site, warnings are errors, nothing comes from a network."""
 
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))  # student_versions.py
+
 project = "Attention homeworks"
 author = "The attention-homeworks authors"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -18,3 +24,15 @@ html_copy_source = False
 html_permalinks_icon = "#"
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # types of numpy and of rooms that the API page does not show
+
+
+def setup(app: Any) -> None:
+    """Adds the student versions of the homeworks to the finished site."""
+
+    def add(app: Any, error: Exception | None) -> None:
+        if error is None and app.builder.format == "html":
+            import student_versions
+
+            student_versions.write(Path(app.outdir))
+
+    app.connect("build-finished", add)

@@ -958,7 +958,7 @@ record("6.7b")
 # ## 6.7c Choosing λ
 # {{header 6.7c}}
 #
-# The best W multiplies a direction with singular value $s$ by a factor between 0 and 1 (if you skipped 6.7b: minimise $(s - ws)^2 + \lambda w^2$ over
+# The best W multiplies a direction with singular value $s$ by a factor between 0 and 1 (if you skipped 6.7b: minimize $(s - ws)^2 + \lambda w^2$ over
 # the number $w$). Signal directions are to be kept, with factors **at least** $a$, and the others dropped, with factors **at most** $b$.
 #
 # 1. `lambda_range`: the smallest and the largest $\lambda$ that keep 10, 8, 4 with $a = 0.8$ and drop 1, 0.5, 0.36, 0.16, 0.01 with $b = 0.5$.

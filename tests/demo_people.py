@@ -154,7 +154,16 @@ def decide(output: Path) -> None:
     (first, asked), (second, set_) = lost[0], lost[-1]
     why = "The text could be read in two ways; both count."
     _command(
-        "override", second.submission, set_.id, f"{set_.maximum:g}", "--why", why, "--by", "Ada", "-o", output
+        "override",
+        second.submission,
+        set_.id,
+        f"{set_.maximum:g}",
+        "--reason",
+        why,
+        "--by",
+        "Ada",
+        "-o",
+        output,
     )
     request = output.parent / f"{first.submission}.txt"
     request.write_text(f"Question: {asked.id}\n\nMy answer is right up to rounding. Please look again.")

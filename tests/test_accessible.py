@@ -77,7 +77,7 @@ def test_every_figure_of_an_executed_notebook_says_what_it_shows(name: str):
 
 
 @pytest.mark.parametrize("name", by_homework(DRAWN_HERE))
-def test_lines_of_one_panel_differ_in_more_than_colour(name: str):
+def test_lines_of_one_panel_differ_in_more_than_color(name: str):
     several = 0
     for index, output in figures(name):
         for panel in output["metadata"]["image/png"]["alt"].split("\n"):

@@ -1,4 +1,4 @@
-"""What is asked is checked, and what is checked is asked: the declarations and the page made of them."""
+"""Each requirement has its check and each check its requirement, in the declarations and on the page."""
 
 from __future__ import annotations
 

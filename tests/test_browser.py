@@ -1,4 +1,4 @@
-"""Pages and desk in a headless Chromium: click through, keyboard, two graders, injection, kill -9, print."""
+"""Pages and manual grading in a headless Chromium: clicks, keyboard, two graders, kill -9, print."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_the_print_view_shows_what_is_folded_and_leaves_out_what_is_for_screens(
         assert page.evaluate(cut) == 0  # nobody can scroll on paper
 
 
-# --- the desk -----------------------------------------------------------------------------------------------
+# --- manual grading -----------------------------------------------------------------------------------------
 
 
 def test_the_desks_buttons_are_in_reach_on_a_phone(browser, desk: Running):
@@ -345,7 +345,7 @@ def test_two_graders_get_different_answers_and_never_overwrite_each_other(
     bob.page.get_by_role("button", name="Keep mine").click()
     playwright.expect(bob.page.locator("#points")).to_have_text("0 points", timeout=PATIENCE)
     press(ann.page, "f")
-    ann.page.get_by_role("button", name="Take theirs").click()
+    ann.page.get_by_role("button", name="Use theirs").click()
     playwright.expect(ann.page.locator("#points")).to_have_text("0 of 10 points", timeout=PATIENCE)
     ann.context.close()
     bob.context.close()

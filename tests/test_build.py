@@ -119,7 +119,7 @@ def test_an_answer_replaces_its_region_and_leaves_the_others(tmp_path: Path, sma
         (("# END SOLUTION\ndef", "def"), r"cell 3, line 4: a solution begins inside another \(line 1\)"),
         (("    # END SOLUTION\n", ""), "cell 3, line 5: BEGIN SOLUTION 9.1 function is never closed"),
         (("# BEGIN SOLUTION 9.1 value\n", ""), "cell 3, line 2: END SOLUTION without BEGIN SOLUTION"),
-        (("9.1 function", "9.1 value"), "two solutions are labelled 9.1 value"),
+        (("9.1 function", "9.1 value"), "two solutions are labeled 9.1 value"),
         (("SOLUTION 9.1 value", "SOLUTION 8.1 value"), r"\['8.1'\], which hw9 does not have"),
         (("# BEGIN SOLUTION 9.1 value", "#BEGIN SOLUTION 9.1 value"), "not a marker this build knows"),
         (("total = sum(range(10)) + 1\n", "\n"), "the solution is empty"),

@@ -51,7 +51,7 @@ def test_the_first_run_has_nothing_to_compare_and_an_equal_one_says_so(tmp_path:
     folder = tmp_path / "graded"
     assert "changed since" not in run(folder, reports)
     assert not (folder / CSV).exists()
-    assert "No grade changed since the last run." in run(folder, reports)
+    assert "No grades changed since the last run." in run(folder, reports)
     assert rows(folder) == []
     assert "No grade changed in this run." in (folder / PAGE).read_text(encoding="utf-8")
     assert SETTINGS.seed not in (folder / changes.FILE).read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def test_each_reason_is_told_in_words_on_the_terminal_in_the_csv_and_on_the_page
     run(folder, reports)
     better = [with_full_first(reports[0]), reports[1]]
     again = [replace(better[0], digest="another"), better[1]]
-    assert "student-00, hw3 3.1: 0 → 10 (new hand-in)" in run(folder, again)
+    assert "student-00, hw3 3.1: 0 → 10 (new submission)" in run(folder, again)
     assert "student-00, hw3 3.1: 10 → 0 (other seed)" in run(
         folder, [replace(reports[0], digest="another"), reports[1]], replace(SETTINGS, seed="another")
     )
@@ -81,7 +81,7 @@ def test_each_reason_is_told_in_words_on_the_terminal_in_the_csv_and_on_the_page
     Marks(folder).save(Mark("student-00", "3.7", digest(answer.answer), (), 6, "", "Ada"))
     assert "(written answer graded by a person)" in run(folder, again, replace(SETTINGS, seed="another"))
     reasons = [one["why"] for one in rows(folder)]
-    assert reasons[0] == "new hand-in"
+    assert reasons[0] == "new submission"
     assert reasons[-1] == "written answer graded by a person"
     page = (folder / PAGE).read_text(encoding="utf-8")
     assert 'href="submissions/student-00/feedback.html"' in page

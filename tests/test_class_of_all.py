@@ -1,4 +1,4 @@
-"""One class of every hand-in that once lost points in silence, graded at once: each loss has its cause."""
+"""One class of every submission that once lost points in silence, graded at once: each loss has its cause."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.test_causes import IMPORTS, cell_with, first_lines, swap
 from tests.test_finding import HOSTILE, lay
 from tests.test_written_layouts import LAYOUTS
 
-pytestmark = pytest.mark.sweep  # nearly 80 hand-ins
+pytestmark = pytest.mark.sweep  # nearly 80 submissions
 
 Change = Callable[[NotebookNode], None]
 EXTRA = sum(question.points for question in homeworks()["hw3"].questions.values() if question.extra)

@@ -171,7 +171,7 @@ def test_a_new_course_changes_nothing_and_each_comment_in_it_can_be_used(tmp_pat
     found = course.read(tmp_path / "course.toml")
     assert (found.adaptation, list(found.chosen)) == ("", list(homeworks()))
     again = command("new-course", "-o", tmp_path / "course.toml")
-    assert (again.exit_code, "is there already" in again.output) == (1, True)
+    assert (again.exit_code, "exists already" in again.output) == (1, True)
     # every commented key, its "#" taken away
     text = course_text([homeworks()["hw3"]])
     used = re.sub(r"^# ((?:\[|\w+ = ).*)$", r"\1", text, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The people of the example class: words of their own, histories that differ, late hand-ins."""
+"""The people of the example class: words of their own, histories that differ, late submissions."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def reached(tree: ast.AST) -> set[tuple[str, str]]:
 def relied_on() -> Iterator[tuple[type, str, str]]:
     """Names that must exist upstream: (upstream's class, the name, where we need it).
 
-    A method of a class of ours that nothing of ours calls is there because upstream calls it; what a class
+    A method of a project class that the project never calls is there because upstream calls it; what a class
     calls of ``super()``, and a private name that it uses and does not define, is upstream's.
     """
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in RUN}

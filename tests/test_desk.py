@@ -1,4 +1,4 @@
-"""The desk without a browser: marks, undo, two graders, kill -9, CSV, and who is let in."""
+"""Manual grading without a browser: marks, undo, two graders, kill -9, CSV, and who is let in."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def start(output: Path, graders: int = 2, port: int = 0) -> Running:
         sys.executable,
         "-m",
         "autograder",
-        "desk",
+        "manual-grading",
         str(output),
         "--port",
         str(port),

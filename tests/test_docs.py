@@ -16,6 +16,7 @@ import click
 import pytest
 
 from autograder.cli.main import main
+from autograder.declare import homeworks
 from tests.gallery import ROOT
 from tests.handbook import blocks, copy_project, follow, run
 
@@ -107,6 +108,19 @@ def test_a_page_is_in_the_menu_as_soon_as_it_exists(site: Path):
     menu = Links((site / "index.html").read_text(encoding="utf-8"))
     for page in PAGES:
         assert f"{page.stem}.html" in menu.links or page.stem == "index", page.name
+
+
+def test_the_site_has_the_student_version_of_each_homework(site: Path):
+    assert "homeworks/index.html" in Links((site / "gallery.html").read_text(encoding="utf-8")).links
+    listed = Links((site / "homeworks" / "index.html").read_text(encoding="utf-8")).links
+    for homework in homeworks().values():
+        assert f"{homework.stem}.html" in listed
+        text = (site / "homeworks" / f"{homework.stem}.html").read_text(encoding="utf-8")
+        assert "TODO" in text
+        assert "<math" in text
+        assert "%%writefile" not in text
+        for name in homework.questions:
+            assert f"{name} " in text, name
 
 
 # --- commands -----------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_both_commands_offer_the_new_platform_and_work_with_it(copy: Path, tmp_p
     (tmp_path / "grades.csv").write_text(GRADES, encoding="utf-8")
     (tmp_path / "offline.csv").write_text(TABLE, encoding="utf-8")
     told = run(
-        copy, "-m", "autograder", "handback", str(tmp_path / "grades.csv"), "--to", "submitty",
+        copy, "-m", "autograder", "export-grades", str(tmp_path / "grades.csv"), "--to", "submitty",
         "--collected", collected, "--file", str(tmp_path / "offline.csv"), "--column", "Homework 3",
         "-o", str(tmp_path / "upload.csv"),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from autograder.author.source import BuildError
 from autograder.cli.main import main
 from autograder.declare import homeworks
 from autograder.names import source_path
-from autograder.submissions.notebook import read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognize, written_answers
 from tests.gallery import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # otter's own
@@ -55,13 +55,13 @@ def test_otter_assign_makes_our_student_version_and_keeps_the_solutions_in_its_o
             compile(cell.source, "a cell with both versions", "exec")
 
 
-def test_a_notebook_of_otters_build_is_recognised_and_its_written_answers_are_found(tmp_path: Path):
+def test_a_notebook_of_otters_build_is_recognized_and_its_written_answers_are_found(tmp_path: Path):
     master = tmp_path / "hw3_hand_designed.ipynb"
     nbformat.write(export.otter_master(ROOT, homeworks()["hw3"]), master)
     otter_assign(str(master), str(tmp_path / "built"), no_pdfs=True)
     data = (tmp_path / "built" / "student" / master.name).read_bytes()
     notebook = read_notebook(data.replace(b"*Write your answer here.*", b"Because of the mask."))
-    assert recognise(notebook, None, homeworks()) is homeworks()["hw3"]
+    assert recognize(notebook, None, homeworks()) is homeworks()["hw3"]
     asked = {one.id for one in homeworks()["hw3"].questions.values() if one.written}
     found = written_answers(notebook, homeworks()["hw3"])
     assert {name: one.text for name, one in found.items()} == dict.fromkeys(asked, "Because of the mask.")

@@ -88,7 +88,7 @@ def test_who_cannot_be_reached_is_said_and_no_page_leaves_the_folder_of_results(
     ]
     packed, count, notes = feedback_zip("canvas", people, folder)
     assert (names(packed), count) == ({}, 0)
-    assert "jane: canvas's own name of the hand-in is not in collected.csv" in notes[1]
+    assert "jane: canvas's own name of the submission is not in collected.csv" in notes[1]
     assert notes[2] == "sam: there is no feedback page"
     assert notes[0] == "../..: there is no feedback page"
 
@@ -117,7 +117,7 @@ def test_canvas_gets_grades_and_pages_by_the_course_and_late_is_said_without_a_d
     )
     assert done.exit_code == 0, done.output
     late = done.output.partition(
-        "Late, says canvas (--due, or a due time in course.toml, says by how much):"
+        "Late according to canvas (to count late days, give --due or a due time in course.toml):"
     )[2]
     assert late.split()[:2] == ["anon-zz9", "garcíaluz-77"] or "garcíaluz-77" in late
     graded = pages(tmp_path / "graded", ["doejane-1234", "garcíaluz-77"])
@@ -127,7 +127,7 @@ def test_canvas_gets_grades_and_pages_by_the_course_and_late_is_said_without_a_d
     (graded / "course.toml").write_text(course, encoding="utf-8")
     (tmp_path / "book.csv").write_text(GRADEBOOK, encoding="utf-8")
     done = command(
-        "handback",
+        "export-grades",
         graded / "grades.csv",
         "--collected",
         tmp_path / "in",
@@ -139,7 +139,7 @@ def test_canvas_gets_grades_and_pages_by_the_course_and_late_is_said_without_a_d
         tmp_path / "pages.zip",
     )
     assert done.exit_code == 0, done.output
-    looked = done.output.partition("Look at these before you upload:\n")[2].splitlines()
+    looked = done.output.partition("Check these before you upload:\n")[2].splitlines()
     assert looked[0].strip() == "garcíaluz-77: unreadable"
     assert any("collected, but not in grades.csv (3)" in line for line in looked)
     assert "Homework 3 (502)" in (tmp_path / "upload.csv").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Hand-ins as people really send them: found by content, never joined to somebody else's, never lost."""
+"""Submissions as people really send them: found by content, never joined to somebody else's, never lost."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ def test_a_class_takes_no_more_than_its_share_of_a_small_machine(
     assert finding.memory() > 100_000_000
 
 
-# a class of such hand-ins -----------------------------------------------------------------------------------
+# a class of such submissions --------------------------------------------------------------------------------
 
 HALF = HW3.replace("answer = 1", "answer = '\\ud83d'  # \\ud83d\\ude00")
 PRINTS = notebook(

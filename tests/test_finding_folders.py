@@ -1,4 +1,4 @@
-"""Hand-ins spread over folders: what lies below or above a notebook is found, and nobody else's is taken."""
+"""Submissions spread over folders: what is below or above a notebook is found, nobody else's is taken."""
 
 from __future__ import annotations
 

@@ -70,7 +70,9 @@ def test_outside_a_checkout_the_command_says_where_it_belongs(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [["desk", "--port", "0"], ["report"], ["desk", "--export", "x.csv"]])
+@pytest.mark.parametrize(
+    "command", [["manual-grading", "--port", "0"], ["report"], ["manual-grading", "--export", "x.csv"]]
+)
 def test_a_folder_without_results_is_named(command: list[str], tmp_path: Path):
     told = run(*command, tmp_path)
     assert f"{tmp_path}: no results; grade submissions into this folder first" in told
@@ -82,7 +84,7 @@ def test_a_port_that_is_taken_is_still_said_to_be(graded: Path):
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"port {port}:" in run("desk", graded, "--port", port, code=1)
+        assert f"port {port}:" in run("manual-grading", graded, "--port", port, code=1)
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ def test_a_file_where_a_folder_of_results_belongs_is_refused_in_words(graded: Pa
     page.unlink()
     page.mkdir()
     told = run("report", graded, "--reveal", "all")
-    assert "this is a folder, where a file is needed" in told
+    assert "this is a folder, but must be a file" in told
     assert str(page) in told
     page.rmdir()
     run("report", graded, "--reveal", "all", code=0)
@@ -171,7 +173,7 @@ def test_a_disk_that_fills_at_any_write_keeps_what_is_there_and_the_same_command
         assert room >= 3
     else:
         assert result.exit_code == trouble.REFUSED, result.output
-        assert "the disk is full. What was written before is kept" in result.output
+        assert "the disk is full. Files written so far are kept" in result.output
         assert str(graded) in result.output
     now = texts(graded)
     assert now.keys() == before.keys(), "no draft is left, no file is lost"
@@ -198,16 +200,16 @@ def test_a_disk_that_fills_while_grading_keeps_what_is_judged(
     again = [sys.executable, "-m", "autograder", *map(str, command)]  # in a process that has no lock yet
     done = subprocess.run(again, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
-    assert "2 submissions judged" in done.stdout
+    assert "2 submissions graded" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("said", "words"),
     [
         ("database or disk is full", "the disk is full"),
-        ("attempt to write a readonly database", "it can only be read"),
+        ("attempt to write a readonly database", "it is read-only"),
         ("unable to open database file", "it cannot be opened"),
-        ("database is locked", "another program keeps it locked"),
+        ("database is locked", "another program has locked it"),
         ("something else", "something else"),
     ],
 )
@@ -219,13 +221,15 @@ def test_a_refusal_of_the_desk_s_database_is_told(
 
     with monkeypatch.context() as patch:
         patch.setattr(sqlite3, "connect", refuse)
-        assert words in run("desk", graded, "--export", tmp_path / "marks.csv")
-    run("desk", graded, "--export", tmp_path / "marks.csv", code=0)
+        assert words in run("manual-grading", graded, "--export", tmp_path / "marks.csv")
+    run("manual-grading", graded, "--export", tmp_path / "marks.csv", code=0)
 
 
 def test_a_damaged_database_is_told(graded: Path, tmp_path: Path):
     (graded / "desk.sqlite3").write_bytes(b"no database at all, but rather long" * 40)
-    assert "no longer, a file of the desk" in run("desk", graded, "--export", tmp_path / "marks.csv")
+    assert "it is not a manual grading database" in run(
+        "manual-grading", graded, "--export", tmp_path / "marks.csv"
+    )
 
 
 def test_files_that_may_not_be_read_are_named(one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -235,8 +239,8 @@ def test_files_that_may_not_be_read_are_named(one: Path, tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_text", refuse)
         patch.setattr(Path, "iterdir", refuse)
-        assert f"{one}: no permission" in run("grade", one, "-o", tmp_path / "out")
-    for command in (["handback", "--to", "moodle", "--collected"], ["report"]):
+        assert f"{one}: permission denied" in run("grade", one, "-o", tmp_path / "out")
+    for command in (["export-grades", "--to", "moodle", "--collected"], ["report"]):
         if command[0] == "report":
             continue
         grades = tmp_path / "grades.csv"
@@ -244,12 +248,12 @@ def test_files_that_may_not_be_read_are_named(one: Path, tmp_path: Path, monkeyp
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", lambda path, *_, **__: refuse(path))
             told = run(*command, grades, "--file", grades, "-o", tmp_path / "up.csv", grades)
-        assert "no permission" in told
+        assert "permission denied" in told
 
 
 def test_a_pipe_that_closes_is_no_error_of_ours():
     assert trouble.refused(BrokenPipeError(errno.EPIPE, "Broken pipe")) is None
-    assert trouble.refused(ValueError("a mistake of ours")) is None
+    assert trouble.refused(ValueError("a fault in the grader")) is None
 
 
 def test_a_share_without_locks_is_no_other_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -307,7 +311,7 @@ def test_a_homework_without_its_data_does_not_give_anybody_points(
     monkeypatch.setattr(batch, "local_executor", lambda *_: Here())
     monkeypatch.setattr(workers, "probe", lambda place: "")
     told = run("grade", folder, "-o", tmp_path / "out", "--sandbox", "off")
-    assert "lacks data that a homework here needs, so nothing was graded" in told
+    assert "lacks data that a homework needs; nothing was graded" in told
     assert "'python -m autograder.author.fetch'" in told
     assert "The movie sentences could not be fetched" in told
     assert not (tmp_path / "out" / "grades.csv").exists()

@@ -18,7 +18,7 @@ from autograder.names import source_path
 from autograder.run.choose import kernels
 from autograder.run.runner import skip_reason
 from autograder.submissions.find import Submission
-from autograder.submissions.notebook import read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognize, written_answers
 from tests import bare
 from tests.conftest import PLACE, SETTINGS
 from tests.gallery import ROOT
@@ -138,7 +138,7 @@ def test_the_grader_sees_the_same_notebook_whatever_saved_it(name: str):
         assert [cell_digest(cell.source) for cell in found.cells] == [
             cell_digest(cell["source"]) for cell in original["cells"]
         ], front_end
-        assert recognise(found, None, homeworks()) is homework, front_end
+        assert recognize(found, None, homeworks()) is homework, front_end
         assert written_answers(found, homework) == written_answers(clean, homework), front_end
         assert any(answer.text for answer in written_answers(clean, homework).values()), name
 

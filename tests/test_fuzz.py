@@ -1,4 +1,4 @@
-"""Every reader of a hand-in gets inputs that nobody thought of; what it refuses, it refuses in words.
+"""Every reader of a submission gets inputs that nobody thought of; what it refuses, it refuses in words.
 
 A longer, coverage-guided run is ``python -m benchmarks.fuzz``; its numbers are in ``docs/security.md``.
 """
@@ -32,7 +32,7 @@ from autograder.submissions import library_calls, similarity
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import find
 from autograder.submissions.log import read_log
-from autograder.submissions.notebook import read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognize, written_answers
 
 HW3 = homeworks()["hw3"]
 ENTRIES = [entry.name for question in HW3.questions.values() for entry in question.entries]
@@ -74,7 +74,7 @@ def test_notebooks(data: bytes):
     def read() -> None:
         found = read_notebook(data)
         written_answers(found, HW3, data)
-        recognise(found, None, homeworks())
+        recognize(found, None, homeworks())
 
     refused_in_words(read)
 

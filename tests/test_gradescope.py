@@ -76,7 +76,7 @@ def test_the_schema_takes_the_example_of_gradescopes_page_and_refuses_misspellin
     }  # fmt: skip
     jsonschema.validate(example, SCHEMA)
     for spoilt in (
-        {"tests": [{**example["tests"][0], "visiblity": "hidden"}]},
+        {"tests": [{**example["tests"][0], "visiblity": "hidden"}]},  # codespell:ignore visiblity
         {"score": "44"},
         {"tests": [{**example["tests"][0], "status": "ok"}]},
         {},

@@ -1,4 +1,4 @@
-"""No reader of a hand-in takes more than linear time: each is fed growing inputs, and its time compared.
+"""No reader of a submission takes more than linear time: each is fed growing inputs, and its time compared.
 
 What a page shows is cut, so that for most of these inputs time stops to grow at all.
 """
@@ -22,7 +22,7 @@ from autograder.report.notebook_html import render_cells
 from autograder.submissions import library_calls, similarity
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import parse_json, read_log
-from autograder.submissions.notebook import read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognize, written_answers
 
 HW3 = homeworks()["hw3"]
 CHALLENGE = next(
@@ -280,7 +280,7 @@ def test_notebooks_are_read_in_linear_time(made):
     def read(data: bytes) -> None:
         notebook = read_notebook(data)
         written_answers(notebook, HW3, data)
-        recognise(notebook, None, homeworks())
+        recognize(notebook, None, homeworks())
 
     assert_linear(made, read, 1_000)
 

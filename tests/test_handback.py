@@ -76,7 +76,7 @@ def test_moodle_there_and_back_with_late_days(tmp_path: Path):
     points = {"Jane-Doe-4711": 90.0, "José_María-Núñez-4712": 80.0, "Sam-Lee-4713": 70.5, "stranger": 1.0}
     (tmp_path / "grades.csv").write_text(grades(points), encoding="utf-8")
     arguments = [
-        "handback",
+        "export-grades",
         tmp_path / "grades.csv",
         "--to",
         "moodle",
@@ -94,7 +94,7 @@ def test_moodle_there_and_back_with_late_days(tmp_path: Path):
     assert [row[4] for row in after[1:]] == ["94.00", "75.60", "", ""]
     assert [row[:4] + row[5:] for row in after] == [row[:4] + row[5:] for row in before]
     for told in (
-        "stranger: in grades.csv, but not collected",
+        "stranger: in grades.csv, but not imported",
         "4713: Moodle says that the grade cannot be changed",
         "4799: in the worksheet, but without",
     ):
@@ -109,7 +109,7 @@ def test_canvas_there_and_back(tmp_path: Path):
     points = {"doejane-1234": 96.25, "garcíaluz-77": 50.0, "leesam2-88-hw3": 1.0, "anon-aB3x": 3.0}
     (tmp_path / "grades.csv").write_text(grades(points, written=""), encoding="utf-8")
     arguments = [
-        "handback",
+        "export-grades",
         tmp_path / "grades.csv",
         "--to",
         "canvas",
@@ -127,10 +127,10 @@ def test_canvas_there_and_back(tmp_path: Path):
         ["García, Luz", "77", "S2", "lgarcia", "B", ""],
     ]
     for told in (
-        "garcíaluz-77: late, but by how much is not known, so nothing was taken off",
-        "leesam2-88: collected, but not in grades.csv; it was graded as 1 submissions: leesam2-88-hw3",
+        "garcíaluz-77: late, but by an unknown time, so no points are deducted",
+        "leesam2-88: imported, but not in grades.csv; it was graded as 1 submissions: leesam2-88-hw3",
         "aB3x: graded, but that id is not in the file of the platform",
-        "in the gradebook, but without a grade here; left out (3): Lee, Sam; Body, No; Student, Test",
+        "in the gradebook, but it has no grade here; left out (3): Lee, Sam; Body, No; Student, Test",
         "written answers without points: 3.7 (4): doejane-1234; garcíaluz-77; leesam2-88-hw3; anon-aB3x",
     ):
         assert told in result.output, told
@@ -166,7 +166,7 @@ def test_a_wrong_file_is_named(spoil: dict[str, str], says: str, tmp_path: Path)
         "-o",
         tmp_path / "out.csv",
     ]
-    result = command("handback", tmp_path / "grades.csv", *arguments)
+    result = command("export-grades", tmp_path / "grades.csv", *arguments)
     assert result.exit_code == 1
     assert says in result.output
 

@@ -1,4 +1,4 @@
-"""Whose is what: neither names nor files that a student chooses can move a hand-in to somebody else."""
+"""Whose is what: neither names nor files that a student chooses can move a submission to somebody else."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_flat_moodle_name_with_two_readings_is_left_for_the_instructor(name: s
     source = write_zip(tmp_path / "m.zip", {name: MINE, "Sam_4713_assignsubmission_file_hw3.ipynb": THEIRS})
     found = moodle.read(source)
     assert [one.id for one in found.people] == ["4713"]
-    assert found.left == [f"{name} (may be of several people; --match can settle it)"]
+    assert found.left == [f"{name} (may be of several people; use --match to assign it)"]
     (tmp_path / "match.csv").write_text(f'submission,id\n"{name}",4711\n')
     result = command(
         "collect", source, "--from", "moodle", "-o", tmp_path / "out", "--match", tmp_path / "match.csv"
@@ -147,7 +147,7 @@ def test_a_canvas_name_with_two_readings_is_left_for_the_instructor(name: str, t
     found = canvas.read(write_zip(tmp_path / "c.zip", files))
     assert [one.id for one in found.people] == ["99"]
     assert told(found) == {"doejane-99": {"hw3.ipynb": THEIRS}}
-    assert "--match can settle it" in found.left[0]
+    assert "use --match to assign it" in found.left[0]
 
 
 def test_a_match_that_names_nothing_is_refused_with_its_row(tmp_path: Path):

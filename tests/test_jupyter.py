@@ -254,7 +254,7 @@ def test_the_rehearsal_names_a_missing_package_and_a_file_that_goes_along(opened
     notebook.save()
     shown = notebook.run("finish()")
     assert notebook.errors() == []
-    assert "The notebook imports my_helpers.py, which goes along" in shown
+    assert "The notebook imports my_helpers.py, which goes into the zip" in shown
     assert f"Cell {place + 1} raises ModuleNotFoundError: No module named 'seaborn'" in shown
     assert "This costs 1 question: 3.2" in shown or "Nothing that is recorded hangs on it" in shown
     (submission,) = find([notebook.folder / "hw3_hand_designed_submission.zip"]).submissions

@@ -1,4 +1,4 @@
-"""What stands around the kernel is under limits, too: a hand-in that exceeds one costs itself only."""
+"""What stands around the kernel is under limits, too: a submission that exceeds one costs itself only."""
 
 from __future__ import annotations
 

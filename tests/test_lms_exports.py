@@ -173,7 +173,7 @@ def test_a_german_worksheet_comes_back_as_it_was(encoding: str, tmp_path: Path):
     )
     columns = [part for head in HEADS for part in ("--column", head)]
     result = command(
-        "handback", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path / "out",
+        "export-grades", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path / "out",
         "--file", tmp_path / "w.csv", *columns, "-o", tmp_path / "up.csv",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -193,7 +193,7 @@ def test_a_head_that_is_not_there_is_named_with_those_that_are(tmp_path: Path):
     ("text", "says"),
     [
         ("Identifier,Grade,Maximum Grade\nParticipant 1,,many\n", "row 2: 'many' is not a number"),
-        ("Identifier,Grade\nParticipant 1\n", "row 2 has 1 cells, the heads are 2"),
+        ("Identifier,Grade\nParticipant 1\n", "row 2 has 1 cells, but there are 2"),
         ("Identifier,Grade\n\0\n", "zero bytes"),
         ('Identifier,Grade\n"' + "x" * 200_000 + '",\n', "row 2: field larger"),
     ],
@@ -205,7 +205,7 @@ def test_errors_name_file_and_row(text: str, says: str, tmp_path: Path):
         "submission,source,id,name,email,submitted,late,late_days\na,moodle,1,,,,,\n"
     )
     result = command(
-        "handback", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path,
+        "export-grades", tmp_path / "grades.csv", "--to", "moodle", "--collected", tmp_path,
         "--file", tmp_path / "theirs.csv", "-o", tmp_path / "up.csv",
     )  # fmt: skip
     assert result.exit_code == 1
@@ -271,7 +271,7 @@ PEOPLE = [Person("jane-1", "canvas", "1"), Person("jane-1-2", "canvas", "12"), P
 )
 def test_two_rows_of_one_person_are_refused_and_named(rows: list[str]):
     points = dict.fromkeys(rows, 5.0) | {"jane-1-2": 7.0, "sam-2": 3.0}
-    with pytest.raises(ValueError, match="several rows claim one person") as caught:
+    with pytest.raises(ValueError, match="several rows belong to one student") as caught:
         handback.grades_by_id(points, PEOPLE)
     assert all(f"{row} (5 points)" in str(caught.value) for row in rows)
     assert "sam-2" not in str(caught.value)

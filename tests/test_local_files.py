@@ -29,7 +29,7 @@ def test_files_that_the_notebook_imports_go_along_and_are_there_while_grading(tm
         "def scaled_dot_product", lambda text: text.replace("np.sqrt(len(query))", "root(len(query))")
     )
     out = home.run()
-    assert "imports `my_helpers.py`, `my_roots.py`, which go along" in out
+    assert "imports `my_helpers.py`, `my_roots.py`, which go into the zip" in out
     assert FINE in out
     assert {name for name in home.zipped() if name.endswith(".py")} == {"my_helpers.py", "my_roots.py"}
     report, _ = grade_submission(home.submission(), SETTINGS, kernels(PLACE)[0])

@@ -21,7 +21,7 @@ from tests.test_collect import GRADEBOOK, write_zip
 
 PAGE = (ROOT / "docs" / "monday.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ (autograder .*)$", PAGE, re.MULTILINE)
-INTERACTIVE = "autograder desk graded"  # waits for people
+INTERACTIVE = "autograder manual-grading graded"  # waits for people
 pages_here = example_results.pages_here
 
 
@@ -79,8 +79,8 @@ def output_of(said: dict[str, str], beginning: str) -> str:
 def test_the_page_names_its_commands_in_the_order_of_the_day():
     verbs = [line.split()[1] for line in COMMANDS]
     assert verbs == [
-        *("new-course", "collect", "grade", "desk", "desk", "desk", "override", "override", "grade"),
-        *("handback", "regrades", "regrades", "handback"),
+        *("new-course", "collect", "grade", *["manual-grading"] * 3, "override", "override", "grade"),
+        *("export-grades", "regrades", "regrades", "export-grades"),
     ]
 
 
@@ -94,13 +94,13 @@ def test_grades_are_those_of_the_course_with_overrides_and_requests_in_them(foll
     assert "Course: Attention, spring 2027" in output_of(said, "grade")
     assert "doejane-1234, hw3 3.1: " in output_of(said, "grade")
     assert "(override: The text could be read in two ways; both count.)" in output_of(said, "grade")
-    assert "left alone" not in output_of(said, "grade")  # collected.csv is the collector's own
+    assert "Ignored" not in output_of(said, "grade")  # collected.csv is the collector's own
     assert "1 requests, 0 open." in output_of(said, "regrades --answer")
 
 
 def test_the_upload_file_and_the_feedback_zip_hold_what_canvas_takes(followed):
     folder, said = followed
-    told = output_of(said, "handback").partition("Look at these before you upload:\n")[2]
+    told = output_of(said, "export-grades").partition("Check these before you upload:\n")[2]
     assert told.splitlines()[0].strip().startswith("leesam-88: ")
     with (folder / "upload.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -151,7 +151,7 @@ def test_an_output_stays_below_100_kb():
         "was",
         "chasing",
         "a",
-        "grey",
+        "gray",
         "mouse",
         "in",
         "our",

@@ -22,7 +22,7 @@ from autograder.report.publish import publish
 from autograder.run.guard import limited
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import find
-from autograder.submissions.notebook import read_notebook, recognise
+from autograder.submissions.notebook import read_notebook, recognize
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
 MINE = "not to be touched"
@@ -148,7 +148,7 @@ def test_odd_notebooks_are_read_or_refused_in_words(data: bytes, says: str):
         with pytest.raises(SubmissionError, match=says):
             read_notebook(data)
     else:
-        assert recognise(read_notebook(data), None, homeworks()).id == "hw3"
+        assert recognize(read_notebook(data), None, homeworks()).id == "hw3"
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------

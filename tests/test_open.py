@@ -1,4 +1,4 @@
-"""What could not be graded is open, never 0: in totals, on pages, in files for platforms, at the desk."""
+"""What could not be graded is open, never 0: in totals, on pages, in platforms' files, in manual grading."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_totals_are_open_while_anything_of_them_is():
     found, notes = handback.totals(text)
     assert found == {"a": None, "b": 76.0, "lost": None}
     assert "a: written answers without points: 3.7" in notes
-    assert "lost: points are open, as something could not be judged" in notes
+    assert "lost: points are open, because a part could not be judged" in notes
 
 
 def test_handback_says_how_many_cells_are_empty(tmp_path: Path):
@@ -142,10 +142,12 @@ def test_handback_says_how_many_cells_are_empty(tmp_path: Path):
     (tmp_path / "gradebook.csv").write_text(GRADEBOOK)
     arguments = ["grades.csv", "--to", "canvas", "--collected", "collected.csv", "--file", "gradebook.csv"]
     paths = [str(tmp_path / one) if one.endswith(".csv") else one for one in arguments]
-    result = CliRunner().invoke(main, ["handback", *paths, "--column", "77", "-o", str(tmp_path / "up.csv")])
+    result = CliRunner().invoke(
+        main, ["export-grades", *paths, "--column", "77", "-o", str(tmp_path / "up.csv")]
+    )
     assert result.exit_code == 0, result.output
     assert "1 of 3 grades in" in result.output
-    assert "2 of 3 are open: their cells are empty, not 0." in result.output
+    assert "2 of 3 grades are open: their cells are empty, not 0." in result.output
 
 
 # --- written answers that were not found --------------------------------------------------------------------

@@ -244,8 +244,8 @@ def test_one_notebook_of_this_homework_among_others_is_the_submission(tmp_path: 
 
 
 def test_a_strange_configuration_is_refused():
-    with pytest.raises(ValueError, match="unknown keys: colour"):
-        read_config({"homework": "hw3", "seed": "s", "colour": "red"})
+    with pytest.raises(ValueError, match="unknown keys: color"):
+        read_config({"homework": "hw3", "seed": "s", "color": "red"})
     with pytest.raises(ValueError, match="incomplete"):
         read_config({"homework": "hw3"})
     with pytest.raises(ValueError, match="the bundle is for hw99"):

@@ -46,9 +46,9 @@ def graded(tmp_path: Path) -> Path:
 def test_points_set_for_a_question_are_in_the_csv_on_the_page_and_in_the_results(graded: Path):
     before = float(row(graded, "student-00")["total"])
     assert row(graded, "student-00")["3.1"] == "0"
-    done = command("student-00", "3.1", "7", "-o", graded, "--why", WHY, "--by", "Ada")
+    done = command("student-00", "3.1", "7", "-o", graded, "--reason", WHY, "--by", "Ada")
     assert done.exit_code == 0, done.output
-    assert "student-00, 3.1: 7 points now." in done.output
+    assert "student-00, 3.1: now 7 points." in done.output
     found = row(graded, "student-00")
     assert (found["3.1"], float(found["total"])) == ("7", before + 7)
     assert found["set by hand"] == f"3.1 all checks: 0 → 7 ({WHY})"
@@ -63,36 +63,38 @@ def test_points_set_for_a_question_are_in_the_csv_on_the_page_and_in_the_results
 
 
 def test_points_are_kept_when_everything_is_judged_again_and_a_later_hand_in_is_said(graded: Path):
-    command("student-00", "3.1", "7", "-o", graded, "--why", "A tie.")
+    command("student-00", "3.1", "7", "-o", graded, "--reason", "A tie.")
     judged = [
         replace(one, digest="another", questions=tuple(replace(q, overrides=()) for q in one.questions))
         for one in read_reports(graded)
     ]
     publish(graded, judged)
     assert row(graded, "student-00")["3.1"] == "7"
-    # made for a hand-in whose digest is known, it says so when another one has come
+    # made for a submission whose digest is known, it says so when another one has come
     Overrides(graded).set(Override("student-00", "3.1", "", 6, "A tie.", "Ada", digest="the first"))
     publish(graded, judged)
-    assert "decided for an earlier hand-in" in (
+    assert "decided for an earlier submission" in (
         graded / "submissions" / "student-00" / "feedback.html"
     ).read_text(encoding="utf-8")
-    assert "[set for an earlier hand-in]" in command("--list", "-o", graded).output
+    assert "[set for an earlier submission]" in command("--list", "-o", graded).output
 
 
 def test_one_check_and_a_written_answer_can_be_set_and_undone(graded: Path):
     name = report_of(graded, "student-00").questions[0].checks[0].name
-    assert command("student-00", "3.1", "2.5", "-o", graded, "--check", name, "--why", "half").exit_code == 0
-    assert command("student-00", "3.7", "6", "-o", graded, "--written", "--why", "good").exit_code == 0
+    assert (
+        command("student-00", "3.1", "2.5", "-o", graded, "--check", name, "--reason", "half").exit_code == 0
+    )
+    assert command("student-00", "3.7", "6", "-o", graded, "--written", "--reason", "good").exit_code == 0
     assert (row(graded, "student-00")["3.1"], row(graded, "student-00")["3.7 written"]) == ("2.5", "6")
     told = command("--list", "-o", graded).output
     assert f"student-00, 3.1, '{name}': 0 → 2.5" in told
-    assert "student-00, 3.7, the written answer: not judged → 6" in told
+    assert "student-00, 3.7, the written answer: not graded → 6" in told
     assert command("student-00", "3.1", "--undo", "-o", graded, "--check", name).exit_code == 0
     assert command("student-00", "3.7", "--undo", "-o", graded, "--written").exit_code == 0
     assert (row(graded, "student-00")["3.1"], row(graded, "student-00")["3.7 written"]) == ("0", "")
-    assert "No points are set by hand" in command("--list", "-o", graded).output
+    assert "There are no overrides" in command("--list", "-o", graded).output
     again = command("student-00", "3.1", "--undo", "-o", graded, "--check", name)
-    assert (again.exit_code, "nothing is set" in again.output) == (1, True)
+    assert (again.exit_code, "there is no override" in again.output) == (1, True)
 
 
 def test_an_open_check_is_open_no_more_once_its_points_are_set(graded: Path):
@@ -101,25 +103,25 @@ def test_an_open_check_is_open_no_more_once_its_points_are_set(graded: Path):
     broken = replace(first, checks=tuple(replace(one, cause=GRADER, state="open") for one in first.checks))
     publish(graded, [replace(reports[0], questions=(broken, *reports[0].questions[1:])), *reports[1:]])
     assert row(graded, "student-00")["3.1"] == ""
-    command("student-00", "3.1", "10", "-o", graded, "--why", "Our check failed.")
+    command("student-00", "3.1", "10", "-o", graded, "--reason", "Our check failed.")
     assert row(graded, "student-00")["3.1"] == "10"
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["student-0", "3.1", "7"], "no submission 'student-0'; near is student-0"),
+        (["student-0", "3.1", "7"], "no submission 'student-0'; did you mean student-0"),
         (["student-00", "9.9", "7"], "there is no question '9.9'; there are 3.1, 3.1b, 3.2"),
         (["student-00", "3.1", "11"], "3.1 can give 0 to 10 points in its checks, so 11 cannot be set"),
         (["student-00", "3.1", "nan"], "so nan cannot be set"),
         (["student-00", "3.1", "7", "--check", "no"], "3.1 has no check 'no'; there are 'each token"),
         (["student-00", "3.1", "7", "--written"], "3.1 has no written answer"),
-        (["student-00", "3.1", "7", "--why", " "], "a reason is needed"),
-        (["student-00"], "name SUBMISSION, QUESTION and POINTS"),
+        (["student-00", "3.1", "7", "--reason", " "], "give a reason"),
+        (["student-00"], "give SUBMISSION, QUESTION and POINTS"),
     ],
 )
 def test_what_cannot_be_set_is_refused_with_what_can(graded: Path, arguments: list[str], says: str):
-    why = [] if "--why" in arguments else ["--why", "x"]
+    why = [] if "--reason" in arguments else ["--reason", "x"]
     done = command(*arguments, *why, "-o", graded)
     assert done.exit_code != 0
     assert says in " ".join(done.output.split())
@@ -128,9 +130,9 @@ def test_what_cannot_be_set_is_refused_with_what_can(graded: Path, arguments: li
 
 def test_who_decides_is_one_of_the_staff_that_the_course_lists(graded: Path):
     (graded / "course.toml").write_text('[course]\nstaff = ["Ada", "Ben"]\n', encoding="utf-8")
-    done = command("student-00", "3.1", "7", "-o", graded, "--why", "x", "--by", "Eve")
+    done = command("student-00", "3.1", "7", "-o", graded, "--reason", "x", "--by", "Eve")
     assert (done.exit_code, "lists Ada, Ben" in done.output) == (2, True)
-    assert command("student-00", "3.1", "7", "-o", graded, "--why", "x", "--by", "Ben").exit_code == 0
+    assert command("student-00", "3.1", "7", "-o", graded, "--reason", "x", "--by", "Ben").exit_code == 0
     assert Overrides(graded).hold()[0].by == "Ben"
 
 
@@ -140,7 +142,7 @@ def test_hostile_names_and_reasons_are_names_and_reasons(tmp_path: Path):
     reports = [replace(one, submission=name) for one in example_results.write(folder, 1)]
     (folder / "submissions" / "student-00").rename(folder / "submissions" / name)
     publish(folder, reports)
-    done = command("-o", folder, "--why", "=1+1\x1b[2J", "--", name, "3.1", "4")
+    done = command("-o", folder, "--reason", "=1+1\x1b[2J", "--", name, "3.1", "4")
     assert done.exit_code == 0, done.output
     assert "\x1b" not in done.output
     (found,) = Overrides(folder).hold()
@@ -151,4 +153,4 @@ def test_hostile_names_and_reasons_are_names_and_reasons(tmp_path: Path):
     assert row(folder, f"'{name}")["3.1"] == "4"  # guarded, as a spreadsheet would take it for a formula
     (folder / "submissions" / name).rename(folder / "submissions" / "another")
     publish(folder, [replace(one, submission="another") for one in reports])
-    assert "fits nothing that is graded here" in command("--list", "-o", folder).output
+    assert "matches nothing in the current results" in command("--list", "-o", folder).output

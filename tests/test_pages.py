@@ -96,7 +96,7 @@ def test_odd_tex_and_deep_markdown_cost_nobody_a_page():
 # --- figures and evidence -----------------------------------------------------------------------------------
 
 
-def labelled(picture: str) -> tuple[str, str]:
+def labeled(picture: str) -> tuple[str, str]:
     tree = ElementTree.fromstring(picture)
     space = "{http://www.w3.org/2000/svg}" if tree.tag.startswith("{") else ""
     assert tree.attrib["role"] == "img"
@@ -109,7 +109,7 @@ def labelled(picture: str) -> tuple[str, str]:
 
 def test_an_attention_map_says_in_words_where_each_query_looks():
     shown = attention("On A B", ["0: A", "1: B"], {"head 0": np.array([[0.9, 0.1], [0.5, 0.5]])})
-    title, described = labelled(str(evidence_svg(plain(shown), "f")))
+    title, described = labeled(str(evidence_svg(plain(shown), "f")))
     assert title == "On A B"
     assert "0: A looks most at 0: A (0.90)" in described
 
@@ -135,9 +135,9 @@ def test_an_attention_map_says_in_words_where_each_query_looks():
         attention("long", ["a long key"] * 20, {"head": np.full((20, 20), 0.05)}),
     ],
 )
-def test_every_kind_of_picture_is_labelled_and_escaped(evidence: dict):
+def test_every_kind_of_picture_is_labeled_and_escaped(evidence: dict):
     picture = str(evidence_svg(plain(evidence), "f"))
-    labelled(picture)
+    labeled(picture)
     assert "<b>" not in picture
     assert "<i>" not in picture
 
@@ -179,7 +179,7 @@ def test_a_picture_of_a_failing_case_stands_beside_it_and_keeps_the_answer_unles
     }
     assert shown["words"].caption == "Your mask"
     assert shown["words"].case["found"] is not None
-    assert labelled(str(shown["words"].picture))[1] == "2 by 2 numbers from 1 to 1."
+    assert labeled(str(shown["words"].picture))[1] == "2 by 2 numbers from 1 to 1."
     assert [">expected<" in str(one.picture) for one in shown.values()] == [False, False, True]
     odd = case_evidence(trial, expected=np.eye(2), found="words", picture=draw)
     assert "picture" not in odd
@@ -302,8 +302,8 @@ def test_the_failed_checks_of_a_hand_designed_head_come_with_its_attention_map()
 def test_item_rest_correlation_is_that_of_the_definition():
     rng = np.random.default_rng(0)
     scores, rest = rng.normal(size=40), rng.normal(size=40)
-    centred = (scores - scores.mean()) @ (rest - rest.mean())
-    expected = centred / np.sqrt(((scores - scores.mean()) ** 2).sum() * ((rest - rest.mean()) ** 2).sum())
+    centered = (scores - scores.mean()) @ (rest - rest.mean())
+    expected = centered / np.sqrt(((scores - scores.mean()) ** 2).sum() * ((rest - rest.mean()) ** 2).sum())
     assert class_report.discrimination(scores, rest) == pytest.approx(expected)
     assert class_report.discrimination(np.ones(40), rest) is None
     assert class_report.discrimination(scores[:3], rest[:3]) is None
@@ -348,7 +348,7 @@ def test_publishing_writes_everything_and_only_what_changed(tmp_path: Path):
             .decode()
         ).is_file()
     for picture in re.findall(r"<svg.*?</svg>", text, re.S):
-        labelled(picture)
+        labeled(picture)
     assert len(re.findall(r"<svg", text)) >= 2
     assert "No check is failed" in text or "Look at the check" in text
     assert (tmp_path / "grades.csv").read_text(encoding="utf-8").count("\n") == 7

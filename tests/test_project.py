@@ -123,6 +123,18 @@ def test_relative_links_in_the_documentation_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_pictures_of_the_readme_have_texts_and_are_small():
+    found = re.findall(
+        r"!\[([^\]]*)\]\((docs/pictures/[^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")
+    )
+    assert {path.rpartition("/")[2] for _, path in found} == {
+        path.name for path in (ROOT / "docs/pictures").iterdir()
+    }
+    for text, path in found:
+        assert len(text) > 40, path
+        assert (ROOT / path).stat().st_size <= 150_000, path
+
+
 def test_every_command_has_help_and_stands_in_the_documentation():
     documented = "\n".join(
         page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]

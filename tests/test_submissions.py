@@ -24,7 +24,7 @@ from autograder.grade.grade import Settings, grade_submission
 from autograder.names import notebook_path, source_path
 from autograder.submissions.find import Submission, find
 from autograder.submissions.log import LogError, read_log
-from autograder.submissions.notebook import read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognize, written_answers
 from tests.gallery import ROOT
 
 HW3 = homeworks()["hw3"]
@@ -196,7 +196,7 @@ def test_notebooks_of_any_front_end_are_read_and_recognised(change: str):
     data = CHANGES[change](dumps(original))
     notebook = read_notebook(data)
     assert [cell.source for cell in notebook.cells] == [cell.source for cell in original.cells]
-    assert recognise(notebook, None, homeworks()) is HW3
+    assert recognize(notebook, None, homeworks()) is HW3
     nbformat.validate(notebook)
 
 
@@ -351,7 +351,7 @@ def test_a_batch_with_damaged_files_is_graded_to_the_end(tmp_path: Path):
     assert rows["good_log"]["3.1"] == "10"
     assert rows["empty"]["status"] == "unreadable"
     assert "is empty" in rows["empty"]["notes"]
-    assert "3 submissions judged" in result.output
+    assert "3 submissions graded" in result.output
     document = json.loads((out / "submissions" / "good_log" / "results.json").read_text())
     assert json.loads(json.dumps(store.results_json(store.read_results(document)))) == document
 

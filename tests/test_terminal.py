@@ -1,4 +1,4 @@
-"""Nothing that a hand-in says reaches the terminal as a command or as markup, wherever it is printed."""
+"""Nothing that a submission says reaches the terminal as a command or as markup, wherever it is printed."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def invoked(*arguments: str | Path) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of hand-ins with such names, and nothing in them that could be graded."""
+    """A folder of submissions with such names, and nothing in them that could be graded."""
     made = tmp_path / NAME
     (made / f"x{NAME}").mkdir(parents=True)
     for name in (f"{NAME}.ipynb", f"x{NAME}/{NAME}.ipynb", f"{NAME}.zip", f"{NAME}.txt"):
@@ -173,7 +173,7 @@ def test_grading_hand_ins_with_such_names(folder: Path, tmp_path: Path):
     assert "[red]" in told
     told = invoked("report", tmp_path / f"out{NAME}")
     assert "report.html" in told
-    for command in (["report"], ["desk", "--export", tmp_path / f"{NAME}.csv"]):
+    for command in (["report"], ["manual-grading", "--export", tmp_path / f"{NAME}.csv"]):
         invoked(command[0], tmp_path / f"out{NAME}", *command[1:])
 
 
@@ -183,7 +183,7 @@ def test_files_with_such_names_as_arguments(folder: Path, tmp_path: Path):
     invoked("grade", tmp_path / f"missing{NAME}", "-o", tmp_path / "none")
     invoked("written", folder / f"{NAME}.ipynb", "-o", tmp_path / f"answers{NAME}")
     invoked("report", folder)
-    invoked("desk", folder, "--export", tmp_path / "x.csv")
+    invoked("manual-grading", folder, "--export", tmp_path / "x.csv")
     invoked("grade", text, "-o", tmp_path / "none", "--homework", NAME)
     invoked("grade", text, "-o", tmp_path / "none", "--limit", f"{NAME}=1")
 
@@ -211,7 +211,7 @@ def test_giving_back_to_such_names(tmp_path: Path):
     )
     for extra in ([], ["--column", f"no{NAME}"], ["--column", f"id={NAME}"]):
         invoked(
-            "handback",
+            "export-grades",
             grades,
             "--to",
             "canvas",

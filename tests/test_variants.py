@@ -166,12 +166,12 @@ def test_without_a_class_list_the_notebooks_own_id_counts_and_the_report_says_so
         (hand_in(None, drawn("e123")), "Nothing says whose numbers these are", 0),
         (
             hand_in("E123", drawn("e123", "2026"), word="2026"),
-            "for the round '2026', but this is the round '2027-spring'",
+            "the release '2026', but this is the release '2027-spring'",
             0,
         ),
         (
             hand_in("E123", drawn("e123"), own=False, listed=("E123",)),
-            "not the notebook that this course gave out",
+            "not the notebook that this course released",
             2,
         ),
         (hand_in("E124", drawn("e124"), listed=("E123", "E124")), "", 2),
@@ -255,4 +255,4 @@ def test_a_word_that_could_not_stand_in_a_notebook_is_refused(tmp_path: Path, co
     ]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
-    assert "a word of letters, digits" in result.output
+    assert "use letters, digits" in result.output

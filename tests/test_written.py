@@ -47,7 +47,7 @@ def test_each_submission_gets_a_page_with_its_answers_and_what_is_left_out_is_na
     (tmp_path / "class" / "log" / "submission_log.json").write_text("{}")
     result = run(tmp_path / "class", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "Left out: log: No notebook was handed in" in result.output
+    assert "Skipped: log: No notebook was handed in" in result.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"jane.html", "blank.html"}
     page = (tmp_path / "out" / "jane.html").read_text(encoding="utf-8")
     assert "<strong>counts</strong>" in page

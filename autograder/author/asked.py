@@ -1,4 +1,4 @@
-"""The page that sets what each question asks beside its checks; ``autograder build`` writes it."""
+"""The page that shows the requirements of each question with their checks; ``autograder build`` writes it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from autograder.declare import NOT_JUDGED, Homework, Question
 
 PAGE = "docs/asked.md"
-HEAD = f"""# Asked and checked
+HEAD = f"""# Requirements and checks
 
-What each question asks, and the check behind it or the words "{NOT_JUDGED}". Written by `autograder build`
-from the declarations (`asks=` of a question); do not edit. A test compares it with the checks: each stands
-behind something that is asked.
+This page lists what each question requires, with the check for it or the words "{NOT_JUDGED}". `autograder
+build` writes the page from the declarations (`asks=` of a question); do not edit it. A test compares the page
+with the checks: each check must belong to a requirement.
 """
 
 
@@ -19,7 +19,7 @@ def asked(homeworks: Mapping[str, Homework]) -> str:
     """The text of the page."""
     lines = [HEAD]
     for homework in homeworks.values():
-        lines += [f"## {homework.id} · {homework.title}", "", "| question | asked | check | points |"]
+        lines += [f"## {homework.id} · {homework.title}", "", "| question | requirement | check | points |"]
         lines.append("|---|---|---|---:|")
         for question in homework.questions.values():
             lines += _rows(question)
@@ -36,7 +36,7 @@ def _rows(question: Question) -> Iterator[str]:
         calls = ", ".join(f"`{call}`" for call in question.forbids)
         yield _row(question, f"no call of {calls}", "noted for the instructor", "")
     if written := question.written:
-        words = f"a written answer of {written.words[0]} to {written.words[1]} words"
+        words = f"a free response of {written.words[0]} to {written.words[1]} words"
         yield _row(question, words, "a person, by the rubric", f"{written.points:g}")
 
 

@@ -81,7 +81,7 @@ def build_notebook(
     known = source_regions(notebook, source)
     if unknown := set(answers) - set(known):
         raise BuildError(
-            f"{source}: no solution region is labelled {sorted(unknown)}; there are {sorted(known)}"
+            f"{source}: no solution region is labeled {sorted(unknown)}; there are {sorted(known)}"
         )
     if strange := {region.question for region in known.values()} - set(homework.questions):
         raise BuildError(
@@ -201,7 +201,7 @@ def _own_numbers(homework: Homework, word: str) -> list[NotebookNode]:
     """The cells in which students say who they are and see their own numbers."""
     questions = ", ".join(question.id for question in homework.questions.values() if question.numbers)
     told = (
-        f"## Your numbers\n\nIn this course everyone has numbers of their own in {questions}. Where the text"
+        f"## Your numbers\n\nIn this course, the numbers in {questions} differ by student. Where the text"
         " names a number in "
     )
     told += (

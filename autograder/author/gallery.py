@@ -99,7 +99,7 @@ class Student:
     examples: tuple[Example, ...]
 
     def write(self, folder: Path, stem: str) -> None:
-        """Writes the hand-in into its own folder."""
+        """Writes the submission into its own folder."""
         own = folder / self.name
         own.mkdir(parents=True, exist_ok=True)
         (own / f"{stem}.ipynb").write_text(self.notebook, encoding="utf-8")

@@ -104,7 +104,7 @@ def source_regions(notebook: NotebookNode, path: Path) -> dict[str, Region]:
         for region in regions(cell, where):
             if region.label in found:
                 raise BuildError(
-                    f"{where}: two solutions are labelled {region.label}; add a word, as in '{region.label}"
+                    f"{where}: two solutions are labeled {region.label}; add a word, as in '{region.label}"
                     " choice'"
                 )
             found[region.label] = region

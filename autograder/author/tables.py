@@ -37,21 +37,21 @@ def topics(homework: Homework) -> dict[str, str]:
 def coverage(homeworks: Mapping[str, Homework]) -> str:
     """The page that lists every question: row of the course plan, points, minutes, how graded."""
     lines = [
-        "# Coverage",
+        "# All questions",
         "",
         (
-            "Every question, as declared. Written by `autograder build`; do not edit. How graded: **C** the"
-            " answer runs on hidden"
+            "All questions as declared. `autograder build` writes this page; do not edit it. Graded: **C**"
+            " the answer runs on hidden"
         ),
         (
-            "inputs, **V** a recorded value is re-evaluated, **M** multiple choice or match, **T** a trained"
-            " checkpoint is"
+            "inputs, **V** a recorded value is evaluated again, **M** multiple choice or match, **T** a"
+            " trained checkpoint is"
         ),
         (
-            "re-evaluated, **W** written, graded by a person. **Topic** is the row of the course plan, whose"
-            " number is the question's"
+            "evaluated again, **W** free response, graded by a person. **Topic** is the row of the course"
+            " plan; its number is the question's"
         ),
-        "without letters. **n**: a course may draw [numbers for each student](variants.md).",
+        "number without letters. **n**: the question has [per-student numbers](variants.md).",
         "",
         "| homework | questions | auto-graded | written | minutes, all questions |",
         "|---|---:|---:|---:|---:|",

@@ -1,4 +1,4 @@
-"""``autograder build``: the student notebooks, and the pages that follow from declarations and commands."""
+"""``autograder build``: the student notebooks, and the pages generated from declarations and commands."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ COURSE_NOTEBOOKS = "course-notebooks"
 
 @click.command("build")
 @click.argument("names", metavar="[HOMEWORK]...", nargs=-1)
-@click.option(
-    "--check", is_flag=True, help="Write nothing; fail if a committed notebook is not what its source gives."
-)
+@click.option("--check", is_flag=True, help="Write nothing. Fail if a generated file is out of date.")
 @click.option(
     "--reference",
     type=FOLDER,
-    help="Also write the executed reference notebooks here.",
+    help="Also run the reference solutions and write the executed notebooks to this folder.",
 )
 @course_option
 @root_option
@@ -40,10 +38,10 @@ def build_command(
     course: Path | None,
     root: Path,
 ) -> None:
-    """Makes the student notebooks from the sources in solutions/, and the pages that follow from the code.
+    """Builds the student notebooks from the sources in solutions/, and the pages generated from the code.
 
-    With a course.toml, the course's notebooks go to course-notebooks/ beside it, and the files of this
-    project stay as they are.
+    With a course.toml, the command writes the course's notebooks to course-notebooks/ beside that file and
+    leaves the project's own files unchanged.
     """
     taught = following(course)
     own = taught.path is None  # the project's own files, not a course's
@@ -85,7 +83,7 @@ def build_command(
 
 
 def _write_reference(root: Path, homework: Homework, folder: Path) -> None:
-    tell(f"{homework.id}: running the reference with its training cells …")
+    tell(f"{homework.id}: running the reference solution, training included …")
     executed, log, files = run_reference(root, homework)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{homework.stem}.ipynb"

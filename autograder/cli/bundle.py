@@ -1,4 +1,4 @@
-"""``autograder bundle``: the zip for otter and Gradescope."""
+"""``autograder bundle``: the autograder zip for otter and Gradescope."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import FILE, chosen, course_option, following, tell
+from autograder.cli.shared import FILE, RenamedOption, chosen, course_option, following, tell
 from autograder.files import SECRET, kept_secret, write_atomically
 from autograder.hosts import bundle
 
@@ -18,39 +18,45 @@ from autograder.hosts import bundle
     type=click.Choice(bundle.PLATFORMS),
     default="otter",
     show_default=True,
-    help="Who will run the zip.",
+    help="The platform that runs the zip.",
 )
 @click.option(
     "-o",
     "--output",
     type=FILE,
-    help="The zip. [default: HOMEWORK-PLATFORM.zip]",
+    help="The zip to write. [default: HOMEWORK-PLATFORM.zip]",
 )
 @click.option(
-    "--seed", help="Draws the hidden inputs. Keep it secret. [default: OUTPUT.seed.txt, made if missing]"
+    "--seed", help="The secret seed of the hidden inputs. [default: OUTPUT.seed.txt, created if missing]"
 )
 @click.option(
-    "--hidden",
+    "--visibility",
+    "hidden",
+    cls=RenamedOption,
+    formerly=("--hidden",),
     type=click.Choice(bundle.VISIBILITIES),
     default=bundle.Config.hidden,
     show_default=True,
     help=(
-        "When students see feedback on hidden inputs and multiple choice. 'visible' lets them try until it is"
-        " right."
+        "When students see feedback on hidden inputs and multiple choice. With 'visible', students can"
+        " resubmit"
+        " until every answer is right."
     ),
 )
-@click.option("--leaderboard", is_flag=True, help="Gradescope: put checkpoint accuracies on the leaderboard.")
+@click.option(
+    "--leaderboard", is_flag=True, help="Gradescope: show checkpoint accuracies on the leaderboard."
+)
 @click.option(
     "--seconds",
     type=float,
     default=bundle.Config.seconds,
     show_default=True,
-    help="Gradescope: the time limit set there.",
+    help="Gradescope: the time limit of the assignment, in seconds.",
 )
 @click.option(
     "--pip-flags",
     default="",
-    help="For pip while the image is made, such as an index with CPU builds of torch.",
+    help="Options for pip in the image build, such as an index with CPU builds of torch.",
 )
 @course_option
 def bundle_command(
@@ -64,7 +70,10 @@ def bundle_command(
     pip_flags: str,
     course: Path | None,
 ) -> None:
-    """Writes the zip for 'otter run', 'otter grade' or Gradescope. It holds the seed: do not publish it."""
+    """Writes the autograder zip for otter or Gradescope.
+
+    The zip contains the seed and the right answers: do not publish it.
+    """
     taught = following(course)
     (declared,) = chosen((homework,))
     path = output or Path(f"{homework}-{platform}.zip")

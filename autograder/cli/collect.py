@@ -1,4 +1,4 @@
-"""``autograder collect``: from a learning platform to a folder of submissions."""
+"""``autograder collect``: imports submissions from a learning platform."""
 
 from __future__ import annotations
 
@@ -31,37 +31,39 @@ from autograder.lms.tables import in_file, read_matches, read_table
     "platform",
     type=click.Choice(list(platforms())),
     required=True,
-    help="Where SOURCE comes from.",
+    help="The platform that SOURCE was downloaded from.",
 )
 @click.option(
     "-o",
     "--output",
     type=FOLDER,
     required=True,
-    help="A new folder, for 'autograder grade'.",
+    help="The folder to create, for 'autograder grade'.",
 )
+@click.option("--prefix", default="", help="GitHub: the part of each repository's name before the user name.")
 @click.option(
-    "--prefix", default="", help="GitHub: what each repository's name begins with before the user's name."
-)
-@click.option(
-    "--times", type=EXISTING, help="CSV with the columns id and submitted, or Moodle's grading worksheet."
+    "--times",
+    type=EXISTING,
+    help="Submission times: a CSV with columns id and submitted, or Moodle's worksheet.",
 )
 @click.option(
     "--match",
     type=EXISTING,
     help=(
-        "CSV with the columns submission and id: whose the files are that were left alone, or a submission"
-        " is."
+        "CSV with the columns submission and id: assigns files that were not imported, or submissions, to"
+        " students."
     ),
 )
-@click.option("--due", help="The due time in ISO 8601, such as 2026-11-03T23:59-08:00; counts late days.")
-@click.option("--homework", default="", help="Which homework of course.toml this is, for its due time.")
+@click.option(
+    "--due", help="The due time in ISO 8601, such as 2026-11-03T23:59-08:00. Late days count from it."
+)
+@click.option("--homework", default="", help="The homework in course.toml whose due time applies.")
 @click.option(
     "--grace",
     type=int,
     default=0,
     show_default=True,
-    help="Minutes after the due time that count as on time.",
+    help="Minutes after the due time that still count as on time.",
 )
 @course_option
 def collect_command(
@@ -76,7 +78,7 @@ def collect_command(
     grace: int,
     course: Path | None,
 ) -> None:
-    """Turns SOURCE, a platform's zip or folder, into a folder of submissions and collected.csv."""
+    """Imports submissions from SOURCE, the zip or folder that a learning platform exports."""
     taught = following(course, [source])
     at = late.read_time(due) if due else due_time(taught, homework)
     allowed = unless_given("grace", timedelta(minutes=grace), taught.grace or None)
@@ -92,16 +94,16 @@ def collect_command(
         collect.write(found, output)
     except (ValueError, OSError) as error:
         raise click.ClickException(speakable(str(error))) from None
-    show_list("Left alone", found.left)
-    show_list("Without a file that can be graded", [name for name, own in found.files.items() if not own])
+    show_list("Not imported", found.left)
+    show_list("No file that can be graded", [name for name, own in found.files.items() if not own])
     if at is not None:
         show_list(
-            "Late, but by how much is not known (give --times)",
+            "Late, by an unknown time (give --times)",
             [one.submission for one in found.people if one.late != "no" and not one.late_days],
         )
     else:
         show_list(
-            f"Late, says {platform} (--due, or a due time in course.toml, says by how much)",
+            f"Late according to {platform} (to count late days, give --due or a due time in course.toml)",
             [one.submission for one in found.people if one.late == "yes" and not one.late_days],
         )
     if at is not None:
@@ -114,7 +116,7 @@ def collect_command(
             ],
         )
     if len(found.people) == 0:
-        raise click.ClickException(f"nothing in {source} is named as {platform} does")
+        raise click.ClickException(f"no file in {source} has a name in the format of {platform}")
     tell(
         f"{len(found.files)} submissions of {len(found.people)} students in {output}. Next: autograder grade"
         f" {output} -o GRADED"

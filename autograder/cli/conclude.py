@@ -1,4 +1,4 @@
-"""The end of a grading run: grades and pages are written, and what there is to look at is said."""
+"""The end of a grading run: writes grades and pages, and prints what needs attention."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def conclude(
     reveal: str,
     settings: Settings,
 ) -> None:
-    """Writes grades and pages, and says what there is to look at.
+    """Writes grades and pages, and prints what needs attention.
 
     Raises:
         click.exceptions.Exit: a mistake in the grader left points open.
@@ -48,13 +48,13 @@ def conclude(
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
         names = speakable(", ".join(ignored[:SHOWN]))
         console.print(
-            f"Not part of a submission, left alone: {names}{more}. All of them: {LEFT_ALONE}", soft_wrap=True
+            f"Ignored, not part of a submission: {names}{more}. Full list: {LEFT_ALONE}", soft_wrap=True
         )
     changed = _changes(output, reports, settings)
     publish_pages(console, output, reports, reveal)
     where = speakable(str(output))
     console.print(
-        f"{len(reports)} submissions judged. Grades: {where}/grades.csv; feedback: {where}/submissions"
+        f"{len(reports)} submissions graded. Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
     for told in tables.open_words(reports):
         console.print(told, soft_wrap=True)
@@ -63,7 +63,7 @@ def conclude(
         names = ", ".join(f"{one.submission} {one.question}" for one in lost)
         console.print(
             speakable(
-                f"Points set by hand that fit nothing here any more: {names} ('autograder override --list')"
+                f"Overrides that match nothing in this run: {names} (see 'autograder override --list')"
             ),
             soft_wrap=True,
             highlight=False,
@@ -107,7 +107,7 @@ def _tell_changes(console: Terminal, output: Path, found: Sequence[Change] | Non
     if found is None:
         return
     if not found:
-        console.print("No grade changed since the last run.")
+        console.print("No grades changed since the last run.")
         return
     many = "grades have" if len(found) > 1 else "grade has"
     where = f"{output}/{CSV} and {PAGE}"

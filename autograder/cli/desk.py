@@ -1,4 +1,4 @@
-"""``autograder desk``: where people grade written answers."""
+"""``autograder manual-grading``: a page on which people grade written answers."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from autograder.grade.marks_csv import MarksCsvError, from_csv, to_csv
 from autograder.grade.store import read_reports
 
 
-@click.command("desk")
+@click.command("manual-grading")
 @click.argument("output", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    help="On 127.0.0.1; 0 takes a free one.",
+    help="Port on 127.0.0.1; 0 selects a free one.",
 )
 @click.option(
     "--graders",
     type=click.IntRange(1, 50),
     default=1,
     show_default=True,
-    help="How many one-time links to print.",
+    help="Number of one-time links to print, one for each grader.",
 )
 @click.option(
     "--export",
     "export",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write all marks as CSV here and stop.",
+    help="Export all points as CSV to this file, and stop.",
 )
 @click.option(
     "--import",
     "take_in",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take marks from this CSV and stop.",
+    help="Import points from this CSV file, and stop.",
 )
 def desk_command(output: Path, port: int, graders: int, export: Path | None, take_in: Path | None) -> None:
-    """Opens a page on this machine where people grade the written answers of a graded folder."""
+    """Serves a page on this machine on which people grade the written answers in OUTPUT."""
     of_graded(output)
     try:
         if export is not None or take_in is not None:
@@ -51,7 +51,7 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
                 changed = from_csv(
                     output, reports, take_in.read_text(encoding="utf-8-sig"), getpass.getuser()
                 )
-                tell(f"{changed} marks changed.")
+                tell(f"{changed} grades of written answers changed.")
                 publish_pages(Terminal(), output, reports, None)
             if export is not None:
                 write_atomically(export, encoded(to_csv(output, reports)))
@@ -61,8 +61,9 @@ def desk_command(output: Path, port: int, graders: int, export: Path | None, tak
             from autograder.desk.app import PortTakenError, serve
         except ImportError as error:
             raise click.ClickException(
-                f"manual grading needs {error.name}, which is missing here; install this project again with"
-                " all of its requirements: pip install attention-homeworks"
+                f"manual grading needs {error.name}, which is not installed. Install this project again with"
+                " all"
+                " of its requirements: pip install attention-homeworks"
             ) from None
         try:
             serve(output, port=port, graders=graders, tell=tell)

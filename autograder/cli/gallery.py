@@ -1,4 +1,4 @@
-"""``autograder gallery``: whether known answers are judged fairly, and alike under every seed."""
+"""``autograder gallery``: whether known answers get the expected verdict under every seed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def gallery(root: Path, homework: Homework) -> Sequence[Example]:
     """
     path = root / "tests" / "gallery" / f"{homework.id}.py"
     if not path.is_file():
-        raise click.ClickException(f"{path} does not exist. Run this in a checkout, or say --root CHECKOUT.")
+        raise click.ClickException(
+            f"{path} does not exist. Run this command in a checkout, or give --root CHECKOUT."
+        )
     sys.path.insert(0, str(root.resolve()))
     try:
         examples: list[Example] = importlib.import_module(f"tests.gallery.{homework.id}").EXAMPLES
@@ -46,17 +48,17 @@ def _made(root: Path, homework: Homework, question: str) -> list[Student]:
 
 @click.command("gallery")
 @click.argument("names", metavar="[HOMEWORK]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="The galleries of all homeworks.")
+@click.option("--all", "every", is_flag=True, help="Grade the galleries of all homeworks.")
+@click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="Number of seeds.")
 @click.option(
-    "--seeds", type=click.IntRange(1), default=20, show_default=True, help="Under how many seeds to grade."
+    "--numbers", is_flag=True, help="List wrong answers whose feedback says only which numbers differ."
 )
-@click.option("--numbers", is_flag=True, help="List wrong answers that are told only which numbers differ.")
 @click.option("--question", default="", help="Only the answers to this question, such as 1.3.")
 @click.option(
     "--workers",
     type=click.IntRange(1),
     default=os.cpu_count() or 1,
-    help="Notebooks graded at the same time. [default: the number of cores]",
+    help="Number of notebooks graded in parallel. [default: the number of cores]",
 )
 @root_option
 def gallery_command(
@@ -70,13 +72,13 @@ def gallery_command(
 ) -> None:
     """Grades the known answers in tests/gallery/ under many seeds.
 
-    Prints those whose verdict or sentence changes with the hidden inputs (the drawn numbers themselves do not
-    count as a change) and those that are not judged as the gallery says; then how many answers there are,
-    the share that is judged as the gallery says, and the share of the wrong ones whose feedback says more
-    than which numbers differ. Ends with exit code 1 if any answer was printed.
+    Prints each answer whose verdict or feedback changes with the hidden inputs (other numbers in the
+    feedback are not a change), and each answer that does not get the verdict of the gallery. Then prints the
+    number of answers, the share with the expected verdict, and the share of wrong answers whose feedback
+    says more than which numbers differ. The exit code is 1 if any answer was printed.
     """
     if bool(names) == every:
-        raise click.UsageError("Name the homeworks, such as hw1, or say --all.")
+        raise click.UsageError("Name the homeworks, such as hw1, or give --all.")
     console, drawn = Terminal(stderr=True), [f"seed {number}" for number in range(1, seeds + 1)]
     found: list[Verdicts] = []
     with local_executor(workers) as executor:
@@ -96,6 +98,6 @@ def gallery_command(
     changing, unfair = sum(one.changes for one in found), sum(not one.right for one in found)
     if changing or unfair:
         raise click.ClickException(
-            f"{changing} answers are judged in several ways, {unfair} not as the gallery says."
+            f"{changing} answers get different verdicts or feedback, {unfair} not the gallery's verdict."
         )
-    tell("Each is judged in one way, as the gallery says.")
+    tell("Every answer gets the gallery's verdict under every seed.")

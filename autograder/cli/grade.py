@@ -86,24 +86,24 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for grades.csv and the results.",
+    help="The folder to write to: grades.csv, report.html, feedback.",
 )
 @click.option(
     "--homework",
     type=str,
-    help="Take every submission for this homework, such as hw3, instead of recognising it.",
+    help="Grade all submissions as this homework, such as hw3, instead of detecting it.",
 )
 @click.option(
     "--seed",
     help=(
-        "Draws the hidden inputs. Keep it secret, and the same for a whole class. [default: OUTPUT/seed.txt,"
-        " made if missing]"
+        "The secret seed of the hidden inputs, one for a class. [default: OUTPUT/seed.txt, created if"
+        " missing]"
     ),
 )
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Submissions graded at the same time. [default: the number of cores]",
+    help="Number of submissions graded in parallel. [default: the number of cores]",
 )
 @click.option(
     "--cell-seconds",
@@ -111,7 +111,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     default=Limits.cell_seconds,
     show_default=True,
     callback=_seconds,
-    help="Time limit of one cell.",
+    help="Time limit for one cell, in seconds.",
 )
 @click.option(
     "--total-seconds",
@@ -119,7 +119,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     default=Limits.total_seconds,
     show_default=True,
     callback=_seconds,
-    help="Time limit of one submission.",
+    help="Time limit for one submission, in seconds.",
 )
 @click.option(
     "--library-calls",
@@ -127,8 +127,8 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     default="flag",
     show_default=True,
     help=(
-        "What follows where an answer rests on a library call that does the question's whole job: a note, or"
-        " no points for that question."
+        "What to do if an answer uses a library call that does the whole task of the question: add a note, or"
+        " give no points for the question."
     ),
 )
 @click.option(
@@ -137,8 +137,8 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     default=REVEAL[0],
     show_default=True,
     help=(
-        "What feedback shows of a failing hidden input: its shape in words, the input, or the expected"
-        " result, too."
+        "What feedback shows of a failing hidden input: a description of its shape, the input itself, or the"
+        " input and the expected result."
     ),
 )
 @click.option(
@@ -147,8 +147,8 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     default="",
     callback=check_word,
     help=(
-        "Each student has hidden inputs and numbers of their own; WORD as in 'release --variants'. Ids come"
-        " from collected.csv, if there."
+        "Grade per-student variants: hidden inputs and numbers differ by student. WORD is the word given to"
+        " 'release --variants'. Student ids come from collected.csv if it exists."
     ),
 )
 @click.option(
@@ -157,7 +157,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     metavar="NAME=VALUE",
     multiple=True,
     callback=_limits,
-    help=f"Any other limit: {', '.join(LIMITS)}.",
+    help=f"Another limit: {', '.join(LIMITS)}.",
 )
 @click.option(
     "--allow-package",
@@ -165,8 +165,8 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     metavar="NAME",
     multiple=True,
     help=(
-        "A module beyond the homework's own that submissions may import, such as einops. It must be installed"
-        " where you grade, or lie in a folder given with --packages."
+        "Another module that submissions may import, such as einops. It must be installed on the grading"
+        " machine or be in a folder given with --packages."
     ),
 )
 @click.option(
@@ -174,8 +174,8 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
     help=(
-        "A file as 'pip install -r' reads it, of packages that submissions may import. They must be installed"
-        " where you grade, or lie in a folder given with --packages; nothing is installed."
+        "A pip requirements file of packages that submissions may import. They must be installed on the"
+        " grading machine or be in a folder given with --packages. The command installs nothing."
     ),
 )
 @click.option(
@@ -183,8 +183,8 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
     help=(
-        "A folder of further packages that submissions may import, as 'pip install --target FOLDER' makes"
-        " it. What is installed comes first."
+        "A folder of packages that submissions may import, made by 'pip install --target FOLDER'. Installed"
+        " packages take precedence."
     ),
 )
 @click.option(
@@ -192,18 +192,18 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     type=click.Choice(["auto", "required", "off"]),
     default="auto",
     show_default=True,
-    help="Whether to use bubblewrap.",
+    help="Whether to run submissions in the bubblewrap sandbox.",
 )
 @click.option(
-    "--cold", is_flag=True, help="Start a new interpreter for each submission: much slower, same results."
+    "--cold", is_flag=True, help="Start a new interpreter for each submission. Slower, with the same results."
 )
 @click.option(
     "--dask",
     metavar="ADDRESS",
-    help="Grade on the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.",
+    help="Grade on the Dask cluster with this scheduler, such as tcp://10.0.0.1:8786.",
 )
 @course_option
-@click.option("--force", is_flag=True, help="Grade again what has not changed since the last run, too.")
+@click.option("--force", is_flag=True, help="Grade all submissions again, including unchanged ones.")
 def grade_command(
     submissions: tuple[Path, ...],
     output: Path,
@@ -225,11 +225,11 @@ def grade_command(
     course: Path | None,
     force: bool,
 ) -> None:
-    """Grades notebooks, logs, zips and folders of those; writes grades.csv, report.html and feedback pages.
+    """Grades notebooks, logs, zips and folders of these. Writes grades.csv, report.html and feedback pages.
 
-    The exit code is 0 when every submission was judged, however badly it did, and 3 when a mistake in the
-    grader itself left points open. The same command again goes on where a stopped one was, and grades only
-    what is new, has changed or is open.
+    The exit code is 0 if every submission was graded, whatever its points, and 3 if a fault in the grader
+    left points open. Run the same command again to resume a stopped run: it grades only submissions that are
+    new, changed or open.
     """
     taught = following(course, submissions)
     if homework is not None:
@@ -278,8 +278,8 @@ def grade_command(
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         console.print(
-            f"\nStopped. {len(reports)} submissions are judged and kept; the same command goes on from"
-            " there.",
+            f"\nStopped. {len(reports)} submissions are graded and saved. Run the same command again to"
+            " continue.",
             soft_wrap=True,
         )
         raise click.exceptions.Exit(130) from None
@@ -291,11 +291,11 @@ def grade_command(
 
 def _without_data(why: str, judged: int) -> str:
     """Why grading stops where data of a homework is missing, and the command that fetches it."""
-    kept = f"{judged} submissions are judged and kept" if judged else "nothing was graded"
+    kept = f"{judged} submissions are graded and saved" if judged else "nothing was graded"
     return (
-        f"This machine lacks data that a homework here needs, so {kept}. Run 'python -m"
-        " autograder.author.fetch' once with network access, then the same command again."
-        f" The cause: {why.splitlines()[0] if why else 'unknown'}"
+        f"This machine lacks data that a homework needs; {kept}. Run 'python -m"
+        " autograder.author.fetch' once with network access, then run the same command again."
+        f" Cause: {why.splitlines()[0] if why else 'unknown'}"
     )
 
 
@@ -303,7 +303,7 @@ def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequ
     """The submissions, with their students' ids if wanted, and the files that are none."""
     found = find(paths)
     if not found.submissions:
-        raise click.ClickException(f"no notebook, log or zip among {', '.join(map(str, paths))}")
+        raise click.ClickException(f"found no notebook, log or zip in {', '.join(map(str, paths))}")
     try:
         handed_in = with_students(found.submissions, paths) if with_ids else list(found.submissions)
     except ValueError as error:

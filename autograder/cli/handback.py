@@ -1,4 +1,4 @@
-"""``autograder handback``: grades into a learning platform's file, and feedback pages into its zip."""
+"""``autograder export-grades``: a platform's grade file filled in, and feedback pages in its zip."""
 
 from __future__ import annotations
 
@@ -30,63 +30,65 @@ from autograder.lms.tables import Table, in_file, read_matches, read_table
 ROLES = ", ".join(dict.fromkeys(role for one in platforms().values() for role in one.heads))
 
 
-@click.command("handback")
+@click.command("export-grades")
 @click.argument("grades", type=EXISTING)
 @click.option(
     "--to",
     "platform",
     type=click.Choice([one.name for one in platforms().values() if one.fill]),
-    help="Whose file to fill in. [default: the platform of course.toml]",
+    help="The platform. [default: the platform in course.toml]",
 )
 @click.option(
     "--collected",
     type=EXISTING,
     required=True,
-    help="The folder that 'autograder collect' made, or its collected.csv.",
+    help="The folder that 'autograder collect' created, or its collected.csv.",
 )
 @click.option(
     "--file",
     "theirs",
     type=EXISTING,
-    help="The platform's own file: such as Canvas' gradebook export or Moodle's grading worksheet.",
+    help="The platform's grade file, such as Canvas's gradebook export or Moodle's grading worksheet.",
 )
 @click.option(
     "--column",
     "columns",
     multiple=True,
     help=(
-        "The assignment's column, or the number in its brackets. ROLE=HEAD names a column head in another"
-        " language, such as id=Nummer; roles are " + ROLES + "."
+        "The assignment's column, or the number in its brackets. ROLE=HEADER gives a column header in another"
+        " language, such as id=Nummer; the roles are " + ROLES + "."
     ),
 )
 @click.option(
-    "--match", type=EXISTING, help="CSV with the columns submission and id: whose a row of GRADES is."
+    "--match",
+    type=EXISTING,
+    help="CSV with the columns submission and id: assigns rows of GRADES to students.",
 )
 @click.option(
     "-o",
     "--output",
     type=FILE,
-    help="The file to upload; needed with --file.",
+    help="The file to upload. Required with --file.",
 )
 @click.option(
     "--feedback",
     type=FILE,
-    help=f"Write a zip of the feedback pages beside GRADES as the platform takes it: {', '.join(NAMES)}.",
+    help=f"Also write a zip of the feedback pages to upload. Platforms: {', '.join(NAMES)}.",
 )
-@click.option("--free-days", type=int, help="Apply late days: as many in a term are free.")
+@click.option("--free-days", type=int, help="Apply late days; this many per term are free.")
 @click.option(
     "--penalty",
     type=float,
     default=0.0,
     show_default=True,
-    help="Percent of the points for each late day beyond those.",
+    help="Percent of the points to deduct for each further late day.",
 )
-@click.option("--most-days", type=int, help="More late days than this give 0 points.")
+@click.option("--most-days", type=int, help="Give 0 points for more late days than this.")
 @click.option(
     "--earlier",
     type=EXISTING,
     multiple=True,
-    help="collected.csv of an earlier homework, whose late days count as used.",
+    help="collected.csv of an earlier homework. Its late days count as used.",
 )
 @course_option
 def handback_command(
@@ -104,15 +106,16 @@ def handback_command(
     earlier: tuple[Path, ...],
     course: Path | None,
 ) -> None:
-    """Fills GRADES, the grades.csv of 'autograder grade', into the file that a platform takes back.
+    """Exports GRADES, the grades.csv of 'autograder grade', to a learning platform.
 
-    With --feedback also, or alone, the students' pages into the zip that it takes back.
+    With --file, copies the points into the platform's grade file. With --feedback, packs the feedback pages
+    in the zip that the platform imports.
     """
     taught = following(course) if course else of_graded(grades.parent)
     to = _platform(unless_given("platform", platform, taught.platform or None))
     policy = _policy(taught, free_days, penalty, most_days, earlier)
     if (theirs is None) != (output is None) or (theirs is None and feedback is None):
-        raise click.UsageError("give --file with -o for the grades, --feedback for the pages, or all three")
+        raise click.UsageError("give --file and -o for the grades, --feedback for the pages, or all three")
     if feedback is not None and to.name not in NAMES:
         raise click.UsageError(f"--feedback is for --to {' or '.join(NAMES)}")
     try:
@@ -136,7 +139,7 @@ def handback_command(
             write_atomically(feedback, packed)
     except ValueError as error:
         raise click.ClickException(speakable(str(error))) from None
-    show_list("Look at these before you upload", grouped(notes))
+    show_list("Check these before you upload", grouped(notes))
     if policy is not None:
         tell(f"Late days: {policy}")
     if output is not None:
@@ -145,17 +148,17 @@ def handback_command(
         tell(f"{pages} of {len(by_id)} feedback pages in {feedback}")
     if still_open := sum(points is None for points in by_id.values()):
         tell(
-            f"{still_open} of {len(by_id)} are open: their cells are empty, not 0. Grade what waits, and run"
-            " this again."
+            f"{still_open} of {len(by_id)} grades are open: their cells are empty, not 0. Grade the open"
+            " answers and run this command again."
         )
 
 
 def _platform(name: str | None) -> Platform:
     if name is None:
-        raise click.UsageError('say --to, or name the platform in course.toml: [platform] name = "canvas"')
+        raise click.UsageError('give --to, or name the platform in course.toml: [platform] name = "canvas"')
     found = platforms()[name]
     if found.fill is None:
-        raise click.UsageError(f"{name} takes nothing back")
+        raise click.UsageError(f"{name} has no grade import")
     return found
 
 
@@ -166,7 +169,7 @@ def _policy(
     if free_days is not None:
         return LatePolicy(free_days, penalty, most_days)
     if penalty or most_days is not None or (earlier and taught.late is None):
-        raise click.UsageError("late days need --free-days, which may be 0")
+        raise click.UsageError("late days need --free-days (0 is allowed)")
     return taught.late
 
 

@@ -16,11 +16,11 @@ COMMANDS = {
     "build": "build",
     "bundle": "bundle",
     "collect": "collect",
-    "desk": "desk",
     "export": "otter_assign",
+    "export-grades": "handback",
     "gallery": "gallery",
     "grade": "grade",
-    "handback": "handback",
+    "manual-grading": "desk",
     "new-course": "new_course",
     "new-homework": "new_homework",
     "override": "override",
@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "report",
     "written": "written",
 }
+FORMERLY = {"desk": "manual-grading", "handback": "export-grades"}  # old names, accepted for one more version
 
 
 def described(name: str) -> str:
@@ -42,17 +43,17 @@ def described(name: str) -> str:
 
 
 class Commands(click.Group):
-    """All commands. What is missing or refused is told in a sentence, not as a traceback."""
+    """All commands. An error that a user can fix is a sentence, not a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, None if there is none."""
-        if cmd_name not in COMMANDS:
+        """The command of that name or former name, None if there is none."""
+        file = COMMANDS.get(FORMERLY.get(cmd_name, cmd_name))
+        if file is None:
             return None
-        file = COMMANDS[cmd_name]
         command = getattr(importlib.import_module(f"autograder.cli.{file}"), f"{file}_command")
         assert isinstance(command, click.Command)
         return command
@@ -96,7 +97,7 @@ def _printable(message: str) -> str:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """Builds the homework notebooks and grades what students hand in."""
+    """Builds the homework notebooks and grades submissions."""
     from autograder.files import quiet_parser
 
     quiet_parser()

@@ -1,4 +1,4 @@
-"""``autograder new-course``: a course.toml to begin with."""
+"""``autograder new-course``: a course.toml to start from."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from autograder.grade.new_course import course_text
 
 @click.command("new-course")
 @click.argument("names", metavar="[HOMEWORK]...", nargs=-1)
-@click.option("-o", "--output", type=FILE, default=COURSE, show_default=True, help="The file.")
+@click.option("-o", "--output", type=FILE, default=COURSE, show_default=True, help="The file to write.")
 def new_course_command(names: tuple[str, ...], output: Path) -> None:
-    """Writes a course.toml with comments: homeworks, questions and points as they are now, dates, settings.
+    """Writes a commented course.toml with the current homeworks, questions, points, dates and settings.
 
-    An existing file is left as it is.
+    The command does not overwrite an existing file.
     """
     if output.exists():
-        raise click.ClickException(f"{output} is there already; edit it, or name another with -o")
+        raise click.ClickException(f"{output} exists already. Edit it, or name another file with -o")
     write_atomically(output, encoded(course_text(chosen(names))))
-    tell(f"{output}: written. Edit it; what follows it says so: build, release, grade, …")
+    tell(f"{output}: written. Edit it. The commands that follow it (build, release, grade, …) say so.")

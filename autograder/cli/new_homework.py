@@ -1,4 +1,4 @@
-"""``autograder new-homework``: a complete small homework to begin with."""
+"""``autograder new-homework``: a small complete homework to start from."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from autograder.files import encoded, write_atomically
 
 @click.command("new-homework")
 @click.argument("id", metavar="HOMEWORK")
-@click.option("--title", default="Weighted averages", show_default=True, help="For people.")
+@click.option("--title", default="Weighted averages", show_default=True, help="The title of the homework.")
 @root_option
 def new_homework_command(id: str, title: str, root: Path) -> None:
-    """Writes a new HOMEWORK, such as hw7: declaration, source with solutions, gallery.
+    """Writes a new HOMEWORK, such as hw7: declaration, source with solutions, and gallery.
 
-    It has a function, a choice and a written answer, can be built, released and graded as it is, and passes
-    the project's tests. Replace its questions by yours.
+    The homework has a function, a multiple-choice question and a free-response question. You can build,
+    release and grade it as it is, and it passes the project's tests. Replace its questions with yours.
     """
     try:
         made = new_homework(root, id, title)
@@ -30,4 +30,4 @@ def new_homework_command(id: str, title: str, root: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, encoded(text))
         tell(f"{path}: written")
-    tell("Next: make build, make lint, make test. How to go on: docs/add-question.md")
+    tell("Next: make build, make lint, make test. Guide: docs/add-question.md")

@@ -16,18 +16,18 @@ from autograder.files import write_atomically
 @click.command("export")
 @click.argument("homework")
 @click.option(
-    "--otter-assign", "otter", is_flag=True, required=True, help="As a master notebook for 'otter assign'."
+    "--otter-assign", "otter", is_flag=True, required=True, help="Write a master notebook for 'otter assign'."
 )
 @click.option(
     "-o",
     "--output",
     type=FOLDER,
     required=True,
-    help="The folder to write into.",
+    help="The folder to write to.",
 )
 @root_option
 def otter_assign_command(homework: str, otter: bool, output: Path, root: Path) -> None:
-    """Exports HOMEWORK's source, solutions included: do not publish what this writes."""
+    """Exports the source of HOMEWORK, with solutions: do not publish the result."""
     (declared,) = chosen((homework,))
     try:
         made = export.otter_master(root, declared)

@@ -1,4 +1,4 @@
-"""``autograder override``: points that the staff sets in place of judged ones."""
+"""``autograder override``: points that the staff sets in place of the autograder's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import Terminal, by_whom, graded_option, near, of_graded, publish_graded, tell
+from autograder.cli.shared import (
+    RenamedOption,
+    Terminal,
+    by_whom,
+    graded_option,
+    near,
+    of_graded,
+    publish_graded,
+    tell,
+)
 from autograder.files import speakable
 from autograder.grade import staff
 from autograder.grade.overrides import OverrideError, Overrides, made, part_of, unfitting
@@ -20,12 +29,23 @@ from autograder.grade.store import read_reports
 @click.argument("question", required=False)
 @click.argument("points", required=False, type=float)
 @graded_option
-@click.option("--why", default="", help="The reason, which the student reads.")
-@click.option("--check", default="", help="The name of one check, instead of all checks of the question.")
-@click.option("--written", is_flag=True, help="The question's written answer, instead of its checks.")
+@click.option(
+    "--reason",
+    "why",
+    cls=RenamedOption,
+    formerly=("--why",),
+    default="",
+    help="The reason. The student reads it.",
+)
+@click.option(
+    "--check", default="", help="Override one check, by name, instead of all checks of the question."
+)
+@click.option(
+    "--written", is_flag=True, help="Override the points of the free response instead of the checks."
+)
 @click.option("--by", default="", help="Who sets the points. [default: your user name]")
-@click.option("--list", "listing", is_flag=True, help="List what is set, and stop.")
-@click.option("--undo", is_flag=True, help="Take back what is set, so that the judged points count again.")
+@click.option("--list", "listing", is_flag=True, help="List all overrides, and stop.")
+@click.option("--undo", is_flag=True, help="Remove the override, so that the graded points count again.")
 def override_command(
     submission: str | None,
     question: str | None,
@@ -38,10 +58,10 @@ def override_command(
     listing: bool,
     undo: bool,
 ) -> None:
-    """Sets the POINTS of a QUESTION of one SUBMISSION, whatever was judged.
+    """Overrides the POINTS of a QUESTION of one SUBMISSION.
 
-    SUBMISSION is its name in grades.csv; write -- before a name that begins with a dash. The points are kept
-    through every re-run, and stand with their reason on the feedback page and in grades.csv.
+    SUBMISSION is a name in grades.csv; write -- before a name that begins with a dash. The override stays in
+    force when you grade again. The feedback page and grades.csv show it with its reason.
     """
     who = by_whom(of_graded(output), by)
     reports = read_reports(output)
@@ -49,7 +69,9 @@ def override_command(
         _list(output, staff.apply(output, reports))
         return
     if submission is None or question is None or (points is None and not undo):
-        raise click.UsageError("name SUBMISSION, QUESTION and POINTS (with --undo without POINTS), or --list")
+        raise click.UsageError(
+            "give SUBMISSION, QUESTION and POINTS; SUBMISSION and QUESTION with --undo; or --list"
+        )
     report = next((one for one in reports if one.submission == submission), None)
     if report is None:
         names = [one.submission for one in reports]
@@ -65,26 +87,28 @@ def override_command(
     if found is not None:
         kept.set(found)
     elif not kept.take_back(submission, question, part):
-        raise click.ClickException(speakable(f"nothing is set for {submission}, {question}; see --list"))
+        raise click.ClickException(
+            speakable(f"there is no override for {submission}, {question}; see --list")
+        )
     (now,) = staff.apply(output, [report])
     result = next(one for one in now.questions if one.id == question)
     total = result.points + (result.given or 0.0)
-    tell(f"{submission}, {question}: {total:g} points now.")
+    tell(f"{submission}, {question}: now {total:g} points.")
     publish_graded(Terminal(), output)
 
 
 def _list(output: Path, reports: Sequence[Report]) -> None:
-    """Prints a line for each override, and below those that fit nothing any more."""
+    """Prints a line for each override, and below them those that match nothing."""
     lines = [
         f"{report.submission}, {question.id}, {one.what}:"
-        f" {'not judged' if one.judged is None else f'{one.judged:g}'} → {one.points:g}"
-        f" ({one.by}, {one.at}): {one.why}" + (" [set for an earlier hand-in]" if one.earlier else "")
+        f" {'not graded' if one.judged is None else f'{one.judged:g}'} → {one.points:g}"
+        f" ({one.by}, {one.at}): {one.why}" + (" [set for an earlier submission]" if one.earlier else "")
         for report in reports
         for question in report.questions
         for one in question.overrides
     ]
-    for line in lines or [f"No points are set by hand in {output}."]:
+    for line in lines or [f"There are no overrides in {output}."]:
         tell(line)
     for lost in unfitting(output, reports):
         told = f"{lost.submission}, {lost.question}, {lost.part or 'all checks'}: {lost.points:g}"
-        tell(f"{told} [fits nothing that is graded here now, and does not count]")
+        tell(f"{told} [matches nothing in the current results, so it does not count]")

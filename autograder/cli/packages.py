@@ -38,14 +38,14 @@ def check_packages(
     for folder in folders:
         if not any(folder.iterdir()):
             raise click.BadParameter(
-                f"{folder} is empty; fill it with 'pip install --target {folder} NAME'",
+                f"{folder} is empty. Fill it with 'pip install --target {folder} NAME'",
                 param_hint="--packages",
             )
     for name in names:
         top = name.partition(".")[0]
         if not top.isidentifier() or PathFinder.find_spec(top, [*sys.path, *paths]) is None:
             raise click.BadParameter(
-                f"{name} cannot be imported here. Install it where you grade ('pip install {name}'), or in a"
+                f"{name} cannot be imported. Install it on this machine ('pip install {name}'), or in a"
                 f" folder ('pip install --no-deps --target extra {name}') that you give with '--packages"
                 " extra'",
                 param_hint="--allow-package",
@@ -107,7 +107,7 @@ def _requirements(file: Path) -> Iterator[tuple[int, Requirement]]:
     except UnicodeDecodeError:
         raise refuse(" is not a text file in UTF-8") from None
     if len(data) > MAX_REQUIREMENTS:
-        raise refuse(f" is larger than {MAX_REQUIREMENTS / 1000:.0f} kB; is it a requirements file?")
+        raise refuse(f" is larger than {MAX_REQUIREMENTS / 1000:.0f} kB. Is it a requirements file?")
     for number, line in _joined_lines(text):
         wanted = re.sub(r"(?:^|\s)#.*$", "", line)
         wanted = re.sub(r"\s--(?:hash|config-settings?)\b.*$", "", wanted).strip()

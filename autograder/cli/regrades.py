@@ -1,4 +1,4 @@
-"""``autograder regrades``: students' requests to look at a grade again, and their answers."""
+"""``autograder regrades``: students' regrade requests, and the staff's replies."""
 
 from __future__ import annotations
 
@@ -32,21 +32,29 @@ WIDTH = 70  # characters of a request in the list
 @click.command("regrades")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @graded_option
-@click.option("--collected", type=EXISTING, help="The folder that 'autograder collect' made: who is who.")
-@click.option("--answer", "number", type=int, help="Answer the request of this number.")
+@click.option(
+    "--collected",
+    type=EXISTING,
+    help="The folder that 'autograder collect' created. It identifies the students.",
+)
+@click.option("--answer", "number", type=int, help="Answer the request with this number.")
 @click.option(
     "--decision",
     type=click.Choice(DECISIONS),
     default=DECISIONS[-1],
     show_default=True,
-    help="What is decided.",
+    help="The decision.",
 )
-@click.option("--reply", default="", help="What the student reads.")
-@click.option("--points", type=float, help="Set the question's points, as 'autograder override' does.")
-@click.option("--check", default="", help="With --points: one check, instead of all.")
-@click.option("--written", is_flag=True, help="With --points: the written answer, instead of the checks.")
+@click.option("--reply", default="", help="The reply to the student.")
+@click.option(
+    "--points", type=float, help="Override the points of the question, as 'autograder override' does."
+)
+@click.option("--check", default="", help="With --points: override one check instead of all.")
+@click.option(
+    "--written", is_flag=True, help="With --points: override the free response instead of the checks."
+)
 @click.option("--by", default="", help="Who answers. [default: your user name]")
-@click.option("--csv", "table", type=FILE, help="Write the whole list as CSV.")
+@click.option("--csv", "table", type=FILE, help="Also write the list of requests as CSV.")
 def regrades_command(
     files: tuple[Path, ...],
     output: Path,
@@ -60,11 +68,11 @@ def regrades_command(
     by: str,
     table: Path | None,
 ) -> None:
-    """Takes students' requests from FILES, answers one, or lists them.
+    """Imports students' regrade requests from FILES, answers one, or lists them.
 
-    A text file holds one request; a line 'Student: …' and a line 'Question: …' may stand above it. A CSV has
-    a row for each, with columns such as student, question and request. Requests, decisions and replies stand
-    on the students' feedback pages.
+    A text file holds one request; it may begin with the lines 'Student: …' and 'Question: …'. A CSV file has
+    a row for each request, with columns such as student, question and request. The students' feedback pages
+    show requests, decisions and replies.
     """
     who = by_whom(of_graded(output), by)
     reports = {one.submission: one for one in staff.apply(output, read_reports(output))}
@@ -103,8 +111,8 @@ def _take(files: Sequence[Path], kept: Requests, reports: dict[str, Report], col
                     lost.append(str(error))
         except ValueError as error:
             lost.append(str(error))
-    tell(f"{new} new requests, {again} known already.")
-    show_list("Not taken", lost)
+    tell(f"{new} new requests, {again} already imported.")
+    show_list("Not imported", lost)
 
 
 def _set(
@@ -121,7 +129,7 @@ def _set(
     if asked.submission not in reports:
         raise RequestError(f"{asked.submission} is not among the graded submissions")
     if not asked.request.question:
-        raise RequestError("this request names no question; set points with 'autograder override'")
+        raise RequestError("this request names no question; use 'autograder override' to set points")
     report, question = reports[asked.submission], asked.request.question
     part = part_of(report, question, check, written)
     Overrides(output).set(made(report, question, part, points, reply, by))

@@ -29,23 +29,23 @@ from autograder.files import write_atomically
     type=FILE,
     default=f"{release.FOLDER}.zip",
     show_default=True,
-    help="The zip.",
+    help="The zip to write.",
 )
 @click.option(
     "--variants",
     metavar="WORD",
     default="",
     callback=check_word,
-    help="Numbers of their own for all students, drawn from WORD and their ids.",
+    help="Build per-student variants: numbers follow from WORD and the student's id.",
 )
 @course_option
 @root_option
 def release_command(
     names: tuple[str, ...], output: Path, variants: str, course: Path | None, root: Path
 ) -> None:
-    """Writes the archive for students: notebooks, data, environment, README.
+    """Writes the archive for students: notebooks, data, environment files and a README.
 
-    It refuses if anything of an answer is in it.
+    The command writes nothing if the archive would contain part of a solution.
     """
     taught = following(course)
     asked = chosen(names or taught.chosen)
@@ -56,7 +56,7 @@ def release_command(
         raise click.ClickException(str(error)) from None
     if found := release.leaks(files, root, declared_homeworks().values()):
         raise click.ClickException(
-            "nothing was written, because students would get\n  " + "\n  ".join(found[:20])
+            "nothing was written, because students would receive\n  " + "\n  ".join(found[:20])
         )
     data = release.archive(files)
     write_atomically(output, data)

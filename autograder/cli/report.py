@@ -1,4 +1,4 @@
-"""``autograder report``: the pages of a graded folder, written again."""
+"""``autograder report``: grades and pages of a graded folder, written again."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from autograder.report.tables import REVEAL
 
 @click.command("report")
 @click.argument("output", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--reveal", type=click.Choice(REVEAL), help="As for grade. [default: as it was]")
+@click.option(
+    "--reveal",
+    type=click.Choice(REVEAL),
+    help="What feedback shows of a failing hidden input, as in 'grade'. [default: unchanged]",
+)
 def report_command(output: Path, reveal: str | None) -> None:
-    """Writes grades.csv, the feedback pages and report.html of a graded folder again.
+    """Writes grades.csv, the feedback pages and the class report of OUTPUT again, without grading.
 
-    Points given at the desk are in them.
+    They include the points from manual grading.
     """
     of_graded(output)
     page = publish_pages(Terminal(), output, None, reveal)

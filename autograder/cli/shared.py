@@ -30,6 +30,23 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
+class RenamedOption(click.Option):
+    """An option that still accepts its former names, which no help text shows."""
+
+    def __init__(self, declarations: Sequence[str], *, formerly: Sequence[str], **settings: Any):
+        super().__init__([*declarations, *formerly], **settings)
+        self.formerly = formerly
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The names in use, and the help text."""
+        accepted = self.opts
+        self.opts = [name for name in accepted if name not in self.formerly]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = accepted
+
+
 class Terminal(Console):
     """What commands print tables, bars and sentences to.
 
@@ -55,7 +72,7 @@ def check_root(context: click.Context, parameter: click.Parameter, value: Path) 
     if not (value / "solutions").is_dir() or not (value / "pyproject.toml").is_file():
         raise RefusedError(
             f"{value.resolve()} is not a checkout of this project: it has no solutions/ beside a"
-            f" pyproject.toml. Run 'autograder {context.info_name}' in the checkout, or name it with --root."
+            f" pyproject.toml. Run 'autograder {context.info_name}' in a checkout, or name one with --root."
         )
     return value
 
@@ -65,7 +82,7 @@ root_option = click.option(
     callback=check_root,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=".",
-    help="The checkout; default: this folder.",
+    help="The checkout. [default: this folder]",
 )
 
 
@@ -75,7 +92,7 @@ graded_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="graded",
     show_default=True,
-    help="The folder that 'autograder grade' wrote.",
+    help="The folder that 'autograder grade' wrote to.",
 )
 
 
@@ -83,8 +100,8 @@ course_option = click.option(
     "--course",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=(
-        "The course's points, dates and settings, as 'autograder new-course' writes them."
-        " [default: course.toml beside the submissions or in this folder, if there]"
+        "The file with the course's points, dates and settings, made by 'autograder new-course'."
+        " [default: course.toml beside the submissions or in this folder, if it exists]"
     ),
 )
 
@@ -155,7 +172,7 @@ def due_time(taught: Course, homework: str) -> datetime | None:
         return taught.due.get(homework)
     if len(taught.due) > 1:
         raise click.BadParameter(
-            f"{taught.path} has several due times; say --homework {'|'.join(taught.due)}"
+            f"{taught.path} has several due times; give --homework {'|'.join(taught.due)}"
         )
     return next(iter(taught.due.values()), None)
 
@@ -173,7 +190,7 @@ def unless_given(option: str, value: Setting, told: Setting | None) -> Setting:
 def near(name: str, known: Sequence[str]) -> str:
     """The names next to one that is unknown, as the end of an error; empty if none is near."""
     found = difflib.get_close_matches(name, known, 3)
-    return f"; near is {' or '.join(found)}" if found else ""
+    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def chosen(names: Sequence[str]) -> list[Homework]:
@@ -192,7 +209,7 @@ def check_word(context: click.Context, parameter: click.Parameter, value: str) -
     """The word for ``--variants``, refused if it could not stand in a notebook."""
     if value and not WORD.fullmatch(value):
         raise click.BadParameter(
-            "a word of letters, digits, dots, dashes and underscores, such as 2027-spring"
+            "use letters, digits, dots, dashes and underscores only, such as 2027-spring"
         )
     return value
 
@@ -213,8 +230,8 @@ def publish_pages(
             )
         except KeyboardInterrupt:
             console.print(
-                "\nStopped before all pages were written. Every grade is kept; the same command writes the"
-                " rest.",
+                "\nStopped before all pages were written. Every grade is saved. Run the same command again to"
+                " write the rest.",
                 soft_wrap=True,
             )
             raise click.exceptions.Exit(130) from None
@@ -228,7 +245,7 @@ def publish_graded(console: Terminal, output: Path) -> None:
     try:
         results = Results(output)
     except OutputBusyError:
-        tell(f"Kept. A grading run is writing to {output} now and ends by writing the pages.")
+        tell(f"Saved. A grading run is writing to {output} now; it writes the pages when it ends.")
         return
     publish_pages(console, output, None, None)
     results.close()
@@ -253,7 +270,7 @@ def given_options(function: Callable[..., Any], choice: str, **values: str) -> d
             for other in (one.read, one.fill)
             if other is not None and other.__name__ == function.__name__ and name in options(other)
         ]
-        raise click.BadParameter(f"--{name} is for {choice} {' or '.join(takers)}")
+        raise click.BadParameter(f"--{name} applies only to {choice} {' or '.join(takers)}")
     return given
 
 

@@ -1,4 +1,4 @@
-"""``autograder written``: the written answers of a class as pages and PDF files."""
+"""``autograder written``: the free responses of a class as pages and PDF files."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from autograder.submissions.find import find
     "--output",
     required=True,
     type=FOLDER,
-    help="Folder for a page of each submission.",
+    help="The folder to write to, a page for each submission.",
 )
-@click.option("--pdf", is_flag=True, help="PDF files, too. Needs Chromium or Chrome.")
+@click.option("--pdf", is_flag=True, help="Also write PDF files. Requires Chromium or Chrome.")
 @click.option(
     "--homework",
     type=str,
-    help="Take every submission for this homework, such as hw3, instead of recognising it.",
+    help="Read every submission as this homework, such as hw3, instead of detecting it.",
 )
 def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, homework: str | None) -> None:
-    """Writes the written answers of each submission as an HTML page, and as PDF if asked."""
+    """Writes the free responses of each submission as an HTML page and, with --pdf, as PDF."""
     if homework is not None:
         chosen((homework,))
     try:
@@ -53,7 +53,7 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
                 raise click.ClickException(str(error)) from None
         done += 1
     for line in left:
-        tell(f"Left out: {speakable(line)}")
+        tell(f"Skipped: {speakable(line)}")
     if not done:
-        raise click.ClickException(f"no written answers among {', '.join(map(str, submissions))}")
+        raise click.ClickException(f"found no written answers in {', '.join(map(str, submissions))}")
     tell(f"Written answers of {done} submissions in {output}{', as HTML and PDF' if pdf else ''}")

@@ -189,7 +189,7 @@ class Challenge(Entry):
             left out.
         rtol, atol: tolerance against the oracle; COVERAGE.md gives the reason for the defaults (float32
             answers).
-        picture: draws what came out of a case, where that says it better than numbers; see
+        picture: draws the result of a case, where that says it better than numbers; see
             :mod:`autograder.declare.evidence`.
     """
 
@@ -213,7 +213,7 @@ class Challenge(Entry):
         )
 
     def value(self, logged: LogEntry, cases: Mapping[str, Case]) -> list[kit.Trial]:
-        """Every hidden input with what came out."""
+        """Every hidden input with its result."""
         trials: list[kit.Trial] = []
         for identity, case in cases.items():
             status, result, error = logged.responses.get(identity, ("missing", None, ""))

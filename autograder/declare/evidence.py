@@ -44,7 +44,7 @@ def case_evidence(
 ) -> dict[str, Any]:
     """A failing case: what went in, what should have come out and what did.
 
-    All as text, and what came out as a picture too where ``picture`` can draw it.
+    All as text, and the result as a picture too where ``picture`` can draw it.
     """
     named = [
         *((f"input {number}", value) for number, value in enumerate(trial.args, 1)),
@@ -61,7 +61,7 @@ def case_evidence(
     if picture is not None and found is not None:
         with contextlib.suppress(
             ValueError, TypeError, KeyError, IndexError
-        ):  # what came out may have any shape
+        ):  # the result may have any shape
             shown["picture"] = picture(trial, expected, found)
     return shown
 
@@ -120,7 +120,7 @@ def matrix(
     columns: Sequence[str] = (),
     expected: Any = None,
 ) -> dict[str, Any]:
-    """A matrix (row, column), labelled by numbers from 0 where no labels are given.
+    """A matrix (row, column), labeled by numbers from 0 where no labels are given.
 
     Raises:
         ValueError: it is none.
@@ -148,14 +148,14 @@ def curve(caption: str, series: Mapping[str, Any], *, x: str, y: str, **more: An
 def drawn_as_matrix(
     caption: str, *, x: str, y: str, pick: Callable[[Any], Any] = lambda value: value
 ) -> Picture:
-    """Draws what came out of a case, or what ``pick`` takes out of it, as a matrix, the expected one too."""
+    """Draws the result of a case, or what ``pick`` takes from it, as a matrix beside the expected one."""
     return lambda trial, expected, found: matrix(
         caption, pick(found), x=x, y=y, expected=pick(expected) if expected is not None else None
     )
 
 
 def drawn_as_heads(caption: str, pick: Callable[[Any], Any]) -> Picture:
-    """Draws what came out of a case as attention maps (head, query, key), beside the expected ones."""
+    """Draws the result of a case as attention maps (head, query, key), beside the expected ones."""
 
     def maps(value: Any) -> list[dict[str, Any]]:
         heads = np.asarray(pick(value), float)

@@ -1,4 +1,4 @@
-"""Judging what came out of hidden inputs: judges are made of these."""
+"""Judging the results of hidden inputs: judges are made of these."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def not_run(name: str, trial: kit.Trial) -> Wrong | None:
 
 
 def wrong_on(trial: kit.Trial, problem: str | None, picture: Picture | None = None) -> Wrong | None:
-    """A failed check with these words, the trial that shows it and what came out there, or a passed one."""
+    """A failed check with these words, the trial that shows it and its result, or a passed one."""
     return (
         Wrong(problem, evidence=case_evidence(trial, found=trial.output, picture=picture))
         if problem

@@ -13,7 +13,7 @@ class Number:
     Args:
         name: for text and table: the source says ``{{number 1.13c tokens}}``, a judge reads
             ``answer["numbers"]["tokens"]``.
-        usual: what it is for everybody, where students have no numbers of their own.
+        usual: the number for everybody, without per-student variants.
         among: what it may be for one student.
     """
 

@@ -59,7 +59,7 @@ Judge = Callable[[Answer], Verdict]
 
 @dataclass(frozen=True)
 class Check:
-    """One judgement with its points. ``needs`` lists the entries without which it cannot be made."""
+    """One judgment with its points. ``needs`` lists the entries without which it cannot be made."""
 
     name: str
     points: float

@@ -1,4 +1,4 @@
-"""The desk: a page on this machine where people grade written answers. See ``docs/written.md``.
+"""Manual grading: a page on this machine where people grade written answers. See ``docs/written.md``.
 
 Starlette on uvicorn, bound to 127.0.0.1; each printed link lets one browser in, once. Answers are hostile
 HTML until :mod:`autograder.report.safehtml` has cleaned them; a policy header lets no script run but our own
@@ -30,11 +30,11 @@ from autograder.desk.views import Pages
 
 
 class PortTakenError(Exception):
-    """The desk's port cannot be used; the message says why."""
+    """The port cannot be used; the message says why."""
 
 
 def application(desk: Desk, door: Door) -> Starlette:
-    """The desk as an ASGI application."""
+    """Manual grading as an ASGI application."""
     pages, calls = Pages(desk, door), Calls(desk, door)
     question, answer = "/{homework}/{question}", "/{homework}/{question}/{key}"
 
@@ -67,7 +67,7 @@ def application(desk: Desk, door: Door) -> Starlette:
 
 
 def serve(output: Path, *, port: int, graders: int, tell: Callable[[str], None]) -> None:
-    """Opens the desk until it is interrupted.
+    """Serves the manual grading page until it is interrupted.
 
     Args:
         output: the folder of results.
@@ -83,17 +83,17 @@ def serve(output: Path, *, port: int, graders: int, tell: Callable[[str], None])
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:
-        raise PortTakenError(f"port {port}: {error.strerror}. Another desk? Try --port 0.") from None
+        raise PortTakenError(
+            f"port {port}: {error.strerror}. Is manual grading open already? Try --port 0."
+        ) from None
     address = f"http://{HOST}:{listening.getsockname()[1]}"
     answers = sum(len(stack.answers) for stack in desk.stacks.values())
     config = uvicorn.Config(
         application(desk, door), log_level="warning", access_log=False, lifespan="off", server_header=False
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C again when it has closed
-        tell(
-            f"{answers} written answers to {len(desk.stacks)} questions. Each link lets one browser in, once:"
-        )
+        tell(f"{answers} written answers to {len(desk.stacks)} questions. Each link opens one browser, once:")
         for _ in range(graders):
             tell(f"  {address}/enter?token={door.link()}")
-        tell("Stop with Ctrl-C; every click is saved at once.")
+        tell("Every click is saved immediately. Press Ctrl-C to stop and write the grades.")
         uvicorn.Server(config).run(sockets=[listening])

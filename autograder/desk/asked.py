@@ -16,7 +16,7 @@ MAX_BODY = 5_000_000
 
 
 class BadRequestError(Exception):
-    """A request that cannot be met; the message is for the person at the desk."""
+    """A request that cannot be met; the message is for the grader."""
 
 
 async def read_body(request: Request) -> bytes:
@@ -29,7 +29,7 @@ async def read_body(request: Request) -> bytes:
     async for part in request.stream():
         data += part
         if len(data) > MAX_BODY:
-            raise BadRequestError("That is too much.")
+            raise BadRequestError("The request is too large.")
     return data
 
 
@@ -44,9 +44,9 @@ async def read_json(request: Request) -> Mapping[str, Any]:
     try:
         data = json.loads(await read_body(request) or b"{}")
     except ValueError:
-        raise BadRequestError("That is not JSON.") from None
+        raise BadRequestError("The request is not JSON.") from None
     if not isinstance(data, dict):
-        raise BadRequestError("A JSON object is wanted.")
+        raise BadRequestError("The request must be a JSON object.")
     return data
 
 
@@ -60,7 +60,7 @@ def asked_mark(
     """
     version, comment, shares = data.get("version"), data.get("comment", ""), data.get("rubric")
     if type(version) is not int or not isinstance(comment, str) or len(comment) > marks.MAX_COMMENT:
-        raise BadRequestError("A whole version and a comment that is not too long are wanted.")
+        raise BadRequestError("The request needs a whole version number and a comment that is not too long.")
     kept = now if now.answer == marks.digest(answer.result.answer) else marks.Mark("", "", "")
     rubric, points = kept.rubric, kept.points
     if shares is not None:
@@ -69,7 +69,7 @@ def asked_mark(
             or len(shares) != len(stack.written.rubric)
             or any(share not in (0, 0.5, 1) for share in shares)
         ):
-            raise BadRequestError("One share of 0, 0.5 or 1 is wanted for each rubric item.")
+            raise BadRequestError("The request needs a share of 0, 0.5 or 1 for each rubric item.")
         rubric = tuple(float(share) for share in shares)
         points = marks.rubric_points(stack.written, rubric)
     return marks.Mark(
@@ -100,7 +100,7 @@ class Site:
         """The question that a path names."""
         found = self.desk.stacks.get((request.path_params["homework"], request.path_params["question"]))
         if found is None:
-            raise BadRequestError("There is no such question here.")
+            raise BadRequestError("This question does not exist here.")
         return found
 
     def answer(self, request: Request) -> tuple[Stack, Answer]:
@@ -108,5 +108,5 @@ class Site:
         stack = self.stack(request)
         found = stack.answers.get(request.path_params["key"])
         if found is None:
-            raise BadRequestError("There is no such answer here.")
+            raise BadRequestError("This answer does not exist here.")
         return stack, found

@@ -1,4 +1,4 @@
-"""Who is let in at the desk, and what every answer of the server carries to keep others out."""
+"""Who may open the manual grading page, and what every answer of the server carries to keep others out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEADERS = {
 
 @dataclass
 class Grader:
-    """Someone at the desk: a name for the record, and whether they see students' names."""
+    """A grader: a name for the record, and whether they see students' names."""
 
     name: str
     names_shown: bool = False
@@ -64,12 +64,12 @@ class Door:
         origin = request.headers.get("origin")
         if request.url.path != "/enter" and self.grader(request) is None:
             response: Response = JSONResponse(
-                {"error": "The desk does not know this browser. Open the link that it printed."}, 401
+                {"error": "This browser is not signed in. Open the link that the command printed."}, 401
             )
         elif request.method != "GET" and (
             origin is None or urlsplit(origin).netloc != request.headers.get("host")
         ):
-            response = JSONResponse({"error": "Only the desk's own pages may save."}, 403)
+            response = JSONResponse({"error": "Only the manual grading page may save."}, 403)
         else:
             response = await call_next(request)
         response.headers.update(HEADERS)

@@ -93,7 +93,7 @@ class Calls(Site):
         grader = self.grader(request)
         if isinstance(data.get("name"), str) and (name := " ".join(data["name"].split())[:60]):
             if any(other is not grader and other.name == name for other in self.door.graders.values()):
-                return JSONResponse({"error": f"{name} is at the desk already. Choose another name."}, 409)
+                return JSONResponse({"error": f"{name} is the name of another grader. Choose another."}, 409)
             grader.name = name
         if isinstance(data.get("names"), bool):
             grader.names_shown = data["names"]
@@ -113,7 +113,7 @@ class Calls(Site):
                 marks_csv.from_csv, self.desk.output, self.desk.reports, text, grader.name
             )
         except (UnicodeDecodeError, marks_csv.MarksCsvError) as problem:
-            return JSONResponse({"error": f"Nothing was taken in. {problem}"}, 400)
+            return JSONResponse({"error": f"Nothing was imported. {problem}"}, 400)
         return JSONResponse({"told": f"{changed} marks changed."})
 
     async def publish(self, request: Request) -> Response:

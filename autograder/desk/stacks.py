@@ -1,4 +1,4 @@
-"""What lies on the desk: the written answers of a folder of results, a stack for each question."""
+"""What there is to grade: the written answers of a folder of results, a stack for each question."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograder.kit.answers import BLANK, NOT_FOUND
 
 @dataclass(frozen=True)
 class Answer:
-    """One written answer on the desk."""
+    """One written answer to grade."""
 
     report: Report
     result: QuestionResult

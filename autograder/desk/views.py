@@ -1,4 +1,4 @@
-"""The desk's pages: the questions with their progress, one answer with its rubric, and what they load."""
+"""The pages of manual grading: questions with their progress, an answer with its rubric, style, script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Pages(Site):
-    """The desk's pages, and what they load."""
+    """The pages of manual grading, and what they load."""
 
     def __init__(self, desk: Desk, door: Door):
         super().__init__(desk, door)
@@ -49,7 +49,7 @@ class Pages(Site):
         session = self.door.admit(request.query_params.get("token", ""))
         if session is None:
             return PlainTextResponse(
-                "This link was used already, or is not of this desk. Ask for a new one.", 403
+                "This link was used already, or belongs to another session. Ask for a new one.", 403
             )
         response = RedirectResponse("/", 303)
         response.set_cookie(self.door.cookie, session, httponly=True, samesite="lax", path="/")

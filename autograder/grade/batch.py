@@ -188,8 +188,8 @@ def _shut_down(executor: Executor, futures: Iterable[Future[Any]]) -> None:
             future.cancel()
         executor.shutdown(wait=False)
         return
-    # no future is cancelled here: the executor's thread fails those of dead workers, and trips over
-    # cancelled ones
+    # no future is canceled here: the executor's thread fails those of dead workers, and trips over
+    # canceled ones
     for process in multiprocessing.active_children():
         process.terminate()
         process.join(5)

@@ -1,6 +1,6 @@
 """Which grades changed since the last run into a folder of results, and why.
 
-At its end a run keeps what every grade rested on, so that the next one can tell a new hand-in from a changed
+At its end a run keeps what every grade rested on, so that the next can tell a new submission from a changed
 check. A run that was stopped keeps nothing: the next one compares with the last that came to its end.
 """
 
@@ -51,7 +51,7 @@ class Change:
         what = f" {self.question}" if self.question else ""
         points = f"{_words(self.before)} → {_words(self.after)}"
         named = f" [{', '.join(self.checks)}]" if self.checks else ""
-        where = f"{self.submission}, {self.homework or 'not recognised'}{what}"
+        where = f"{self.submission}, {self.homework or 'not recognized'}{what}"
         return f"{where}: {points} ({'; '.join(self.why)}){named}"
 
 
@@ -159,7 +159,7 @@ def _whole(name: str, old: Kept | None, new: Kept | None, why: str) -> Change:
 
 
 def _of_one(name: str, old: Kept, new: Kept, basis: Sequence[str]) -> Iterator[Change]:
-    handed = ["new hand-in"] if old["digest"] != new["digest"] else []
+    handed = ["new submission"] if old["digest"] != new["digest"] else []
     if bool(old["questions"]) != bool(new["questions"]) or old["homework"] != new["homework"]:
         why = "; ".join(handed + list(basis)) or "judged again"
         yield _whole(name, old, new, why)

@@ -39,7 +39,7 @@ from autograder.submissions.find import Submission
 from autograder.submissions.given import given
 from autograder.submissions.library_calls import NOT_SEARCHED
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
-from autograder.submissions.notebook import read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognize, written_answers
 
 WITHOUT_NOTEBOOK = (
     "No notebook that can be run was handed in, so only recorded values were judged, not functions."
@@ -49,7 +49,7 @@ NO_NOTEBOOK = WrittenAnswer("", NOT_FOUND, ("*No notebook that can be read was h
 
 @dataclass(frozen=True)
 class Read:
-    """A submission that was read and recognised.
+    """A submission that was read and recognized.
 
     Attributes:
         notebook: its cells; None if there is none that can be read.
@@ -140,7 +140,7 @@ def read(submission: Submission, settings: Settings) -> Read:
     notebook, notes = _notebook(submission)
     known = homeworks() if settings.homework is None else {settings.homework: homeworks()[settings.homework]}
     try:
-        homework = recognise(notebook, submission.log, known)
+        homework = recognize(notebook, submission.log, known)
     except SubmissionError as error:
         raise SubmissionError(" ".join([*notes, str(error)])) from None
     claims, told = _claims(submission, homework)

@@ -1,6 +1,6 @@
 """Points that people give for written answers, in one SQLite file in the folder of results.
 
-Every click is one committed transaction with an entry in a journal, so that a killed desk loses at most the
+Every click is one committed transaction with an entry in a journal, so a killed session loses at most the
 click in flight, and each grader can undo their own. A mark carries a version: whoever saves on top of an
 older one is told.
 """
@@ -314,7 +314,7 @@ def _write(database: sqlite3.Connection, mark: Mark) -> None:
 
 
 def apply(output: Path, reports: Sequence[Report]) -> list[Report]:
-    """The reports with the points that were given at the desk.
+    """The reports with the points that were given by manual grading.
 
     A mark for another answer than the present one is left out.
     """

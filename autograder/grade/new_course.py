@@ -1,4 +1,4 @@
-"""The text of a new ``course.toml``: every key with its meaning, every question with its present points."""
+"""The text of a new ``course.toml``: every key with its meaning, every question with its current points."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from autograder.declare import Homework, Question
 from autograder.run.limits import Limits
 
 HEAD = """\
-# A course: which homeworks it uses, points, dates and settings. The commands 'build', 'release', 'collect',
-# 'grade', 'desk', 'bundle' and 'handback' follow this file when it lies beside the submissions or in the
-# folder where they run; --course FILE names another. What begins with # says what is possible: take the #
-# away to use it. A wrong key or value is an error that names the nearest right one.
+# The homeworks, points, dates and settings of a course. The commands 'build', 'release', 'collect', 'grade',
+# 'manual-grading', 'bundle' and 'export-grades' follow this file if it is beside the submissions or in the
+# current folder; --course FILE names another file. To use a setting, remove the # before it. A wrong key or
+# value is an error that names the closest valid one.
 
 [course]
 # name = "CS 7643, spring 2027"
 {homeworks}
-# staff = ["Ada Lovelace", "Alan Turing"]   # who grades
-# variants = "2027-spring"        # each student has numbers and hidden inputs of their own
+# staff = ["Ada Lovelace", "Alan Turing"]   # the graders
+# variants = "2027-spring"        # per-student variants: numbers and hidden inputs differ
 # reveal = "words"                # what feedback shows of hidden inputs; or "inputs", "all"
-# library_calls = "flag"          # or "zero": no points where a library call does the question's whole job
-history = false                   # true: notebooks keep when each check was run and what it said, never code.
-                                  # Students can switch it off. Tell them, see docs/security.md.
+# library_calls = "flag"          # or "zero": no points if a library call does the whole task
+history = false                   # true: notebooks record the time and result of each check, never code.
+                                  # Students can switch it off. Tell them; see docs/security.md.
 
-# [late]                          # without it, nothing is taken off
-# free_days = 3                   # late days of the term without a penalty
-# penalty = 10                    # percent of the points for each further day
+# [late]                          # without it, late days cost nothing
+# free_days = 3                   # late days per term without a penalty
+# penalty = 10                    # percent of the points for each further late day
 # most_days = 5                   # more late days than this give 0 points
-# grace_minutes = 10              # after the due time that count as on time
+# grace_minutes = 10              # minutes after the due time that count as on time
 
-# [limits]                        # of one submission, where 'grade' runs it
+# [limits]                        # for one submission, when 'grade' runs it
 {limits}
 
 # [platform]
-# name = "canvas"                 # where submissions come from and grades go
-# columns = {{ id = "ID" }}         # column heads in another language, by their role
+# name = "canvas"                 # for 'collect' and 'export-grades'
+# columns = {{ id = "ID" }}         # column headers in another language, by role
 """
 
 

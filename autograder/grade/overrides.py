@@ -36,7 +36,7 @@ class Override:
 
     Attributes:
         part: as of :class:`~autograder.grade.report.Overridden`.
-        digest: of the hand-in for which they were set.
+        digest: of the submission for which they were set.
     """
 
     submission: str
@@ -133,7 +133,7 @@ def made(report: Report, question: str, part: str, points: float, why: str, by: 
             f"{question} can give 0 to {most:g} points {_of(part)}, so {points:g} cannot be set"
         )
     if not why.strip():
-        raise OverrideError("a reason is needed, which the student reads: --why '…'")
+        raise OverrideError("give a reason for the student: --reason '…'")
     return Override(
         report.submission, question, part, points, why.strip()[:MAX_WHY], by, now(), report.digest
     )

@@ -49,7 +49,7 @@ def without_interrupts() -> Iterator[None]:
 
 @functools.cache
 def sweep() -> None:
-    """Removes folders of sockets that processes of ours left behind when they were killed; once a process."""
+    """Removes folders of sockets that killed processes of the grader left behind; once a process."""
     for folder in Path(tempfile.gettempdir()).glob("pymp-*"):
         with contextlib.suppress(OSError):
             status = folder.lstat()

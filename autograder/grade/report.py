@@ -95,7 +95,7 @@ class Overridden:
         points: that count instead; ``judged`` are those that they replace, None where nothing was judged.
         why: the reason, for the student to read.
         by: who set them; ``at`` when, in UTC.
-        earlier: whether they were set for an earlier hand-in of the same submission.
+        earlier: whether they were set for an earlier version of the submission.
     """
 
     part: str

@@ -13,7 +13,7 @@ class Settings:
 
     Attributes:
         seed: draws the hidden inputs.
-        homework: takes every submission for this one; None recognises it.
+        homework: takes every submission for this one; None recognizes it.
         limits: what a submission may use.
         library_calls: what follows from a call that a question forbids: ``flag`` says so and keeps the
             points, ``zero`` gives no points for that question.

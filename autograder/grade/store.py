@@ -212,7 +212,7 @@ class Results:
         What a mistake in the grader left open is never kept: the next run tries it again.
         """
         path = self.of(submission) / RESULTS
-        if path.is_symlink() or path.parent.is_symlink():  # no run of ours makes links
+        if path.is_symlink() or path.parent.is_symlink():  # the grader never makes links
             return None
         try:
             found = read_results(json.loads(path.read_bytes()))

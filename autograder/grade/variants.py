@@ -50,25 +50,23 @@ def whose(homework: Homework, word: str, students: Sequence[str], recorded: Mapp
     named, said = ", ".join(question.id for question in asked), student_key(recorded.get("id", ""))
     if not word or not asked:
         told = (
-            "This notebook gives its student numbers of their own, but grading ran without --variants"
+            "This notebook has per-student numbers, but grading ran without --variants"
             f" {recorded.get('word', '')}: "
         )
         usual = {question.id: question.usual_numbers() for question in asked}
         return Whose(
             usual,
-            (f"{told}{named} are judged by the numbers that everybody has.",) if recorded and asked else (),
+            (f"{told}{named} are judged by the standard numbers.",) if recorded and asked else (),
         )
     listed = [student_key(one) for one in students]
     notes: list[str] = []
     problem = ""
     if not recorded:
-        notes.append(
-            "This is not the notebook that this course gave out: it draws no numbers of its student's own."
-        )
+        notes.append("This is not the notebook that this course released: it has no per-student numbers.")
     elif recorded.get("word") != word:
         notes.append(
-            f"This notebook draws its numbers for the round {recorded.get('word', '')!r}, but this is the"
-            f" round {word!r}."
+            f"This notebook has the numbers of the release {recorded.get('word', '')!r}, but this is the"
+            f" release {word!r}."
         )
     elif not said:
         notes.append("STUDENT_ID is not set in this notebook, so it showed no numbers.")
@@ -81,8 +79,8 @@ def whose(homework: Homework, word: str, students: Sequence[str], recorded: Mapp
         notes += [f"{named}: judged by the numbers of student {judged}."] if notes or not listed else []
     else:
         problem = (
-            "Nothing says whose numbers these are. Set STUDENT_ID in the notebook that your course gave out,"
-            " and hand it in again."
+            "Nothing says whose numbers these are. Set STUDENT_ID in the notebook that your course released,"
+            " and submit it again."
         )
     if not listed and judged:
         notes.append("No class list says whether that id is right.")

@@ -19,7 +19,7 @@ from autograder.run.guard import OverLimitError
 from autograder.run.limits import Limits
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission, find
-from autograder.submissions.notebook import read_notebook, recognise
+from autograder.submissions.notebook import read_notebook, recognize
 
 OTTER_TESTS = "tests"  # the folder in which otter keeps a bundle's tests
 
@@ -80,7 +80,7 @@ def _belongs(submission: Submission, homework: Homework) -> bool:
     if submission.notebook is None:
         return False
     try:
-        return recognise(read_notebook(submission.notebook), submission.log, homeworks()) is homework
+        return recognize(read_notebook(submission.notebook), submission.log, homeworks()) is homework
     except SubmissionError:
         return False
 

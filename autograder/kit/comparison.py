@@ -47,10 +47,10 @@ def tolerances(expected: np.ndarray, found: np.ndarray, rtol: float, atol: float
     if found.dtype.kind != "f" or found.dtype.itemsize >= 8 or not expected.size:
         return rtol, atol
     unit = float(np.finfo(found.dtype).eps)
-    steps, cancelled = (64, 16) if found.dtype.itemsize == 4 else (2, 1)
+    steps, canceled = (64, 16) if found.dtype.itemsize == 4 else (2, 1)
     finite = np.abs(expected[np.isfinite(expected)]) if expected.dtype.kind == "f" else np.abs(expected)
     largest = float(finite.max()) if finite.size else 0.0
-    return max(rtol, steps * unit), max(atol, cancelled * unit * largest)
+    return max(rtol, steps * unit), max(atol, canceled * unit * largest)
 
 
 def _number_problem(

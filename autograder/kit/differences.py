@@ -181,7 +181,7 @@ class _Notebook:
         if kind in ("ModuleNotFoundError", "ImportError") and name:
             top = name.partition(".")[0]
             if (self.home / f"{top}.py").is_file():
-                return f"`{top}.py` lies beside the notebook but does not go along; see above."
+                return f"`{top}.py` is beside the notebook but is not part of the submission; see above."
             return f"Grading has no `{top}`; do without it, or ask whether your course has it."
         if NO_GPU.search(message):
             return 'Grading has no GPU; use `device = "cuda" if torch.cuda.is_available() else "cpu"`.'

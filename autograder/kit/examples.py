@@ -73,9 +73,9 @@ def named_mistake(
 ) -> str:
     """The known mistake that explains an answer; the rule of check cells and of grading.
 
-    A mistake is named if it gives what came out on every trial of the group, the right ones included. If none
-    does, one is named that gives what came out on every trial that is not right. Where several do, as where a
-    softmax is all but hard, it is the one that gives what came out on most trials of the other groups.
+    A mistake is named if it gives that result on every trial of the group, the right ones included. If none
+    does, one is named that gives the result on every trial that is not right. Where several do, as where a
+    softmax is all but hard, it is the one that gives the result on most trials of the other groups.
 
     Args:
         mistakes: what to say → what that mistake gives on a trial, as plain values; it raises, or gives an
@@ -101,7 +101,7 @@ def named_mistake(
 
 
 def _explains(mistaken: Callable[[Trial], Any], trials: Sequence[Trial], rtol: float, atol: float) -> bool:
-    """Whether a mistake gives what came out in each of these trials; where it cannot run, nothing did."""
+    """Whether a mistake gives the student's result in each of these trials; False where it cannot run."""
     for trial in trials:
         try:
             result = mistaken(trial)

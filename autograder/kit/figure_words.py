@@ -8,7 +8,7 @@ import numpy as np
 
 
 def describe_figure(figure: Any) -> str:
-    """A figure in words, panel by panel: titles, axes, from where to where labelled lines and maps go."""
+    """A figure in words, panel by panel: titles, axes, from where to where labeled lines and maps go."""
     title = figure.get_suptitle() if hasattr(figure, "get_suptitle") else ""
     bars = {bar.ax for axis in figure.axes for image in axis.images if (bar := image.colorbar) is not None}
     panels = [words for axis in figure.axes if axis not in bars and (words := _describe_axis(axis))]

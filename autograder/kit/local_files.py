@@ -1,4 +1,4 @@
-"""Files of Python beside the notebook that its cells import: which they are, and which of them may go along.
+"""Files of Python beside the notebook that its cells import: which they are, and which may be submitted.
 
 The zip is flat and learning platforms flatten folders, so only single files can be handed in. The grader lays
 them into the folder of its kernel, where nothing but a cell's import reads them.
@@ -27,7 +27,7 @@ class LocalFiles:
     """What a notebook imports from files beside it.
 
     Attributes:
-        files: file name → bytes, of those that go along.
+        files: file name → bytes, of those that are submitted.
         problems: a sentence for each that cannot, and why.
     """
 
@@ -68,7 +68,7 @@ def find_local_files(folder: Path, cells: Iterable[Cell], modules: Iterable[str]
         modules: what grading has installed; a file of such a name would hide it.
     """
     texts = [text for kind, text in cells if kind == "code"]
-    # what a cell writes need not go along, and is written anew
+    # what a cell writes is not submitted: the cell writes it again
     written = {name for text in texts for name in re.findall(r"^\s*%%writefile\s+(?:-a\s+)?(\S+)", text)}
     there = {path.name for path in folder.iterdir()}
     files: dict[str, bytes] = {}

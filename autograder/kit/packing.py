@@ -29,7 +29,7 @@ class PackedFiles:
 
 
 def packed_files(log: Recorded, notebook: SavedNotebook | None) -> PackedFiles:
-    """The files that go along: those that answers name, and files of Python that the notebook imports."""
+    """The other files in the zip: those that answers name, and Python files that the notebook imports."""
     if log.challenged != "public":
         return PackedFiles({})
     paths = [log.path.with_name(spec["file"]) for spec in log.files()]
@@ -45,7 +45,7 @@ def packed_files(log: Recorded, notebook: SavedNotebook | None) -> PackedFiles:
     if local.files:
         names = ", ".join(f"`{name}`" for name in local.files)
         goes = "goes" if len(local.files) == 1 else "go"
-        lines.append((None, f"The notebook imports {names}, which {goes} along."))
+        lines.append((None, f"The notebook imports {names}, which {goes} into the zip."))
     lines += [(False, problem) for problem in local.problems]
     return PackedFiles(files | dict(local.files), tuple(lines))
 
@@ -56,7 +56,7 @@ def pack(log: Recorded, notebook: SavedNotebook | None, packed: PackedFiles, rea
     Args:
         log: what is recorded; written.
         notebook: the notebook as saved, if it was found.
-        packed: what else goes along.
+        packed: the other files in the zip.
         ready: whether nothing stands against handing it in.
     """
     stem = log.homework["stem"]

@@ -1,4 +1,4 @@
-"""The rehearsal: runs the saved notebook in another process, as grading will, and tells what came out.
+"""The rehearsal: runs the saved notebook in another process, as grading will, and reports the result.
 
 A process and not a thread, so that nothing of the running kernel can help: no names, no modules, no files. It
 runs in a folder of its own with a copy of what the zip holds, on public inputs.

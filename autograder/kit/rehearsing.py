@@ -50,7 +50,7 @@ def show_rehearsal(
         _not_rehearsed("it was stopped")
     except RehearsalError as error:
         _not_rehearsed(str(error))
-    except Exception as error:  # a mistake of ours must not stand in the way of a hand-in
+    except Exception as error:  # a fault in the kit must not prevent a submission
         _not_rehearsed(f"{type(error).__name__}: {error}")
     else:
         show_progress(f"Rehearsal: took {found.seconds:.1f} s", last=True)

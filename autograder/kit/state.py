@@ -48,7 +48,7 @@ class Recorded:
         self.namespace = namespace if namespace is not None else sys.modules["__main__"].__dict__
         self.entries: dict[str, dict[str, Any]] = {}
         self.texts: dict[str, tuple[dict[str, Any], str]] = {}  # name → a recorded entry, and it as JSON
-        self.student: dict[str, str] = {}  # id and word, where students have numbers of their own
+        self.student: dict[str, str] = {}  # id and word, with per-student variants
         # question → when it was recorded, from which cells and files, whether it is stale
         self.answers: dict[str, dict[str, Any]] = {}
         self.history: list[dict[str, Any]] | None = (

@@ -33,7 +33,7 @@ MARKS = ("o", "s", "D", "^", "v", "x")
 
 
 def house_rules() -> dict[str, Any]:
-    """The settings of matplotlib that make a figure one of ours."""
+    """The settings of matplotlib of the project's figures."""
 
     return {
         "figure.facecolor": PAPER,

@@ -114,7 +114,7 @@ def fill(table: str, grades: Mapping[str, float | None], *, column: str = "") ->
             row[own] = cell(grades[row[who]], row[own])
             done.add(row[who])
         else:
-            notes.append(f"{row[who]}: in the table, but without a grade here; left as it was")
+            notes.append(f"{row[who]}: in the table, but it has no grade here; unchanged")
     upload = upload_of([export.head, *export.rows], done, grades)
     upload.notes += notes
     return upload

@@ -96,7 +96,7 @@ def fill(export: str, grades: Mapping[str, float | None], *, column: str = "") -
     for _, row in table.whole_rows():
         who = next((row[key].lstrip("#") for key in keys if row[key].lstrip("#") in grades), "")
         if not who:
-            notes.append(f"{row[keys[0]]}: in the export, but without a grade here; left out")
+            notes.append(f"{row[keys[0]]}: in the export, but it has no grade here; left out")
             continue
         row[own] = cell(grades[who], row[own])
         made.append([row[place] for place in kept])

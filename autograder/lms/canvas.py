@@ -44,7 +44,7 @@ def read(source: Path) -> Collected:
         # one of which may be somebody else's
         possible = {match["id"], *(other[1] for other in NUMBERS.finditer(name))}
         if len(possible) > 1:
-            found.leave(path, data, f"may be of user {' or '.join(sorted(possible))}; --match can settle it")
+            found.leave(path, data, f"may be of {' or '.join(sorted(possible))}; use --match to assign it")
             continue
         submission = folder_name(match["who"], match["id"])
         late = "yes" if match["late"] else "no"
@@ -55,7 +55,7 @@ def read(source: Path) -> Collected:
                 submission, "canvas", match["id"], match["who"], late=late, handle=name
             )
         if PurePosixPath(given).suffix.lower() != ".ipynb":
-            given = COUNTER.sub("", given)  # the log and the checkpoint have names to be recognised by
+            given = COUNTER.sub("", given)  # the log and the checkpoint have names to be recognized by
         found.add(submission, given, data)
     found.people = list(people.values())
     return found
@@ -89,13 +89,13 @@ def fill(gradebook: str, grades: Mapping[str, float | None], *, column: str = ""
             made.append([cell(grades[who], old) if place == own else old for place, old in enumerate(row)])
             done.add(who)
             if is_excused(row[own]):
-                excused.append(f"{row[student]}: excused in the gradebook; left as it is")
+                excused.append(f"{row[student]}: excused in the gradebook; unchanged")
     upload = upload_of([[row[place] for place in kept] for row in made], done, grades)
     missing = [
         row[student]
         for row in export.rows
         if len(row) == len(head) and row[identity].strip() and row[identity].strip() not in grades
     ]
-    upload.notes += [f"{name}: in the gradebook, but without a grade here; left out" for name in missing]
+    upload.notes += [f"{name}: in the gradebook, but it has no grade here; left out" for name in missing]
     upload.notes += excused
     return upload

@@ -113,7 +113,7 @@ class Collected:
                 self.people.append(replace(mine[0] if mine else Person(name, source, ""), id=identity))
             else:
                 raise ValueError(
-                    f"{name!r} is neither a submission nor a file that was left alone;"
+                    f"{name!r} is neither a submission nor a file that was not imported;"
                     f" these were: {'; '.join([*self.unmatched, *self.files][:10])}"
                 )
 

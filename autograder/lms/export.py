@@ -53,7 +53,7 @@ class Export:
         """
         for line, row in enumerate(self.rows, 2):
             if row and len(row) != len(self.head):
-                raise ValueError(f"row {line} has {len(row)} cells, the heads are {len(self.head)}")
+                raise ValueError(f"row {line} has {len(row)} cells, but there are {len(self.head)} headers")
             if row:
                 yield line, row
 

@@ -1,6 +1,6 @@
 """Feedback pages as the zip that a platform takes to give each student their page back.
 
-Canvas, Moodle and Brightspace find a student by the name under which they gave the hand-in out, so that name
+Canvas, Moodle and Brightspace find a student by the name of the submission in their download, so that name
 is kept in ``collected.csv`` (``handle``).
 """
 
@@ -61,7 +61,7 @@ def feedback_zip(platform: str, people: Sequence[Person], results: Path) -> tupl
         name = "/".join(UNSAFE.sub("_", part) for part in NAMES[platform](one).split("/"))
         if not name:
             notes.append(
-                f"{one.submission}: {platform}'s own name of the hand-in is not in collected.csv, so its"
+                f"{one.submission}: {platform}'s own name of the submission is not in collected.csv, so its"
                 " feedback cannot go back this way; collect again from the platform's zip"
             )
         elif page.resolve().parent.parent != (results / "submissions").resolve() or not page.is_file():

@@ -58,7 +58,7 @@ def totals(text: str) -> tuple[dict[str, float | None], list[str]]:
         if waiting:
             notes.append(f"{row['submission']}: written answers without points: {', '.join(waiting)}")
         if unjudged:
-            notes.append(f"{row['submission']}: points are open, as something could not be judged")
+            notes.append(f"{row['submission']}: points are open, because a part could not be judged")
         if row["status"] != "graded":
             notes.append(f"{row['submission']}: {row['status']}")
     return found, notes
@@ -105,12 +105,12 @@ def grades_by_id(
         matches: submission → id, where an instructor settled it.
 
     Raises:
-        ValueError: several rows claim one person.
+        ValueError: several rows belong to one student.
     """
     people = matched(people, grades, matches or {})
     refuse_double(grades, people, settled=set((matches or {}).values()))
     notes = [
-        f"{name}: in grades.csv, but not collected"
+        f"{name}: in grades.csv, but not imported"
         for name in sorted(set(grades) - {one.submission for one in people})
     ]
     folders = {one.submission for one in people}
@@ -122,14 +122,14 @@ def grades_by_id(
         if one.submission not in grades:
             near = [name for name in grades if _within(name, folders) == one.submission]
             several = f"; it was graded as {len(near)} submissions: {', '.join(near)}" if near else ""
-            notes.append(f"{one.submission}: collected, but not in grades.csv{several}")
+            notes.append(f"{one.submission}: imported, but not in grades.csv{several}")
             continue
         points = grades[one.submission]
         if policy is None and one.late == "yes":
             by = f" by {one.late_days} days" if one.late_days else ""
-            notes.append(f"{one.submission}: late{by}; there is no late policy, so nothing was taken off")
+            notes.append(f"{one.submission}: late{by}; there is no late policy, so no points are deducted")
         if policy is not None and one.late == "yes" and not one.late_days:
-            notes.append(f"{one.submission}: late, but by how much is not known, so nothing was taken off")
+            notes.append(f"{one.submission}: late, but by an unknown time, so no points are deducted")
         if policy is not None and points is not None:
             days = int(one.late_days or 0)
             kept = policy.points(points, days, used.get(one.id, 0))
@@ -190,8 +190,8 @@ def refuse_double(grades: Mapping[str, float | None], people: Sequence[Person], 
             for identity, rows in double.items()
         )
         raise ValueError(
-            "several rows claim one person, and only one value can be handed back. Say with --match which one"
-            f" counts, or take the others out of grades.csv: {told}"
+            "several rows belong to one student, and only one value can be exported. Use --match to name"
+            f" one, or remove the others from grades.csv: {told}"
         )
 
 

@@ -65,7 +65,7 @@ def read_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(bare)
     except ValueError:
-        raise ValueError(f"{text!r} is not a time in ISO 8601, nor as Moodle writes it in English") from None
+        raise ValueError(f"{text!r} is not a time in ISO 8601 or in Moodle's English format") from None
 
 
 def late_days(submitted: str, due: datetime, grace: timedelta = timedelta()) -> int:
@@ -115,7 +115,7 @@ def read_times(text: str) -> dict[str, str]:
     columns = set(rows[0]) if rows else set()
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
-            raise ValueError(f"row {number} has not as many cells as there are heads")
+            raise ValueError(f"row {number} does not have a cell for each header")
     if {"Identifier", "Last modified (submission)"} <= columns:
         pairs = [
             (_digits(row["Identifier"]), row["Last modified (submission)"].strip())

@@ -43,7 +43,7 @@ def read(source: Path) -> Collected:
         match = _parsed(path)
         if match is None or trouble or match["kind"] != "file":
             twice = match is None and len(MARK.findall(path)) > 1
-            reason = "may be of several people; --match can settle it" if twice else ""
+            reason = "may be of several people; use --match to assign it" if twice else ""
             found.leave(path, data, trouble or reason or "not a file named as Moodle does")
             continue
         submission = folder_name(match["who"], match["id"])
@@ -90,11 +90,11 @@ def fill(worksheet: str, grades: Mapping[str, float | None]) -> Upload:
         # "Participant 4711", "Teilnehmer/in4711"
         who = match[0] if (match := re.search(r"[0-9]+$", row[identity].strip())) else ""
         if who not in grades:
-            notes.append(f"{row[identity]}: in the worksheet, but without a grade here; left as it was")
+            notes.append(f"{row[identity]}: in the worksheet, but it has no grade here; unchanged")
             continue
         done.add(who)
         if open_ is not None and row[open_].strip().lower() in NO:
-            notes.append(f"{row[identity]}: Moodle says that the grade cannot be changed; left as it was")
+            notes.append(f"{row[identity]}: Moodle says that the grade cannot be changed; unchanged")
             continue
         points = grades[who]
         row[grade] = cell(points, row[grade], ".2f")

@@ -112,13 +112,13 @@ def fill(table: str, grades: Mapping[str, float | None]) -> Upload:
         if not any(row):
             continue
         if len(row) < len(head):
-            raise ValueError(f"row {line} has {len(row)} cells, the heads are {len(head)}")
+            raise ValueError(f"row {line} has {len(row)} cells, but there are {len(head)} headers")
         who = next((row[key] for key in keys if row[key] in grades), "")
         if who:
             row[head.index("grade")] = cell(grades[who], row[head.index("grade")])
             done.add(who)
         else:
-            notes.append(f"{row[keys[0]]}: in the table, but without a grade here; left as it was")
+            notes.append(f"{row[keys[0]]}: in the table, but it has no grade here; unchanged")
     upload = upload_of(rows, done, grades)
     upload.notes += notes
     return upload

@@ -98,7 +98,7 @@ def read_table(path: Path) -> Table:
             bare = re.sub(r'"[^"]*"', "", first)
             delimiter = max(DELIMITERS, key=lambda one: (bare.count(one), one == ","))
         if "\0" in text:
-            raise ValueError("holds zero bytes: it is no CSV; save it as CSV, UTF-8")
+            raise ValueError("contains zero bytes, so it is not CSV. Save it as CSV in UTF-8")
         rows: list[list[str]] = []
         try:
             rows.extend(csv.reader(io.StringIO(text), delimiter=delimiter))
@@ -111,7 +111,7 @@ def read_table(path: Path) -> Table:
 
 
 def read_matches(path: Path) -> dict[str, str]:
-    """What an instructor says of hand-ins that could not be matched: submission or file → the platform's id.
+    """The instructor's matches of what could not be matched: submission or file → the platform's id.
 
     Raises:
         ValueError: it is no table with the columns submission and id.

@@ -56,14 +56,12 @@ def bars(
         axis = figure.subplots()
         places = np.arange(len(rows))
         height = 0.75 / len(labels)
-        for index, (label, colour, hatch) in enumerate(
-            zip(labels, (BLUE, ORANGE), ("", "///"), strict=False)
-        ):
+        for index, (label, color, hatch) in enumerate(zip(labels, (BLUE, ORANGE), ("", "///"), strict=False)):
             values = [row[index] for row in rows.values()]
             heights = [0.0 if value is None else value for value in values]
             where = places + (index - (len(labels) - 1) / 2) * height
             drawn = axis.barh(
-                where, heights, height, color=colour, label=label, hatch=hatch, edgecolor="white"
+                where, heights, height, color=color, label=label, hatch=hatch, edgecolor="white"
             )
             axis.bar_label(
                 drawn,

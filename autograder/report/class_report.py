@@ -240,7 +240,7 @@ def class_figures(
     questions = tuple(question_figures(reports))
     return ClassFigures(
         homework,
-        known.title if known else "not recognised",
+        known.title if known else "not recognized",
         tuple(sorted(reports, key=lambda one: one.submission)),
         shares,
         questions,

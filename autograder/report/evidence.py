@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from autograder.report.heatmap import WRITTEN_COLUMNS, Grid, heatmap
-from autograder.report.svg import BLUE, GREEN, GREY, ORANGE, STYLE, WIDTH, blank_figure, svg
+from autograder.report.svg import BLUE, GRAY, GREEN, ORANGE, STYLE, WIDTH, blank_figure, svg
 
 MAX_GRIDS = 6  # one below the other
 MAX_TOLD = 12  # rows that are told in words, too
@@ -67,7 +67,7 @@ def _attention(evidence: Mapping[str, Any], name: str) -> Markup:
 def _matrix(evidence: Mapping[str, Any], name: str) -> Markup:
     both = {"": np.array(evidence["values"], dtype=float)}
     if "expected" in evidence:
-        both = {"what came out": both[""], "expected": np.array(evidence["expected"], dtype=float)}
+        both = {"your result": both[""], "expected": np.array(evidence["expected"], dtype=float)}
     finite = np.concatenate([values[np.isfinite(values)] for values in both.values()])
     low, top = min(0.0, float(finite.min())), float(finite.max())
     top = top if top > low else low + 1.0
@@ -95,7 +95,7 @@ def _matrix(evidence: Mapping[str, Any], name: str) -> Markup:
     across = str(evidence.get("x", ""))
     if (
         max(grid.values.shape[1] for grid in grids) > WRITTEN_COLUMNS
-    ):  # no room for numbers, so say what the colours mean
+    ):  # no room for numbers, so say what the colors mean
         across += f" (dark {digits.format(low)}, bright {digits.format(top)})"
     return heatmap(
         grids,
@@ -116,8 +116,8 @@ def _curve(evidence: Mapping[str, Any], name: str) -> Markup:
         axis = figure.subplots()
         told = []
         expected = {f"{label}, expected": numbers for label, numbers in evidence.get("expected", {}).items()}
-        styles = zip((BLUE, ORANGE, GREEN, GREY), ("-", "--", "-.", ":"), strict=True)
-        for (label, numbers), (colour, dash) in zip(
+        styles = zip((BLUE, ORANGE, GREEN, GRAY), ("-", "--", "-.", ":"), strict=True)
+        for (label, numbers), (color, dash) in zip(
             (evidence["series"] | expected).items(), styles, strict=False
         ):
             series = np.array(numbers, dtype=float)[:MAX_POINTS]
@@ -126,7 +126,7 @@ def _curve(evidence: Mapping[str, Any], name: str) -> Markup:
                 at,
                 series,
                 dash,
-                color=colour,
+                color=color,
                 label=label,
                 marker="o" if len(series) <= 30 else "",
                 markersize=4,

@@ -1,7 +1,7 @@
 """The feedback page of a submission, and the one call that ends a batch: :func:`publish`.
 
 A page is one HTML file that opens from disk: no script, nothing loaded, everything of the student's
-sanitised.
+sanitized.
 """
 
 from __future__ import annotations

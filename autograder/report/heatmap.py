@@ -1,4 +1,4 @@
-"""Matrices as coloured grids with their numbers written in."""
+"""Matrices as colored grids with their numbers written in."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def heatmap(
         grid.values.ndim != 2 or not grid.values.size or max(grid.values.shape) > MAX_SIDE for grid in grids
     ):
         raise ValueError("not a matrix that can be drawn")
-    colours = mpl.colormaps["cividis"]
+    colors = mpl.colormaps["cividis"]
     margin = 26 + 7 * max(len(label) for grid in grids for label in grid.rows)
     longest = max(len(label) for grid in grids for label in grid.columns)
     rows, columns = (max(grid.values.shape[axis] for grid in grids) for axis in (0, 1))
@@ -65,7 +65,7 @@ def heatmap(
         for (row, column), value in np.ndenumerate(grid.values):
             share = float(np.clip((value - low) / (top - low), 0, 1)) if np.isfinite(value) else 0.0
             text = digits.format(value) if size > 30 and np.isfinite(value) else "" if size <= 30 else "–"
-            fill = to_hex(colours(share)) if np.isfinite(value) else "#dddddd"
+            fill = to_hex(colors(share)) if np.isfinite(value) else "#dddddd"
             cells.append(
                 {
                     "x": column * size,

@@ -31,7 +31,7 @@ def publish(
     reveal: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Ends a batch: takes in the points given at the desk and writes grades.csv and all pages.
+    """Ends a batch: adds the points from manual grading and writes grades.csv and all pages.
 
     Args:
         output: the folder of results.

@@ -284,7 +284,7 @@ class _Renderer(IPythonRenderer):
 
 
 def markdown_html(text: str, **_: Any) -> str:
-    """Markdown as Jupyter reads it, with MathML; not sanitised yet."""
+    """Markdown as Jupyter reads it, with MathML; not sanitized yet."""
     pictures: dict[str, str] = {}
 
     def aside(picture: re.Match[str]) -> str:

@@ -15,12 +15,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 WIDTH = 4.6  # inches: 331 pt
-BLUE, ORANGE, GREY, GREEN = (
+BLUE, ORANGE, GRAY, GREEN = (
     "#0072b2",
     "#d55e00",
     "#767676",
     "#009e73",
-)  # Okabe and Ito's colour-blind-safe set
+)  # Okabe and Ito's color-blind-safe set
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",

@@ -130,7 +130,7 @@ def open_words(reports: Sequence[Report]) -> list[str]:
         )
         count = f"{len(answers)} written answer{'s are' if len(answers) > 1 else ' is'}"
         told.append(
-            f"{count} not graded yet: open, not 0. 'autograder desk' is where people grade them.{more}"
+            f"{count} not graded yet: open, not 0. Grade them with 'autograder manual-grading'.{more}"
         )
     if unread := [report for report in reports if not report.questions]:
         count = f"{len(unread)} submission{'s' if len(unread) > 1 else ''}"
@@ -177,7 +177,7 @@ def table(reports: Sequence[Report]) -> Table:
             score = so_far(report)
             if report.open_points:
                 what = what if lost else "open, see below"
-        # as text, never as markup: what a hand-in wrote stands in names and notes
+        # as text, never as markup: what a submission wrote stands in names and notes
         row = (report.submission, report.homework or "?", score, report.status, what)
         made.add_row(*(Text(speakable(cell)) for cell in row))
     return made

@@ -22,7 +22,7 @@ from autograder.kit.answers import NOT_FOUND
 from autograder.report import safehtml
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
-from autograder.submissions.notebook import read_notebook, recognise, written_answers
+from autograder.submissions.notebook import read_notebook, recognize, written_answers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 OPTIONS = (  # scripts are forbidden by the page itself: Chromium cannot print with scripts switched off
@@ -65,7 +65,7 @@ def answers(submission: Submission, homework: str | None = None) -> tuple[Homewo
 
     Args:
         submission: as handed in.
-        homework: takes it for this one; None recognises it.
+        homework: takes it for this one; None recognizes it.
 
     Raises:
         SubmissionError: it cannot be read, or belongs to no homework, or holds no notebook.
@@ -76,7 +76,7 @@ def answers(submission: Submission, homework: str | None = None) -> tuple[Homewo
         raise SubmissionError("No notebook was handed in, so there are no written answers.")
     notebook = read_notebook(submission.notebook)
     known = homeworks() if homework is None else {homework: homeworks()[homework]}
-    found = recognise(notebook, submission.log, known)
+    found = recognize(notebook, submission.log, known)
     texts = written_answers(notebook, found, submission.notebook)
     return found, [
         Answered(found.questions[name], one.text, one.state == NOT_FOUND, one.nearby)
@@ -112,7 +112,7 @@ def browser() -> str:
 
 
 def print_pdf(source: Path, target: Path, chromium: str) -> None:
-    """Prints an HTML file of ours to PDF.
+    """Prints one of our own HTML files to PDF.
 
     Raises:
         RuntimeError: the browser failed, with its last words.

@@ -1,4 +1,4 @@
-"""Limits on time and memory for what this process itself does with a hand-in: reading, judging, rendering.
+"""Limits on time and memory for what this process itself does with a submission: reading, judging, rendering.
 
 A kernel has limits of its own. Around it, a parser or a pattern may meet something that costs it minutes;
 with :func:`limited` that costs one submission. Time is processor time, so a busy machine ends nothing.

@@ -20,7 +20,7 @@ from autograder.kit.handing_in import cell_digest
 from autograder.submissions.archive import ATTACHMENT, LOG, NOTEBOOK, OTHER, ZIP, Item
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import MAX_LOG_BYTES, parse_json
-from autograder.submissions.notebook import read_notebook, recognise
+from autograder.submissions.notebook import read_notebook, recognize
 from autograder.submissions.submission import Submission, flat_name
 
 HAND_IN = "Hand in the notebook (the .ipynb file), or the zip that its last cell makes."
@@ -30,7 +30,7 @@ TAIL = re.compile(r"[ _.-]*(?:submission[ _-]?log|submission|log)$")
 GENERIC = re.compile(r"submission_log(?:[ _-]*\(?\d+\)?)?")  # what the kit calls it, counted by a browser
 # names that a learning platform made: files that have such names may be different people's
 OF_PLATFORM = re.compile(r"_\d{2,}_|_attempt_\d|_assignsubmission_|^\d+-\d+ - |\([^()]+\)_|_\d{2,}$")
-# what a student hands in instead of a notebook; a folder of nothing but pictures or tables is no hand-in
+# what a student hands in instead of a notebook; a folder of nothing but pictures or tables is no submission
 INSTEAD = {
     ".py", ".pdf", ".html", ".htm", ".rar", ".7z", ".gz", ".tgz", ".tar", ".xz", ".docx", ".doc", ".odt",
     ".pages", ".rtf", ".md", ".tex", ".rmd", ".qmd", ".txt", ".ipynb",
@@ -234,7 +234,7 @@ def _one_of(notebooks: list[Item], left: list[str]) -> tuple[list[Item], tuple[s
 
 
 def _of_a_homework(notebooks: list[Item]) -> list[Item]:
-    """The notebooks that may be a person's hand-in: those of a homework, unless a platform named them."""
+    """The notebooks that may be a person's submission: those of a homework, unless a platform named them."""
     if len(notebooks) < 2 or any(OF_PLATFORM.search(_bare(item.path)) for item in notebooks):
         return notebooks
     return [item for item in notebooks if _belongs(item)]
@@ -304,7 +304,7 @@ def _without(
 
     Args:
         folders: all of them.
-        full: those with a hand-in.
+        full: those with a submission.
         one_person: whether all may be one person's; then a folder needs a file that students hand in instead.
     """
     full, top = set(full), PurePosixPath()
@@ -358,7 +358,7 @@ def _stem(path: PurePosixPath) -> str:
 
 def _belongs(item: Item) -> bool:
     try:
-        recognise(read_notebook(item.data), None, homeworks())
+        recognize(read_notebook(item.data), None, homeworks())
     except SubmissionError:
         return False
     return True

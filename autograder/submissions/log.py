@@ -150,7 +150,7 @@ class Log:
         challenges: which hidden inputs it answers.
         entries: by name.
         notes: what was ignored.
-        student: id and word, where students have numbers of their own.
+        student: id and word, with per-student variants.
         answers: question → where its recorded answer came from.
         history: checks that the student ran, where they agreed to keep them; a claim.
     """

@@ -87,7 +87,7 @@ def _tagged_skip(metadata: Any) -> bool:
     return isinstance(tags, list) and "skip-execution" in tags
 
 
-def recognise(
+def recognize(
     notebook: NotebookNode | None, log: bytes | None, homeworks: Mapping[str, Homework]
 ) -> Homework:
     """Which homework this is, by the notebook's metadata, then by what its cells record, then by the log.

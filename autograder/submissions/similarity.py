@@ -1,4 +1,4 @@
-"""Submissions whose own code is nearly the same: normalised lines, shared ones removed, then rapidfuzz.
+"""Submissions whose own code is nearly the same: normalized lines, shared ones removed, then rapidfuzz.
 
 What students are given, and what much of the class writes alike, says nothing; so do names, comments and
 layout.

@@ -1,4 +1,4 @@
-"""One hand-in as bytes, and the name by which a batch knows it."""
+"""One submission as bytes, and the name by which a batch knows it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUFFIXES = (".ipynb", ".zip", ".json")  # cut off where a file gives a submissio
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's hand-in for one homework, as bytes.
+    """One student's submission for one homework, as bytes.
 
     Attributes:
         name: unique within a batch; from the folder or file name.

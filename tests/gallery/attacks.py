@@ -242,7 +242,7 @@ ATTACKS: dict[str, Attack] = {
         "import os, time\nif not os.fork():\n    os.setsid()\n    if not os.fork():\n        time.sleep(300)\n    os._exit(0)\nprint('done')", prints="done"
     ),
     "threads that outlive the cell": Attack("import threading, time\nthreading.Thread(target=lambda: time.sleep(300)).start()\nprint('done')", prints="done", everywhere=True),
-    "changes everything for its neighbours": Attack(
+    "changes everything for its neighbors": Attack(
         "import torch, numpy, os, sys, json\ntorch.set_default_dtype(torch.float64); numpy.dot = numpy.exp = None; os.environ['X'] = '1'\n"
         "open('/tmp/left', 'w').write('x'); open('/dev/shm/left', 'w').write('x' * 10**6); os.nice(19)\nprint('done')",
         prints="done",

@@ -118,7 +118,7 @@ def counted(forward: str) -> str:
 
 EXAMPLES += [
     right("2.2", "written anew", counted(HEAD)),
-    right("2.2", "vectorised, without the scale: 2.1 says so", counted(HEAD.replace(" / math.sqrt(self.Qm.out_features)", ""))),
+    right("2.2", "vectorized, without the scale: 2.1 says so", counted(HEAD.replace(" / math.sqrt(self.Qm.out_features)", ""))),
     wrong("2.2", "a loop over queries", counted(LOOP), loses=[GROWTH], shows="curve", says="A right answer that loops keeps its points in 2.1"),
     wrong("2.2", "a comprehension over queries, keys mapped outside", counted("""
 if self.pos is not None:
@@ -279,9 +279,9 @@ EXAMPLES += [
 
 NORM, EPS, NORM_GRADIENTS = "normalizes each token's features", "eps under the root", "gradients reach every parameter of LayerNorm"
 NORMED = """
-centred = x - x.mean(dim=-1, keepdim=True)
-variance = centred.square().mean(dim=-1, keepdim=True)
-return centred / torch.sqrt(variance + self.eps) * self.weight + self.bias
+centered = x - x.mean(dim=-1, keepdim=True)
+variance = centered.square().mean(dim=-1, keepdim=True)
+return centered / torch.sqrt(variance + self.eps) * self.weight + self.bias
 """
 
 
@@ -295,8 +295,8 @@ def norm(*changes: tuple[str, str]) -> dict[str, str]:
 
 EXAMPLES += [
     right("2.5a", "var and rsqrt", {"2.5a forward": "variance, mean = torch.var_mean(x, -1, correction=0, keepdim=True)\nreturn (x - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias"}),
-    right("2.5a", "a sum of squares, divided by the number of features", norm(("centred.square().mean(dim=-1, keepdim=True)", "(centred * centred).sum(dim=-1, keepdim=True) / x.shape[-1]"))),
-    wrong("2.5a", "unbiased variance", norm(("centred.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")), loses=[NORM, EPS], says="unbiased=False"),
+    right("2.5a", "a sum of squares, divided by the number of features", norm(("centered.square().mean(dim=-1, keepdim=True)", "(centered * centered).sum(dim=-1, keepdim=True) / x.shape[-1]"))),
+    wrong("2.5a", "unbiased variance", norm(("centered.square().mean(dim=-1, keepdim=True)", "x.var(dim=-1, keepdim=True)")), loses=[NORM, EPS], says="unbiased=False"),
     wrong("2.5a", "eps left out", norm((" + self.eps", "")), loses=[EPS], says="eps is left out"),
     wrong("2.5a", "eps outside the root", norm(("torch.sqrt(variance + self.eps)", "(torch.sqrt(variance) + self.eps)")), loses=[EPS], says="it belongs under the root"),
     wrong("2.5a", "eps of the constructor not used", norm(("self.eps", "1e-5")), loses=[EPS], says="eps of the constructor"),
@@ -306,7 +306,7 @@ EXAMPLES += [
     wrong("2.5a", "weight and bias not used", norm((" * self.weight + self.bias", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight and bias are not used"),
     wrong("2.5a", "weight and bias random at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.randn(d_model)), nn.Parameter(torch.randn(d_model))"}, loses=[NORM], says="other numbers than all ones in `weight`"),
     wrong("2.5a", "weight zero at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.zeros(d_model)), nn.Parameter(torch.zeros(d_model))"}, loses=[NORM], says="other numbers than all ones in `weight`"),
-    wrong("2.5a", "the mean not subtracted", norm(("centred = x - x.mean(dim=-1, keepdim=True)", "centred = x")), loses=[NORM, EPS], says="that is RMS norm"),
+    wrong("2.5a", "the mean not subtracted", norm(("centered = x - x.mean(dim=-1, keepdim=True)", "centered = x")), loses=[NORM, EPS], says="that is RMS norm"),
     wrong("2.5a", "weight forgotten", norm((" * self.weight", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight is not used"),
     wrong("2.5a", "buffers, not parameters", {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'}, loses=[NORM, EPS, NORM_GRADIENTS], says="it has no parameter bias, weight"),
 ]

@@ -1,4 +1,4 @@
-// The desk's page: saves every click at once, one request after the other, and tries again until the desk has it.
+// The manual grading page: saves every click at once, one request after the other, and tries again until it is saved.
 "use strict";
 
 const status = document.getElementById("status");
@@ -13,7 +13,7 @@ async function post(path, data) {
   const type = typeof data === "string" ? "text/csv" : "application/json";
   const answer = await fetch(path, { method: "POST", headers: { "Content-Type": type }, body: sent, credentials: "same-origin" });
   let body = {};
-  try { body = await answer.json(); } catch { body = { error: `The desk answered ${answer.status}.` }; }
+  try { body = await answer.json(); } catch { body = { error: `The server answered ${answer.status}.` }; }
   return { ok: answer.ok, code: answer.status, body };
 }
 
@@ -26,7 +26,7 @@ async function act(path, data) {
     tell(body.error || body.told || (body.link ? `Open this in the other browser: ${body.link}` : "Done."), !ok);
     return ok;
   } catch {
-    tell("The desk does not answer. Is it still running?", true);
+    tell("The server does not answer. Is the command still running?", true);
     return false;
   }
 }
@@ -93,12 +93,12 @@ if (desk) {
         const { ok, code, body } = await post(desk.dataset.mark, data);
         if (ok) { show(body); tell("Saved."); } else if (code === 409) { clash(body); } else if (code === 401) {
           dirty = true;
-          tell("Not saved: the desk was started anew. Open its new link in another tab; this page then saves by itself.", true);
+          tell("Not saved: the server was restarted. Open its new link in another tab; this page then saves automatically.", true);
           await new Promise((wake) => setTimeout(wake, 2000));
         } else { tell(body.error, true); }
       } catch {
         dirty = true;
-        tell("Not saved: the desk does not answer. Kept here; trying again …", true);
+        tell("Not saved: the server does not answer. Your change is kept on this page. Trying again …", true);
         await new Promise((wake) => setTimeout(wake, 1500));
       }
     }
@@ -109,7 +109,7 @@ if (desk) {
     const theirs = held.points === null ? "a comment" : `${held.points} points`;
     conflict.hidden = false;
     conflict.textContent = `${body.error} Theirs: ${theirs}${held.comment ? `, “${held.comment.slice(0, 200)}”` : ""}. `;
-    for (const [text, keep] of [["Take theirs", false], ["Keep mine", true]]) {
+    for (const [text, keep] of [["Use theirs", false], ["Keep mine", true]]) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = text;
@@ -121,7 +121,7 @@ if (desk) {
       });
       conflict.append(button, " ");
     }
-    tell("Not saved: somebody else saved this answer.", true);
+    tell("Not saved: another grader saved this answer first.", true);
   }
 
   async function flush() {
@@ -138,7 +138,7 @@ if (desk) {
     try {
       const { ok, body } = await post(desk.dataset.undo, {});
       if (ok) location.assign(`${desk.dataset.base}/${body.key}`); else tell(body.error, true);
-    } catch { tell("The desk does not answer.", true); }
+    } catch { tell("The server does not answer.", true); }
   }
 
   async function names() {

@@ -136,12 +136,12 @@ def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: st
         "over everything": everything,
         "per sequence": everything[-2:],
     }.get(variant, -1)
-    centred = x if variant == "not centred" else x - x.mean(axis, keepdims=True)
+    centered = x if variant == "not centered" else x - x.mean(axis, keepdims=True)
     count = np.prod([x.shape[one] for one in np.atleast_1d(axis)])
     ddof = 1 if variant == "unbiased" and count > 1 else 0
-    variance = (np.square(x) if variant == "not centred" else np.square(x - x.mean(axis, keepdims=True))).sum(
-        axis, keepdims=True
-    ) / (count - ddof)
+    variance = (
+        np.square(x) if variant == "not centered" else np.square(x - x.mean(axis, keepdims=True))
+    ).sum(axis, keepdims=True) / (count - ddof)
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = {
             "no eps": np.sqrt(variance),
@@ -150,7 +150,7 @@ def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: st
             "variance": variance + eps,
             "default eps": np.sqrt(variance + 1e-5),
         }.get(variant, np.sqrt(variance + eps))
-        unit = centred / spread
+        unit = centered / spread
     if variant == "no affine":
         return np.asarray(unit)
     if variant == "shift first":

@@ -21,10 +21,10 @@ def long_cases(rng: np.random.Generator) -> Iterator[Case]:
         )
 
 
-vectorised = hw.question(
+vectorized = hw.question(
     "2.2",
     "All queries at once",
-    topic="vectorisation",
+    topic="vectorization",
     minutes=5,
     difficulty="medium",
     asks={
@@ -43,7 +43,7 @@ vectorised = hw.question(
 )
 
 
-@vectorised.check(points=6)
+@vectorized.check(points=6)
 def the_number_of_operations_does_not_grow_with_the_length(
     VectorisedTransformer: list[kit.Trial],
 ) -> Wrong | None:

@@ -127,7 +127,7 @@ layer_norm = hw.question(
                     " looks at one token's features: the last axis.": "over everything",
                     "One mean is taken over a whole sequence; layer"
                     " norm looks at one token's features: the last axis.": "per sequence",
-                    "The mean is not subtracted (that is RMS norm).": "not centred",
+                    "The mean is not subtracted (that is RMS norm).": "not centered",
                     "weight and bias are not used.": "no affine",
                     "bias is not used.": "no shift",
                     "weight is not used.": "no scale",

@@ -203,7 +203,7 @@ block = hw.question(
                     "The feed-forward network comes first; the attention comes first.": "feed-forward first",
                     "The feed-forward sublayer is missing.": "no feed-forward",
                     "The second residual connection adds the block's input;"
-                    " add what came out of the first sublayer.": "second residual from the start",
+                    " add the output of the first sublayer.": "second residual from the start",
                     "The attention looks along the batch, not along the places:"
                     " nn.MultiheadAttention needs batch_first=True.": "batch as places",
                     "The feed-forward network uses GELU; ReLU is asked for.": "gelu",

@@ -54,7 +54,7 @@ def similarity(positions: np.ndarray, mistake: str = "") -> np.ndarray:
     """Cosine similarity of the patches' positions: (1, 1+n, dim) → (n, n)."""
     table = np.asarray(positions, dtype=np.float64)[0]
     table = table[:-1] if mistake == "last dropped" else table[1:]
-    if mistake == "centred":
+    if mistake == "centered":
         table = table - table.mean(1, keepdims=True)
     lengths = np.sqrt((table**2).sum(1))
     if mistake == "distances":

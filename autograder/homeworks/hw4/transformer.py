@@ -119,8 +119,8 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
 
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Layer norm over the last axis, with torch's epsilon."""
-    centred = x - x.mean(-1, keepdims=True)
-    return np.asarray(centred / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * weight + bias)
+    centered = x - x.mean(-1, keepdims=True)
+    return np.asarray(centered / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * weight + bias)
 
 
 def gelu(x: np.ndarray) -> np.ndarray:

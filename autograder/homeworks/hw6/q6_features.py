@@ -148,7 +148,8 @@ def fourier_problem(left: Trial, right: Trial) -> str | None:
     ):
         told = (
             "One feature for each frequency, √(2/R)·cos(w·x + b) with random phases b, is right on average"
-            " only. Asked are both cosine and sine of each w·x, which give the mean of the cosines exactly."
+            " only. The question asks for both cosine and sine of each w·x, which give the mean of the"
+            " cosines exactly."
         )
     return f"On {left.note}: {problem} {told}".strip()
 

@@ -111,7 +111,7 @@ def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] |
     Args:
         cls: the student's class.
         init: keyword arguments of its constructor.
-        weights: parameter name → array; None leaves the student's initialisation, under a fixed seed.
+        weights: parameter name → array; None leaves the student's initialization, under a fixed seed.
 
     Raises:
         MismatchError: names or shapes differ; in words.

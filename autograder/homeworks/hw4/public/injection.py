@@ -119,7 +119,7 @@ def way_problem(name: str, result: Mapping[str, Any]) -> str | None:
             f"`{name}` makes no convolution. The question asks for a single F.conv2d, not the other"
             " function once more."
         )
-    return f"`{name}` makes a convolution. Asked are F.unfold and F.linear, not the other function once more."
+    return f"`{name}` makes a convolution. The question asks for F.unfold and F.linear, not that function."
 
 
 @visible_check("4.2")

@@ -45,7 +45,7 @@ NEGATIONS = {
 
 
 def fit_logistic(features: Any, labels: Any, l2: float = 1e-4, steps: int = 60) -> tuple[Any, Any]:
-    """Logistic regression by LBFGS from zero: minimises the mean cross entropy plus l2/2·|w|².
+    """Logistic regression by LBFGS from zero: minimizes the mean cross entropy plus l2/2·|w|².
 
     Args:
         features: (sentences, d) float tensor.

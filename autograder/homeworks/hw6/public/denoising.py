@@ -31,7 +31,7 @@ def interval_problem(case: Sequence[Any], found: Any) -> str | None:
     keep, drop, at_least, at_most = case
     # the ends if factors were s/(s + λ)
     linear = (max(drop) * (1 - at_most) / at_most, min(keep) * (1 - at_least) / at_least)
-    guess = " That is what factors s/(s + λ) would give; minimise (s - ws)² + λw² over w once more."
+    guess = " That is what factors s/(s + λ) would give; minimize (s - ws)² + λw² over w once more."
     if found is None:
         return (
             "you say that no λ satisfies both conditions, but one"
