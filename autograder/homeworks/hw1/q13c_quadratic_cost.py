@@ -98,7 +98,7 @@ def the_memory(score_gigabytes: np.ndarray, numbers: Numbers) -> Wrong | None:
     readings = {
         f"that is one head; there are {heads}.": n * n * size / 1e9,
         "those are billions of numbers; each takes 4 bytes.": heads * n * n / 1e9,
-        "those are gibibytes (2³⁰ bytes); asked are 10⁹.": heads * n * n * size / 2**30,
+        "those are gibibytes (2³⁰ bytes); give 10⁹.": heads * n * n * size / 2**30,
         "those are bytes; divide by 10⁹.": heads * n * n * size,
         "those are gigabits.": heads * n * n * size * 8 / 1e9,
     }

@@ -118,7 +118,7 @@ def the_norms(norms_17: np.ndarray) -> Wrong | None:
     if np.allclose(norms_17, right**2, atol=THREE_DECIMALS):
         return Wrong(f"{message} Those are the squares of the norms.")
     if np.allclose(norms_17, right / beta, atol=THREE_DECIMALS):
-        return Wrong(f"{message} Those are the norms for β = 1; asked are those for β = 2.")
+        return Wrong(f"{message} Those are the norms for β = 1; give those for β = 2.")
     if np.allclose(norms_17, [2 * beta, beta, 2 * beta], atol=THREE_DECIMALS):
         return Wrong(f"{message} Norms of orthogonal vectors don't add; their squares do (Pythagoras).")
     return Wrong(f"{message} Use Pythagoras: |d + b|² = |d|² + |b|² for orthogonal d and b.")

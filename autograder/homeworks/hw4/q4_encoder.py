@@ -177,7 +177,7 @@ block = hw.question(
                         " norm2 of the new x."
                     ),
                     "norm of the branch": (
-                        "You normalise what attention and MLP answer. Normalise what they read:"
+                        "You normalize what attention and MLP answer. Normalize what they read:"
                         " attention(norm1(x)), mlp(norm2(x))."
                     ),
                     "norms swapped": "The two norms have changed places: `norm1` stands before attention.",

@@ -90,15 +90,15 @@ drawn = hw.question(
             examples=partial(labels_to_show, sizes=((3, 4, 2),)),
             expected=first_rows,
             mistakes={
-                "Those are the last images of each class; asked are the first.": lambda labels, count: (
-                    np.array([np.flatnonzero(labels == label)[-count:] for label in np.unique(labels)])
+                "Those are the last images of each class; give the first.": lambda labels, count: np.array(
+                    [np.flatnonzero(labels == label)[-count:] for label in np.unique(labels)]
                 ),
                 "Classes run down the columns; each row should belong to one class.": lambda labels, count: (
                     first_rows(labels, count).T
                 ),
-                "Those are labels; asked are row numbers, where those images stand.": lambda labels, count: (
-                    labels[first_rows(labels, count)]
-                ),
+                "Those are labels; give row numbers, where those images stand.": lambda labels, count: labels[
+                    first_rows(labels, count)
+                ],
             },
         ),
         Challenge(
@@ -111,11 +111,11 @@ drawn = hw.question(
                 "It is transposed: rows are the true classes, columns the guesses.": (
                     lambda labels, predictions, classes: confused(predictions, labels, classes)
                 ),
-                "Those are shares; asked are counts.": lambda labels, predictions, classes: (
+                "Those are shares; give counts.": lambda labels, predictions, classes: (
                     confused(labels, predictions, classes)
                     / np.maximum(confused(labels, predictions, classes).sum(1, keepdims=True), 1)
                 ),
-                "Those are shares of all images; asked are counts.": lambda labels, predictions, classes: (
+                "Those are shares of all images; give counts.": lambda labels, predictions, classes: (
                     confused(labels, predictions, classes) / len(labels)
                 ),
                 "Only right guesses are counted; mistakes belong beside the diagonal.": (
@@ -155,10 +155,10 @@ drawn = hw.question(
                     "sum": "The heads are added; take their mean.",
                     "first head": "That is the first head alone; take the mean over heads.",
                     "all queries": (
-                        "That is the mean over all queries; asked is the row of the class token, the first."
+                        "That is the mean over all queries; give the row of the class token, the first."
                     ),
                     "divided again": (
-                        "You divided by the sum of what is left; asked are the weights as they are."
+                        "You divided by the sum of what is left; give the weights as they are."
                     ),
                     "largest": "That is the largest over heads; take their mean.",
                     "transposed": "The picture is transposed: patches run row by row.",
@@ -179,7 +179,7 @@ drawn = hw.question(
                         "Those are scalar products; divide by both lengths, so that every row has 1 for"
                         " itself."
                     ),
-                    "distances": "Those are distances; asked is the cosine, 1 for the same direction.",
+                    "distances": "Those are distances; give the cosine, 1 for the same direction.",
                     "by features": (
                         "You divided each feature by its length over the places; divide each place's vector"
                         " by its own length (dim=-1)."
@@ -187,7 +187,7 @@ drawn = hw.question(
                     "one length": "You divided by the length of one of the two vectors only.",
                     "other length": "You divided by the length of the second vector only; divide by both.",
                     "squared lengths": "You divided by the squared lengths; take their roots.",
-                    "centred": "You subtracted each vector's mean: that is a correlation, not the cosine.",
+                    "centered": "You subtracted each vector's mean: that is a correlation, not the cosine.",
                     "last dropped": "The class token's position is the first one; you dropped the last.",
                 },
             ),

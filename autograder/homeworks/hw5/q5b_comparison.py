@@ -121,11 +121,11 @@ comparison = hw.question(
                     right, "spread"
                 ),
                 "You divided by n outside the root; it belongs inside.": lambda right: measured(right, "n"),
-                "That is half of an interval of 95%; asked is the standard error itself.": lambda right: (
-                    measured(right, "interval")
+                "That is half of an interval of 95%; give the standard error itself.": lambda right: measured(
+                    right, "interval"
                 ),
-                "That is nearly it: with ddof=1. Asked is √(p(1 - p)/n).": lambda right: measured(
-                    right, "ddof"
+                "That is nearly it: with ddof=1. The question asks for √(p(1 - p)/n).": lambda right: (
+                    measured(right, "ddof")
                 ),
                 "Accuracy and error have changed places: the accuracy comes first.": lambda right: measured(
                     right, "swapped"

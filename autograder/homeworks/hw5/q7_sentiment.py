@@ -226,7 +226,7 @@ predicting = hw.question(
                     "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
                     "number": "The first value is the label's number; return its name, labels[number].",
                     "swapped": "The two values have changed places: the name comes first.",
-                    "of negative": "That is the negative class's probability; asked is the positive one's.",
+                    "of negative": "That is the negative class's probability; give the positive one's.",
                     "sigmoid twice": "The sigmoid is applied twice.",
                     "logit": (
                         "The second value is the logit; the question asks for the probability of the"

@@ -90,7 +90,7 @@ looking = hw.question(
                         "The forbidden places are left out of the mean as well; they still look, so the mean"
                         " runs over all queries."
                     ),
-                    "probability": "That is a probability; asked is the logit, without a sigmoid.",
+                    "probability": "That is a probability; give the logit, without a sigmoid.",
                     "queries": (
                         "You forbid queries (rows); forbidden are keys: nobody may look at these places"
                         " (columns)."
@@ -225,7 +225,7 @@ fact_check(
     "order_logits",
     "the pair's logits",
     1,
-    {"those are probabilities; asked are logits.": lambda facts: sigmoid(facts["order_logits"])},
+    {"those are probabilities; give logits.": lambda facts: sigmoid(facts["order_logits"])},
     'The sentences are "not good , bad" and "not bad , good", tokens split at blanks.',
 )
 fact_check(

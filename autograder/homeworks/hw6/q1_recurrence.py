@@ -76,7 +76,7 @@ recurrence = hw.question(
                 "σ is turned round: σ(z) = 1 / (1 + e^-z) rises with z.": lambda x: alternating(
                     x, scale=-1000.0
                 ),
-                "h_0 = 0 is among your states; asked are h_1 to h_T.": lambda x: [
+                "h_0 = 0 is among your states; give h_1 to h_T.": lambda x: [
                     np.append(0.0, alternating(x)[0]),
                     alternating(x)[1],
                 ],

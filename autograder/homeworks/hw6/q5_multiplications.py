@@ -129,7 +129,7 @@ counts = hw.question(
                 "One too large: a smaller N suffices already.": lambda D, M: _crossover_with(
                     D, M, count_monomials(D), more=2
                 ),
-                "You give the N of equal counts; asked is the first whole number above it.": lambda D, M: (
+                "You give the N of equal counts; give the first whole number above it.": lambda D, M: (
                     count_monomials(D) * (2 * M + 1) / (D + M)
                 ),
                 "Your features are all (D + 1)² products; 6.4 needs about half as many.": lambda D, M: (

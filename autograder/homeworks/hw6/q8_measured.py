@@ -125,7 +125,7 @@ def _slopes_problem(
     if np.allclose(slopes[::-1], fitted, atol=0.005):
         why = " Softmax comes first."
     elif np.allclose(slopes * fitted, 1, atol=0.01) and fitted[0] > 1.2:
-        why = " Lengths and measurements have changed places: the first goes along x."
+        why = " Lengths and measurements have changed places: the first argument is x."
     elif np.abs(slopes).max() < 0.05:
         why = " Take the logarithm of the lengths too."
     return Wrong(told + why, evidence=shown)
@@ -145,7 +145,7 @@ def what_softmax_would_need(softmax_bytes: np.ndarray, predicted_gigabytes: np.n
     if abs(found / (last * LONG / MEMORY_LENGTHS[-1] / 1e9) - 1) < 0.1:
         return Wrong(f"{told} You let memory grow in proportion to N; the slope in the figure is 2.")
     if any(abs(found * unit / wanted - 1) < 0.1 for unit in (1e-9, 1e-6, 1e-3)):
-        return Wrong(f"{told} The number is right but for the unit: asked are gigabytes (10⁹ bytes).")
+        return Wrong(f"{told} The number is right but for the unit: give gigabytes (10⁹ bytes).")
     return Wrong(
         f"{told} Continue softmax's line from {MEMORY_LENGTHS[-1]} to {LONG:,}, 32 times as far: with slope"
         " 2, how many times the bytes?"
@@ -177,7 +177,7 @@ def slopes_of_the_measured_times(
         )
     if np.allclose(slopes, whole, atol=0.005) and not np.allclose(slopes, fitted, atol=0.005):
         told = (
-            f"`time_slopes` takes all lengths; asked are the slopes over the {LONGEST} longest, where fixed"
+            f"`time_slopes` takes all lengths; give the slopes over the {LONGEST} longest, where fixed"
             " costs no longer rule."
         )
         return Wrong(told, evidence=shown)
