@@ -77,7 +77,7 @@ EXAMPLES = [
     wrong("4.2", "stride 1", embedding("    return F.linear(F.unfold(images, p).transpose(1, 2), weight, bias)", "    return F.conv2d(images, weight.reshape(-1, 1, p, p), bias).flatten(2).transpose(1, 2)", "A"), loses=[UNFOLD, CONVOLVE, "patch_convolution"], says="the windows overlap"),
     wrong("4.2", "channels stay before places; kernels mirrored", embedding("    return F.linear(F.unfold(images, p, stride=p).transpose(1, 2), weight.flip(1), bias)", "    return F.conv2d(images, weight.reshape(-1, 1, p, p), bias, stride=p).flatten(2)", "D"), loses=[UNFOLD, CONVOLVE, "patch_convolution"], says="mirrored"),
     wrong("4.2", "the convolution is the other function", embedding(convolution="    return embed_by_unfold(images, weight, bias)"), loses=[CONVOLVE], says="makes no convolution"),
-    wrong("4.2", "the unfolding is the other function", embedding("    return embed_by_convolution(images, weight, bias)"), loses=[UNFOLD], says="Asked are F.unfold and F.linear"),
+    wrong("4.2", "the unfolding is the other function", embedding("    return embed_by_convolution(images, weight, bias)"), loses=[UNFOLD], says="The question asks for F.unfold and F.linear"),
     wrong("4.2", "a convolution that has no part in the tokens", embedding(convolution="    F.conv2d(images, torch.zeros(1, 1, p, p), stride=p)\n    return embed_by_unfold(images, weight, bias)"), loses=[CONVOLVE], says="the tokens have"),
     right("4.1", "kernels of ones and zeros, float32", patches("    p = patch_size\n    eye = torch.eye(p * p, dtype=torch.float32).reshape(p * p, 1, p, p)\n    return F.conv2d(images, eye, stride=p).flatten(2).mT")),
     # 4.3

@@ -100,7 +100,7 @@ averages = hw.question(
                 "Unknown words (number 1) are not counted; they are real tokens.": lambda ids, mask, n: (
                     counted(ids, mask & (ids != 1), n)
                 ),
-                "Those are shares of the sentence; asked are counts.": lambda ids, mask, n: (
+                "Those are shares of the sentence; give counts.": lambda ids, mask, n: (
                     counted(ids, mask, n) / mask.sum(1, keepdims=True)
                 ),
             },

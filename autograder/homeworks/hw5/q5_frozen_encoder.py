@@ -153,7 +153,7 @@ frozen = hw.question(
                         " sentences. Take torch.cat([h_n[-2], h_n[-1]], dim=1)."
                     ),
                     "first layer": (
-                        "Those are the first layer's states, h_n[0] and h_n[1]; asked are the top layer's,"
+                        "Those are the first layer's states, h_n[0] and h_n[1]; give the top layer's,"
                         " h_n[-2] and h_n[-1]."
                     ),
                     "mean": "You take the mean of the outputs; take the final states h_n of both directions.",

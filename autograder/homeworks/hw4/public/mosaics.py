@@ -80,7 +80,7 @@ def draw_confusion(axis: Any, confusion: Any, names: Sequence[str]) -> None:
     for (row, column), count in np.ndenumerate(counts):
         ink = MEANS["prediction"] if count else FAINT
         axis.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=9, color=ink)
-    true, guess = np.unravel_index(wrong.argmax(), wrong.shape)
+    true, guess = map(int, np.unravel_index(wrong.argmax(), wrong.shape))
     told = f"{np.trace(counts) / max(counts.sum(), 1):.1%} right"
     if wrong.any():
         told += f"; most often {names[true]} is taken for {names[guess]}"
