@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.declare import homeworks
 from autograder.grade.marks import Marks
 from tests import example_results
 from tests.test_desk import Running, start
@@ -27,6 +28,34 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),  # one browser at a time: CI has two cores
 ]
 PATIENCE = 60_000  # ms; CI is slow
+
+
+# text whose color is too close to what it stands on: less than 4.5 to 1, by WCAG's formula
+CONTRASTS = """() => {
+  const numbers = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = rgb => rgb.slice(0, 3)
+    .map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const under = element => {
+    for (let one = element; one; one = one.parentElement) {
+      const color = numbers(getComputedStyle(one).backgroundColor);
+      if (color.length === 3 || color[3] > .99) return color;
+    }
+    return [255, 255, 255];
+  };
+  const found = new Set();
+  for (const one of document.querySelectorAll('body *')) {
+    if (![...one.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !one.checkVisibility()) continue;
+    if (one.closest('.ag-hidden, [style], svg g g rect')) continue;
+    const drawn = one.closest('svg');
+    if (drawn && one.getAttribute('fill')) continue;  // in a cell of its own color
+    const style = getComputedStyle(one), color = drawn ? style.fill : style.color;
+    const [a, b] = [light(numbers(color)), light(under(one))];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) found.add(`${ratio.toFixed(1)} ${one.className}: ${one.textContent.slice(0, 40)}`);
+  }
+  return [...found];
+}"""
 
 
 def press(page: playwright.Page, key: str) -> None:
@@ -116,18 +145,31 @@ def unharmed(page) -> None:
 def test_the_class_report_opens_from_disk_and_leads_to_feedback_and_back(watched: Watched, made: Path):
     page = watched.page
     page.goto((made / "report.html").as_uri())
-    assert page.locator("h1").inner_text() == "Class report"
+    assert page.locator("h1").inner_text() == f"hw3: {homeworks()['hw3'].title}"
+    for told in ("How did it go?", "What to do now", "Open these first", "What went worst"):
+        assert page.get_by_role("heading", name=told).bounding_box()["y"] < 800  # on the first screen
     assert page.locator("svg[role=img]").count() >= 3
     for picture in page.locator("svg[role=img]").all():
         labels = picture.get_attribute("aria-labelledby").split()
         assert all(page.locator(f"[id='{label}']").text_content() for label in labels)
+    row = page.locator(".ag-heat tr", has_text="student-01")
+    assert row.locator("td a").count() == len(homeworks()["hw3"].questions)
+    assert all(cell.inner_text().strip() for cell in row.locator("td").all())  # text beside the color
+    row.locator("td a").nth(2).click()
+    page.wait_for_url("**/student-01/feedback.html#q-3-2")
+    assert page.locator("#q-3-2").bounding_box()["y"] < 700
+    page.go_back()
     page.locator("a", has_text="student-01").first.click()
     page.wait_for_url("**/student-01/feedback.html")
-    page.locator("table a", has_text="3.2").first.click()
+    page.locator(".ag-map a", has_text="3.2").first.click()
     card = page.locator("#q-3-2")
     assert card.is_visible()
     card.locator("a", has_text="place in the notebook").click()
     assert page.url.endswith("#q-3-2-nb")
+    page.go_back()
+    card.locator("a", has_text="cell").first.click()
+    defines = page.locator(f"#{page.url.rpartition('#')[2]}")
+    assert "attention_by_position" in defines.inner_text()  # the cell that the failed check concerns
     page.go_back()
     page.go_back()
     page.go_back()
@@ -163,9 +205,9 @@ def test_static_pages_work_by_keyboard(watched: Watched, made: Path):
         assert region.get_attribute("aria-label")
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_pages_fit_the_width_of_a_phone_and_of_a_screen(browser, made: Path, width: int):
-    watched = Watched(browser, viewport={"width": width, "height": 800})
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (390, "dark"), (1280, "light")])
+def test_pages_fit_the_width_of_a_phone_and_of_a_screen(browser, made: Path, width: int, scheme: str):
+    watched = Watched(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
     for path in (made / "report.html", made / "submissions" / "student-01" / "feedback.html"):
         watched.page.goto(path.as_uri())
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
@@ -173,6 +215,7 @@ def test_pages_fit_the_width_of_a_phone_and_of_a_screen(browser, made: Path, wid
             "[...document.querySelectorAll('svg.ag-figure text')].map(t => t.getBoundingClientRect().height)"
         )
         assert min(watched.page.evaluate(sizes), default=99) >= 8  # letters in pictures stay legible
+        assert watched.page.evaluate(CONTRASTS) == []
     watched.context.close()
 
 
