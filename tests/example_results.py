@@ -49,7 +49,12 @@ def result(question: str, share: float, written: str | None = None) -> QuestionR
         )
         checks.append(
             CheckResult(
-                check.name, "passed" if passed else "failed", check.points * passed, check.points, told, shown
+                check.name,
+                "passed" if passed else "failed",
+                check.points * passed,
+                check.points,
+                told,
+                evidence=shown,
             )
         )
     points = asked.written.points if asked.written else 0.0

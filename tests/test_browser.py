@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from autograder.declare import homeworks
 from autograder.grade.marks import Marks
 from tests import example_results
+from tests.contrast import CONTRASTS
 from tests.test_desk import Running, start
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -116,18 +118,31 @@ def unharmed(page) -> None:
 def test_the_class_report_opens_from_disk_and_leads_to_feedback_and_back(watched: Watched, made: Path):
     page = watched.page
     page.goto((made / "report.html").as_uri())
-    assert page.locator("h1").inner_text() == "Class report"
+    assert page.locator("h1").inner_text() == f"hw3: {homeworks()['hw3'].title}"
+    for told in ("How did it go?", "What to do now", "Open these first", "What went worst"):
+        assert page.get_by_role("heading", name=told).bounding_box()["y"] < 800  # on the first screen
     assert page.locator("svg[role=img]").count() >= 3
     for picture in page.locator("svg[role=img]").all():
         labels = picture.get_attribute("aria-labelledby").split()
         assert all(page.locator(f"[id='{label}']").text_content() for label in labels)
+    row = page.locator(".ag-heat tr", has_text="student-01")
+    assert row.locator("td a").count() == len(homeworks()["hw3"].questions)
+    assert all(cell.inner_text().strip() for cell in row.locator("td").all())  # text beside the color
+    row.locator("td a").nth(2).click()
+    page.wait_for_url("**/student-01/feedback.html#q-3-2")
+    assert page.locator("#q-3-2").bounding_box()["y"] < 700
+    page.go_back()
     page.locator("a", has_text="student-01").first.click()
     page.wait_for_url("**/student-01/feedback.html")
-    page.locator("table a", has_text="3.2").first.click()
+    page.locator(".ag-map a", has_text="3.2").first.click()
     card = page.locator("#q-3-2")
     assert card.is_visible()
     card.locator("a", has_text="place in the notebook").click()
     assert page.url.endswith("#q-3-2-nb")
+    page.go_back()
+    card.locator("a", has_text="cell").first.click()
+    defines = page.locator(f"#{page.url.rpartition('#')[2]}")
+    assert "attention_by_position" in defines.inner_text()  # the cell that the failed check concerns
     page.go_back()
     page.go_back()
     page.go_back()
@@ -163,9 +178,9 @@ def test_static_pages_work_by_keyboard(watched: Watched, made: Path):
         assert region.get_attribute("aria-label")
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_pages_fit_the_width_of_a_phone_and_of_a_screen(browser, made: Path, width: int):
-    watched = Watched(browser, viewport={"width": width, "height": 800})
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (390, "dark"), (1280, "light")])
+def test_pages_fit_the_width_of_a_phone_and_of_a_screen(browser, made: Path, width: int, scheme: str):
+    watched = Watched(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
     for path in (made / "report.html", made / "submissions" / "student-01" / "feedback.html"):
         watched.page.goto(path.as_uri())
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
@@ -173,6 +188,7 @@ def test_pages_fit_the_width_of_a_phone_and_of_a_screen(browser, made: Path, wid
             "[...document.querySelectorAll('svg.ag-figure text')].map(t => t.getBoundingClientRect().height)"
         )
         assert min(watched.page.evaluate(sizes), default=99) >= 8  # letters in pictures stay legible
+        assert watched.page.evaluate(CONTRASTS) == []
     watched.context.close()
 
 

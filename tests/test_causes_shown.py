@@ -73,7 +73,7 @@ def test_otter_says_what_was_not_run():
 
 def test_the_class_report_has_a_section_on_what_did_not_run(tmp_path: Path):
     text = page([lost_report(), replace(lost_report(), submission="joe")], tmp_path)
-    section = text.split("<h3>Not run here</h3>")[1].split("<h3>")[0]
+    section = text.split('<h2 id="not-run">')[1].split("<h2")[0]
     assert "<b>2 submissions</b> · <code>seaborn</code>, which cost points in 3.1" in section
     assert "--allow-package" in section
     assert all(f"<td>{cause}</td>" in section for cause in ("not run here", "limit", "not found"))

@@ -188,7 +188,7 @@ def test_rows_lose_only_what_hangs_on_their_fault(graded: tuple[Path, str]):
 
 def test_the_class_report_counts_what_did_not_run_here(graded: tuple[Path, str]):
     page = (graded[0] / "report.html").read_text(encoding="utf-8")
-    section = page.split("<h3>Not run here</h3>")[1].split("<h3>")[0]
+    section = page.split('<h2 id="not-run">')[1].split("<h2")[0]
     for module in ("seaborn", "einops", "google.colab", "my_helpers"):
         assert f"<code>{module}</code>" in section, module
     assert "--allow-package einops" in graded[1]

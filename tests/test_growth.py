@@ -16,8 +16,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from autograder.declare import homeworks
 from autograder.grade.report import CheckResult, QuestionResult, Report
-from autograder.report import class_report, safehtml
+from autograder.report import safehtml
 from autograder.report.feedback import feedback_page
+from autograder.report.mistakes import kind_of
 from autograder.report.notebook_html import render_cells
 from autograder.submissions import library_calls, similarity
 from autograder.submissions.errors import SubmissionError
@@ -293,7 +294,7 @@ def report(text: str) -> Report:
 @pytest.mark.parametrize("made", [*MARKDOWN.values(), *TEXT.values()], ids=[*MARKDOWN, *TEXT])
 def test_feedback_of_any_text_is_shown_and_grouped_in_linear_time(made):
     assert_linear(lambda n: report(made(n)), lambda one: feedback_page(one, None), 1_000)
-    assert_linear(made, class_report.kind_of, 1_000)
+    assert_linear(made, kind_of, 1_000)
 
 
 def test_json_is_parsed_in_linear_time():

@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import numpy as np
@@ -277,7 +278,8 @@ def test_a_page_shows_results_and_the_notebook_and_runs_nothing():
     assert "could not be shown" not in page
     assert "Content-Security-Policy" in page
     assert not re.search(r"(?:src|href)=\"(?!#|data:image/)", page)
-    assert page.count("3.1 Attention by content") >= 3  # table, card, place in the notebook
+    assert page.count("3.1 Attention by content") == 2  # card, place in the notebook
+    assert page.count('href="#q-3-1"') == 2  # from the top, and from its place in the notebook
 
 
 def test_an_unreadable_submission_has_a_page_that_says_why():
@@ -340,13 +342,10 @@ def test_publishing_writes_everything_and_only_what_changed(tmp_path: Path):
     text = path.read_text(encoding="utf-8")
     assert "<script" not in text
     assert "&lt;b&gt;" in text
-    for link in re.findall(r'href="(submissions/[^"]+)"', text):
-        assert (
-            tmp_path
-            / re.sub("%([0-9A-F]{2})", lambda m: bytes.fromhex(m[1]).decode("latin1"), link)
-            .encode("latin1")
-            .decode()
-        ).is_file()
+    for link, anchor in re.findall(r'href="(submissions/[^"#]+)(?:#([^"]+))?"', text):
+        target = tmp_path / unquote(link)
+        assert not anchor or f'id="{anchor}"' in target.read_text(encoding="utf-8")
+        assert target.is_file()
     for picture in re.findall(r"<svg.*?</svg>", text, re.S):
         labeled(picture)
     assert len(re.findall(r"<svg", text)) >= 2

@@ -48,7 +48,26 @@ def test_a_renamed_copy_is_found_and_an_own_answer_is_not():
     found = similarity.compare_notebooks(class_.items(), notebook_with(GIVEN))
     assert [group.names for group in found.groups] == [("ann", "bob")]
     assert found.groups[0].pairs[0].similarity > 0.9
-    assert sum(same for _, _, same in found.groups[0].pairs[0].rows) >= 6
+    rows = found.groups[0].pairs[0].rows
+    assert sum(row.same for row in rows) >= 6
+    (first,) = [row for row in rows if row.left[0][0].startswith("def scores(")]
+    assert [text for text, differs in first.left if differs] == ["a", "b"]
+    assert "".join(text for text, _ in first.left) == "def scores(a, b):"
+    assert [text for text, differs in first.right if differs][:2] == ["left", "right"]
+
+
+def test_lines_side_by_side_stand_under_their_question_and_only_differences_are_marked():
+    class_ = {
+        name: notebook_with(text, 'record("3.1")', "x = 1")
+        for name, text in (("ann", OWN), ("bob", OWN.replace("* 2", "* 3") + "\nprint(scores)"))
+    }
+    (group,) = similarity.compare_notebooks(class_.items(), homework=HW3).groups
+    ((question, rows),) = [part for part in group.pairs[0].parts if part[0]]
+    assert question == "3.1"
+    marked = [[text for text, differs in row.left + row.right if differs] for row in rows]
+    assert [texts for texts in marked if texts] == [["2", "3"], ["print(scores)"]]
+    assert rows[-1].left == ()
+    assert rows[-1].right == (("print(scores)", True),)
 
 
 def test_the_shared_skeleton_and_what_the_class_writes_alike_are_no_similarity():

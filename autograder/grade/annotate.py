@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nbformat import NotebookNode
@@ -12,6 +12,7 @@ from autograder.files import points
 from autograder.grade.report import GRADER, WRONG, QuestionResult
 from autograder.kit import handing_in as handin
 from autograder.run.runner import skip_reason
+from autograder.submissions.given import supplied_lines
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
 from autograder.submissions.log import Log
 
@@ -68,6 +69,8 @@ def note_library_calls(
         if cell.cell_type == "code" and not (skip_reason(cell) or "").startswith("the grader's own kit")
     }
     calls, trouble = find_library_calls(cells, wanted)
+    supplied = supplied_lines(homework.id)
+    calls = [call for call in calls if not _is_supplied(call, cells, supplied)]
     notes = [trouble] if trouble else []
     noted = []
     for question in questions:
@@ -75,6 +78,12 @@ def note_library_calls(
         notes += result.notes[len(question.notes) :]
         noted.append(result)
     return tuple(noted), notes
+
+
+def _is_supplied(call: LibraryCall, cells: Mapping[int, str], supplied: frozenset[str]) -> bool:
+    """Whether a call stands on a line of the course's own cells, so that the student did not write it."""
+    lines = cells.get(call.cell, "").split("\n")
+    return 0 < call.line <= len(lines) and lines[call.line - 1].strip() in supplied
 
 
 def with_calls(question: QuestionResult, calls: Sequence[LibraryCall], zero: bool) -> QuestionResult:

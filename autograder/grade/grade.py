@@ -5,6 +5,7 @@ A pure function over submissions, mapped over a class by :mod:`autograder.grade.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from autograder.grade.variants import hidden_seed, whose
 from autograder.kit.answers import NOT_FOUND, WrittenAnswer
 from autograder.kit.provided import provided_note, to_provide
 from autograder.run.execute import Execution, execute
-from autograder.run.guard import SECONDS, limited
+from autograder.run.guard import SECONDS, OverLimitError, limited
 from autograder.run.runner import skip_reason
 from autograder.run.session import Kernels
 from autograder.submissions.errors import SubmissionError
@@ -40,6 +41,7 @@ from autograder.submissions.given import given
 from autograder.submissions.library_calls import NOT_SEARCHED
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
 from autograder.submissions.notebook import read_notebook, recognize, written_answers
+from autograder.submissions.own_figures import keep_figures
 
 WITHOUT_NOTEBOOK = (
     "No notebook that can be run was handed in, so only recorded values were judged, not functions."
@@ -201,6 +203,9 @@ def run(found: Read, settings: Settings, kernels: Kernels | None = None) -> Ran:
     with limited(SECONDS):
         log, problems = _merge(execution.logs, found.homework)
         mark_prints(execution.notebook, _prints(found.homework.id, seed, followed()))
+    left_out = {index for index, one in enumerate(found.notebook.cells) if skip_reason(one)}
+    with contextlib.suppress(OverLimitError), limited(SECONDS):
+        keep_figures(execution.notebook, found.submission.notebook or b"", left_out)
     return Ran(found, drawn, log, execution, (*found.notes, *told, *execution.events, *problems))
 
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
-from matplotlib.ticker import MaxNLocator
 
-from autograder.report.svg import BLUE, ORANGE, STYLE, WIDTH, blank_figure, svg
+from autograder.report.svg import BLUE, GRAY, STYLE, WIDTH, blank_figure, svg
 
 
 def tenths(shares: Sequence[float]) -> list[int]:
@@ -25,16 +24,19 @@ def tenths(shares: Sequence[float]) -> list[int]:
 def histogram(shares: Sequence[float], name: str, title: str) -> Markup:
     """How many submissions reached which share of the points (0 to 1; extra credit may go beyond)."""
     with mpl.rc_context(STYLE):
-        figure = blank_figure(WIDTH, 2.7)
+        figure = blank_figure(WIDTH, 2.1)
         axis = figure.subplots()
         counts = tenths(shares)
-        bars = axis.bar(np.arange(len(counts)) * 10 + 5, counts, width=9, color=BLUE)
-        axis.bar_label(bars, [str(count) if count else "" for count in counts], fontsize=9)
-        axis.set(xlabel="points, in % of the maximum", ylabel="submissions")
-        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+        middle = float(np.median(shares))
+        drawn = axis.bar(np.arange(len(counts)) * 10 + 5, counts, width=9, color=BLUE)
+        axis.bar_label(drawn, [str(count) if count else "" for count in counts], fontsize=9, padding=2)
+        axis.axvline(100 * middle, color="black", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        axis.set(xlabel="points, in % of the maximum", yticks=[])
+        axis.spines["left"].set_visible(False)
+        axis.margins(y=0.14)
         axis.set_xticks(np.arange(0, len(counts) * 10 + 1, 20))
         told = (
-            f"{len(shares)} submissions; median {np.median(shares):.0%}, lowest {min(shares):.0%}, highest"
+            f"{len(shares)} submissions; median {middle:.0%} (dashed), lowest {min(shares):.0%}, highest"
             f" {max(shares):.0%}."
         )
         return svg(figure, title, told, name)
@@ -56,13 +58,11 @@ def bars(
         axis = figure.subplots()
         places = np.arange(len(rows))
         height = 0.75 / len(labels)
-        for index, (label, color, hatch) in enumerate(zip(labels, (BLUE, ORANGE), ("", "///"), strict=False)):
+        for index, (label, color) in enumerate(zip(labels, (BLUE, GRAY), strict=False)):
             values = [row[index] for row in rows.values()]
             heights = [0.0 if value is None else value for value in values]
             where = places + (index - (len(labels) - 1) / 2) * height
-            drawn = axis.barh(
-                where, heights, height, color=color, label=label, hatch=hatch, edgecolor="white"
-            )
+            drawn = axis.barh(where, heights, 0.9 * height, color=color, label=label)
             axis.bar_label(
                 drawn,
                 ["n/a" if value is None else digits.format(value) for value in values],
@@ -70,6 +70,8 @@ def bars(
                 fontsize=8,
             )
         axis.set_yticks(places, list(rows))
+        axis.spines["left"].set_visible(False)
+        axis.grid(axis="x")
         axis.invert_yaxis()
         axis.set_xlabel(xlabel)
         axis.margins(x=0.16, y=0.01)

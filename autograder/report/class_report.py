@@ -1,11 +1,11 @@
-"""The class report: what an instructor wants to know of a graded batch, as one page that opens from disk."""
+"""The class report: what an instructor wants to know of a graded batch, a page for each homework."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +19,11 @@ from autograder.grade.report import GRADER, LOST, QuestionResult, Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import charts, safehtml
 from autograder.report.history import ClassHistory, class_history
+from autograder.report.mistakes import Mistake, by_question, mistakes
 from autograder.report.not_run import NotRun, not_run
+from autograder.report.overview import CauseFigures, Spread, ToOpen, Worst, causes, spread, to_open, worst
+from autograder.report.shown import anchor
+from autograder.report.student_rows import MAX_ROWS, StudentRow, student_rows
 from autograder.report.tables import open_words
 from autograder.run.guard import OverLimitError, limited
 from autograder.submissions import similarity
@@ -29,6 +33,7 @@ NEARLY_ALL = 0.9
 MAX_MISTAKES = 40
 MAX_LINKS = 12
 COMPARE_SECONDS, EACH_SECONDS = 60.0, 2.0  # for looking for similar code, and more for each submission
+PAGE = "report.html"
 NOT_COMPARED = "The submissions were not compared: to do so {why}."
 
 
@@ -53,16 +58,6 @@ class QuestionFigures:
     discrimination: float | None
     written: float | None = None
     graded: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """The same feedback in several submissions."""
-
-    question: str
-    check: str
-    example: str
-    submissions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -100,18 +95,61 @@ class ClassFigures:
     charts: Mapping[str, Markup] = field(default_factory=dict)
     similar: similarity.Comparison | None = None
     trouble: str = ""  # why nothing was compared
+    unknown: tuple[Report, ...] = ()  # of no homework, where this is the only one
 
-    @property
+    @cached_property
+    def spread(self) -> Spread | None:
+        """How the points lie."""
+        return spread(self.shares)
+
+    @cached_property
+    def worst(self) -> list[Worst]:
+        """The questions that went worst."""
+        means = [(question.id, question.title, question.mean) for question in self.questions]
+        return worst(means, self.mistakes, self.reports)
+
+    @cached_property
+    def to_open(self) -> list[ToOpen]:
+        """The hand-ins to open first."""
+        alike = [group.names for group in self.similar.groups] if self.similar else []
+        return to_open([*self.unknown, *self.reports], alike)
+
+    @cached_property
+    def causes(self) -> list[CauseFigures]:
+        """What other causes than mistakes cost."""
+        return causes(self.reports)
+
+    @cached_property
+    def open(self) -> list[str]:
+        """What waits for somebody, in sentences."""
+        return open_words([*self.unknown, *self.reports])
+
+    @cached_property
+    def requests(self) -> int:
+        """How many requests to look again nobody has decided."""
+        return sum(request.decision == "open" for one in self.reports for request in one.requests)
+
+    @cached_property
+    def rows(self) -> list[StudentRow]:
+        """Students and questions."""
+        return student_rows(self.reports)
+
+    @cached_property
+    def slips(self) -> dict[str, list[Mistake]]:
+        """The commonest mistakes by question."""
+        return by_question(self.mistakes[:MAX_MISTAKES])
+
+    @cached_property
     def history(self) -> ClassHistory:
         """How the students got to their answers, as far as they agreed to say."""
         return class_history(self.reports)
 
-    @property
+    @cached_property
     def not_run(self) -> NotRun:
         """What did not run here."""
         return not_run(self.reports)
 
-    @property
+    @cached_property
     def claims(self) -> list[Claimed]:
         """The answers that rest on a claim, by question and evidence."""
         found: dict[tuple[str, str], list[str]] = {}
@@ -123,13 +161,13 @@ class ClassFigures:
 
     @property
     def troubled(self) -> list[Report]:
-        """Those whose run met a limit or the like."""
-        return [one for one in self.reports if one.status != "graded"]
+        """Those whose run met a limit or the like, and those that belong to no homework."""
+        return [one for one in (*self.unknown, *self.reports) if one.status != "graded"]
 
     @property
     def endings(self) -> dict[str, int]:
         """How many ended how."""
-        return dict(Counter(one.status for one in self.reports).most_common())
+        return dict(Counter(one.status for one in (*self.unknown, *self.reports)).most_common())
 
     @property
     def histogram(self) -> list[tuple[str, int]]:
@@ -178,30 +216,6 @@ def question_figures(reports: Sequence[Report]) -> Iterator[QuestionFigures]:
         )
 
 
-def kind_of(feedback: str) -> str:
-    """Feedback without what differs from student to student: numbers, quoted code and sequences."""
-    text = re.sub(r"`[^`]*`", "`…`", feedback)
-    text = re.sub(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|nan|inf)", "#", text, flags=re.I)
-    return re.sub(r"[\[(][#\s,]*[\])]", "[#]", text)
-
-
-def mistakes(reports: Sequence[Report]) -> list[Mistake]:
-    """The feedback of failed checks, grouped by kind, most frequent first."""
-    groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
-    for one in reports:
-        for question in one.questions:
-            for check in question.checks:
-                if check.state in ("failed", "partly") and check.cause not in LOST:
-                    groups.setdefault((question.id, check.name, kind_of(check.feedback)), []).append(
-                        (one.submission, check.feedback)
-                    )
-    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
-    return [
-        Mistake(question, check, found[0][1], tuple(name for name, _ in found))
-        for (question, check, _), found in ordered
-    ]
-
-
 def check_figures(reports: Sequence[Report]) -> list[CheckFigures]:
     """How often each check was tried and failed; partly right counts as failed."""
     tried: Counter[tuple[str, str]] = Counter()
@@ -234,7 +248,9 @@ def class_figures(
     if known and compare:
         try:
             with limited(COMPARE_SECONDS + EACH_SECONDS * len(judged)):
-                alike = similarity.compare_notebooks(_notebooks(judged, output), similarity.skeleton(known))
+                alike = similarity.compare_notebooks(
+                    _notebooks(judged, output), similarity.skeleton(known), known
+                )
         except OverLimitError as error:
             trouble = NOT_COMPARED.format(why=error)
     questions = tuple(question_figures(reports))
@@ -297,31 +313,51 @@ def _charts(
     return made
 
 
-def page(reports: Sequence[Report], output: Path, compare: bool = True) -> str:
-    """The class report as HTML, with links relative to the folder of results."""
+def pages(reports: Sequence[Report], output: Path, compare: bool = True) -> dict[str, str]:
+    """The class report as HTML pages by file name, with links relative to the folder of results.
+
+    The first is the one to open. With several homeworks it holds what is to do for each, and each has a page
+    of its own.
+    """
     by_homework: dict[str, list[Report]] = {}
     for one in reports:
-        by_homework.setdefault(one.homework, []).append(one)
+        by_homework.setdefault(one.homework if one.homework in homeworks() else "", []).append(one)
+    unknown = tuple(sorted(by_homework.pop("", []), key=lambda one: one.submission))
     classes = [
-        class_figures(homework, found, output, compare)
-        for homework, found in sorted(by_homework.items(), key=lambda item: item[0] or "~")
+        class_figures(homework, found, output, compare) for homework, found in sorted(by_homework.items())
     ]
+    if len(classes) == 1:
+        return {PAGE: _class_page(replace(classes[0], unknown=unknown))}
+    made = {PAGE: _rendered("overview.html.j2", classes=classes, reports=reports, unknown=unknown)}
+    made |= {page_of(one.homework): _class_page(one, several=True) for one in classes}
+    return made
+
+
+def page_of(homework: str) -> str:
+    """The file name of a homework's page, where there are several."""
+    return f"{homework}-{PAGE}"
+
+
+def page(reports: Sequence[Report], output: Path, compare: bool = True) -> str:
+    """The page to open first."""
+    return pages(reports, output, compare)[PAGE]
+
+
+def _class_page(figures: ClassFigures, several: bool = False) -> str:
+    return _rendered("report.html.j2", one=figures, several=several)
+
+
+def _rendered(template: str, **values: object) -> str:
     environment = safehtml.environment()
     environment.filters["so_far"] = so_far
     environment.filters["link"] = lambda name: f"submissions/{quote(name)}/feedback.html"
-    shown = {
+    environment.filters["anchor"] = anchor
+    environment.filters["page_of"] = page_of
+    environment.globals |= {
         "nearly_all": NEARLY_ALL,
         "min_class": MIN_CLASS,
         "max_mistakes": MAX_MISTAKES,
         "max_links": MAX_LINKS,
+        "max_rows": MAX_ROWS,
     }
-    endings = dict(Counter(one.status for one in reports).most_common())
-    template = environment.get_template("report.html.j2")
-    return template.render(
-        classes=classes,
-        total=len(reports),
-        endings=endings,
-        similarity=similarity,
-        open=open_words(reports),
-        **shown,
-    )
+    return environment.get_template(template).render(**values)

@@ -144,6 +144,7 @@ def _curve(evidence: Mapping[str, Any], name: str) -> Markup:
             axis.yaxis.set_major_formatter(EngFormatter(sep=""))  # no powers of ten: pages show text as it is
             axis.xaxis.set_minor_formatter(NullFormatter())
             axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.grid(axis="y")
         axis.set(xlabel=str(evidence.get("x", "step")), ylabel=str(evidence.get("y", "")))
         figure.legend(loc="outside upper left", ncols=1)
         return svg(figure, str(evidence["caption"]), " ".join(told), name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from autograder.grade.report import CheckResult, Report, so_far
 from autograder.grade.store import read_executed
 from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
+from autograder.report.places import check_places
 from autograder.report.shown import ShownQuestion, shown_questions
 from autograder.report.tables import REVEAL
 from autograder.run.guard import PAGE_SECONDS, OverLimitError, limited
@@ -37,11 +38,12 @@ NOT_SHOWN = "The notebook is not shown: to show it {why}. The results above are 
 
 @dataclass(frozen=True)
 class ShownCell:
-    """A rendered cell and the question whose result stands below it."""
+    """A rendered cell, its number from 1, and the question whose result stands below it."""
 
     html: Markup
     folded: bool
     question: ShownQuestion | None
+    number: int = 0
 
 
 @lru_cache(maxsize=1)
@@ -60,6 +62,7 @@ def shown_cells(
             html,
             notebook.cells[index].cell_type == "code" and is_kit(notebook.cells[index].source),
             by_id.get(places.get(index, "")),
+            index + 1,
         )
         for index, html in enumerate(render_cells(notebook))
     ]
@@ -93,15 +96,13 @@ def feedback_page(
     if notebook is not None and homework is not None:
         try:
             cells = shown_cells(notebook, homework, questions)
+            places = check_places(notebook, homework, graded.questions)
+            questions = _with_places(questions, places, len(cells))
         except Exception as error:  # whatever a notebook holds, its student gets a page
             trouble = (
                 f"The notebook could not be shown ({type(error).__name__}); the results above are complete."
             )
-    pending = [
-        question
-        for question in questions
-        if question.result.written is not None and question.result.given is None
-    ]
+    told = {note for question in graded.questions for note in question.notes}
     return (
         _environment()
         .get_template("feedback.html.j2")
@@ -112,11 +113,67 @@ def feedback_page(
             questions=questions,
             cells=cells,
             trouble=trouble,
-            pending=pending,
-            answers=sum(question.result.written is not None for question in questions),
+            notes=[note for note in graded.notes if note not in told],
+            groups=_parts(questions),
+            meter=_meter(graded),
+            waiting=[question for question in questions if question.waits],
             reveal=reveal,
             stamp=stamp,
         )
+    )
+
+
+def _with_places(
+    questions: Iterable[ShownQuestion], places: Mapping[tuple[str, str], int], shown: int
+) -> list[ShownQuestion]:
+    """The questions, whose checks that did not pass name the cell that they concern."""
+    made = []
+    for question in questions:
+        checks = []
+        for check in question.checks:
+            index = places.get((question.result.id, check.result.name), shown)
+            lost = check.state != "pass" and index < shown
+            checks.append(dataclasses.replace(check, cell=index + 1) if lost else check)
+        made.append(dataclasses.replace(question, checks=tuple(checks)))
+    return made
+
+
+def _parts(questions: Iterable[ShownQuestion]) -> dict[str, list[ShownQuestion]]:
+    """The questions by what there is to do about them: what failed first, what passed last."""
+    found: dict[str, list[ShownQuestion]] = {"lost": [], "blank": [], "waiting": [], "done": []}
+    for question in questions:
+        if question.is_done:
+            found["done"].append(question)
+        elif question.waits and not question.checks:
+            found["waiting"].append(question)
+        else:
+            found["blank" if question.state == "open" else "lost"].append(question)
+    order = ("fail", "part", "fault", "pass")  # passed, but for the written answer
+    found["lost"].sort(key=lambda one: order.index(one.state))
+    return found
+
+
+@dataclass(frozen=True)
+class Meter:
+    """The points of a page's bar, without extra credit: earned, open, and lost of all that can be had."""
+
+    earned: float
+    open: float
+    lost: float
+
+    @property
+    def total(self) -> float:
+        """All that can be had."""
+        return self.earned + self.open + self.lost
+
+
+def _meter(graded: Report) -> Meter:
+    counted = [question for question in graded.questions if not question.extra]
+    earned = sum(question.points + (question.given or 0.0) for question in counted)
+    return Meter(
+        earned,
+        sum(question.open_points + question.open_written for question in counted),
+        max(0.0, graded.reachable - earned),
     )
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from autograder.declare import followed
+from autograder.declare import followed, homeworks
 from autograder.files import encoded, write_atomically
 from autograder.grade import processes, staff
 from autograder.grade.report import Report
@@ -55,9 +55,13 @@ def publish(
     _write_all(output, graded, reveal, progress or (lambda done, total: None))
     write_atomically(output / "grades.csv", encoded(grades_csv(graded)))
     write_atomically(output / TIMING, encoded(timing_csv(graded, output)))
-    path = output / "report.html"
-    write_atomically(path, encoded(_class_page(graded, output)))
-    return path
+    made = _class_pages(graded, output)
+    for name, text in made.items():
+        write_atomically(output / name, encoded(text))
+    for old in {output / f"{homework}-report.html" for homework in homeworks()}:
+        if old.name not in made:  # of a homework that an earlier batch had beside others
+            old.unlink(missing_ok=True)
+    return output / "report.html"
 
 
 def _write_all(
@@ -103,12 +107,12 @@ def _write_some(jobs: deque[_Job], workers: int, told: Callable[[int], None]) ->
     return []
 
 
-def _class_page(graded: Sequence[Report], output: Path) -> str:
+def _class_pages(graded: Sequence[Report], output: Path) -> dict[str, str]:
     """The class report, made in a process of its own; without comparing, should that end the process."""
     for compare in (True, False):
         with _writers(1) as executor, contextlib.suppress(BrokenProcessPool):
-            return executor.submit(_make_class_page, graded, output, compare).result()
-    return _make_class_page(graded, output, compare=False)
+            return executor.submit(_make_class_pages, graded, output, compare).result()
+    return _make_class_pages(graded, output, compare=False)
 
 
 def _write_page(folder: Path, report: Report, reveal: str) -> bool:
@@ -118,11 +122,11 @@ def _write_page(folder: Path, report: Report, reveal: str) -> bool:
     return write_feedback(folder, report, reveal)
 
 
-def _make_class_page(graded: Sequence[Report], output: Path, compare: bool) -> str:
-    """The class report as HTML."""
+def _make_class_pages(graded: Sequence[Report], output: Path, compare: bool) -> dict[str, str]:
+    """The class report: file name → HTML."""
     from autograder.report import class_report
 
-    return class_report.page(graded, output, compare)
+    return class_report.pages(graded, output, compare)
 
 
 def _writers(count: int) -> ProcessPoolExecutor:

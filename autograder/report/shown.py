@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ SPOKEN = {
     "open": "not answered",
     "fault": "not judged, points open",
 }
+# as autograder.grade.marks writes an item that earned something
+EARNED = re.compile(r"(?P<text>.*) \((?P<earned>[\d.]+) of (?P<points>[\d.]+)\)", re.S)
 # a check that a mistake in the grader left "open" is a fault here, where "open" means unanswered
 STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open", "open": "fault"}
 
@@ -34,6 +37,7 @@ class ShownCheck:
     picture: Markup | None
     caption: str
     case: Mapping[str, Any] | None
+    cell: int = 0  # number of the cell that it concerns; 0 if none is shown
 
     @property
     def symbol(self) -> str:
@@ -47,6 +51,30 @@ class ShownCheck:
 
 
 @dataclass(frozen=True)
+class RubricItem:
+    """An item of a written answer's rubric: what it gave, of how much."""
+
+    text: str
+    earned: float
+    points: float
+
+    @property
+    def state(self) -> str:
+        """Whether it was earned, in part, or missed."""
+        return "pass" if self.earned >= self.points else "part" if self.earned > 0 else "fail"
+
+    @property
+    def symbol(self) -> str:
+        """The state as a sign."""
+        return SYMBOLS[self.state]
+
+    @property
+    def spoken(self) -> str:
+        """The state in words."""
+        return {"pass": "earned", "part": "earned in part", "fail": "missed"}[self.state]
+
+
+@dataclass(frozen=True)
 class ShownQuestion:
     """A question as the page shows it."""
 
@@ -55,6 +83,35 @@ class ShownQuestion:
     checks: tuple[ShownCheck, ...]
     anchor: str
     declared: Question | None = None
+
+    @property
+    def rubric(self) -> list[RubricItem]:
+        """The items of the rubric as a person gave them; none where points were given without items."""
+        result = self.result
+        written = self.declared.written if self.declared else None
+        if result.given is None or not (result.reasons or not result.given):
+            return []
+        items = dict(written.rubric) if written else {}
+        found = {text: RubricItem(text, 0.0, worth) for text, worth in items.items()}
+        for reason in result.reasons:
+            if earned := EARNED.fullmatch(reason):
+                text = earned["text"]
+                found[text] = RubricItem(text, float(earned["earned"]), float(earned["points"]))
+            else:  # of an older run
+                found[reason] = RubricItem(reason, 1.0, 1.0)
+        return list(found.values())
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of it was lost, as far as it was judged."""
+        return self.state == "pass" and not (
+            self.result.given is not None and self.result.given < self.result.written_points
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether its written answer waits for a person."""
+        return self.result.written is not None and self.result.given is None
 
     @property
     def words(self) -> int:
@@ -130,6 +187,11 @@ def shown_check(check: CheckResult, name: str, reveal: str) -> ShownCheck:
     )
 
 
+def anchor(question: str) -> str:
+    """Where a question's result stands on the feedback page."""
+    return f"q-{question.replace('.', '-')}"
+
+
 def shown_questions(graded: Report, reveal: str) -> list[ShownQuestion]:
     """The questions of a report, ready for the page."""
     declared = homeworks()[graded.homework].questions if graded.homework in homeworks() else {}
@@ -143,7 +205,7 @@ def shown_questions(graded: Report, reveal: str) -> list[ShownQuestion]:
                 question,
                 question_state(question),
                 checks,
-                f"q-{question.id.replace('.', '-')}",
+                anchor(question.id),
                 declared.get(question.id),
             )
         )

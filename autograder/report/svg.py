@@ -21,6 +21,16 @@ BLUE, ORANGE, GRAY, GREEN = (
     "#767676",
     "#009e73",
 )  # Okabe and Ito's color-blind-safe set
+GRID = "#e6e8ed"
+COLORS = {  # of a drawing → the page's, which follow its scheme
+    BLUE: "--chart-1",
+    ORANGE: "--chart-2",
+    GRAY: "--chart-3",
+    GREEN: "--chart-4",
+    GRID: "--grid",
+    "#000000": "--ink",
+    "#ffffff": "--paper",
+}
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -29,10 +39,23 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 11,
+    "axes.linewidth": 0.8,
+    "axes.edgecolor": GRAY,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": GRAY,
+    "ytick.color": GRAY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
     "legend.frameon": False,
     "text.parse_math": False,
     "mathtext.default": "regular",
 }
+
+_COLOR = re.compile("|".join(COLORS))
 
 
 def svg(figure: Figure, title: str, description: str, name: str) -> Markup:
@@ -46,7 +69,7 @@ def svg(figure: Figure, title: str, description: str, name: str) -> Markup:
     """
     buffer = io.BytesIO()
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="none")
     text = buffer.getvalue().decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, count=1, flags=re.S)
@@ -56,6 +79,7 @@ def svg(figure: Figure, title: str, description: str, name: str) -> Markup:
     text = re.sub(
         r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1'DejaVu Sans', Verdana, Arial, sans-serif", text
     )
+    text = _COLOR.sub(lambda color: f"var({COLORS[color[0]]}, {color[0]})", text)
     head, body = text.split(">", 1)
     head = re.sub(r'\s(?:width|height)="[^"]*"', "", head)
     head += str(Markup(' role="img" aria-labelledby="{0}-t {0}-d" class="ag-figure"').format(name))

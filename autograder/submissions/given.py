@@ -18,3 +18,9 @@ def given(homework: str) -> tuple[str, ...]:
     """The statements that a homework's notebook gives, in order; empty where the build has written none."""
     file = resources.files("autograder.homeworks").joinpath(homework, FILE)
     return tuple(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else ()
+
+
+@lru_cache(maxsize=16)
+def supplied_lines(homework: str) -> frozenset[str]:
+    """The lines of those statements, without the blanks around them."""
+    return frozenset(line.strip() for text in given(homework) for line in text.split("\n"))

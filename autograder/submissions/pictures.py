@@ -50,14 +50,15 @@ def attachments(cells: Iterable[Any]) -> dict[int, dict[str, bytes]]:
         given = cell.get("attachments") if isinstance(cell, dict) else None
         for name, kinds in given.items() if isinstance(given, dict) else ():
             for text in kinds.values() if isinstance(kinds, dict) else ():
-                data = _decoded("".join(map(str, text)) if isinstance(text, list) else text)
+                data = decoded("".join(map(str, text)) if isinstance(text, list) else text)
                 total += len(data)
                 if data and total <= MAX_TOTAL and isinstance(name, str):
                     found.setdefault(index, {}).setdefault(name, data)
     return found
 
 
-def _decoded(text: object) -> bytes:
+def decoded(text: object) -> bytes:
+    """The bytes behind base64 text, at most one more than a picture may have; none if it is no such text."""
     if not isinstance(text, str) or len(text) > 2 * MAX_BYTES:
         return b""
     try:
@@ -91,7 +92,7 @@ def _bytes_of(match: re.Match[str], attached: Attachments) -> bytes:
     if match["name"] is not None:
         given = attached.get(int(match["cell"][:6]), {})
         return given.get(match["name"], given.get(unquote(match["name"]), b""))
-    return _decoded(unquote(match["data"]))
+    return decoded(unquote(match["data"]))
 
 
 def _with(
@@ -113,6 +114,11 @@ def _with(
         return answer
     parts.update(_ADDRESS.sub("", answer.text).encode("utf-8", "replace"))
     return replace(answer, text="\n\n".join([text, *told]), original=parts.hexdigest()[:16])
+
+
+def copies(pictures: list[bytes]) -> list[str]:
+    """Our copy of each picture as a data URI; empty where it is not shown."""
+    return [result.get("uri", "") for result in _child(pictures)]
 
 
 def _recoded(wanted: Mapping[str, bytes]) -> dict[str, tuple[str, str]]:

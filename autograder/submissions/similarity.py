@@ -13,17 +13,18 @@ import keyword
 import tokenize
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from nbformat import NotebookNode
-from rapidfuzz.distance import Indel, Levenshtein
+from rapidfuzz.distance import Indel
 
 from autograder.declare import Homework
 from autograder.names import notebook_path
-from autograder.submissions.cells import CHECK, RECORD, is_kit
+from autograder.submissions.cells import CHECK, RECORD, is_kit, owners
 from autograder.submissions.notebook import read_notebook
+from autograder.submissions.side_by_side import Line, Row, by_question, side_by_side
 
 THRESHOLD = 0.9
 MIN_TOKENS = 60  # of one's own code; less is too little to tell
@@ -31,18 +32,8 @@ COMMON_SHARE, COMMON_LEAST = 0.15, 5  # a line in more submissions than this is 
 MAX_TOKENS = 20_000
 MAX_CELL = 50_000  # characters: a longer cell is data, not code
 MAX_LINES = 5_000  # of one submission; an honest one has 500
-MAX_ROWS = 600  # of two submissions side by side
 MAX_PAIRS = 3  # shown side by side for each group
 MAX_GROUPS = 30
-
-
-@dataclass(frozen=True)
-class Line:
-    """A logical line: what it says without names, comments and layout, its tokens, and how it was written."""
-
-    key: str
-    tokens: tuple[str, ...]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -52,14 +43,19 @@ class Pair:
     Attributes:
         similarity: from 0 to 1, over what is their own.
         tokens: how many tokens of their own the shorter one has.
-        rows: left line, right line, whether they say the same.
+        rows: their lines beside each other.
     """
 
     left: str
     right: str
     similarity: float
     tokens: int
-    rows: tuple[tuple[str, str, bool], ...] = ()
+    rows: tuple[Row, ...] = ()
+
+    @property
+    def parts(self) -> list[tuple[str, list[Row]]]:
+        """The rows by question."""
+        return list(by_question(self.rows))
 
 
 @dataclass(frozen=True)
@@ -125,25 +121,32 @@ def _only_text(tokens: Sequence[str]) -> bool:
     return len(tokens) == 1 and tokens[0].lstrip("rRbBuUfF")[:1] in ("'", '"')
 
 
-def own_lines(notebook: NotebookNode, kept: frozenset[str]) -> list[Line]:
-    """The first lines of code of a notebook, without kit, check and record cells."""
+def own_lines(notebook: NotebookNode, kept: frozenset[str], homework: Homework | None = None) -> list[Line]:
+    """The first lines of code of a notebook, without kit, check and record cells.
+
+    Args:
+        notebook: whose.
+        kept: names that stay as they are.
+        homework: whose questions the lines are told apart by.
+    """
     found: list[Line] = []
-    for cell in notebook.cells:
+    questions = owners(notebook, homework) if homework is not None else {}
+    for index, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and len(cell.source) <= MAX_CELL and not is_kit(cell.source):
             source = "\n".join(
                 line for line in cell.source.split("\n") if not line.lstrip().startswith(("%", "!"))
             )
-            found += _cell_lines(source, kept)
+            found += _cell_lines(source, kept, questions.get(index, ""))
             if len(found) >= MAX_LINES:
                 return found[:MAX_LINES]
     return found
 
 
 @lru_cache(maxsize=4_000)
-def _cell_lines(source: str, kept: frozenset[str]) -> tuple[Line, ...]:
+def _cell_lines(source: str, kept: frozenset[str], question: str = "") -> tuple[Line, ...]:
     """The lines of a cell; kept, as most cells are the same in many notebooks."""
     return tuple(
-        line
+        replace(line, question=question)
         for line in logical_lines(source, kept)
         if not RECORD.match(line.text) and not CHECK.match(line.text)
     )
@@ -156,16 +159,19 @@ def skeleton(homework: Homework) -> NotebookNode | None:
 
 
 def compare_notebooks(
-    notebooks: Iterable[tuple[str, NotebookNode]], given: NotebookNode | None = None
+    notebooks: Iterable[tuple[str, NotebookNode]],
+    given: NotebookNode | None = None,
+    homework: Homework | None = None,
 ) -> Comparison:
     """Finds groups of notebooks whose own code is nearly the same.
 
     Args:
         notebooks: submission and notebook; gone through once, so that they need not all be in memory.
         given: the student version; without it, what is given is told by how many have it.
+        homework: says to which question a line belongs.
     """
     kept = frozenset(names(given)) if given is not None else frozenset()
-    lines = {name: own_lines(notebook, kept) for name, notebook in notebooks}
+    lines = {name: own_lines(notebook, kept, homework) for name, notebook in notebooks}
     common = max(COMMON_LEAST, round(COMMON_SHARE * len(lines)))
     counts = Counter(key for found in lines.values() for key in {line.key for line in found})
     shared = {key for key, count in counts.items() if count > common}
@@ -228,20 +234,3 @@ def _groups(pairs: Sequence[Pair], own: Mapping[str, Sequence[Line]]) -> Iterato
             for one in closest
         ]
         yield Group(tuple(sorted(group)), tuple(shown))
-
-
-def side_by_side(left: Sequence[Line], right: Sequence[Line]) -> tuple[tuple[str, str, bool], ...]:
-    """Two lists of lines in rows, equal ones beside each other; the first rows, where there are many."""
-    rows: list[tuple[str, str, bool]] = []
-    left, right = left[:MAX_ROWS], right[:MAX_ROWS]
-    for step in Levenshtein.opcodes([line.key for line in left], [line.key for line in right]):
-        ours, theirs = left[step.src_start : step.src_end], right[step.dest_start : step.dest_end]
-        for index in range(max(len(ours), len(theirs))):
-            rows.append(
-                (
-                    ours[index].text if index < len(ours) else "",
-                    theirs[index].text if index < len(theirs) else "",
-                    step.tag == "equal",
-                )
-            )
-    return tuple(rows[:MAX_ROWS])
