@@ -7,67 +7,137 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import Terminal, of_graded, publish_pages, tell
-from autograder.files import encoded, write_atomically
+from autograder.cli.shared import FILE, Terminal, of_graded, publish_pages, tell
+from autograder.files import SECRET, encoded, write_atomically
+from autograder.grade import elsewhere
+from autograder.grade.exchange import Exchange, ExchangeError, of_file
 from autograder.grade.marks_csv import MarksCsvError, from_csv, to_csv
 from autograder.grade.store import read_reports
 
 
 @click.command("desk")
-@click.argument("output", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    help="On 127.0.0.1; 0 takes a free one.",
+    help="Where to listen; 0 takes a free port.",
 )
 @click.option(
     "--graders",
     type=click.IntRange(1, 50),
     default=1,
     show_default=True,
-    help="How many one-time links to print.",
+    help="How many one-time links to print, the first for a head grader. Each grader chooses a name.",
+)
+@click.option("--grader", "named", multiple=True, metavar="NAME", help="Print this grader's link. Repeat.")
+@click.option("--head", "heads", multiple=True, metavar="NAME", help="Print this head grader's link.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name or address of this machine by which others reach it; the desk then uses TLS. Repeat.",
 )
 @click.option(
-    "--export",
-    "export",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write all marks as CSV here and stop.",
+    "--behind-proxy",
+    "proxy",
+    default="",
+    metavar="ORIGIN",
+    help="Listen for a proxy on this machine that serves the desk at ORIGIN, such as https://desk.example.edu.",
+)
+@click.option("--export", "export", type=FILE, help="Write all marks as CSV here and stop.")
+@click.option(
+    "--export-for",
+    nargs=2,
+    type=(str, FILE),
+    metavar="NAME FILE",
+    help="Write a zip with which this grader can work elsewhere, and stop.",
 )
 @click.option(
     "--import",
     "take_in",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Take marks from this CSV and stop.",
+    help="Take marks from this CSV, or from the file of a grader who worked elsewhere, and stop.",
 )
-def desk_command(output: Path, port: int, graders: int, export: Path | None, take_in: Path | None) -> None:
-    """Opens a page on this machine where people grade the written answers of a graded folder."""
-    of_graded(output)
+def desk_command(
+    output: Path,
+    port: int,
+    graders: int,
+    named: tuple[str, ...],
+    heads: tuple[str, ...],
+    hosts: tuple[str, ...],
+    proxy: str,
+    export: Path | None,
+    export_for: tuple[str, Path] | None,
+    take_in: Path | None,
+) -> None:
+    """Opens pages where people grade the written answers of a graded folder.
+
+    OUTPUT is the folder of results, or the zip that --export-for made.
+    """
     try:
-        if export is not None or take_in is not None:
-            reports = read_reports(output)
-            if take_in is not None:
-                changed = from_csv(
-                    output, reports, take_in.read_text(encoding="utf-8-sig"), getpass.getuser()
-                )
-                tell(f"{changed} marks changed.")
-                publish_pages(Terminal(), output, reports, None)
-            if export is not None:
-                write_atomically(export, encoded(to_csv(output, reports)))
-                tell(f"{export}: written")
+        folder = output if output.is_dir() else elsewhere.unpacked(output)
+        of_graded(folder)
+        if export_for is not None:
+            _send_out(folder, *export_for)
+        if take_in is not None:
+            _take_in(folder, take_in)
+        if export is not None:
+            write_atomically(export, encoded(to_csv(folder, read_reports(folder))))
+            tell(f"{export}: written")
+        if export is not None or take_in is not None or export_for is not None:
             return
-        try:
-            from autograder.desk.app import PortTakenError, serve
-        except ImportError as error:
-            raise click.ClickException(
-                f"manual grading needs {error.name}, which is missing here; install this project again with"
-                " all of its requirements: pip install attention-homeworks"
-            ) from None
-        try:
-            serve(output, port=port, graders=graders, tell=tell)
-        except PortTakenError as error:
-            raise click.ClickException(str(error)) from None
-        tell(f"Open the class report in a browser: {publish_pages(Terminal(), output, None, None)}")
-    except (UnicodeDecodeError, MarksCsvError) as error:
+        people = [*((name, True) for name in heads), *((name, False) for name in named)]
+        ticket = of_file(folder)
+        if ticket is not None:
+            people = [(str(ticket["grader"]), False)]
+        _open(folder, port, people or [("", number == 0) for number in range(graders)], hosts, proxy)
+        if (back := elsewhere.sent_back(folder)) is not None:
+            tell(f"Send this file to whoever sent you yours: {back}")
+        else:
+            tell(f"Open the class report in a browser: {publish_pages(Terminal(), folder, None, None)}")
+    except (UnicodeDecodeError, MarksCsvError, ExchangeError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _open(
+    folder: Path, port: int, people: list[tuple[str, bool]], hosts: tuple[str, ...], proxy: str
+) -> None:
+    """Opens the desk until it is interrupted."""
+    try:
+        from autograder.desk.app import AddressError, serve
+    except ImportError as error:
+        raise click.ClickException(
+            f"manual grading needs {error.name}, which is missing here; install this project again with"
+            " all of its requirements: pip install attention-homeworks"
+        ) from None
+    try:
+        serve(folder, port=port, people=people, tell=tell, hosts=hosts, proxy=proxy)
+    except AddressError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _send_out(folder: Path, name: str, path: Path) -> None:
+    """Writes the zip of one grader."""
+    if path.suffix != ".zip":
+        raise ExchangeError(f"{path}: the name of a grader's file ends with .zip.")
+    write_atomically(path, elsewhere.packed(folder, name), SECRET)
+    tell(f"{path}: for {name}, who opens it with: autograder desk {path.name}")
+
+
+def _take_in(folder: Path, path: Path) -> None:
+    """Takes marks in from CSV or from a grader's file, and writes all pages."""
+    reports = read_reports(folder)
+    text = path.read_text(encoding="utf-8-sig")
+    if text.lstrip().startswith("{"):
+        merged = Exchange(folder).merge(reports, text)
+        tell(f"{merged.taken} marks taken.")
+        if merged.conflicts:
+            tell(f"{len(merged.conflicts)} were changed on both sides; choose at the desk:")
+        for line in (*merged.conflicts, *merged.left):
+            tell(f"  {line}")
+    else:
+        tell(f"{from_csv(folder, reports, text, getpass.getuser())} marks changed.")
+    publish_pages(Terminal(), folder, reports, None)
