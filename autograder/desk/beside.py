@@ -86,6 +86,25 @@ def question_text(homework: str, question: str) -> Markup:
     return Markup("").join(safehtml.markdown(text) for text in texts)
 
 
+@lru_cache(maxsize=16)
+def _given(homework: str) -> frozenset[str]:
+    """The texts that the student version holds, spacing aside."""
+    known = homeworks().get(homework)
+    given = skeleton(known) if known else None
+    return frozenset(_bare(cell.source) for cell in given.cells) if given is not None else frozenset()
+
+
+def _bare(source: str) -> str:
+    return " ".join(source.split())
+
+
+def _is_own(cell: NotebookNode, given: frozenset[str]) -> bool:
+    """Whether a cell shows something of the student's: code that does more than check, or words of theirs."""
+    if cell.cell_type == "code":
+        return not re.fullmatch(r"\s*(?:(?:check|record)\([^()]*\)\s*)*", cell.source)
+    return _bare(cell.source) not in given and not _answers(cell.source)
+
+
 def _answers(source: str) -> bool:
     return any(heading(line) is not None for line in source.split("\n")[:200])
 
@@ -131,12 +150,13 @@ def _read(desk: Desk, report: Report, question: str) -> Beside:
     inside = section(notebook, question)
     if not inside:
         return Beside(trouble="The title of this question is gone from the notebook.")
+    given = _given(report.homework)
     figures: list[bytes] = []
     numbers: list[tuple[tuple[int, str], ...]] = []
     cells = []
     for index in inside[:MAX_CELLS]:
         cell = notebook.cells[index]
-        if is_kit(cell.source):
+        if is_kit(cell.source) or not _is_own(cell, given):
             continue
         own = tuple(_figures(cell, figures)) if cell.cell_type == "code" else ()
         cells.append(cell)
@@ -146,7 +166,6 @@ def _read(desk: Desk, report: Report, question: str) -> Beside:
     shown = tuple(
         ShownCell(text, cell.cell_type == "code", own)
         for cell, text, own in zip(cells, html, numbers, strict=False)
-        if cell.cell_type == "code" or not _answers(cell.source)
     )
     return Beside(
         shown, tuple(figures), "" if len(inside) <= MAX_CELLS else "More cells follow in the notebook."

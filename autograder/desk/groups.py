@@ -76,7 +76,7 @@ def groups(texts: Mapping[str, str], percent: int) -> list[list[str]]:
 
 
 def differences(here: str, there: str) -> list[Piece]:
-    """What another answer says differently, word by word as it was written."""
+    """What another answer says differently, word by word as it was written; empty if nothing."""
     left, right = here.split()[:MAX_WORDS], there.split()[:MAX_WORDS]
     pieces: list[Piece] = []
     for step in Levenshtein.opcodes(left, right):
@@ -85,6 +85,8 @@ def differences(here: str, there: str) -> list[Piece]:
             pieces.append(Piece("both", " ".join(ours)))
             continue
         pieces += [Piece(kind, " ".join(run)) for kind, run in (("here", ours), ("there", theirs)) if run]
+    if all(piece.kind == "both" for piece in pieces):
+        return []
     return [_short(piece) for piece in pieces]
 
 
