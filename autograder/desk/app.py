@@ -114,8 +114,8 @@ def serve(
     if proxied and secure:
         raise AddressError("--behind-proxy listens at 127.0.0.1 alone, where the proxy is; leave --host out.")
     desk = Desk(output)
-    sockets = listen(names, port)
     pem = certificate.certificate(output, [*names, HERE, "localhost"]) if secure else None
+    sockets = listen(names, port)
     door = opened(reached(names, sockets[0].getsockname()[1], secure, proxied))
     answers = sum(len(stack.answers) for stack in desk.stacks.values())
     config = uvicorn.Config(

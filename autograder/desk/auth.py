@@ -122,14 +122,17 @@ class Door:
             response: Response = PlainTextResponse("The desk has another address.", 400)
         elif request.url.path not in OPEN and self.grader(request) is None:
             response = self._stranger(request)
-        elif request.method not in ("GET", "HEAD") and (
-            request.headers.get("origin", "").lower() not in self.address.origins
-        ):
+        elif request.method not in ("GET", "HEAD") and not self._own_page(request):
             response = JSONResponse({"error": "Only the desk's own pages may save."}, 403)
         else:
             response = await call_next(request)
         response.headers.update(HEADERS)
         return response
+
+    def _own_page(self, request: Request) -> bool:
+        """Whether a page of this very origin asks: browsers say so, and other sites cannot."""
+        origin = request.headers.get("origin", "").lower()
+        return origin in self.address.origins and origin.endswith(f"//{request.headers['host'].lower()}")
 
     def _stranger(self, request: Request) -> Response:
         if request.url.path.startswith("/api/"):
