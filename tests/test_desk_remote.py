@@ -76,8 +76,13 @@ def test_without_tls_the_desk_answers_for_this_machine_alone():
 
 
 def test_a_name_that_is_not_this_machines_is_refused_in_words():
+    made = socket.create_server
     with pytest.raises(AddressError, match="a name or address of this machine"):
         listen(["192.0.2.1"], 0)
+    with pytest.MonkeyPatch.context() as patch:  # as /etc/hosts of many systems has it
+        patch.setattr("socket.create_server", lambda place, family: made(("127.0.0.1", 0)))
+        with pytest.raises(AddressError, match="takes that name for itself alone"):
+            listen(["desk.example.edu"], 0)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(AddressError, match="Another desk"):
         listen([], taken.getsockname()[1])
 

@@ -31,14 +31,14 @@ from autograder.grade.store import read_reports
     show_default=True,
     help="How many one-time links to print, the first for a head grader. Each grader chooses a name.",
 )
-@click.option("--grader", "named", multiple=True, metavar="NAME", help="Print this grader's link. Repeat.")
+@click.option("--grader", "named", multiple=True, metavar="NAME", help="Print this grader's link.")
 @click.option("--head", "heads", multiple=True, metavar="NAME", help="Print this head grader's link.")
 @click.option(
     "--host",
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="A name or address of this machine by which others reach it; the desk then uses TLS. Repeat.",
+    help="A name or address of this machine by which others reach it; the desk then uses TLS.",
 )
 @click.option(
     "--behind-proxy",

@@ -106,7 +106,24 @@ def listen(hosts: Sequence[str], port: int) -> list[socket.socket]:
             raise AddressError(f"port {port} at {host}: {error.strerror}. {hint}") from None
         port = opened.getsockname()[1]
         found.append(opened)
+    others = [one for one in hosts if one not in (HERE, "localhost")]
+    inward = all(ipaddress.ip_address(one.getsockname()[0]).is_loopback for one in found)
+    if inward and others and not any(map(_is_address, others)):
+        for one in found:
+            one.close()
+        raise AddressError(
+            f"--host {others[0]}: this machine takes that name for itself alone, so that nobody else would"
+            " reach the desk. Name its address, too: --host NAME --host ADDRESS."
+        )
     return found
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def reached(hosts: Sequence[str], port: int, secure: bool, proxy: str = "") -> Address:
