@@ -45,7 +45,7 @@ from autograder.grade.store import read_reports
     "proxy",
     default="",
     metavar="ORIGIN",
-    help="Listen for a proxy on this machine that serves the desk at ORIGIN, such as https://desk.example.edu.",
+    help="Listen for a proxy on this machine that serves the desk at ORIGIN: https://desk.example.edu.",
 )
 @click.option("--export", "export", type=FILE, help="Write all marks as CSV here and stop.")
 @click.option(
