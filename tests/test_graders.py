@@ -7,9 +7,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from autograder.cli.main import main
 from autograder.grade import elsewhere
 from autograder.grade.exchange import Exchange, ExchangeError
+from autograder.grade.marks import Marks
 from tests.desk_client import ITEMS, Browser, InProcess, given, grade, key_of, results
 
 
@@ -166,3 +169,30 @@ def test_a_zip_that_would_write_elsewhere_writes_nothing_there(here: InProcess, 
     (tmp_path / "none.zip").write_bytes(b"no zip")
     with pytest.raises(ExchangeError, match="no file that"):
         elsewhere.unpacked(tmp_path / "none.zip")
+
+
+def test_the_command_sends_out_opens_and_takes_in_a_graders_file(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    opened: list[list[tuple[str, bool]]] = []
+
+    def serve(folder: Path, *, people: list[tuple[str, bool]], **_: object) -> None:
+        opened.append(people)
+        there = InProcess(folder)
+        grade(there.enter("Bob"), "student-01", rubric=[0, 1, 0], graded=True)
+
+    monkeypatch.setattr("autograder.desk.app.serve", serve)
+    monkeypatch.setattr("autograder.cli.desk.publish_pages", lambda *_: None)
+
+    def desk(*words: object, code: int = 0) -> str:
+        done = CliRunner().invoke(main, ["desk", *map(str, words)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    assert "autograder desk bob.zip" in desk(output, "--export-for", "Bob", tmp_path / "bob.zip")
+    assert "bob.marks.json" in desk(tmp_path / "bob.zip")
+    assert opened == [[("Bob", False)]]
+    assert "1 marks taken." in desk(output, "--import", tmp_path / "bob.marks.json")
+    assert Marks(output).get("student-01", "3.7").points == 4
+    assert "ends with .zip" in desk(output, "--export-for", "Bob", tmp_path / "bob.txt", code=1)
+    assert "no file that" in desk(tmp_path / "bob.marks.json", code=1)
