@@ -105,8 +105,8 @@ def unharmed(page) -> None:
     assert page.evaluate("getComputedStyle(document.body).display") != "none"
     assert (
         page.locator(
-            "script:not([src^='/']), iframe, form[action], main input:not([type]),"
-            " img:not([src^='data:']):not([src=''])[src]"
+            "script:not([src^='/']), iframe, form[action], #answer input,"
+            " img:not([src^='data:']):not([src^='/figure/']):not([src=''])[src]"
         ).count()
         == 0
     )
@@ -237,13 +237,14 @@ def enter(watched: Watched, link: str):
     return watched.page
 
 
-def saved(page, text: str = "Saved.") -> None:
+def saved(page, text: str = "Draft saved.") -> None:
     playwright.expect(page.locator("#status")).to_have_text(text, timeout=PATIENCE)
 
 
 def to_next(page) -> str:
+    """Says that the answer is graded; the desk goes on to the next."""
     before = page.url
-    press(page, "n")
+    press(page, "Enter")
     page.wait_for_url(lambda url: url != before)
     return page.url
 
@@ -256,23 +257,27 @@ def test_grading_by_keyboard_saves_every_step_and_undo_takes_it_back(
     page.wait_for_url("**/grade/**")
     first = page.url
     press(page, "1")
-    playwright.expect(page.locator("#points")).to_have_text("3 points", timeout=PATIENCE)
+    playwright.expect(page.locator("#points")).to_have_text("3 points so far", timeout=PATIENCE)
     press(page, "Shift+Digit2")
-    playwright.expect(page.locator("#points")).to_have_text("5 points", timeout=PATIENCE)
+    playwright.expect(page.locator("#points")).to_have_text("5 points so far", timeout=PATIENCE)
     press(page, "c")
     page.keyboard.type("Why 1/√d? n u 0")  # in the comment, keys are letters
     press(page, "Escape")
-    playwright.expect(page.locator("#status")).to_have_text("Saved.", timeout=PATIENCE)
+    saved(page)
+    assert [mark.points for mark in Marks(output).all().values()] == [None]
+    assert "0 of 6 graded" in page.locator("#graded").inner_text()
     second = to_next(page)
     assert second != first
     (mark,) = Marks(output).all().values()
     assert (mark.points, mark.rubric, mark.comment) == (5.0, (1.0, 0.5, 0.0), "Why 1/√d? n u 0")
     assert "1 of 6 graded" in page.locator("#graded").inner_text()
-    press(page, "u")  # the comment
+    press(page, "u")  # graded
     page.wait_for_url(first)
+    playwright.expect(page.locator("#state")).to_have_text("draft", timeout=PATIENCE)
+    press(page, "u")  # the comment
     playwright.expect(page.locator("#comment")).to_have_value("", timeout=PATIENCE)
     press(page, "u")  # half of item 2
-    playwright.expect(page.locator("#points")).to_have_text("3 of 10 points", timeout=PATIENCE)
+    playwright.expect(page.locator("#points")).to_have_text("3 points so far", timeout=PATIENCE)
     press(page, "u")
     playwright.expect(page.locator("#points")).to_have_text("not graded", timeout=PATIENCE)
     press(page, "u")
@@ -287,20 +292,20 @@ def test_everything_can_be_clicked_too_and_points_reach_grades_and_feedback(
     page.get_by_role("button", name="Set").click()
     saved(page, "You are Ada.")
     page.get_by_role("button", name="0 points for 1 empty").click()
-    playwright.expect(page.locator("td", has_text="1 of 6")).to_be_visible(timeout=PATIENCE)
+    playwright.expect(page.locator("p", has_text="1 of 6")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("link", name="Next ungraded").click()
     page.wait_for_url("**/grade/**")
     for number in range(5):
         assert page.locator("#answer").is_visible()
         page.locator("fieldset").nth(0).get_by_label("3", exact=True).check()
-        playwright.expect(page.locator("#points")).to_have_text("3 points", timeout=PATIENCE)
+        playwright.expect(page.locator("#points")).to_have_text("3 points so far", timeout=PATIENCE)
         page.get_by_label("Comment for the student").fill(
             f"See $x_{number}$ <script>document.title=1</script>"
         )
         before = page.url
-        page.get_by_role("button", name="Next ungraded").click()
+        page.get_by_role("button", name="Graded, next").click()
         page.wait_for_url(lambda url, before=before: url != before)
-    playwright.expect(page.locator("td", has_text="6 of 6")).to_be_visible(timeout=PATIENCE)
+    playwright.expect(page.locator("p", has_text="6 of 6")).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="Write grades.csv").click()
     playwright.expect(page.locator("#status")).to_contain_text("report.html", timeout=2 * PATIENCE)
     rows = list(csv.DictReader(io.StringIO((output / "grades.csv").read_text(encoding="utf-8"))))
@@ -347,22 +352,27 @@ def test_two_graders_get_different_answers_and_never_overwrite_each_other(
     for watched, key in ((ann, "f"), (bob, "0")):
         press(watched.page, key)
         saved(watched.page)
-    assert sorted(mark.points for mark in Marks(output).all().values()) == [0.0, 10.0]
+    assert sorted(mark.rubric for mark in Marks(output).all().values()) == [(0, 0, 0), (1, 1, 1)]
     bob.page.goto(ann.page.url)
     assert "looking at this answer, too" in bob.page.locator("main").inner_text()
     press(ann.page, "1")  # takes item 1 away: 7 points
-    playwright.expect(ann.page.locator("#points")).to_have_text("7 points", timeout=PATIENCE)
+    playwright.expect(ann.page.locator("#points")).to_have_text("7 points so far", timeout=PATIENCE)
+    saved(ann.page)
     press(bob.page, "0")
     conflict = bob.page.get_by_role("alert")
-    playwright.expect(conflict).to_contain_text(
-        "grader 1 saved this answer in the meantime. Theirs: 7 points", timeout=PATIENCE
-    )
-    assert 7.0 in [mark.points for mark in Marks(output).all().values()]
+    told = "grader 1 saved this answer in the meantime."
+    playwright.expect(conflict).to_contain_text(told, timeout=PATIENCE)
+    rows = [row.locator("th, td").all_inner_texts() for row in conflict.locator("tr").all()]
+    assert rows[0][1:] == ["Yours", "Theirs, grader 1"]
+    assert [row[1:] for row in rows[1:4]] == [["0", "0"], ["0", "4"], ["0", "3"]]
+    assert (0, 1, 1) in [mark.rubric for mark in Marks(output).all().values()]
     bob.page.get_by_role("button", name="Keep mine").click()
-    playwright.expect(bob.page.locator("#points")).to_have_text("0 points", timeout=PATIENCE)
+    playwright.expect(bob.page.locator("#points")).to_have_text("0 points so far", timeout=PATIENCE)
+    saved(bob.page)
     press(ann.page, "f")
     ann.page.get_by_role("button", name="Use theirs").click()
-    playwright.expect(ann.page.locator("#points")).to_have_text("0 of 10 points", timeout=PATIENCE)
+    playwright.expect(ann.page.locator("#by")).to_have_text("by grader 2", timeout=PATIENCE)
+    playwright.expect(ann.page.locator("#points")).to_have_text("0 points so far", timeout=PATIENCE)
     ann.context.close()
     bob.context.close()
 
@@ -376,7 +386,7 @@ def test_a_killed_desk_loses_nothing_and_the_open_page_goes_on_when_it_is_back(
     press(page, "1")
     saved(page)
     desk.stop(signal.SIGKILL)
-    assert [mark.points for mark in Marks(output).all().values()] == [3.0]
+    assert [mark.rubric for mark in Marks(output).all().values()] == [(1, 0, 0)]
     press(page, "2")
     playwright.expect(page.locator("#status")).to_contain_text("Not saved", timeout=PATIENCE)
     again = start(output, 1, port=int(desk.host.rpartition(":")[2]))
@@ -384,7 +394,7 @@ def test_a_killed_desk_loses_nothing_and_the_open_page_goes_on_when_it_is_back(
         playwright.expect(page.locator("#status")).to_contain_text("started anew", timeout=PATIENCE)
         watched.tab().goto(again.links[0])
         saved(page)
-        assert [mark.points for mark in Marks(output).all().values()] == [7.0]
+        assert [mark.rubric for mark in Marks(output).all().values()] == [(1, 1, 0)]
     finally:
         again.process.kill()
         again.process.communicate(timeout=120)

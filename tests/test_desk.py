@@ -221,7 +221,7 @@ def start(output: Path, graders: int = 2, port: int = 0) -> Running:
         line = process.stdout.readline()
         said += line
         assert line, said
-        links += re.findall(r"http://\S+", line)
+        links += re.findall(r"https?://\S+/enter\S+", line)
     process.stdout.readline()  # how to stop it
     return Running(process, links)
 
@@ -289,7 +289,10 @@ UNFIT = [
     {},
     [],
     {"version": "0"},
-    {"version": 0, "rubric": [1]},
+    {"version": 0, "rubric": [1], "graded": True},
+    {"version": 0, "graded": True},
+    {"version": 0, "flagged": 1},
+    {"version": 0, "alike": {"nobody": 0}},
     {"version": 0, "rubric": [9, 9, 9]},
     {"version": 0, "rubric": "111"},
     {"version": 0, "comment": 5},
@@ -322,7 +325,7 @@ def test_nothing_that_was_saved_is_lost_when_the_desk_is_killed(output: Path):
     for points in range(3):
         _, headers, _ = ask(desk.host, "/next/hw3/3.7", cookie=cookie)
         keys.append(headers["location"])
-        data = json.dumps({"version": 0, "rubric": [1, 0, 0], "comment": f"remark {points}"})
+        data = json.dumps({"version": 0, "rubric": [1, 0, 0], "comment": f"remark {points}", "graded": True})
         path = keys[-1].replace("/grade/", "/api/mark/")
         status, _, _ = ask(
             desk.host,

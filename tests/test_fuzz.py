@@ -161,7 +161,8 @@ def test_marks_that_the_desk_imports(tmp_path: Path, text: str, points: str):
 @FEW
 @given(
     st.dictionaries(
-        st.sampled_from(["version", "comment", "rubric"]), SCALARS | st.lists(SCALARS, max_size=4)
+        st.sampled_from(["version", "comment", "rubric", "graded", "flagged"]),
+        SCALARS | st.lists(SCALARS, max_size=4),
     )
 )
 def test_requests_to_the_desk(asked: dict[str, Any]):

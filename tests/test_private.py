@@ -144,6 +144,7 @@ LEFT_BEHIND = [
     "hw3-otter.zip", "hw3-gradescope.zip", "hw3-gradescope.zip.seed.txt", "attention-homeworks.zip",
     "master/hw3.ipynb", "answers/3.7.pdf", "upload.csv", "marks.csv", "OUT/report.html", "submissions.zip",
     "download.zip", "gradebook.csv", "submission_log.json", "elsewhere/desk.sqlite3", "elsewhere/seed.txt",
+    "elsewhere/desk.pem", "elsewhere/desk-for.json", "bob.marks.json",
 ]  # fmt: skip
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.declare import Written
+from autograder.desk.groups import groups
 from autograder.grade import marks
+from autograder.grade.exchange import Exchange, Rival
 from autograder.grade.report import QuestionResult, Report
+from autograder.grade.rubric import Rubric
 from autograder.grade.store import read_reports
 from autograder.kit.answers import BLANK, NOT_FOUND
 
@@ -49,6 +52,19 @@ class Stack:
         self.homework, self.question, self.title, self.written = homework, question, title, written
         self.answers = {answer.key: answer for answer in sorted(answers, key=lambda answer: answer.key)}
         self.order = list(self.answers)
+        self._groups: dict[int, list[list[str]]] = {}
+
+    @property
+    def declared(self) -> Rubric:
+        """The homework's own rubric."""
+        return Rubric(tuple(self.written.rubric.items()), self.written.points)
+
+    def groups(self, percent: int) -> list[list[str]]:
+        """Keys of the answers that are equal or nearly so; those that hold nothing are left out."""
+        if percent not in self._groups:
+            texts = {key: answer.text for key, answer in self.answers.items() if answer.text.strip()}
+            self._groups[percent] = groups(texts, percent)
+        return self._groups[percent]
 
     @property
     def path(self) -> str:
@@ -77,7 +93,7 @@ class Desk:
     def __init__(self, output: Path):
         self.output = output
         self.reports = read_reports(output)
-        self.marks = marks.Marks(output)
+        self.marks = Exchange(output)
         questions = {
             (one.homework, result.id): result
             for one in reversed(self.reports)
@@ -102,34 +118,61 @@ class Desk:
         ]
         return Stack(homework, asked.id, asked.title, written, answers)
 
+    def rubric(self, stack: Stack) -> Rubric:
+        """The rubric that holds for a question."""
+        return self.marks.rubric(stack.homework, stack.question) or stack.declared
+
     def mark(self, answer: Answer) -> marks.Mark:
         """The mark of the present answer; a blank one if there is none, or only one for another answer."""
-        blank = marks.Mark(answer.report.submission, answer.result.id, marks.digest(answer.result.answer))
-        found = self.marks.get(answer.report.submission, answer.result.id)
-        if found is None:
-            return blank
-        return found if found.answer == blank.answer else replace(blank, version=found.version)
+        return _present(answer, self.marks.get(answer.report.submission, answer.result.id))
+
+    def found(self, stack: Stack) -> dict[str, marks.Mark]:
+        """Key → the mark of each answer, as :meth:`mark` gives it."""
+        kept = self.marks.all()
+        return {
+            key: _present(answer, kept.get((answer.report.submission, stack.question)))
+            for key, answer in stack.answers.items()
+        }
 
     def graded(self, stack: Stack) -> set[str]:
         """Keys of the answers that have points."""
-        found = self.marks.all()
-        done = set()
-        for key, answer in stack.answers.items():
-            mark = found.get((answer.report.submission, stack.question))
-            if mark is None or mark.points is None:
-                continue
-            if mark.answer == marks.digest(answer.result.answer):
-                done.add(key)
-        return done
+        return {key for key, mark in self.found(stack).items() if mark.points is not None}
 
-    def next_key(self, stack: Stack, grader: str, after: str | None) -> str | None:
-        """The next answer without points that nobody else looks at, in order, beginning after one."""
-        start = stack.order.index(after) + 1 if after in stack.answers else 0
+    def rivals(self, stack: Stack) -> dict[str, list[Rival]]:
+        """Key → the marks of other files that differ from the one that counts, and wait for a choice."""
+        by_name = {answer.report.submission: key for key, answer in stack.answers.items()}
+        found: dict[str, list[Rival]] = {}
+        for one in self.marks.rivals(stack.question):
+            if (key := by_name.get(one.mark.submission)) is not None:
+                found.setdefault(key, []).append(one)
+        return found
+
+    def next_key(
+        self, stack: Stack, grader: str, after: str | None, among: Iterable[str] | None = None
+    ) -> str | None:
+        """The next answer without points that nobody else looks at, in order, beginning after one.
+
+        Args:
+            stack: the question.
+            grader: who asks.
+            after: the key of the answer that they come from.
+            among: keys in the order to go by; all answers if left out.
+        """
+        keys = stack.order if among is None else list(among)
+        start = keys.index(after) + 1 if after in keys else 0
         done = self.graded(stack)
-        order = [key for key in stack.order[start:] + stack.order[:start] if key not in done and key != after]
+        order = [key for key in keys[start:] + keys[:start] if key not in done and key != after]
         by_name = {stack.answers[key].report.submission: key for key in order}
         found = self.marks.claim(grader, stack.question, by_name)
         return by_name[found] if found is not None else None
+
+
+def _present(answer: Answer, found: marks.Mark | None) -> marks.Mark:
+    """A mark, if it is one of the present answer; else a blank one."""
+    blank = marks.Mark(answer.report.submission, answer.result.id, marks.digest(answer.result.answer))
+    if found is None:
+        return blank
+    return found if found.answer == blank.answer else replace(blank, version=found.version)
 
 
 def _number(part: str) -> tuple[int, str]:

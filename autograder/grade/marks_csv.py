@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from autograder.files import harmless
-from autograder.grade.marks import MAX_COMMENT, Mark, Marks, digest, rubric_points, written_of
+from autograder.grade.marks import MAX_COMMENT, Mark, Marks, digest
 from autograder.grade.report import QuestionResult, Report
+from autograder.grade.rubric import Rubric
 
 COLUMNS = ("submission", "homework", "question", "rubric", "points", "maximum", "comment", "grader")
 MAX_PROBLEMS = 20  # bad rows that the error names
@@ -80,6 +81,7 @@ def from_csv(output: Path, reports: Sequence[Report], text: str, grader: str) ->
             f"The first line must name the columns {', '.join(COLUMNS)}; {', '.join(sorted(missing))}"
             " missing."
         )
+    kept = Marks(output)
     problems: list[str] = []
     marks: list[Mark] = []
     for number, row in lines:
@@ -91,13 +93,13 @@ def from_csv(output: Path, reports: Sequence[Report], text: str, grader: str) ->
         if not cells["points"].strip():
             continue
         try:
-            marks.append(_read(cells, answers, grader))
+            marks.append(_read(cells, answers, grader, kept))
         except ValueError as error:
             problems.append(f"line {number}: {error}")
     if problems:
         more = "; …" if len(problems) > MAX_PROBLEMS else ""
         raise MarksCsvError("; ".join(problems[:MAX_PROBLEMS]) + more)
-    return Marks(output).save_all(marks)
+    return kept.save_all(marks)
 
 
 def _numbered(rows: csv.DictReader[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -105,7 +107,7 @@ def _numbered(rows: csv.DictReader[Any]) -> Iterator[tuple[int, dict[str, Any]]]
         yield rows.line_num, row
 
 
-def _read(cells: Mapping[str, str], answers: Answers, grader: str) -> Mark:
+def _read(cells: Mapping[str, str], answers: Answers, grader: str, kept: Marks) -> Mark:
     """One row's mark.
 
     Raises:
@@ -124,20 +126,19 @@ def _read(cells: Mapping[str, str], answers: Answers, grader: str) -> Mark:
         report.submission,
         question.id,
         digest(question.answer),
-        _shares(cells.get("rubric", ""), points, report.homework, question.id),
+        _shares(cells.get("rubric", ""), points, kept.rubric(report.homework, question.id)),
         points,
         cells.get("comment", "")[:MAX_COMMENT],
         cells.get("grader", "").strip() or grader,
     )
 
 
-def _shares(text: str, points: float, homework: str, question: str) -> tuple[float, ...]:
+def _shares(text: str, points: float, rubric: Rubric | None) -> tuple[float, ...]:
     """The shares of the rubric's items; empty where they do not make the points."""
     shares = tuple(_number(part) or 0.0 for part in text.split(";") if part.strip())
-    declared = written_of(homework, question)
-    if declared is None or len(shares) != len(declared.rubric):
+    if rubric is None or not shares or len(shares) > len(rubric.items):
         return ()
-    return shares if abs(rubric_points(declared, shares) - points) <= 1e-9 else ()
+    return rubric.fitted(shares) if abs(rubric.points(shares) - points) <= 1e-9 else ()
 
 
 def _unguarded(cell: str) -> str:

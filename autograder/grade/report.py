@@ -166,6 +166,7 @@ class QuestionResult:
         original: a digest of the written answer as handed in, where ``written`` holds copies of its pictures.
         given: the points that a person gave for it, None as long as nobody did; ``comment`` is what they
             wrote, ``reasons`` the rubric items that earned them.
+        rubric: the rubric's items with their points, where the staff edited it; empty for the homework's.
         overrides: points that the staff set in place of the judged ones; they count in ``points`` and
             ``given``.
     """
@@ -186,6 +187,7 @@ class QuestionResult:
     original: str = ""
     overrides: tuple[Overridden, ...] = ()
     claim: str = ""
+    rubric: tuple[tuple[str, float], ...] = ()
 
     def override(self, part: str) -> Overridden | None:
         """The points that were set for a check, all checks (empty) or the written answer; None if none."""

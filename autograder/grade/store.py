@@ -112,6 +112,7 @@ def read_results(data: Mapping[str, Any]) -> Report:
                 "checks": tuple(CheckResult(**check) for check in question["checks"]),
                 "notes": tuple(question.get("notes", ())),
                 "reasons": tuple(question.get("reasons", ())),
+                "rubric": tuple((words, points) for words, points in question.get("rubric", ())),
                 "overrides": tuple(Overridden(**one) for one in question.get("overrides", ())),
                 "nearby": tuple(question.get("nearby", ())),
             }

@@ -133,6 +133,13 @@ def _recoded(wanted: Mapping[str, bytes]) -> dict[str, tuple[str, str]]:
     return made
 
 
+def recoded(pictures: list[bytes]) -> list[dict[str, str]]:
+    """For each picture our copy as a data URI (``uri``), or why there is none (``why``)."""
+    unfit = [_unfit("", data) for data in pictures]
+    made = iter(_child([data for data, why in zip(pictures, unfit, strict=True) if not why]))
+    return [{"why": why} if why else next(made) for why in unfit]
+
+
 def _unfit(address: str, data: bytes) -> str:
     """Why a picture is not even looked at; empty if it is."""
     if not data:

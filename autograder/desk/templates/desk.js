@@ -1,4 +1,5 @@
-// The manual grading page: saves every click at once, one request after the other, and tries again until it is saved.
+// The pages of manual grading: saves every step at once as a draft, one request after the other, and tries again until the server has
+// it. An answer is graded by a step of its own.
 "use strict";
 
 const status = document.getElementById("status");
@@ -17,26 +18,33 @@ async function post(path, data) {
   return { ok: answer.ok, code: answer.status, body };
 }
 
-// --- the list of questions --------------------------------------------------------------------------------------------
-
 async function act(path, data) {
   tell("…");
   try {
     const { ok, body } = await post(path, data);
-    tell(body.error || body.told || (body.link ? `Open this in the other browser: ${body.link}` : "Done."), !ok);
-    return ok;
+    tell(body.error || body.told || "Done.", !ok);
+    return ok ? body : null;
   } catch {
     tell("The server does not answer. Is the command still running?", true);
-    return false;
+    return null;
   }
 }
 
-for (const button of document.querySelectorAll("[data-post]")) {
+function element(name, text = "", attributes = {}) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+// --- the list of questions, the rubric ----------------------------------------------------------------------------------
+
+for (const button of document.querySelectorAll("button[data-post]")) {
   button.addEventListener("click", async () => {
     button.disabled = true;
-    const ok = await act(button.dataset.post, {});
+    const done = await act(button.dataset.post, {});
     button.disabled = false;
-    if (ok && button.dataset.post.includes("/blank/")) setTimeout(() => location.reload(), 900);
+    if (done && button.dataset.post.includes("/blank/")) setTimeout(() => location.reload(), 900);
   });
 }
 document.getElementById("me")?.addEventListener("submit", (event) => {
@@ -47,7 +55,45 @@ document.getElementById("import")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const file = document.getElementById("file").files[0];
   if (!file) return tell("Choose a file first.", true);
-  if (await act("/api/import", await file.text())) setTimeout(() => location.reload(), 1200);
+  const done = await act("/api/import", await file.text());
+  if (done && !done.told.includes("\n")) setTimeout(() => location.reload(), 1200);
+});
+document.getElementById("invite")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const head = document.getElementById("invited-head").checked;
+  const done = await act("/api/invite", { name: document.getElementById("invited").value, head });
+  if (!done) return;
+  const shown = document.getElementById("link");
+  shown.hidden = false;
+  shown.replaceChildren("Open this in the other browser, once: ", element("code", done.link));
+});
+for (const button of document.querySelectorAll("[data-revoke]")) {
+  button.addEventListener("click", async () => {
+    if (await act("/api/revoke", { name: button.dataset.revoke })) setTimeout(() => location.reload(), 600);
+  });
+}
+const edited = document.getElementById("rubric-edit");
+if (edited) {
+  document.getElementById("add-item")?.addEventListener("click", () => {
+    const list = edited.querySelector("ol");
+    const made = list.lastElementChild.cloneNode(true);
+    for (const field of made.querySelectorAll("textarea, input")) field.value = "";
+    list.append(made);
+    made.querySelector("textarea").focus();
+  });
+  edited.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const rows = [...edited.querySelectorAll("li")].map((row) => [
+      row.querySelector("[data-words]").value, row.querySelector("[data-points]").value]);
+    const wrong = rows.some(([, worth]) => worth === "" || !Number.isFinite(Number(worth)));
+    if (wrong) return tell("Each item needs points.", true);
+    const items = rows.map(([words, worth]) => [words, Number(worth)]);
+    const done = await act(edited.dataset.post, { version: Number(edited.dataset.version), items });
+    if (done) setTimeout(() => location.reload(), 900);
+  });
+}
+document.querySelector(".ag-filter")?.addEventListener("change", (event) => {
+  if (event.target instanceof HTMLSelectElement) event.currentTarget.requestSubmit();
 });
 
 // --- one answer ---------------------------------------------------------------------------------------------------------
@@ -57,24 +103,38 @@ if (desk) {
   const items = [...document.querySelectorAll("fieldset[data-index]")];
   const comment = document.getElementById("comment");
   const conflict = document.getElementById("conflict");
+  const flag = document.getElementById("flag");
+  const ticks = [...document.querySelectorAll("[data-alike]")];
   let version = Number(desk.dataset.version);
   let touched = false; // the rubric was touched here: only then is it sent
+  let grading = null; // the answer is to count, and maybe those alike: { alike }
   let dirty = false; // something is not saved yet
   let running = null; // the one request under way
   let timer = 0;
   let held = null; // somebody else's mark, until one of the two is chosen
 
   const share = (item) => Number(item.querySelector("input:checked")?.value ?? 0);
+  const chosen = () => items.some((item) => item.querySelector("input:checked"));
   const choose = (item, value) => { item.querySelector(`input[value="${value}"]`).checked = true; };
+  const name = (item) => item.querySelector(".ag-item").textContent;
+  const worth = (item) => Number(item.dataset.worth);
+  const number = (value) => String(Math.round(value * 100) / 100);
 
   function show(mark) {
     version = mark.version;
     document.getElementById("progress").value = mark.graded;
     document.getElementById("graded").textContent = `${mark.graded} of ${mark.total} graded`;
-    if (mark.points !== null) {
-      document.getElementById("points").textContent = `${mark.points} points`;
-      document.getElementById("by").textContent = mark.grader ? `by ${mark.grader}` : "";
-    }
+    const state = mark.points !== null ? "graded" : mark.draft ? "draft" : "open";
+    desk.dataset.state = state;
+    document.getElementById("state").textContent = state === "open" ? "not graded" : state;
+    document.getElementById("points").textContent = mark.points !== null ? `${number(mark.points)} points` : state === "draft" ? preview() : "not graded";
+    document.getElementById("by").textContent = mark.grader && state !== "open" ? `by ${mark.grader}` : "";
+    flag.setAttribute("aria-pressed", String(mark.flagged));
+  }
+
+  function preview() {
+    if (!chosen()) return "no points yet";
+    return `${number(Math.max(0, items.reduce((sum, item) => sum + share(item) * worth(item), 0)))} points so far`;
   }
 
   function save() {
@@ -86,42 +146,66 @@ if (desk) {
   async function loop() {
     while (dirty && !held) {
       dirty = false;
-      const data = { version, comment: comment.value };
+      const asked = grading;
+      const data = { version, comment: comment.value, rubric_version: Number(desk.dataset.rubric), flagged: flag.getAttribute("aria-pressed") === "true" };
       if (touched) data.rubric = items.map(share);
+      if (asked) { data.graded = true; data.alike = asked.alike; }
       try {
         tell("Saving …");
         const { ok, code, body } = await post(desk.dataset.mark, data);
-        if (ok) { show(body); tell("Saved."); } else if (code === 409) { clash(body); } else if (code === 401) {
+        if (ok) {
+          show(body);
+          if (body.edited) { grading = null; tell("Saved as a draft: the rubric was edited. Loading it …", true); setTimeout(() => location.reload(), 1200); return; }
+          if (asked) grading = null;
+          tell(body.left ? `Saved. ${body.left} alike were changed in the meantime and left alone.` : body.draft ? "Draft saved." : "Saved.");
+        } else if (code === 409) { clash(body); } else if (code === 401) {
           dirty = true;
-          tell("Not saved: the server was restarted. Open its new link in another tab; this page then saves automatically.", true);
+          tell("Not saved: the server was restarted, or your link was revoked. Open a new link in another tab; this page then saves by itself.", true);
           await new Promise((wake) => setTimeout(wake, 2000));
-        } else { tell(body.error, true); }
+        } else { grading = null; tell(body.error, true); }
       } catch {
         dirty = true;
-        tell("Not saved: the server does not answer. Your change is kept on this page. Trying again …", true);
+        tell("Not saved: the server does not answer. Your input is kept here; trying again …", true);
         await new Promise((wake) => setTimeout(wake, 1500));
       }
     }
   }
 
+  // both marks beside each other; nothing is saved until one is chosen
   function clash(body) {
     held = body.mark;
-    const theirs = held.points === null ? "a comment" : `${held.points} points`;
-    conflict.hidden = false;
-    conflict.textContent = `${body.error} Theirs: ${theirs}${held.comment ? `, “${held.comment.slice(0, 200)}”` : ""}. `;
+    const given = (mark) => (mark.points === null ? "draft" : number(mark.points));
+    const mine = { rubric: chosen() ? items.map(share) : [], comment: comment.value };
+    const table = element("table", "", { class: "ag-two" });
+    const row = (...cells) => {
+      const line = element("tr");
+      cells.forEach((text, at) => line.append(at ? element("td", text) : element("th", text, { scope: "row" })));
+      table.append(line);
+    };
+    const head = element("tr");
+    for (const text of ["", "Yours", `Theirs, ${held.grader || "nobody"}`]) head.append(element(text ? "th" : "td", text, text ? { scope: "col" } : {}));
+    table.append(head);
+    items.forEach((item, at) => {
+      const part = (rubric) => (rubric.length ? number((rubric[at] ?? 0) * worth(item)) : "–");
+      row(name(item), part(mine.rubric), part(held.rubric));
+    });
+    row("Points", grading ? preview().replace(" so far", "") : "draft", given(held));
+    row("Comment", mine.comment.slice(0, 300) || "–", held.comment.slice(0, 300) || "–");
+    conflict.replaceChildren(element("p", body.error), table);
+    const buttons = element("p");
     for (const [text, keep] of [["Use theirs", false], ["Keep mine", true]]) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = text;
+      const button = element("button", text, { type: "button" });
       button.addEventListener("click", () => {
         version = held.version;
         held = null;
         conflict.hidden = true;
-        if (keep) { save(); } else { dirty = false; location.reload(); }
+        if (keep) { touched = touched || chosen(); save(); } else { grading = null; dirty = false; location.reload(); }
       });
-      conflict.append(button, " ");
+      buttons.append(button, " ");
     }
-    tell("Not saved: another grader saved this answer first.", true);
+    conflict.append(buttons);
+    conflict.hidden = false;
+    tell("Not saved: somebody else saved this answer.", true);
   }
 
   async function flush() {
@@ -133,12 +217,24 @@ if (desk) {
 
   async function go(path) { if (await flush()) location.assign(path); }
 
+  async function grade(alike) {
+    if (!chosen() && desk.dataset.state !== "graded") return tell("Nothing is chosen yet: 0 gives no points, f all of them.", true);
+    clearTimeout(timer);
+    timer = 0;
+    if (desk.dataset.state !== "graded" || alike || touched) {
+      if (chosen()) touched = true;
+      grading = { alike: alike ? Object.fromEntries(ticks.filter((tick) => tick.checked).map((tick) => [tick.dataset.alike, Number(tick.dataset.version)])) : {} };
+    }
+    await save();
+    if (await flush() && !grading && desk.dataset.state === "graded") location.assign(desk.dataset.next);
+  }
+
   async function undo() {
     if (!(await flush())) return;
     try {
       const { ok, body } = await post(desk.dataset.undo, {});
       if (ok) location.assign(`${desk.dataset.base}/${body.key}`); else tell(body.error, true);
-    } catch { tell("The server does not answer.", true); }
+    } catch { tell("The desk does not answer.", true); }
   }
 
   async function names() {
@@ -146,24 +242,33 @@ if (desk) {
     if (await flush() && await act("/api/me", { names: button.getAttribute("aria-pressed") !== "true" })) location.reload();
   }
 
+  function others() {
+    for (const other of items) if (!other.querySelector("input:checked")) choose(other, 0);
+  }
+
   function toggle(index, value) {
     const item = items[index];
     if (!item) return;
-    const chosen = item.querySelector("input:checked");
-    for (const other of items) if (!other.querySelector("input:checked")) choose(other, 0);
-    choose(item, chosen && Number(chosen.value) === value ? 0 : value);
+    const before = item.querySelector("input:checked");
+    others();
+    choose(item, before && Number(before.value) === value ? 0 : value);
     touched = true;
     save();
   }
 
   function all(value) {
-    for (const item of items) choose(item, value);
+    for (const item of items) choose(item, value === 1 && worth(item) < 0 ? 0 : value);
     touched = true;
     save();
   }
 
+  function mark() {
+    flag.setAttribute("aria-pressed", String(flag.getAttribute("aria-pressed") !== "true"));
+    save();
+  }
+
   for (const item of items) item.addEventListener("change", () => {
-    for (const other of items) if (!other.querySelector("input:checked")) choose(other, 0);
+    others();
     touched = true;
     save();
   });
@@ -171,21 +276,63 @@ if (desk) {
     clearTimeout(timer);
     timer = setTimeout(() => { timer = 0; save(); }, 500);
   });
-  comment.addEventListener("blur", () => { if (timer) flush(); });
+  comment.addEventListener("blur", () => { if (timer) { clearTimeout(timer); timer = 0; save(); } });
+
+  // --- saved comments, alike answers, rivals
+
+  const list = document.getElementById("snippet-list");
+  function listed(snippets) {
+    list.replaceChildren(...snippets.map(([number, text]) => {
+      const line = element("li");
+      line.append(element("button", text, { type: "button", "data-say": "" }), element("button", "×", { type: "button", "data-drop": number, "aria-label": "Drop this saved comment" }));
+      return line;
+    }));
+  }
+  list.addEventListener("click", async (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.dataset.drop) {
+      const done = await act(desk.dataset.snippet, { drop: Number(button.dataset.drop) });
+      if (done) listed(done.snippets);
+      return;
+    }
+    comment.value = [comment.value.trimEnd(), button.textContent].filter(Boolean).join("\n\n");
+    save();
+  });
+  document.getElementById("keep-comment").addEventListener("click", async () => {
+    const done = await act(desk.dataset.snippet, { text: comment.value });
+    if (done) { listed(done.snippets); document.getElementById("snippets").open = true; }
+  });
+  const count = () => { const shown = document.getElementById("ticked"); if (shown) shown.textContent = ticks.filter((tick) => tick.checked).length; };
+  for (const tick of ticks) tick.addEventListener("change", count);
+  count();
+  const range = document.getElementById("alike");
+  range?.addEventListener("input", () => { document.getElementById("alike-shown").textContent = range.value; });
+  range?.addEventListener("change", async () => { if (await flush() && await act("/api/me", { alike: Number(range.value) })) location.reload(); });
+  for (const button of document.querySelectorAll("[data-rival]")) button.addEventListener("click", async () => {
+    if (!(await flush())) return;
+    if (await act(desk.dataset.settle, { rival: Number(button.dataset.rival), take: button.dataset.take === "yes" })) location.reload();
+  });
+
   const actions = {
     zero: () => all(0),
     full: () => all(1),
+    grade: () => grade(false),
+    "grade-all": () => grade(true),
+    flag: mark,
     undo,
     names,
     next: () => go(desk.dataset.next),
     before: () => go(desk.dataset.before),
     after: () => go(desk.dataset.after),
   };
-  for (const [name, action] of Object.entries(actions)) document.getElementById(name).addEventListener("click", action);
-  document.querySelector('a[href="/"]').addEventListener("click", (event) => { event.preventDefault(); go("/"); });
+  for (const [id, action] of Object.entries(actions)) document.getElementById(id)?.addEventListener("click", action);
+  for (const link of document.querySelectorAll("header a, main a[href^='/']")) link.addEventListener("click", (event) => { event.preventDefault(); go(link.getAttribute("href")); });
+  document.getElementById("rubric").addEventListener("submit", (event) => event.preventDefault());
 
-  const keys = { n: "next", u: "undo", f: "full", 0: "zero", ArrowLeft: "before", ArrowRight: "after" };
+  const keys = { n: "next", u: "undo", f: "full", m: "flag", a: "grade-all", 0: "zero", Enter: "grade", ArrowLeft: "before", ArrowRight: "after" };
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.ctrlKey) { event.preventDefault(); grade(false); return; }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target === comment) {
       if (event.key === "Escape") comment.blur();
@@ -194,11 +341,14 @@ if (desk) {
     const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
     if (digit) { event.preventDefault(); toggle(Number(digit[1]) - 1, event.shiftKey ? 0.5 : 1); return; }
     if (event.key === "c") { event.preventDefault(); comment.focus(); return; }
-    const inRadio = event.target instanceof HTMLInputElement && event.key.startsWith("Arrow"); // arrows choose within the group
+    if (event.key === "s") { event.preventDefault(); document.getElementById("snippets").open = true; (list.querySelector("button") ?? document.getElementById("keep-comment")).focus(); return; }
+    const own = event.key === "Enter" ? "button, a, summary" : "input";
+    const taken = (event.key === "Enter" || event.key.startsWith("Arrow")) && event.target.closest?.(own); // the focused thing's own key
     const action = keys[event.key];
-    if (action && !inRadio) { event.preventDefault(); actions[action](); }
+    if (action && actions[action] && document.getElementById(action) && !taken) { event.preventDefault(); actions[action](); }
   });
   window.addEventListener("beforeunload", (event) => { if (dirty || running || timer || held) event.preventDefault(); });
   addEventListener("focus", () => { if (dirty && !running) save(); });
+  if (desk.dataset.state === "draft") document.getElementById("points").textContent = preview();
   document.body.dataset.ready = "yes"; // keys work from here on
 }
