@@ -45,7 +45,7 @@ class InProcess:
         self.origin = self.door.address.origin
 
     def ask(self, path: str, method: str = "GET", body: str = "", **headers: str) -> tuple[int, dict, str]:
-        """Status, headers and text of an answer; host and origin are the desk's own if left out."""
+        """Status, headers and text of an answer; host and origin are the grading page's own if left out."""
         parts = urlsplit(path)
         usual = {"host": urlsplit(self.origin).netloc}
         if method == "POST":
@@ -83,7 +83,7 @@ class InProcess:
 
 
 class Browser:
-    """Somebody at the desk."""
+    """Somebody on the grading page."""
 
     def __init__(self, desk: InProcess, set_cookie: str):
         self.desk, self.set_cookie = desk, set_cookie

@@ -242,7 +242,7 @@ def saved(page, text: str = "Draft saved.") -> None:
 
 
 def to_next(page) -> str:
-    """Says that the answer is graded; the desk goes on to the next."""
+    """Says that the answer is graded; the grading page goes on to the next."""
     before = page.url
     press(page, "Enter")
     page.wait_for_url(lambda url: url != before)
@@ -354,7 +354,7 @@ def test_two_graders_get_different_answers_and_never_overwrite_each_other(
         saved(watched.page)
     assert sorted(mark.rubric for mark in Marks(output).all().values()) == [(0, 0, 0), (1, 1, 1)]
     bob.page.goto(ann.page.url)
-    assert "looking at this answer, too" in bob.page.locator("main").inner_text()
+    assert "has this answer open, too" in bob.page.locator("main").inner_text()
     press(ann.page, "1")  # takes item 1 away: 7 points
     playwright.expect(ann.page.locator("#points")).to_have_text("7 points so far", timeout=PATIENCE)
     saved(ann.page)
@@ -391,7 +391,7 @@ def test_a_killed_desk_loses_nothing_and_the_open_page_goes_on_when_it_is_back(
     playwright.expect(page.locator("#status")).to_contain_text("Not saved", timeout=PATIENCE)
     again = start(output, 1, port=int(desk.host.rpartition(":")[2]))
     try:
-        playwright.expect(page.locator("#status")).to_contain_text("started anew", timeout=PATIENCE)
+        playwright.expect(page.locator("#status")).to_contain_text("was restarted", timeout=PATIENCE)
         watched.tab().goto(again.links[0])
         saved(page)
         assert [mark.rubric for mark in Marks(output).all().values()] == [(1, 1, 0)]

@@ -1,4 +1,4 @@
-"""The desk for several people on several machines: TLS of its own, or behind a proxy; hosts and origins."""
+"""it for several people on several machines: TLS of its own, or behind a proxy; hosts and origins."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# --- by which names the desk is reached ---------------------------------------------------------------------
+# --- by which names it is reached ---------------------------------------------------------------------
 
 
 def test_a_host_is_a_name_or_an_address_of_a_machine():
@@ -83,7 +83,7 @@ def test_a_name_that_is_not_this_machines_is_refused_in_words():
         patch.setattr("socket.create_server", lambda place, family: made(("127.0.0.1", 0)))
         with pytest.raises(AddressError, match="takes that name for itself alone"):
             listen(["desk.example.edu"], 0)
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(AddressError, match="Another desk"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(AddressError, match="open already"):
         listen([], taken.getsockname()[1])
 
 
@@ -117,7 +117,7 @@ def test_behind_a_proxy_host_and_origin_are_the_proxys_and_cookies_go_over_tls_a
     assert "evil.org" not in here.ask("/", cookie=ann.cookie, **forwarded)[2]
 
 
-# --- the desk's own certificate -----------------------------------------------------------------------------
+# --- the own certificate -----------------------------------------------------------------------------
 
 
 @needs_openssl

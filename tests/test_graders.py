@@ -95,7 +95,7 @@ def test_a_graders_file_goes_out_and_comes_back_without_a_loss(here: InProcess, 
     assert len(here.desk.marks.rivals("3.7")) == 1
     grade(bob, "student-01", rubric=[1, 1, 1], graded=True)  # Bob goes on
     later = elsewhere.sent_back(folder).read_text(encoding="utf-8")
-    assert ann.post("/api/import", later)[1]["told"] == "1 marks taken."
+    assert ann.post("/api/import", later)[1]["told"] == "1 marks imported."
     assert given(here, "student-01").points == 10
     key = key_of(here, "student-00")
     page = ann.get(f"/grade/hw3/3.7/{key}")
@@ -192,7 +192,7 @@ def test_the_command_sends_out_opens_and_takes_in_a_graders_file(
     assert "autograder desk bob.zip" in desk(output, "--export-for", "Bob", tmp_path / "bob.zip")
     assert "bob.marks.json" in desk(tmp_path / "bob.zip")
     assert opened == [[("Bob", False)]]
-    assert "1 marks taken." in desk(output, "--import", tmp_path / "bob.marks.json")
+    assert "1 marks imported." in desk(output, "--import", tmp_path / "bob.marks.json")
     assert Marks(output).get("student-01", "3.7").points == 4
     assert "ends with .zip" in desk(output, "--export-for", "Bob", tmp_path / "bob.txt", code=1)
     assert "no file that" in desk(tmp_path / "bob.marks.json", code=1)

@@ -1,4 +1,4 @@
-"""Grading at the desk: drafts, what stands beside an answer, groups, rubrics that change, search."""
+"""Grading on the grading page: drafts, what stands beside an answer, groups, rubrics that change, search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the desk listens, by which names it is reached, and whether that is safe enough."""
+"""Where it listens, by which names it is reached, and whether that is safe enough."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9]
 
 
 class AddressError(ValueError):
-    """An address at which the desk does not open; the message says what would do."""
+    """An address at which the grading page does not open; the message says what would do."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """The origins that the desk answers for, such as ``https://desk.example.edu:8765``; links name the first.
+    """The origins thon this server answers for, such as ``https://desk.example.edu:8765``; links name the first.
 
     Attributes:
         secure: whether browsers reach it over TLS, its own or a proxy's.
@@ -101,7 +101,9 @@ def listen(hosts: Sequence[str], port: int) -> list[socket.socket]:
             if isinstance(error, socket.gaierror):
                 raise AddressError(f"--host {host}: nobody knows that name.") from None
             hint = (
-                "Is manual grading open already? Try --port 0." if host == HERE else "Is it a name or address of this machine?"
+                "Is manual grading open already? Try --port 0."
+                if host == HERE
+                else "Is it a name or address of this machine?"
             )
             raise AddressError(f"port {port} at {host}: {error.strerror}. {hint}") from None
         port = opened.getsockname()[1]
@@ -127,7 +129,7 @@ def _is_address(host: str) -> bool:
 
 
 def reached(hosts: Sequence[str], port: int, secure: bool, proxy: str = "") -> Address:
-    """The address of a desk that listens on a port.
+    """The address of a grading page that listens on a port.
 
     Args:
         hosts: names other than this machine's own, by which graders reach it.

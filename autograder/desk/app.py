@@ -40,7 +40,7 @@ def opened(address: Address) -> Door:
 
 
 def application(desk: Desk, door: Door) -> Starlette:
-    """The desk as an ASGI application."""
+    """The grading page as an ASGI application."""
     lock = threading.Lock()
     pages, calls, staff = Pages(desk, door), Calls(desk, door, lock), StaffCalls(desk, door, lock)
     question, answer = "/{homework}/{question}", "/{homework}/{question}/{key}"
@@ -102,10 +102,10 @@ def serve(
         people: whom to print links for; an empty name lets the grader choose one.
         tell: prints a line.
         hosts: names and addresses of this machine by which other machines reach it; then all is TLS.
-        proxy: the origin of a proxy on this machine that passes on to the desk; empty if there is none.
+        proxy: the origin of a proxy on this machine that passes on to this server; empty if there is none.
 
     Raises:
-        AddressError: the desk cannot listen there, or not safely.
+        AddressError: the grading page cannot listen there, or not safely.
         FileNotFoundError: the folder holds no results.
     """
     names = list(dict.fromkeys(host_of(host) for host in hosts))

@@ -17,7 +17,7 @@ MAX_BODY = 5_000_000
 
 
 class BadRequestError(Exception):
-    """A request that cannot be met; the message is for the person at the desk."""
+    """A request that cannot be met; the message is for the person on the grading page."""
 
 
 async def read_body(request: Request) -> bytes:

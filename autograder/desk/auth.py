@@ -1,4 +1,4 @@
-"""Who is let in at the desk, as what, and what every answer of the server carries to keep others out."""
+"""Who is let in here, as what, and what every answer of the server carries to keep others out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEADERS = {
 
 @dataclass
 class Grader:
-    """Someone at the desk.
+    """Someone on the grading page.
 
     Attributes:
         name: for the record; whoever has a link with a name cannot change it.

@@ -27,7 +27,7 @@ from autograder.submissions.cells import is_kit
 from autograder.submissions.pictures import recoded
 from autograder.submissions.similarity import skeleton
 
-KEPT = 64  # notebooks that the desk remembers
+KEPT = 64  # notebooks thon the grading page remembers
 MAX_CELLS, MAX_FIGURES = 30, 12  # of a question that are shown
 MAX_DATA = 12_000_000  # characters of a figure as handed in
 _TITLE = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<question>\d+\.\d+[a-z]?)?\b")
@@ -110,7 +110,7 @@ def _answers(source: str) -> bool:
 
 
 class Shelf:
-    """The executed notebooks that the desk has looked at last."""
+    """The executed notebooks thon the grading page has looked at last."""
 
     def __init__(self, desk: Desk):
         self.desk = desk

@@ -1,4 +1,4 @@
-"""The desk's own certificate: made by openssl, kept for its owner alone in the folder of results."""
+"""The grading page's own certificate: made by openssl, kept for its owner alone in the folder of results."""
 
 from __future__ import annotations
 

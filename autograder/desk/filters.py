@@ -1,4 +1,4 @@
-"""Which answers of a question a grader looks at, and in which order: search and filters of the desk."""
+"""Which answers of a question a grader looks at, and in which order: search and filters on the page."""
 
 from __future__ import annotations
 

@@ -128,11 +128,11 @@ class StaffCalls(Site):
             text = (await read_body(request)).decode("utf-8-sig")
             if text.lstrip().startswith("{"):
                 merged = await run_in_threadpool(self.desk.marks.merge, reports, text)
-                told = [f"{merged.taken} marks taken.", *merged.conflicts[:20], *merged.left[:20]]
+                told = [f"{merged.taken} marks imported.", *merged.conflicts[:20], *merged.left[:20]]
                 return JSONResponse({"told": "\n".join(told)})
             changed = await run_in_threadpool(marks_csv.from_csv, output, reports, text, grader.name)
         except (UnicodeDecodeError, marks_csv.MarksCsvError, ExchangeError) as problem:
-            return JSONResponse({"error": f"Nothing was taken in. {problem}"}, 400)
+            return JSONResponse({"error": f"Nothing was imported. {problem}"}, 400)
         return JSONResponse({"told": f"{changed} marks changed."})
 
     async def publish(self, request: Request) -> Response:

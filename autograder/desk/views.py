@@ -1,4 +1,4 @@
-"""The desk's pages: the questions, a question's answers, one answer with its rubric, and what they load."""
+"""The pages: the questions, a question's answers, one answer with its rubric, and what they load."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_ALIKE = 60  # answers of a group that are shown with their differences
 
 
 class Pages(Site):
-    """The desk's pages, and what they load."""
+    """The grading page's pages, and what they load."""
 
     def __init__(self, desk: Desk, door: Door):
         super().__init__(desk, door)

@@ -1,4 +1,4 @@
-"""Rows of the desk's file as SQL: marks and the journal of their changes."""
+"""Rows of the grading page's file as SQL: marks and the journal of their changes."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class ClassFigures:
 
     @cached_property
     def to_open(self) -> list[ToOpen]:
-        """The hand-ins to open first."""
+        """The submissions to open first."""
         alike = [group.names for group in self.similar.groups] if self.similar else []
         return to_open([*self.unknown, *self.reports], alike)
 

@@ -45,7 +45,7 @@ class Worst:
 
 @dataclass(frozen=True)
 class ToOpen:
-    """A hand-in to open, and why."""
+    """A submission to open, and why."""
 
     report: Report
     why: str
@@ -110,7 +110,7 @@ def causes(reports: Sequence[Report]) -> list[CauseFigures]:
 
 
 def to_open(reports: Sequence[Report], alike: Iterable[Sequence[str]] = ()) -> list[ToOpen]:
-    """The hand-ins to open first: of each reason the worst, then the next of each.
+    """The submissions to open first: of each reason the worst, then the next of each.
 
     Args:
         reports: of the homework, and those that belong to none.

@@ -205,7 +205,7 @@ if (desk) {
     }
     conflict.append(buttons);
     conflict.hidden = false;
-    tell("Not saved: somebody else saved this answer.", true);
+    tell("Not saved: another grader saved this answer first.", true);
   }
 
   async function flush() {
@@ -234,7 +234,7 @@ if (desk) {
     try {
       const { ok, body } = await post(desk.dataset.undo, {});
       if (ok) location.assign(`${desk.dataset.base}/${body.key}`); else tell(body.error, true);
-    } catch { tell("The desk does not answer.", true); }
+    } catch { tell("The grading page does not answer.", true); }
   }
 
   async function names() {
