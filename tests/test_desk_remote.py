@@ -1,4 +1,4 @@
-"""it for several people on several machines: TLS of its own, or behind a proxy; hosts and origins."""
+"""Manual grading on several machines: TLS of its own, or behind a proxy; hosts and origins."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True)
 class Address:
-    """The origins thon this server answers for, such as ``https://desk.example.edu:8765``; links name the first.
+    """The origins it answers for, such as ``https://grading.example.edu:8765``; links name the first.
 
     Attributes:
         secure: whether browsers reach it over TLS, its own or a proxy's.
