@@ -189,7 +189,7 @@ def test_the_command_sends_out_opens_and_takes_in_a_graders_file(
         assert done.exit_code == code, done.output
         return done.output
 
-    assert "autograder desk bob.zip" in desk(output, "--export-for", "Bob", tmp_path / "bob.zip")
+    assert "autograder manual-grading bob.zip" in desk(output, "--export-for", "Bob", tmp_path / "bob.zip")
     assert "bob.marks.json" in desk(tmp_path / "bob.zip")
     assert opened == [[("Bob", False)]]
     assert "1 marks imported." in desk(output, "--import", tmp_path / "bob.marks.json")

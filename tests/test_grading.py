@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import time
 from pathlib import Path
 
@@ -43,15 +44,15 @@ def test_a_stranger_gets_a_page_that_says_what_to_do_and_a_script_gets_json(here
     for path in ("/", "/grade/hw3/3.7/x", "/nothing-here"):
         status, headers, text = here.ask(path)
         assert (status, headers["content-type"]) == (401, "text/html; charset=utf-8")
-        assert "Open a link that <code>autograder desk</code> printed" in text
+        assert "Open a link that <code>autograder manual-grading</code> printed" in text
         assert "student" not in text
         assert "script-src 'self'" in headers["content-security-policy"]
     status, headers, text = here.ask("/api/me", "POST", "{}")
     assert (status, headers["content-type"]) == (401, "application/json")
-    assert "does not know this browser" in json.loads(text)["error"]
+    assert "is not signed in" in json.loads(text)["error"]
     status, headers, text = here.ask("/enter?token=guess")
     assert (status, headers["content-type"]) == (403, "text/html; charset=utf-8")
-    assert "This link opens nothing" in text
+    assert "This link does not work" in text
     assert here.ask("/desk.css")[0] == 200
     assert here.ask("/desk.js")[0] == 401
 
@@ -60,7 +61,7 @@ def test_a_page_that_is_not_there_is_a_page(here: InProcess, ann: Browser):
     for path in ("/grade/hw3/3.7/zzz", "/answers/hw9/9.9", "/nothing-here"):
         status, headers, text = here.ask(path, cookie=ann.cookie)
         assert (status, headers["content-type"]) == (404, "text/html; charset=utf-8")
-        assert "This page is not there" in text
+        assert "This page does not exist" in text
 
 
 # --- drafts -------------------------------------------------------------------------------------------------
@@ -263,8 +264,14 @@ def test_an_edited_rubric_applies_to_graded_answers_and_to_feedback(here: InProc
     grade(ann, "student-00", rubric=[1, 1, 0, 1], graded=True)
     report = marks.apply(here.desk.output, read_reports(here.desk.output))[0]
     page = feedback_page(report, None)
-    assert "Agreement, with a &lt;b&gt;number&lt;/b&gt; (1 of 1)" in page
-    assert "Contradicts itself (-2 of -2)" in page
+    told = [
+        re.sub(r"<[^>]+>|\s+", " ", row)
+        for row in re.findall(r"<li><span class=\"ag-mark.*?</li>", page, re.S)
+    ]
+    rows = [" ".join(row.split()) for row in told]
+    assert "✓ earned Agreement, with a &lt;b&gt;number&lt;/b&gt; (1 of 1)" in rows
+    assert "✗ deducted Contradicts itself (-2 of -2)" in rows
+    assert sum("missed" in row for row in rows) == 1
     question = next(one for one in report.questions if one.id == "3.7")
     assert question.rubric[3] == ("Contradicts itself", -2.0)
     assert question.given == 3

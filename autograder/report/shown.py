@@ -23,7 +23,7 @@ SPOKEN = {
     "fault": "not judged, points open",
 }
 # as autograder.grade.marks writes an item that earned something
-EARNED = re.compile(r"(?P<text>.*) \((?P<earned>[\d.]+) of (?P<points>[\d.]+)\)", re.S)
+EARNED = re.compile(r"(?P<text>.*) \((?P<earned>-?[\d.]+) of (?P<points>-?[\d.]+)\)", re.S)
 # a check that a mistake in the grader left "open" is a fault here, where "open" means unanswered
 STATES = {"passed": "pass", "failed": "fail", "partly": "part", "unanswered": "open", "open": "fault"}
 
@@ -60,7 +60,9 @@ class RubricItem:
 
     @property
     def state(self) -> str:
-        """Whether it was earned, in part, or missed."""
+        """Whether it was earned, in part, or missed; of a deduction, whether it was made."""
+        if self.points < 0:
+            return "fail" if self.earned < 0 else "pass"
         return "pass" if self.earned >= self.points else "part" if self.earned > 0 else "fail"
 
     @property
@@ -71,6 +73,8 @@ class RubricItem:
     @property
     def spoken(self) -> str:
         """The state in words."""
+        if self.points < 0:
+            return "deducted" if self.earned < 0 else "not deducted"
         return {"pass": "earned", "part": "earned in part", "fail": "missed"}[self.state]
 
 
@@ -91,7 +95,7 @@ class ShownQuestion:
         written = self.declared.written if self.declared else None
         if result.given is None or not (result.reasons or not result.given):
             return []
-        items = dict(written.rubric) if written else {}
+        items = dict(result.rubric or (written.rubric if written else ()))
         found = {text: RubricItem(text, 0.0, worth) for text, worth in items.items()}
         for reason in result.reasons:
             if earned := EARNED.fullmatch(reason):
