@@ -16,6 +16,7 @@ from autograder.grade.grade import Settings
 from autograder.grade.marks import Mark, Marks, digest
 from autograder.grade.overrides import Overrides, made
 from autograder.grade.report import Report
+from autograder.grade.rubrics import Rubrics
 from autograder.report.changes import CSV, PAGE
 from tests import example_results
 
@@ -80,12 +81,23 @@ def test_each_reason_is_told_in_words_on_the_terminal_in_the_csv_and_on_the_page
     answer = next(one for one in again[0].questions if one.id == "3.7")
     Marks(folder).save(Mark("student-00", "3.7", digest(answer.answer), (), 6, "", "Ada"))
     assert "(written answer graded by a person)" in run(folder, again, replace(SETTINGS, seed="another"))
+    shared = Rubrics(folder)
+    rubric = shared.rubric("hw3", "3.7")
+    assert rubric is not None
+    mark = shared.get("student-00", "3.7")
+    assert mark is not None
+    shares = tuple(1.0 for _ in rubric.items)
+    shared.save(replace(mark, rubric=shares, points=rubric.points(shares)))
+    run(folder, again, replace(SETTINGS, seed="another"))
+    (words, worth), *others = rubric.items
+    shared.edit(rubric, "3.7", [(words, worth - 1), *others], "Ada")
+    assert "(the rubric was edited)" in run(folder, again, replace(SETTINGS, seed="another"))
     reasons = [one["why"] for one in rows(folder)]
     assert reasons[0] == "new submission"
-    assert reasons[-1] == "written answer graded by a person"
+    assert reasons[-2:] == ["written answer graded by a person", "the rubric was edited"]
     page = (folder / PAGE).read_text(encoding="utf-8")
     assert 'href="submissions/student-00/feedback.html"' in page
-    assert "written answer graded by a person" in page
+    assert "the rubric was edited" in page
 
 
 def test_submissions_that_come_and_go_and_other_points_of_the_course(tmp_path: Path, reports: list[Report]):

@@ -94,6 +94,7 @@ def _question(question: QuestionResult) -> Kept:
         "points": None if question.open_points else round(question.points, 6),
         "maximum": round(question.maximum, 6),
         "given": question.given,
+        "rubric": [list(item) for item in question.rubric],  # where the staff edited it
         "checks": {check.name: round(question.earned(check), 6) for check in question.checks},
         "overrides": {one.part: [one.points, one.why] for one in question.overrides},
         "fault": bool(question.open_points),
@@ -193,7 +194,8 @@ def _changed(name: str, homework: str, question: str, was: Kept, now: Kept, basi
         ]
         why.append(f"override: {'; '.join(reasons)}" if reasons else "an override was taken back")
     if was["given"] != now["given"] and not why:
-        why.append("written answer graded by a person")
+        edited = was["given"] is not None and was.get("rubric", []) != now["rubric"]
+        why.append("the rubric was edited" if edited else "written answer graded by a person")
     by_hand = set(now["overrides"]) | set(was["overrides"])
     if ("" not in by_hand and set(checks) - by_hand) or was["maximum"] != now["maximum"]:
         why += ["judged again after a mistake in the grader"] if was["fault"] and not basis else basis
