@@ -66,6 +66,11 @@ def agreements(challenge: Challenge, cases: list[Case]) -> set[tuple[str, str]]:
     }
 
 
+def gist(says: str) -> str:
+    """A sentence without the examples in its brackets: two sentences that differ in those say the same."""
+    return re.sub(r"\([^)]*, …\)", "", says)
+
+
 @pytest.mark.parametrize("name", by_homework())
 def test_no_two_mistakes_agree_on_a_first_case(name: str):
     found = set()
@@ -74,7 +79,7 @@ def test_no_two_mistakes_agree_on_a_first_case(name: str):
         for challenge in homeworks()[name].challenges():
             if challenge.expected and challenge.mistakes:
                 for cases in groups(dict(drawn[challenge.name])):
-                    pairs = agreements(challenge, cases)
+                    pairs = {pair for pair in agreements(challenge, cases) if len(set(map(gist, pair))) > 1}
                     found |= {f"{challenge.name}, {cases[0].group}: {one} / {other}" for one, other in pairs}
     assert not found, "\n".join(sorted(found))
 
