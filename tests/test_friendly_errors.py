@@ -84,7 +84,7 @@ def test_a_port_that_is_taken_is_still_said_to_be(graded: Path):
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"port {port}:" in run("manual-grading", graded, "--port", port, code=1)
+        assert f"port {port} at 127.0.0.1: " in run("manual-grading", graded, "--port", port, code=1)
 
 
 @pytest.fixture

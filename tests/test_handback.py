@@ -96,7 +96,7 @@ def test_moodle_there_and_back_with_late_days(tmp_path: Path):
     for told in (
         "stranger: in grades.csv, but not imported",
         "4713: Moodle says that the grade cannot be changed",
-        "4799: in the worksheet, but without",
+        "4799: in the worksheet, but it has no grade",
     ):
         assert told in result.output
     assert "84 points become 75.6" in result.output

@@ -209,6 +209,7 @@ def move_by_hand(notebook: Notebook) -> None:
     slider.locator("[type=range]").click(position={"x": 3, "y": 10})
     playwright.expect(slider.locator(".cap.v0")).to_be_visible()
     assert page.locator(".jp-Notebook .jp-Cell.jp-mod-active").get_attribute("id") == active
+    page.locator(".jp-Notebook .jp-InputPrompt").first.click()  # the notebook has the keys again
 
 
 @SWEEP

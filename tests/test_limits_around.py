@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from autograder.author.build import build_notebook, dumps
 from autograder.declare import homeworks
 from autograder.grade import grade as grading
 from autograder.grade import workers
@@ -21,6 +22,7 @@ from autograder.grade.grade import Settings
 from autograder.grade.report import Report
 from autograder.grade.store import Results
 from autograder.hosts import bundle, gradescope, one_submission
+from autograder.names import source_path
 from autograder.report import class_report, feedback, publish
 from autograder.report.notebook_html import MAX_SHOWN, render_cells
 from autograder.report.safehtml import MAX_TEXT
@@ -286,7 +288,7 @@ def test_a_writer_that_dies_costs_its_own_page_only(tmp_path: Path, monkeypatch:
 
 
 def test_half_an_emoji_is_replaced_wherever_it_comes_from(tmp_path: Path):
-    text, _, _ = reference("hw3")
+    text = dumps(build_notebook(HW3, source_path(ROOT, HW3.stem)))
     notebook = read_notebook(text.encode())
     notebook.cells.append(new_code_cell("print('half \\ud83d and whole \\U0001f600')"))
     notebook.cells.append(new_markdown_cell("**Answer 3.7**\n\nI like it \ud83d, and \U0001f600."))

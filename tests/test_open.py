@@ -197,7 +197,7 @@ def test_zero_points_for_empty_never_covers_what_was_not_found(graded: Path):
         cookie = enter(running.links[0])
         home = ask(running.host, "/", cookie=cookie)[2]
         assert "0 points for 1 empty" in home
-        assert "3 not found: look at each" in home
+        assert "3 not found: review each" in home
         headers = {"origin": f"http://{running.host}", "content_type": "application/json"}
         told = ask(running.host, "/api/blank/hw3/3.7", "POST", "{}", cookie=cookie, **headers)[2]
         assert "1 empty answers got 0 points." in told

@@ -39,7 +39,10 @@ def judged(report: Report) -> Report:
     return dataclasses.replace(report, seconds=0.0)
 
 
-@pytest.fixture(scope="module", params=["a new interpreter in the sandbox", "a plain process"])
+@pytest.fixture(
+    scope="module",
+    params=["a new interpreter in the sandbox", pytest.param("a plain process", marks=pytest.mark.sweep)],
+)
 def cold(request: pytest.FixtureRequest) -> Iterator[Kernels]:
     kernels = SandboxKernels(warm=False) if "sandbox" in request.param else PlainKernels()
     yield kernels

@@ -111,7 +111,7 @@ def test_the_command_wants_homeworks_or_all_of_them():
     for arguments in (["gallery"], ["gallery", "hw1", "--all"]):
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 2
-        assert "or say --all" in result.output
+        assert "or give --all" in result.output
 
 
 def test_the_command_tells_where_no_gallery_is(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import socket
 from collections.abc import Sequence
@@ -105,7 +106,8 @@ def listen(hosts: Sequence[str], port: int) -> list[socket.socket]:
                 if host == HERE
                 else "Is it a name or address of this machine?"
             )
-            raise AddressError(f"port {port} at {host}: {error.strerror}. {hint}") from None
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise AddressError(f"port {port} at {host}: {why}. {hint}") from None
         port = opened.getsockname()[1]
         found.append(opened)
     others = [one for one in hosts if one not in (HERE, "localhost")]
