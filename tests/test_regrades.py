@@ -41,7 +41,7 @@ def test_a_text_file_becomes_a_request_and_its_answer_feedback_with_new_points(g
     assert "1 new requests, 0 already imported." in done.output
     assert "1. open, student-00 3.1: In 3.1 my matrix" in done.output
     assert "\x1b" not in done.output
-    assert "Nobody has answered yet" in page(graded)
+    assert "Not answered yet" in page(graded)
     assert "<script>alert" not in page(graded)
     assert "0 new requests, 1 already imported." in command(graded, asked).output
     done = command(

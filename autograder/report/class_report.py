@@ -126,7 +126,7 @@ class ClassFigures:
 
     @cached_property
     def requests(self) -> int:
-        """How many requests to look again nobody has decided."""
+        """How many regrade requests nobody has decided."""
         return sum(request.decision == "open" for one in self.reports for request in one.requests)
 
     @cached_property
