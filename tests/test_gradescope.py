@@ -7,17 +7,21 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from autograder.cli.main import main
 from autograder.declare import Choice, homeworks
 from autograder.grade.report import CheckResult, QuestionResult, Report
 from autograder.grade.store import read_results
-from autograder.hosts import bundle, gradescope
+from autograder.hosts import bundle, gradescope, one_submission
+from autograder.submissions.find import Submission
 from tests.conftest import SETTINGS, by_homework, graded_class
 from tests.gallery import ROOT
 from tests.platforms import make_bundle, notebook, points, unpack_base
@@ -271,3 +275,28 @@ def test_evidence_with_hidden_inputs_never_reaches_the_platform():
     report = replace(report, questions=(replace(first, checks=checks), *report.questions[1:]))
     made = gradescope.results(report, bundle.Config("hw3", "seed"), {})
     assert '"hidden"' not in json.dumps(made["extra_data"])
+
+
+def test_a_bundle_carries_the_time_limit_of_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    archive = tmp_path / "hw3.zip"
+    command = [
+        "bundle",
+        "hw3",
+        "--platform",
+        "gradescope",
+        "-o",
+        str(archive),
+        "--seed",
+        "s",
+        "--cell-seconds",
+    ]
+    assert "not plausible" in CliRunner().invoke(main, [*command, "-3"]).output
+    assert CliRunner().invoke(main, [*command, "75"]).exit_code == 0
+    with zipfile.ZipFile(archive) as packed:
+        config = one_submission.read_config(json.loads(packed.read("autograder_config.json")))
+    used = []
+    monkeypatch.setattr(
+        one_submission, "grade_submission", lambda one, settings, _: used.append(settings) or [None]
+    )
+    one_submission.judge(Submission("a"), config, seconds=200)
+    assert (used[0].limits.cell_seconds, used[0].limits.total_seconds) == (75, 200)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.shared import FILE, RenamedOption, chosen, course_option, following, tell
+from autograder.cli.shared import (
+    FILE,
+    RenamedOption,
+    check_seconds,
+    chosen,
+    course_option,
+    following,
+    tell,
+    unless_given,
+)
 from autograder.files import SECRET, kept_secret, write_atomically
 from autograder.hosts import bundle
 
@@ -54,6 +63,14 @@ from autograder.hosts import bundle
     help="Gradescope: the time limit of the assignment, in seconds.",
 )
 @click.option(
+    "--cell-seconds",
+    type=float,
+    default=bundle.Config.cell_seconds,
+    show_default=True,
+    callback=check_seconds,
+    help="Time limit of one cell; a container with half a core needs twice the usual.",
+)
+@click.option(
     "--pip-flags",
     default="",
     help="Options for pip in the image build, such as an index with CPU builds of torch.",
@@ -67,6 +84,7 @@ def bundle_command(
     hidden: str,
     leaderboard: bool,
     seconds: float,
+    cell_seconds: float,
     pip_flags: str,
     course: Path | None,
 ) -> None:
@@ -79,7 +97,10 @@ def bundle_command(
     path = output or Path(f"{homework}-{platform}.zip")
     if seed is None:
         seed = kept_secret(path.with_name(f"{path.name}.seed.txt"))
-    config = bundle.Config(homework, seed, hidden, leaderboard, seconds, course=taught.adaptation)
+    cell_seconds = unless_given("cell_seconds", cell_seconds, taught.limits.get("cell_seconds"))
+    config = bundle.Config(
+        homework, seed, hidden, leaderboard, seconds, cell_seconds, course=taught.adaptation
+    )
     try:
         data = bundle.make(declared, platform, config, pip_flags)
     except RuntimeError as error:

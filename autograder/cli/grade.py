@@ -22,6 +22,7 @@ from autograder.cli.packages import check_packages
 from autograder.cli.progress import show_progress
 from autograder.cli.shared import (
     Terminal,
+    check_seconds,
     check_word,
     chosen,
     course_option,
@@ -73,12 +74,6 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
     return limits
 
 
-def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    if problem := implausible(str(parameter.name), value):
-        raise click.BadParameter(problem)
-    return value
-
-
 @click.command("grade")
 @click.argument("submissions", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -110,7 +105,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     type=float,
     default=Limits.cell_seconds,
     show_default=True,
-    callback=_seconds,
+    callback=check_seconds,
     help="Time limit for one cell, in seconds.",
 )
 @click.option(
@@ -118,7 +113,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: float) -
     type=float,
     default=Limits.total_seconds,
     show_default=True,
-    callback=_seconds,
+    callback=check_seconds,
     help="Time limit for one submission, in seconds.",
 )
 @click.option(

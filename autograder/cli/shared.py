@@ -24,6 +24,7 @@ from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import WORD
 from autograder.lms.platforms import options, platforms
 from autograder.report.publish import publish
+from autograder.run.limits import implausible
 
 EXISTING = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -203,6 +204,13 @@ def chosen(names: Sequence[str]) -> list[Homework]:
     if unknown := [name for name in names if name not in known]:
         raise click.BadParameter(f"{', '.join(unknown)}: the homeworks are {', '.join(known)}")
     return [known[name] for name in names or known]
+
+
+def check_seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """A time limit, refused outside of its plausible range."""
+    if problem := implausible(str(parameter.name), value):
+        raise click.BadParameter(problem)
+    return value
 
 
 def check_word(context: click.Context, parameter: click.Parameter, value: str) -> str:

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from autograder import __version__
 from autograder.declare import Homework
 from autograder.files import zip_bytes
+from autograder.run.limits import Limits
 
 PROJECT = "attention-homeworks"
 PLATFORMS = ("otter", "gradescope")
@@ -38,6 +39,7 @@ class Config:
         hidden: when students see results that tell of hidden inputs or right options.
         leaderboard: whether measured values, such as a checkpoint's accuracy, go on the leaderboard.
         seconds: the platform's time limit of one submission.
+        cell_seconds: the time limit of one cell; a container with half a core needs twice the usual.
         package: digest of the grading code that was packed.
         course: what the course changes in the homework, for :func:`autograder.declare.follow`.
     """
@@ -47,6 +49,7 @@ class Config:
     hidden: str = "after_published"
     leaderboard: bool = False
     seconds: float = 600.0
+    cell_seconds: float = Limits.cell_seconds
     package: str = ""
     course: str = ""
 

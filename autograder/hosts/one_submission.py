@@ -97,12 +97,8 @@ def judge(submission: Submission, config: Config, seconds: float | None = None) 
         DataUnavailableError: the container lacks data that the homework needs. Nothing else is raised.
     """
     try:
-        limits = (
-            Limits()
-            if seconds is None
-            else dataclasses.replace(Limits(), total_seconds=min(seconds, Limits.total_seconds))
-        )
-        limits = within_container(limits)
+        total = Limits.total_seconds if seconds is None else min(seconds, Limits.total_seconds)
+        limits = within_container(Limits(cell_seconds=config.cell_seconds, total_seconds=total))
         kernels, _ = in_container()
         return grade_submission(
             submission, Settings(config.seed, config.homework, limits, course=config.course), kernels
