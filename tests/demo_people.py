@@ -17,8 +17,9 @@ from autograder.author.gallery import Example
 from autograder.author.source import read_source, source_regions
 from autograder.cli.main import main as autograder
 from autograder.declare import Homework, homeworks
-from autograder.grade.marks import Mark, Marks, digest, rubric_points
+from autograder.grade.marks import Mark, Marks, digest
 from autograder.grade.report import QuestionResult, Report
+from autograder.grade.rubric import declared
 from autograder.grade.store import read_reports
 from autograder.kit.handing_in import ANSWER
 from autograder.lms.people import Person, write_manifest
@@ -175,13 +176,13 @@ def decide(output: Path) -> None:
 
 
 def _mark(report: Report, question: QuestionResult) -> Mark:
-    written = homeworks()[report.homework].questions[question.id].written
-    assert written is not None
+    rubric = declared(report.homework, question.id)
+    assert rubric is not None
     dice = random.Random(question.answer)
     level = level_of(homeworks()[report.homework], question.id, question.written or "")
-    shares = tuple(SHARES[level] for _ in written.rubric)
+    shares = tuple(SHARES[level] for _ in rubric.items)
     said = {"full": "Well put.", "half": "Half of the way: say why.", "none": "Read the section again."}
-    points = rubric_points(written, shares)
+    points = rubric.points(shares)
     answer = digest(question.answer)
     comment, grader = said.get(level, ""), dice.choice(["Ada", "Ben"])
     return Mark(report.submission, question.id, answer, shares, points, comment, grader)

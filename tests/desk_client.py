@@ -29,7 +29,7 @@ def results(tmp_path: Path, factory: pytest.TempPathFactory) -> Path:
     if not _made:
         folder = factory.mktemp("results")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("autograder.report.publish._writers", lambda count: example_results.Here())
+            example_results.write_pages_here(patch)
             example_results.write(folder)
         _made.append(folder)
     return Path(shutil.copytree(_made[0], tmp_path / "out"))
@@ -115,3 +115,18 @@ def grade(who: Browser, submission: str, **data: object) -> tuple[int, dict]:
     kept = given(who.desk, submission)
     asked = {"version": kept.version if kept else 0, "comment": "", **data}
     return who.post(f"/api/mark/hw3/3.7/{key_of(who.desk, submission)}", asked)
+
+
+@pytest.fixture
+def output(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return results(tmp_path, tmp_path_factory)
+
+
+@pytest.fixture
+def here(output: Path) -> InProcess:
+    return InProcess(output)
+
+
+@pytest.fixture
+def ann(here: InProcess) -> Browser:
+    return here.enter("Ann", head=True)

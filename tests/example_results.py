@@ -112,7 +112,12 @@ class Here(Executor):
         return done
 
 
+def write_pages_here(patch: pytest.MonkeyPatch) -> None:
+    """Lets pages be written in this process, as long as the patch holds."""
+    patch.setattr("autograder.report.publish._writers", lambda count: Here())
+
+
 @pytest.fixture
 def pages_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets pages be written in this process."""
-    monkeypatch.setattr("autograder.report.publish._writers", lambda count: Here())
+    write_pages_here(monkeypatch)

@@ -21,7 +21,6 @@ from autograder.desk.address import Address, AddressError, host_of, listen, orig
 from autograder.desk.app import serve
 from tests import example_results
 from tests.desk_client import InProcess
-from tests.example_results import Here
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
 
@@ -30,7 +29,7 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no o
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("autograder.report.publish._writers", lambda count: Here())
+        example_results.write_pages_here(patch)
         example_results.write(folder, 2)
     return folder
 

@@ -13,22 +13,10 @@ from autograder.cli.main import main
 from autograder.grade import elsewhere
 from autograder.grade.exchange import Exchange, ExchangeError
 from autograder.grade.marks import Marks
-from tests.desk_client import ITEMS, Browser, InProcess, given, grade, key_of, results
+from tests import desk_client
+from tests.desk_client import ITEMS, Browser, InProcess, given, grade, key_of
 
-
-@pytest.fixture
-def output(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return results(tmp_path, tmp_path_factory)
-
-
-@pytest.fixture
-def here(output: Path) -> InProcess:
-    return InProcess(output)
-
-
-@pytest.fixture
-def ann(here: InProcess) -> Browser:
-    return here.enter("Ann", head=True)
+output, here, ann = desk_client.output, desk_client.here, desk_client.ann
 
 
 # --- roles and links ----------------------------------------------------------------------------------------

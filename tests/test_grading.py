@@ -18,23 +18,10 @@ from autograder.grade import marks
 from autograder.grade.marks import Mark, Marks, digest
 from autograder.grade.store import read_reports
 from autograder.report.feedback import feedback_page
-from tests import example_results
-from tests.desk_client import ITEMS, Browser, InProcess, given, grade, key_of, results
+from tests import desk_client, example_results
+from tests.desk_client import ITEMS, Browser, InProcess, given, grade, key_of
 
-
-@pytest.fixture
-def output(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return results(tmp_path, tmp_path_factory)
-
-
-@pytest.fixture
-def here(output: Path) -> InProcess:
-    return InProcess(output)
-
-
-@pytest.fixture
-def ann(here: InProcess) -> Browser:
-    return here.enter("Ann", head=True)
+output, here, ann = desk_client.output, desk_client.here, desk_client.ann
 
 
 # --- strangers ----------------------------------------------------------------------------------------------

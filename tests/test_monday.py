@@ -52,7 +52,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("monday")
     patch = pytest.MonkeyPatch()
     patch.chdir(folder)
-    patch.setattr("autograder.report.publish._writers", lambda count: example_results.Here())
+    example_results.write_pages_here(patch)
     write_zip(folder / "submissions.zip", EXPORT)
     (folder / "gradebook.csv").write_text(GRADEBOOK, encoding="utf-8")
     (folder / "requests.csv").write_text(

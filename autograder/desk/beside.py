@@ -10,7 +10,6 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import nbformat
 from markupsafe import Markup
@@ -24,12 +23,12 @@ from autograder.kit.answers import heading
 from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
 from autograder.submissions.cells import is_kit
+from autograder.submissions.own_figures import figures_of
 from autograder.submissions.pictures import recoded
 from autograder.submissions.similarity import skeleton
 
-KEPT = 64  # notebooks thon the grading page remembers
+KEPT = 64  # notebooks that the grading page remembers
 MAX_CELLS, MAX_FIGURES = 30, 12  # of a question that are shown
-MAX_DATA = 12_000_000  # characters of a figure as handed in
 _TITLE = re.compile(r"\s*(?P<level>#{1,6})\s+(?P<question>\d+\.\d+[a-z]?)?\b")
 
 
@@ -110,7 +109,7 @@ def _answers(source: str) -> bool:
 
 
 class Shelf:
-    """The executed notebooks thon the grading page has looked at last."""
+    """The executed notebooks that the grading page has looked at last."""
 
     def __init__(self, desk: Desk):
         self.desk = desk
@@ -175,21 +174,9 @@ def _read(desk: Desk, report: Report, question: str) -> Beside:
 def _figures(cell: NotebookNode, found: list[bytes]) -> list[tuple[int, str]]:
     """Numbers and words of the figures that a cell drew; their bytes are added to those found so far."""
     numbers = []
-    for output in cell.get("outputs", []):
-        for kind in ("image/png", "image/jpeg"):
-            data: Any = output.get("data", {}).get(kind)
-            text = "".join(map(str, data)) if isinstance(data, list) else data
-            if not isinstance(text, str) or len(text) > MAX_DATA or len(found) >= MAX_FIGURES:
-                continue
-            told = output.get("metadata", {}).get(kind, {})
-            words = told.get("alt") if isinstance(told, dict) else ""
-            words = " ".join(words.split())[:1_000] if isinstance(words, str) and words else "A figure"
-            try:
-                found.append(base64.b64decode(text, validate=False))
-            except ValueError:
-                continue
-            numbers.append((len(found) - 1, words))
-            break
+    for data, told in figures_of(cell)[: MAX_FIGURES - len(found)]:
+        found.append(data)
+        numbers.append((len(found) - 1, " ".join(told.get("alt", "").split()) or "A figure"))
     return numbers
 
 

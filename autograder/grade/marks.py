@@ -32,9 +32,9 @@ from autograder.grade.marks_rows import (
     write_row,
 )
 from autograder.grade.report import QuestionResult, Report
-from autograder.grade.rubric import Rubric, declared, rubric_points, written_of
+from autograder.grade.rubric import Rubric, declared, written_of
 
-__all__ = ["ConflictError", "Mark", "Marks", "apply", "digest", "rubric_points", "written_of"]
+__all__ = ["ConflictError", "Mark", "Marks", "apply", "digest", "written_of"]
 
 FILE = "desk.sqlite3"
 MAX_COMMENT = 10_000  # characters

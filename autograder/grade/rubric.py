@@ -95,8 +95,3 @@ def declared(homework: str, question: str) -> Rubric | None:
     """The rubric that a homework declares, None if the question has no written answer."""
     written = written_of(homework, question)
     return Rubric(tuple(written.rubric.items()), written.points) if written else None
-
-
-def rubric_points(written: Written, shares: Sequence[float]) -> float:
-    """The points by the declared rubric."""
-    return sum(points * share for points, share in zip(written.rubric.values(), shares, strict=True))

@@ -12,7 +12,7 @@ from nbformat.v4 import new_output
 from autograder.kit.packing import MAX_NOTEBOOK_BYTES
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import parse_json
-from autograder.submissions.pictures import MAX_BYTES, MAX_PICTURES, copies, decoded
+from autograder.submissions.pictures import MAX_BYTES, MAX_PICTURES, decoded, recoded
 
 KINDS = ("image/png", "image/jpeg")
 MAX_ALT = 1_000  # characters
@@ -36,18 +36,21 @@ def keep_figures(executed: NotebookNode, handed_in: bytes, skipped: Container[in
     if not isinstance(cells, list) or len(cells) != len(executed.cells):
         return
     found = [
-        (index, *figure) for index in range(len(cells)) if index in skipped for figure in _of(cells[index])
+        (index, *figure)
+        for index in range(len(cells))
+        if index in skipped
+        for figure in figures_of(cells[index])
     ]
     found = found[:MAX_PICTURES]
-    for (index, _, shown), uri in zip(found, copies([data for _, data, _ in found]), strict=True):
-        if ours := re.fullmatch(r"data:(image/\w+);base64,(.*)", uri, re.S):
+    for (index, _, shown), made in zip(found, recoded([data for _, data, _ in found]), strict=True):
+        if ours := re.fullmatch(r"data:(image/\w+);base64,(.*)", made.get("uri", ""), re.S):
             executed.cells[index].outputs.append(
                 new_output("display_data", data={ours[1]: ours[2]}, metadata={ours[1]: shown})
             )
 
 
-def _of(cell: Any) -> list[tuple[bytes, dict[str, Any]]]:
-    """The pictures of a cell of a notebook's JSON, each with what it says of itself."""
+def figures_of(cell: Any) -> list[tuple[bytes, dict[str, Any]]]:
+    """The figures below a cell, which may be any JSON, as handed in: each with its ``alt`` and ``width``."""
     outputs = cell.get("outputs") if isinstance(cell, dict) else None
     found = []
     for output in outputs[:100] if isinstance(outputs, list) else ():

@@ -116,11 +116,6 @@ def _with(
     return replace(answer, text="\n\n".join([text, *told]), original=parts.hexdigest()[:16])
 
 
-def copies(pictures: list[bytes]) -> list[str]:
-    """Our copy of each picture as a data URI; empty where it is not shown."""
-    return [result.get("uri", "") for result in _child(pictures)]
-
-
 def _recoded(wanted: Mapping[str, bytes]) -> dict[str, tuple[str, str]]:
     """For each address our copy's, and why there is none."""
     made = {address: (REFUSED, why) for address, data in wanted.items() if (why := _unfit(address, data))}
