@@ -51,7 +51,7 @@ class Sizes:
     growth: tuple[int, ...]
 
 
-FULL, QUICK = Sizes(40, 40, 7, (50, 200, 1000)), Sizes(8, 2, 3, (12, 36))
+FULL, QUICK = Sizes(40, 10, 7, (50, 200, 1000)), Sizes(8, 2, 3, (12, 36))
 
 
 class Page:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from autograder.author.build import build_notebook, dumps
 from autograder.author.kit_text import kit_source
@@ -123,7 +124,7 @@ def _run(sources: Sequence[str], folder: str) -> None:
     os.chdir(folder)
     sys.path.insert(0, folder)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        names = {"__name__": "__main__"}
+        sys.modules["__main__"] = main = ModuleType("__main__")  # where the kit looks for answers
         for source in sources:
             with contextlib.suppress(Exception):
-                exec(compile(source, "cell", "exec"), names)
+                exec(compile(source, "cell", "exec"), main.__dict__)

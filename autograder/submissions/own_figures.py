@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from nbformat import NotebookNode
@@ -18,7 +18,7 @@ KINDS = ("image/png", "image/jpeg")
 MAX_ALT = 1_000  # characters
 
 
-def keep_figures(executed: NotebookNode, handed_in: bytes, skipped: Container[int]) -> None:
+def keep_figures(executed: NotebookNode, handed_in: bytes, skipped: Set[int]) -> None:
     """Puts copies of handed-in figures below the cells that were not run; the first, where there are many.
 
     Args:
@@ -26,7 +26,7 @@ def keep_figures(executed: NotebookNode, handed_in: bytes, skipped: Container[in
         handed_in: the file's bytes.
         skipped: indices of the cells that were left out.
     """
-    if not any(f'"{kind}"'.encode() in handed_in for kind in KINDS):
+    if not skipped or not any(f'"{kind}"'.encode() in handed_in for kind in KINDS):
         return
     try:
         document = parse_json(handed_in, MAX_NOTEBOOK_BYTES, "The notebook")

@@ -73,7 +73,7 @@ def draw_case(rng: np.random.Generator, temperature: float, top_k: int | None) -
 
 def draw_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Temperatures alone, then with top-k."""
-    for temperature, top_k in ((0.5, None), (2.0, None), (1.0, 3), (0.5, 5)):
+    for temperature, top_k in ((0.5, None), (2.5, None), (0.7, 3), (0.5, 5)):
         yield draw_case(rng, temperature, top_k)
 
 

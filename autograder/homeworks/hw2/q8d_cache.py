@@ -91,6 +91,6 @@ def the_work_of_a_step_does_not_grow(next_logits: list[kit.Trial]) -> Wrong | No
         {"products": work},
         x="step",
         y="how many",
-        at=list(range(1, len(work) + 1)),
+        at=list(public.COUNTED),
     )
     return Wrong(problem, evidence=shown)

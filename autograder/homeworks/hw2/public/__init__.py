@@ -49,6 +49,7 @@ from autograder.homeworks.hw2.public.reversing import (
 )
 from autograder.homeworks.hw2.public.shape_pictures import FORWARD_BOXES
 from autograder.homeworks.hw2.public.writing import (
+    COUNTED,
     LONG,
     cache_problem,
     cached_probe,
@@ -73,6 +74,7 @@ __all__ = [
     "JOBS",
     "LENGTHS",
     "LETTERS",
+    "COUNTED",
     "LONG",
     "PLACES",
     "PROBE_SEQUENCES",

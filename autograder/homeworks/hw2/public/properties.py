@@ -8,10 +8,10 @@ import numpy as np
 
 from autograder.kit import Trial
 
-LENGTHS = (3, 17, 64)  # of 2.2
-# operations that may come with a longer input, by a branch; a loop over 61 more queries adds at least 61
+LENGTHS = (3, 10, 30)  # of 2.2
+# operations that may come with a longer input, by a branch; a loop over 27 more queries adds at least 27
 FREE_GROWTH = 8
-FREE_STEPS = 61  # likewise of Python's steps; a loop takes several for each further place
+FREE_STEPS = 54  # likewise of Python's steps; a loop takes at least two for each further place
 GONE = 1e-30  # a masked weight below it is as good as 0; −100 in the scores gives 1e-44, −20 gives 1e-9
 
 
