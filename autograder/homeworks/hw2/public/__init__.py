@@ -66,6 +66,7 @@ from autograder.kit.shared.viewer import attention_viewer
 
 __all__ = [
     "BESIDE",
+    "COUNTED",
     "DECODER_SIZES",
     "FORWARD_BOXES",
     "FREE_GROWTH",
@@ -74,7 +75,6 @@ __all__ = [
     "JOBS",
     "LENGTHS",
     "LETTERS",
-    "COUNTED",
     "LONG",
     "PLACES",
     "PROBE_SEQUENCES",
