@@ -27,7 +27,7 @@ demo: $(BIN)/.installed ## Grade the example class and write the report to build
 	$(BIN)/autograder grade build/demo/class -o build/demo/graded --seed demo
 
 test: $(BIN)/.installed ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup  # on two cores, too: many tests wait
 
 sweep: $(BIN)/.installed ## Run the long tests: galleries in other representations and under other seeds
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m sweep

@@ -50,6 +50,17 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share a module's fixture with one worker, so that it is made once."""
+    for item in items:
+        if not isinstance(item, pytest.Function) or item.get_closest_marker("xdist_group"):
+            continue
+        made = [one for found in item._fixtureinfo.name2fixturedefs.values() for one in found]
+        if any(one.scope == "module" for one in made):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
 def by_homework(names: Iterable[str] = tuple(homeworks())) -> list:
     """A parameter for each homework, whose tests share a worker and so its graded class."""
     return [pytest.param(name, id=name, marks=pytest.mark.xdist_group(name)) for name in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import nbformat
 import pytest
@@ -22,12 +23,19 @@ from tests.gallery import ROOT
 FEW = 60  # modules: what figures and checks import by and by; torch._dynamo alone is 800
 
 
-@pytest.mark.parametrize("name", list(homeworks()))
-def test_a_reference_imports_nothing_of_size_after_the_fork(name: str):
-    sandbox, _ = kernels(PLACE)
-    if not isinstance(sandbox, SandboxKernels):
+@pytest.fixture(scope="module")
+def plain() -> Iterator[SandboxKernels]:
+    """A sandbox into which no other test has imported anything; homeworks with imports come after it."""
+    if not isinstance(kernels(PLACE)[0], SandboxKernels):
         pytest.skip("no sandbox here, so no warm kernels")
-    homework = homeworks()[name]
+    sandbox = SandboxKernels()
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.mark.parametrize("name", sorted(homeworks(), key=lambda name: bool(homeworks()[name].imports)))
+def test_a_reference_imports_nothing_of_size_after_the_fork(plain: SandboxKernels, name: str):
+    sandbox, homework = plain, homeworks()[name]
     notebook = build_notebook(homework, source_path(ROOT, homework.stem), blank=False)
     first = "import sys\n_modules_before = set(sys.modules)"
     last = "import json\nprint(json.dumps(sorted(set(sys.modules) - _modules_before)))"

@@ -227,7 +227,7 @@ EXAMPLES = [
     wrong("6.7b", "s instead of s²; factor 2 missing", {"6.7b gradient": "return (W @ X - X) @ X.T + lam * W", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s / (s + lam)) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="Your factors are s/(s + λ)"),
     wrong("6.7b", "sign of the reconstruction; λ squared", {"6.7b gradient": "return 2 * (X - W @ X) @ X.T + 2 * lam * W", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s**2 / (s**2 + lam**2)) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="The sign of the reconstruction part"),
     wrong("6.7b", "right singular vectors", {"6.7b closed": "_, s, Vt = np.linalg.svd(X, full_matrices=False)\nreturn Vt.T * (s**2 / (s**2 + lam)) @ Vt"}, loses=[CLOSED, VANISHES], says="has shape"),
-    wrong("6.7b", "the inverse of XXᵀ, which may not exist", {"6.7b closed": "return np.linalg.inv(np.eye(len(X)) + lam * np.linalg.inv(X @ X.T))"}, loses=[VANISHES], says="X of shape (4, 2)", visible=OTHER_CASES),
+    wrong("6.7b", "the inverse of XXᵀ, which may not exist", {"6.7b closed": "return np.linalg.inv(np.eye(len(X)) + lam * np.linalg.inv(X @ X.T))"}, loses=[VANISHES], says="so it has no inverse", visible=OTHER_CASES),
     wrong("6.7b", "no penalty", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T", "6.7b closed": "return X @ np.linalg.pinv(X)"}, loses=[GRADIENT, CLOSED, VANISHES], says="as if λ were 0"),
     wrong("6.7b", "what should go is kept", {"6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (lam / (s**2 + lam)) @ U.T"}, loses=[CLOSED, VANISHES], says="keeps what should go"),
     # 6.7c

@@ -24,7 +24,7 @@ hw = Homework(
     title="A Transformer in NumPy, then in PyTorch",
     stem="hw2_numpy_to_pytorch",
     data=data,
-    imports=("torch._dynamo",),  # counting operations imports it: 800 modules, two thirds of a second
+    imports=("torch._dynamo",),  # an optimizer imports it: 800 modules, two thirds of a second
 )
 
 ATTENTION_CALLS = (

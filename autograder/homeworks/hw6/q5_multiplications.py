@@ -43,10 +43,11 @@ def crossover(D: int, M: int) -> int:
 
 
 def three_sizes(rng: np.random.Generator) -> Iterator[Case]:
-    """Different sizes, so that no two can be confused."""
+    """Different sizes, so that no two can be confused; D is the larger of D and M, then M, in turns."""
     yield Case([5, 2, 4], note="the sizes (5, 2, 4)")  # each usual slip gives another number here
-    for _ in range(4):
-        sizes = [int(size) for size in rng.choice(np.arange(2, 30), size=3, replace=False)]
+    for larger in "DMDM":
+        N, *two = (int(size) for size in rng.choice(np.arange(2, 30), size=3, replace=False))
+        sizes = [N, *sorted(two, reverse=larger == "D")]
         yield Case(sizes, note=f"the sizes {tuple(sizes)}")
 
 

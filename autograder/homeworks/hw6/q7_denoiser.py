@@ -202,4 +202,14 @@ def the_gradient_vanishes(denoiser: Sequence[Trial]) -> Wrong | None:
         told = f"the gradient at your W is not 0 (its largest entry is {slope:.2g} of the data's size)"
         return f"On {trial.note} {told}, and the loss is {excess:.3g} above the least."
 
+    wide, thin = ([one for one in denoiser if (one.group == "thin") == group] for group in (False, True))
+    if all(trial.status == "ok" and judge(trial) is None for trial in wide):
+        for trial in thin:
+            no_inverse = trial.status == "error" and "LinAlgError" in trial.error
+            if no_inverse or (trial.status == "ok" and judge(trial)):
+                return Wrong(
+                    f"On {trial.note} `denoiser` does not find the best W, but it does where X has more"
+                    " columns than rows. With fewer columns XXᵀ has only the rank"
+                    f" {trial.args[0].shape[1]}, so it has no inverse. Does your code invert it?"
+                )
     return first_problem("denoiser", denoiser, judge)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograder.kit import decode, encode, probe
+from autograder.kit.shared.dispatch import undisturbed
 
 SEED = "the seed of torch's random numbers"
 _OWN_SEED = 7_230_197_435  # which no student sets
@@ -154,6 +155,7 @@ def count_operations(function: Callable[[], Any]) -> tuple[Any, int]:
     """Runs ``function`` and counts the tensor operations that torch dispatches meanwhile."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
+    @undisturbed
     class Counter(TorchDispatchMode):
         operations = 0
 

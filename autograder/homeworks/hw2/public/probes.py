@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder.kit import decode, encode, probe, same
+from autograder.kit.shared.dispatch import undisturbed
 from autograder.kit.shared.modules import MismatchError, build_module, module_probe
 from autograder.kit.shared.steps import python_steps
 
@@ -87,6 +88,7 @@ def _count_products(module: Any, products: list[int]) -> None:
         return  # the module probe says so
     forward = module.forward
 
+    @undisturbed
     class Counter(TorchDispatchMode):
         def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             products[-1] += str(operation.overloadpacket).rpartition(".")[2].strip("_") in PRODUCTS

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograder.homeworks.hw2.public.decoder import decoder_of, ready_made_parts
 from autograder.kit import Trial, decode, encode, probe
+from autograder.kit.shared.dispatch import undisturbed
 from autograder.kit.shared.modules import MismatchError
 
 DRAWS = 500  # calls of sample_next a case
@@ -206,6 +207,7 @@ def count_products(function: Any) -> tuple[Any, int]:
     """Runs ``function`` and counts the products of two numbers that torch's matrix operations take."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
+    @undisturbed
     class Counter(TorchDispatchMode):
         products = 0
 

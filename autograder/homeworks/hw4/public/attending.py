@@ -8,6 +8,7 @@ from typing import Any
 
 from autograder.kit import visible_check
 from autograder.kit.shared.checkpoints import look
+from autograder.kit.shared.dispatch import undisturbed
 
 NO_ATTENTION = (
     "The model does not mix its tokens by attention: no weights of every token for every token were seen"
@@ -106,6 +107,7 @@ def _watcher(alone: bool) -> Any:
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
+    @undisturbed
     class Watcher(TorchDispatchMode):
         maps = overlapping = 0
 

@@ -10,6 +10,7 @@ import numpy as np
 from autograder.homeworks.hw4.public.ready import READY
 from autograder.kit import call, decode, encode, probe, visible_check
 from autograder.kit.shared.checkpoints import checkpoint_probe  # noqa: F401  # registers the probe
+from autograder.kit.shared.dispatch import undisturbed
 from autograder.kit.shared.modules import MismatchError, state_kept, take_inputs_of_own_dtype
 
 
@@ -88,6 +89,7 @@ def embedding_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """Calls a patch embedding as the ``call`` probe does, and counts the numbers that convolutions give."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
+    @undisturbed
     class Counter(TorchDispatchMode):
         convolutions = 0
 

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from autograder.kit import Trial, decode, encode, probe, visible_check
+from autograder.kit.shared.dispatch import undisturbed
 
 MOST_GROWTH = 2.6  # of the work when the length doubles: linear gives 2, quadratic tends to 4
 
@@ -47,6 +48,7 @@ def observe(function: Callable[[], Any]) -> tuple[Any, Observation]:
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
 
+    @undisturbed
     class Observer(TorchDispatchMode):
         calls = work = products = largest = peak = live = 0
 
