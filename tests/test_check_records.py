@@ -12,6 +12,7 @@ from autograder import kit
 from autograder.declare import homeworks
 from autograder.homeworks.hw1 import public as _hw1  # noqa: F401  # registers probes and pictures
 from autograder.homeworks.hw3 import public as _hw3  # noqa: F401
+from autograder.homeworks.hw6 import public as _hw6  # noqa: F401
 from autograder.kit.probes import CHECK_PICTURES, show_check_picture
 
 Q = 30 * np.eye(3)
@@ -91,3 +92,18 @@ def test_trouble_of_a_picture_costs_no_check(capsys: pytest.CaptureFixture):
     show_check_picture("1.3", {"attention": 3}, True)
     show_check_picture("1.3", {}, True)
     assert capsys.readouterr().out == ""
+
+
+def test_a_part_that_is_not_answered_does_not_keep_the_others_from_being_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    lengths = 2.0 ** np.arange(8, 12)
+    given = {"softmax_bytes": lengths**2, "linear_bytes": lengths, "memory_slopes": np.array([2.0, 1.0])}
+    log = kit.Log(homeworks()["hw6"].describe(), tmp_path, {**given, "softmax_seconds": None})
+    log.check("6.8")
+    told = capsys.readouterr().out
+    assert "memory grows like N^2.00 (softmax) and N^1.00 (linear)" in told
+    assert "time grows" not in told
+    log.namespace["linear_bytes"] = lengths[:2]
+    log.check("6.8")
+    assert "linear_bytes has shape (2,); expected (4,)" in capsys.readouterr().out

@@ -113,7 +113,10 @@ def _refuse_replaced() -> None:
 
 
 def visible_check(question: str) -> Callable[[VisibleCheck], VisibleCheck]:
-    """Registers what ``check(question)`` says beyond shapes and examples, from the answers by entry name."""
+    """Registers what ``check(question)`` says beyond shapes and examples, from the answers by entry name.
+
+    Unanswered parts are not among the answers. A check that looks one of them up (``KeyError``) says nothing.
+    """
     return register(VISIBLE_CHECKS, "visible check", question)
 
 

@@ -64,6 +64,8 @@ def show_power_laws(
 def measurements_make_sense(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     lines: list[tuple[bool | None, str]] = []
     for kind, unit in (("memory", "bytes"), ("time", "seconds")):
+        if not {f"{kind}_slopes", f"softmax_{unit}", f"linear_{unit}"} <= set(answers):
+            continue  # not answered yet
         softmax, linear = answers[f"{kind}_slopes"]
         lines.append(
             (None, f"By your slopes {kind} grows like N^{softmax:.2f} (softmax) and N^{linear:.2f} (linear).")
