@@ -9,7 +9,7 @@ from dataclasses import replace
 from autograder.grade.report import CheckResult
 
 SHORT = 70  # characters of what stands above that are said again
-SENTENCE_END = re.compile(r"(?<=[.!?:]) ")
+SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 
 
 def without_repeats(checks: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
@@ -32,7 +32,7 @@ def _pointing(feedback: str, told: Iterable[CheckResult]) -> str:
             return f"As above, under “{earlier.name}”: {_clipped(feedback)}"
         for end in SENTENCE_END.finditer(feedback):
             rest = feedback[end.end() :]
-            if len(rest) >= 20 and earlier.feedback.endswith(f" {rest}"):
+            if len(rest) >= 20 and _kind(earlier.feedback).endswith(f" {_kind(rest)}"):
                 return f"{feedback[: end.start()]} For the rest see above, “{earlier.name}”."
     return feedback
 
