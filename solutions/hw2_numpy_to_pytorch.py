@@ -135,7 +135,7 @@ with when_answered("2.1"):
 # </details>
 #
 # **Your turn.** Write the same model in PyTorch (not a call of the class above): bias-free linear maps `Qm`, `Km`, `Vm`, and with `pos_dim` an
-# `nn.Embedding` called `pos` with `max_seq_len` rows. Scores may be about a thousand; nothing may overflow. (Write it without a loop right away if you can: 2.2 looks at that.)
+# `nn.Embedding` called `pos` with `max_seq_len` rows. Here `forward` returns the outputs alone, without the attention weights. Scores may be about a thousand; nothing may overflow. (Write it without a loop right away if you can: 2.2 looks at that.)
 #
 # <details><summary>Hint 1</summary>How many numbers does each map see when there are positions?</details>
 # <details><summary>Hint 2</summary>The embedding wants place numbers: torch.arange(n, device=x.device).</details>
@@ -187,7 +187,7 @@ record("2.1")
 #
 # Every tensor operation costs a fixed time to start, whether it works on one row or a thousand. A loop over queries starts
 # some operations **for each place**; a matrix product starts one for all of them, and a GPU fills its thousands of units only
-# then. So we count how many operations your `forward` dispatches for n = 3, 17 and 64 places, and how much Python works
+# then. So we count how many operations your `forward` dispatches for n = 3, 10 and 30 places, and how much Python works
 # meanwhile. Neither number may grow: a loop over places in NumPy or plain Python counts like one over tensors.
 #
 # If your class of 2.1 has no loop over places, there is nothing to write: run the cells. If it has one, keep its points in
@@ -817,7 +817,7 @@ with when_answered("2.6"):
 #
 # How bright is the line, not for one sequence but in general? Write `antidiagonal_weight` and set `trained_antidiagonal` to its
 # value on the 200 given sequences `probe_sequences` (three decimals are enough). The recorded weights must put the right token at
-# 99% of the places of other sequences too. Train again? Then run this cell again too.
+# 99% of the places of other sequences too. If you train again, run the cell that sets `trained_antidiagonal` again, too.
 
 
 # %%
@@ -1029,8 +1029,8 @@ with when_answered("2.4, 2.5a, 2.5b and 2.8a"):
 # place $p + 1$; the first character is not guessed.
 #
 # Write `nats_per_character` for a text that fits into the context (at most `model.context` tokens), and set `held_out_nats` to its value for `austen` on
-# `HELD_OUT_TEXT`, right to 0.001: three lines of the last chapters, which training never saw. It is written and checked with any
-# decoder `model`, not with `austen` alone.
+# `HELD_OUT_TEXT`, right to 0.001: three lines of the last chapters, which training never saw. (`to_tokens(text)` gives
+# the numbers of a text's characters, as a list.) The function is checked with small decoders, not with `austen` alone.
 #
 # <details><summary>Hint</summary>model wants a batch: tokens[None]. Which logits have no target, and which token has no logits?</details>
 
@@ -1110,8 +1110,8 @@ def sample_next(logits, temperature=1.0, top_k=None):
 
 
 # %% [markdown]
-# Below, your model will write at the temperatures 0.3, 0.8 and 1.5. **Guess first** (noted, not graded): which of them gives correctly
-# spelled words that soon go in circles? Set `prediction_28`:
+# Below, your model will write at the temperatures 0.3, 0.8 and 1.5. **Guess first** (noted, not graded): which of them keeps
+# repeating the same few common words? Set `prediction_28`:
 #
 # {{options prediction_28}}
 
@@ -1200,8 +1200,8 @@ show_writing(
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# At a low temperature the likeliest letters win nearly always: the words are right, and the text goes in circles. At 0.8 it has the sound of the
-# novel, with some words that no dictionary knows. At 1.5 rare letters come up so often that words fall apart. Nobody has told the model what a word is:
+# At 0.3 the likeliest letters win nearly always: the same common words come again and again, with a slip of spelling now and then. (Try 0.1: the
+# text goes in circles.) At 0.8 it has the sound of the novel, with more words that no dictionary knows. At 1.5 rare letters come up so often that words fall apart. Nobody has told the model what a word is:
 # it has learned spelling, quotation marks and names from letters alone, and your classes run it.
 # </details>
 

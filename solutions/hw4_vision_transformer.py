@@ -209,8 +209,11 @@ patch_convolution = "C"
 check("4.2")
 
 # %% [markdown]
-# Spot the convolution: "free of convolutions" holds for a ViT from its second layer on. The first one is a convolution whose
-# windows do not overlap.
+# <details><summary><b>Is a ViT free of convolutions?</b> Choose your letter first, then open.</summary>
+#
+# From its second layer on. The first one, the patch embedding, is a convolution whose windows do not overlap.
+#
+# </details>
 
 # %% tags=["record"]
 record("4.2")
@@ -286,9 +289,9 @@ record("4.3")
 # ## 4.4a Multi-head self-attention
 # {{header 4.4a}}
 #
-# Each token asks all tokens, in several heads of size $d = \text{dim} / \text{heads}$. Head $h$ works with features $hd$ to $(h+1)d - 1$ of query, key and value:
+# Each token asks all tokens, in $H$ = `heads` heads of size $d = \text{dim} / H$. Head $h$, counted from 0, works with features $hd$ to $(h+1)d - 1$ of query, key and value:
 #
-# $$ A^{(h)} = \mathrm{softmax}\!\left(Q^{(h)} K^{(h)\top} / \sqrt{d}\right), \qquad \text{output} = [A^{(1)}V^{(1)} ; \dots ; A^{(H)}V^{(H)}]\,W_o^\top + b_o $$
+# $$ A^{(h)} = \mathrm{softmax}\!\left(Q^{(h)} K^{(h)\top} / \sqrt{d}\right), \qquad \text{output} = [A^{(0)}V^{(0)} ; \dots ; A^{(H-1)}V^{(H-1)}]\,W_o^\top + b_o $$
 #
 # Parts: linear maps with bias, dim → dim: `query`, `key`, `value`, `out`. (One map `qkv`, dim → 3·dim, in place of the first three is
 # welcome too: queries first, then keys, then values.) With `return_weights=True`, return the output **and** the weights

@@ -154,11 +154,12 @@ with when_answered("6.1"):
     axis_61.axhline(0, color=MEANS["other"], lw=0.8)
     axis_61.set(xlabel="place t (bars: inputs)", ylabel="value", ylim=(-0.6, 3.4))
     axis_61.set(
-        title=f"The last state is the even places minus the odd ones: {output_61:.3f}"
+        title=f"The last state is the even places minus the odd ones: {states_61[-1]:g}"
     )
     label_ends(axis_61)
     show_figure(figure_61)
     print("even places minus odd places:", x_61[1::2].sum() - x_61[::2].sum())
+    print(f"output: {output_61:.3f}")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -713,8 +714,8 @@ def estimate_similarity(Q, K, count, rng):
 
 
 # %% [markdown]
-# How fast does it converge? For each number in `GAUSSIAN_COUNTS`, estimate the similarities of `queries_66` and `keys_66` **20 times** with
-# fresh frequencies. `rff_errors` holds, for each number, the **root mean square** of (estimate − exact) over all pairs and repeats.
+# How fast does it converge? For each number of frequencies in `GAUSSIAN_COUNTS`, estimate the similarities of `queries_66` and `keys_66` **20 times** with
+# fresh frequencies. `rff_errors` holds, for each number, the **root mean square** of (estimate − exact) over all pairs and repeats: square first, then average.
 # `rff_slope` is the slope of log error against log number; `fitted_slope(x, y)` computes it. Predict it before you run the cell.
 
 # %%

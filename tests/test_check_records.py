@@ -13,7 +13,9 @@ from autograder.declare import homeworks
 from autograder.homeworks.hw1 import public as _hw1  # noqa: F401  # registers probes and pictures
 from autograder.homeworks.hw3 import public as _hw3  # noqa: F401
 from autograder.homeworks.hw6 import public as _hw6  # noqa: F401
+from autograder.kit.comparison import compare
 from autograder.kit.probes import CHECK_PICTURES, show_check_picture
+from autograder.kit.values import decode, encode
 
 Q = 30 * np.eye(3)
 
@@ -107,3 +109,32 @@ def test_a_part_that_is_not_answered_does_not_keep_the_others_from_being_checked
     log.namespace["linear_bytes"] = lengths[:2]
     log.check("6.8")
     assert "linear_bytes has shape (2,); expected (4,)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("question", "given", "told"),
+    [
+        (
+            "1.13b",
+            {"window_layers": 1, "rnn_updates": 1, "one_head_claim": "A"},
+            "`window_layers`, `rnn_updates`: whether they are right, you read after grading.",
+        ),
+        ("6.4", {"features_for_64": 1}, "`features_for_64`: whether it is right, you read after grading."),
+        (
+            "6.7c",
+            {"lambda_range": [1, 2], "lambda_interval": lambda *_: None},
+            "`lambda_range`: whether it is right, you read after grading.",
+        ),
+    ],
+)
+def test_a_number_that_the_check_does_not_try_is_not_taken_for_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture, question: str, given: dict, told: str
+):
+    kit.Log(homeworks()[f"hw{question[0]}"].describe(), tmp_path, dict(given)).check(question)
+    assert told in capsys.readouterr().out
+
+
+def test_a_tuple_where_one_array_is_asked_for_is_named_as_such():
+    """A student who returns outputs and weights is told that there are two arrays."""
+    both = decode(encode((np.zeros((4, 2)), np.zeros((4, 4)))))
+    assert "but it is a list or tuple of 2 arrays" in str(compare(np.zeros((4, 2)), both))

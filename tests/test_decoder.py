@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from autograder.homeworks.hw2.decoder import (
 )
 from autograder.homeworks.hw2.public.decoder import DECODER_SIZES, WEIGHTS_FILE, stored_decoder
 from autograder.homeworks.hw2.public.writing import DRAWS, drawn_far, toy_decoder
-from autograder.homeworks.hw2.q8a_weights import prompts, trained_logits
+from autograder.homeworks.hw2.q8a_weights import SLIPS, prompts, renamed_logits, trained_logits, weights
 from autograder.kit.recorder import Log
 from tests.gallery import ROOT
 
@@ -46,6 +47,17 @@ def test_three_independent_computations_of_the_trained_model_agree():
         for one in (stored_decoder(stored), model):
             found = one(torch.from_numpy(tokens)[None])[0].detach().numpy()
             np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_the_visible_example_of_stored_weights_tells_all_named_slips_apart():
+    """Layer norm over two features keeps only their order; there, most slips gave the right logits."""
+    (example,) = weights.entry("renamed").examples(np.random.default_rng(0))
+    stored, tokens = example.args
+    found = [
+        renamed_logits(stored, tokens, **example.kwargs, variant=variant) for variant in ("", *SLIPS.values())
+    ]
+    for one, other in combinations(found, 2):
+        assert np.abs(one - other).max() > 1e-2
 
 
 def test_the_trained_model_guesses_the_held_out_lines_far_better_than_chance():

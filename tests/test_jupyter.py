@@ -168,7 +168,7 @@ def test_hw3_is_solved_edited_restarted_and_graded(opened):
     notebook.restart()
     notebook.run("%%writefile")
     notebook.run("import numpy as np\nfrom homework_kit")
-    assert "do not exist here. Run the cell that defines it" in notebook.run('check("3.2")')
+    assert "do not exist here. Run the cell that defines them" in notebook.run('check("3.2")')
     assert "stays in the log" in notebook.run('record("3.2")')
     assert "does not exist here" in notebook.run('check("3.6")')
     notebook.run("# Shapes: pos (4, p)")

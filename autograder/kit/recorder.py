@@ -118,6 +118,8 @@ class Log(Recorded):
             return
         lines += self._whole(question, answers, right=all(state is not False for state, _ in lines))
         right = bool(lines) and not open_entries and all(state is not False for state, _ in lines)
+        if lines and question not in VISIBLE_CHECKS:
+            lines += _not_tried([spec for spec in self.specs(question) if spec["name"] in answers], lines)
         lines += _open_lines(open_entries)
         self._keep_check(question, lines, complete=not open_entries, cases=cases)
         if self.challenged == "public" and right and any(state for state, _ in lines):
@@ -192,6 +194,16 @@ class Log(Recorded):
         Feedback(f"The numbers of student {self.student['id']}", lines).show()
 
 
+def _not_tried(specs: Iterable[Mapping[str, Any]], lines: Iterable[Line]) -> list[Line]:
+    """A line on the numbers that no other line is about, lest what is green beside them be read as theirs."""
+    told = " ".join(text for _, text in lines)
+    names = [f"`{spec['name']}`" for spec in specs if spec["kind"] == "array" and spec["name"] not in told]
+    if not names:
+        return []
+    they = "it is" if len(names) == 1 else "they are"
+    return [(None, f"{', '.join(names)}: whether {they} right, you read after grading.")]
+
+
 def _open_lines(statuses: Iterable[tuple[str, str]]) -> list[Line]:
     """What to say of entries that are not answered, all in one line, and of names that do not exist."""
     found = list(statuses)
@@ -201,7 +213,8 @@ def _open_lines(statuses: Iterable[tuple[str, str]]) -> list[Line]:
         lines.append((None, f"{told} Replace the TODO above, run that cell, then this one."))
     if missing := [f"`{name}`" for name, status in found if status == "missing"]:
         told = f"{', '.join(missing)} {'does' if len(missing) == 1 else 'do'} not exist here."
-        lines.append((None, f"{told} Run the cell that defines it (or all cells from the top)."))
+        them = "it" if len(missing) == 1 else "them"
+        lines.append((None, f"{told} Run the cell that defines {them} (or all cells from the top)."))
     return lines
 
 

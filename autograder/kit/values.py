@@ -189,6 +189,8 @@ def describe(value: Any) -> str:
         return "None"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}, dtype {value.dtype}"
+    if isinstance(value, list) and value and all(isinstance(item, np.ndarray) for item in value):
+        return f"a list or tuple of {len(value)} array{'s' if len(value) > 1 else ''}"
     names = {
         str: "text",
         bool: "True or False",

@@ -77,7 +77,10 @@ def weights_reverse(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]
     message = (
         f"The recorded weights reverse 200 sequences with {share:.1%} of the places right (wanted: 99%)."
     )
-    return [(share >= 0.99, message)]
+    lines: list[tuple[bool | None, str]] = [(share >= 0.99, message)]
+    if "trained_antidiagonal" in answers:
+        lines.append((None, "`trained_antidiagonal`: whether it is right, you read after grading."))
+    return lines
 
 
 @visible_check("2.8b")

@@ -122,4 +122,6 @@ def intervals_are_whole(answers: Mapping[str, Any]) -> list[tuple[bool | None, s
                     ),
                 )
             )
+    if "lambda_range" in answers:
+        lines.append((None, "`lambda_range`: whether it is right, you read after grading."))
     return lines

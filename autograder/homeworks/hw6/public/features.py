@@ -89,6 +89,8 @@ def polynomial_features_fit(answers: Mapping[str, Any]) -> list[tuple[bool | Non
         )
         if problem:
             break
+    if "features_for_64" in answers:
+        lines.append((None, "`features_for_64`: whether it is right, you read after grading."))
     return lines
 
 
@@ -222,6 +224,9 @@ def estimates_come_near(answers: Mapping[str, Any]) -> list[tuple[bool | None, s
     errors, slope = answers.get("rff_errors"), answers.get("rff_slope")
     if errors is not None and slope is not None:
         problem = slope_problem(errors.astype(float), float(slope))
-        fine = "Your errors fall as those of a mean do, and `rff_slope` is their slope."
+        fine = (
+            "Your errors fall as those of a mean do, and `rff_slope` is their slope."
+            " Whether they have the right size, you read after grading."
+        )
         lines.append((problem is None, problem or fine))
     return lines

@@ -91,4 +91,6 @@ def measurements_make_sense(answers: Mapping[str, Any]) -> list[tuple[bool | Non
                     ),
                 )
             )
+    if "predicted_gigabytes" in answers:
+        lines.append((None, "`predicted_gigabytes`: whether it is right, you read after grading."))
     return lines
