@@ -186,6 +186,16 @@ def test_somebody_elses_log_never_joins_the_only_notebook(tmp_path: Path):
     assert found["jane"].log is None
 
 
+@pytest.mark.parametrize(
+    "answers", [{"3.1": {"sources": 5}}, {"3.1": {"sources": {"a": 1}}}, {"3.1": 7}, [3]]
+)
+def test_a_log_that_lies_about_its_cells_costs_nobody_else_a_row(answers: object, tmp_path: Path):
+    lying = json.dumps({"schema": LOG_SCHEMA, "homework": "hw3", "entries": {}, "answers": answers})
+    found = rows(lay(tmp_path, {"jane.ipynb": HW3, "eve_submission_log.json": lying, "eve.json": lying}))
+    assert found["jane"].notebook == HW3.encode()
+    assert not any("could not be sorted" in one.problem for one in found.values())
+
+
 def test_a_log_goes_to_the_notebook_of_equal_name_not_to_one_whose_name_it_begins_with(tmp_path: Path):
     files = {"hw3.ipynb": HW3, "hw3_kim.ipynb": SAMS, "hw3_kim_submission_log.json": log_of()}
     found = rows(lay(tmp_path, files))
