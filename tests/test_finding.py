@@ -89,6 +89,17 @@ def test_what_only_says_that_it_is_a_notebook_is_told_what_it_is(tmp_path: Path)
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "data", [b"\x1f\x8b\x08 gzip", b'{"cells": [' + b" " * 30_000_001], ids=["gzip", "large"]
+)
+def test_what_is_wrong_with_a_notebook_is_said_beside_its_log_too(data: bytes, tmp_path: Path):
+    alone = rows(lay(tmp_path / "a", {"jane/hw3.ipynb": data}))["jane"]
+    found = rows(lay(tmp_path / "b", {"jane/hw3.ipynb": data, f"jane/{LOG_NAME}": log_of()}))["jane"]
+    assert (found.log, found.problem) == (log_of().encode(), "")
+    assert alone.problem
+    assert alone.problem in found.notes
+
+
 def test_zips_within_a_platforms_zip_are_opened_two_levels_deep(tmp_path: Path):
     once = zipped({"hw3.ipynb": HW3, LOG_NAME: log_of()})
     twice = zipped({"inner.zip": once})

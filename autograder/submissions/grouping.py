@@ -204,7 +204,12 @@ def _of_loose(
             mine[number].data if number in mine else None,
             _files_of(item, notebooks, files, own),
             item.problem if number not in mine else "",
-            notes=(*notes, *_copied(item, notebooks), *_spare(logs, mine.get(number), own)),
+            notes=(
+                *notes,
+                *([item.problem] if item.problem and number in mine else []),
+                *_copied(item, notebooks),
+                *_spare(logs, mine.get(number), own),
+            ),
         )
         for number, item in enumerate(notebooks)
     ]
