@@ -38,7 +38,8 @@ HEADS = {
 
 def read(source: Path) -> Collected:
     """What a zip of "Download all submissions" holds, with or without folders."""
-    found, people = Collected(), {}
+    found = Collected()
+    people: dict[str, Person] = {}
     for path, data, trouble in read_files(source):
         match = _parsed(path)
         if match is not None and match["kind"] != "file":  # such as text typed into Moodle's form
