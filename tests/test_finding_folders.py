@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from autograder.kit import LOG_NAME
+from autograder.kit import LOG_NAME, LOG_SCHEMA
 from autograder.submissions.find import find
 from tests.platforms import zipped
 from tests.test_finding import HW3, lay, log_of, rows
@@ -118,3 +119,24 @@ def test_an_archive_that_is_not_opened_is_a_row_in_a_class_and_left_alone_beside
     assert list(found) == ["jane"]
     one = find([tmp_path / "b" / "jane"], one_person=True)
     assert [row.notebook for row in one.submissions] == [HW3.encode()]
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x1f\x8b\x08 gzip", b'{"cells": [' + b" " * 30_000_001], ids=["gzip", "large"]
+)
+def test_what_is_wrong_with_a_notebook_is_said_beside_its_log_too(data: bytes, tmp_path: Path):
+    alone = rows(lay(tmp_path / "a", {"jane/hw3.ipynb": data}))["jane"]
+    found = rows(lay(tmp_path / "b", {"jane/hw3.ipynb": data, f"jane/{LOG_NAME}": log_of()}))["jane"]
+    assert (found.log, found.problem) == (log_of().encode(), "")
+    assert alone.problem
+    assert alone.problem in found.notes
+
+
+@pytest.mark.parametrize(
+    "answers", [{"3.1": {"sources": 5}}, {"3.1": {"sources": {"a": 1}}}, {"3.1": 7}, [3]]
+)
+def test_a_log_that_lies_about_its_cells_costs_nobody_else_a_row(answers: object, tmp_path: Path):
+    lying = json.dumps({"schema": LOG_SCHEMA, "homework": "hw3", "entries": {}, "answers": answers})
+    found = rows(lay(tmp_path, {"jane.ipynb": HW3, "eve_submission_log.json": lying, "eve.json": lying}))
+    assert found["jane"].notebook == HW3.encode()
+    assert not any("could not be sorted" in one.problem for one in found.values())
