@@ -254,3 +254,32 @@ def test_ordinary_processes_talk_through_files_because_a_port_may_be_taken():
         assert Path(session.manager().ip).parent.stat().st_mode & 0o777 == 0o700
         folder = Path(session.manager().ip).parent
     assert not folder.exists()
+
+
+def ran(*cells: str):
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    return execute(made, kit_source="class _opened: record_missing = None", kernels=kernels(PLACE)[0])
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("raise ExceptionGroup('many', [ValueError(one) for one in range(3_000)])", "ExceptionGroup"),
+        ("raise ValueError('\\ud83d')", "Error"),
+        ("raise type('\\x1b[2J[/b]', (Exception,), {})('\\ud83d</script>' * 5_000)", "Error"),
+        ("raise ValueError('x' * 300_000)", "ValueError"),
+    ],
+    ids=["a group", "half a character", "hostile", "long"],
+)
+def test_an_exception_that_ipython_does_not_send_is_known_all_the_same(cell: str, kind: str):
+    errors = [error for error in ran("x = 1", cell).errors if error.cell == 1]
+    assert len(errors) == 1
+    assert kind in errors[0].kind
+    assert "\x1b" not in errors[0].kind + errors[0].message
+
+
+@pytest.mark.parametrize("cell", ["quit()", "exit", "exit(0)"])
+def test_a_cell_that_asks_the_kernel_to_end_costs_nothing_below_it(cell: str):
+    result = ran("x = 1", cell, "print('still', x)")
+    assert "still 1" in str(result.notebook.cells[2].outputs)
+    assert not [event for event in result.events if "ended the kernel" in event]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
-from autograder.kit import LOG_NAME
+from autograder.kit import LOG_NAME, LOG_SCHEMA
 from autograder.submissions.find import find
 from tests.platforms import zipped
 from tests.test_finding import HW3, lay, log_of, rows
@@ -46,3 +48,95 @@ def test_a_log_in_another_folder_is_somebody_elses_unless_its_content_says_other
     assert len(found) == 2
     two = {"w/hw3.ipynb": HW3, f"w/sam/{LOG_NAME}": fitting, f"w/max/{LOG_NAME}": fitting}
     assert len(rows(lay(tmp_path / "c", two))) == 3
+
+
+# --- nobody is left without a row ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({".ipynb_checkpoints/hw3-checkpoint.ipynb": HW3}, "only .ipynb_checkpoints"),
+        ({".DS_Store": "x"}, "only .DS_Store"),
+        ({"._hw3.ipynb": "\0"}, "only ._hw3.ipynb"),
+        ({"hw3.ipynb/figure.png": "x"}, "only hw3.ipynb/figure.png"),
+        ({"hw3.zip": "Rar!\x1a\x07"}, "only hw3.zip (a RAR archive)"),
+        ({"deep/er/hw3.zip": "7z\xbc"}, "hw3.zip is not a zip file"),
+    ],
+)
+def test_a_folder_of_which_nothing_is_read_has_a_row_that_says_what_is_there(
+    files: dict[str, str], says: str, tmp_path: Path
+):
+    found = rows(lay(tmp_path, {f"jane/{name}": data for name, data in files.items()} | {"sam/a.ipynb": HW3}))
+    assert len(found) == 2
+    assert says in next(one.problem for name, one in found.items() if name.startswith("jane"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("kind", ["link", "loop", "device", "pipe"])
+def test_a_folder_of_which_no_file_is_an_ordinary_one_has_a_row(kind: str, tmp_path: Path):
+    lay(tmp_path, {"sam/hw3.ipynb": HW3})
+    place = tmp_path / "jane" / "hw3.ipynb"
+    place.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to({"link": tmp_path / "sam" / "hw3.ipynb", "loop": place, "device": "/dev/zero"}[kind])
+    found = rows(tmp_path)
+    assert "only hw3.ipynb" in found["jane"].problem
+    assert any("not an ordinary file" in line for line in find([tmp_path]).ignored)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_notebook_whose_name_hides_it_is_read_where_it_is_alone(packed: bool, tmp_path: Path):
+    files = {"hw/.hw3.ipynb": HW3}
+    whole = {f"jane/{name}": data for name, data in files.items()}
+    found = rows(lay(tmp_path / "a", {"jane.zip": zipped(files)} if packed else whole))
+    assert [one.notebook for one in found.values()] == [HW3.encode()]
+    beside = find([lay(tmp_path / "b", {"jane/hw3.ipynb": HW3, "jane/.old.ipynb": "x"})])
+    assert [one.notebook for one in beside.submissions] == [HW3.encode()]
+    assert "hidden file" in beside.ignored[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "what"),
+    [
+        ("kim.rar", b"Rar!\x1a\x07\0", "a RAR archive"),
+        ("kim.zip", b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+        ("kim.ipynb.gz", b"\x1f\x8b\x08", "a gzip archive"),
+        ("kim.tar", b"hw3.ipynb" + bytes(248) + b"ustar\x00", "a tar archive"),
+        ("kim.xz", b"\xfd7zXZ\0", "an xz archive"),
+        ("kim.bz2", b"BZh91AY", "a bzip2 archive"),
+    ],
+)
+def test_an_archive_that_is_not_opened_is_a_row_in_a_class_and_left_alone_beside_a_notebook(
+    name: str, data: bytes, what: str, tmp_path: Path
+):
+    found = rows(lay(tmp_path / "a", {"jane.ipynb": HW3, name: data, "notes.txt": "x"}))
+    assert len(found) == 2
+    assert any(f"{name} is {what}" in one.problem for one in found.values())
+    found = rows(lay(tmp_path / "b", {"jane/hw3.ipynb": HW3, f"jane/{name}": data}))
+    assert list(found) == ["jane"]
+    one = find([tmp_path / "b" / "jane"], one_person=True)
+    assert [row.notebook for row in one.submissions] == [HW3.encode()]
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x1f\x8b\x08 gzip", b'{"cells": [' + b" " * 30_000_001], ids=["gzip", "large"]
+)
+def test_what_is_wrong_with_a_notebook_is_said_beside_its_log_too(data: bytes, tmp_path: Path):
+    alone = rows(lay(tmp_path / "a", {"jane/hw3.ipynb": data}))["jane"]
+    found = rows(lay(tmp_path / "b", {"jane/hw3.ipynb": data, f"jane/{LOG_NAME}": log_of()}))["jane"]
+    assert (found.log, found.problem) == (log_of().encode(), "")
+    assert alone.problem
+    assert alone.problem in found.notes
+
+
+@pytest.mark.parametrize(
+    "answers", [{"3.1": {"sources": 5}}, {"3.1": {"sources": {"a": 1}}}, {"3.1": 7}, [3]]
+)
+def test_a_log_that_lies_about_its_cells_costs_nobody_else_a_row(answers: object, tmp_path: Path):
+    lying = json.dumps({"schema": LOG_SCHEMA, "homework": "hw3", "entries": {}, "answers": answers})
+    found = rows(lay(tmp_path, {"jane.ipynb": HW3, "eve_submission_log.json": lying, "eve.json": lying}))
+    assert found["jane"].notebook == HW3.encode()
+    assert not any("could not be sorted" in one.problem for one in found.values())

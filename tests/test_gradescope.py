@@ -205,6 +205,32 @@ def test_nothing_that_students_see_at_once_counts_what_they_do_not_see(name: str
 
 
 @pytest.mark.parametrize(
+    ("hidden", "says", "not_said"),
+    [
+        ("after_published", "publishes the grades. Until then, Gradescope shows you no total", "due date"),
+        ("after_due_date", "after the due date", "publishes"),
+        ("hidden", "are never shown here, and the total on this page does not count them", "Until then"),
+        ("visible", "", "hidden inputs and right options"),
+    ],
+)
+def test_the_output_says_what_is_shown_later_and_that_free_responses_are_open(
+    hidden: str, says: str, not_said: str
+):
+    report = some_report()
+    questions = [
+        replace(one, written="", written_points=10.0) if one.id == "3.7" else one for one in report.questions
+    ]
+    made = gradescope.results(
+        replace(report, questions=tuple(questions)), bundle.Config("hw3", "seed", hidden=hidden), {}
+    )
+    assert says in made["output"]
+    assert not_said not in made["output"]
+    assert "3.7 (10 points). They are open, not 0" in made["output"]
+    later = [test for test in made["tests"] if test["visibility"] != "visible"]
+    assert (f"{len(later)} checks on hidden inputs" in made["output"]) == (hidden != "visible")
+
+
+@pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "null", '{"assignment": 3, "users": 5, "created_at": {}}', '{"created_at": "yesterday"}'],
 )

@@ -255,3 +255,29 @@ def test_two_functions_cannot_be_registered_under_one_name():
     with pytest.raises(ValueError, match=r"two functions are registered as the probe 'count'"):
         register(table, "probe", "count")(sum)
     assert table == {"count": len}
+
+
+class _Unwilling:
+    """An object that fails wherever it is looked at."""
+
+    def __getattr__(self, name: str) -> object:
+        raise MemoryError(name)
+
+    def __len__(self) -> int:
+        raise OSError("no")
+
+    def __array__(self, *_: object, **__: object) -> object:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, np.array([10**400], dtype=object), _Unwilling()], ids=["int", "array", "object"]
+)
+def test_what_cannot_be_looked_at_is_recorded_as_such(value: object, tmp_path: Path):
+    spec = {"name": "a", "kind": "array", "shape": [1]}
+    homework = {"id": "hw3", "questions": [{"id": "3.1", "title": "t", "points": 1, "entries": [spec]}]}
+    log = kit.Log(homework, tmp_path, {"a": value})
+    log.record("3.1")
+    written = json.loads((tmp_path / kit.LOG_NAME).read_text())["entries"]["a"]
+    assert written["status"] == "ok"
+    assert "other" in json.dumps(written["value"])

@@ -135,6 +135,7 @@ NOTEBOOKS = {
     "NaN as format": (NOTEBOOK.replace(b": 4,", b": NaN,"), "not a notebook"),
     "1e400 as count": (NOTEBOOK.replace(b"null", b"1e400"), ""),
     "a long number": (NOTEBOOK.replace(b"null", b"9" * 5_000), "too many digits"),
+    "format 4.0": (NOTEBOOK.replace(b": 4,", b": 4.0,"), ""),
     "format 10": (NOTEBOOK.replace(b": 4,", b": 10,"), ""),
     "format below 0": (NOTEBOOK.replace(b": 4,", b": -1,"), "could not be converted"),
     "a deep source": (NOTEBOOK.replace(b'"x = 1"', b"[" * 90_000 + b"]" * 90_000), "nested too deeply"),

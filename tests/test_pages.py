@@ -385,3 +385,11 @@ def test_written_points_reach_every_output():
     assert (row["3.7 written"], row["written"], row["total"]) == ("7.5", "7.5", "16.5")
     assert store.read_results(results) == given
     assert "7.5 of 10 points" in feedback_page(given, None)
+
+
+def test_pages_hold_no_control_characters_and_nothing_that_turns_text_around():
+    words = "\x1b[2Jred \x9b31m \u202eback \x08\x00 \u200f\u05d0 <b>bold</b>"
+    for shown in (safehtml.markdown(words), safehtml.clean(words)):
+        assert not [one for one in shown if one in "\x1b\x9b\u202e\x08\x00"]
+        assert "\u200f\u05d0" in shown, "marks of direction belong to some scripts"
+        assert "<b>bold</b>" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from functools import cache
 
@@ -10,7 +11,7 @@ import pytest
 
 from autograder.author.build import build_notebook, dumps
 from autograder.declare import homeworks
-from autograder.kit.answers import heading
+from autograder.kit.headings import heading
 from autograder.names import source_path
 from autograder.submissions.notebook import written_answers
 from tests.gallery import ROOT
@@ -115,6 +116,37 @@ LAYOUTS: dict[str, Cells] = {
     "heading overwritten, in a raw cell": [("raw", TEXT)],
     "heading overwritten, two cells": [(M, TEXT), (M, MORE)],
     "split, with the heading twice": [(M, f"**Answer 3.7**\n\n{TEXT}"), (M, f"**Answer 3.7**\n\n{MORE}")],
+    "a comment of HTML": [(M, f"**Answer 3.7**\n\n<!--\n{TEXT}\n-->")],
+    "unfolding": [(M, f"<details><summary><b>Answer 3.7</b></summary>\n\n{TEXT}\n</details>")],
+    "in parts": [(M, f"**Answer 3.7a**\n\n{TEXT}\n\n**Answer 3.7b**\n\n{MORE}")],
+    "another number": [(M, f"**Answer 2.7**\n\n{TEXT}")],
+    "another number, colon": [(M, f"**Answer 3.8:** {TEXT}")],
+    "number alone": [(M, f"**3.7**\n\n{TEXT}")],
+    "wide digits": [(M, f"**Answer \uff13.\uff17**\n\n{TEXT}")],
+    "Arabic digits": [(M, f"**Answer \u0663.\u0667**\n\n{TEXT}")],
+    "wide colon": [(M, f"**Answer 3.7\uff1a** {TEXT}")],
+    "next cell assigns a string": [(M, f"**Answer 3.7**\n\n{BLANK}"), ("code", f'answer = """\n{TEXT}\n"""')],
+    "next cell assigns and prints": [
+        (M, f"**Answer 3.7**\n\n{BLANK}"),
+        ("code", f'text = ("{TEXT}"\n    "{MORE}")\nprint(text)'),
+    ],
+    "next cell prints several": [(M, f"**Answer 3.7**\n\n{BLANK}"), ("code", f'print("Mine:", "{TEXT}", 3)')],
+    "next cell prints an f-string": [(M, f"**Answer 3.7**\n\n{BLANK}"), ("code", f'print(f"{TEXT}")')],
+    "next cell imports and shows": [
+        (M, f"**Answer 3.7**\n\n{BLANK}"),
+        ("code", f'from IPython.display import Markdown, display\ndisplay(Markdown("""{TEXT}"""))'),
+    ],
+    "next cell is LaTeX": [(M, f"**Answer 3.7**\n\n{BLANK}"), ("code", f"%%latex\n{TEXT}")],
+    "next cell writes a file": [
+        (M, f"**Answer 3.7**\n\n{BLANK}"),
+        ("code", f"%%writefile answer.md\n{TEXT}"),
+    ],
+    "next cell never runs": [(M, f"**Answer 3.7**\n\n{BLANK}"), ("code", f'if False:\n    """{TEXT}"""')],
+    "comments and code": [(M, f"**Answer 3.7**\n\n{BLANK}"), ("code", f"# {TEXT}\n# {MORE}\nprint(1 + 1)")],
+    "comment in the record cell": [
+        (M, f"**Answer 3.7**\n\n{BLANK}"),
+        ("code", f'# {TEXT}\nrecord("3.7")'),
+    ],
     "a picture alone": [(M, f'**Answer 3.7**\n\n<img src="x.png" alt="{TEXT}">')],
 }
 
@@ -125,7 +157,7 @@ def test_an_answer_is_found_as_people_write_it(layout: str):
     assert found.state == "found"
     assert TEXT in found.text
     assert "Write your answer" not in found.text
-    assert "Answer 3.7" not in found.text
+    assert not re.search(r"Answer 3\.7\b", found.text)
     assert not found.nearby
     if MORE in str(LAYOUTS[layout]):
         assert MORE in found.text
@@ -161,6 +193,39 @@ def test_of_several_texts_without_a_heading_none_is_taken_and_all_are_shown():
     found = answer([("code", "x = 1"), (M, TEXT), ("code", "y = 2"), (M, MORE)])
     assert (found.state, found.text) == ("not found", "")
     assert found.nearby == (TEXT, MORE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u5206\u6570\u4e00\u81f4\uff0c\u56e0\u4e3a\u53ea\u6709\u4e58\u79ef\u91cd\u8981\u3002",
+        "\u05d4\u05ea\u05e9\u05d5\u05d1\u05d4 \u05d4\u05d9\u05d0 \u05d4\u05de\u05db\u05e4\u05dc\u05d4",
+    ],
+    ids=["Chinese", "Hebrew"],
+)
+@pytest.mark.parametrize("code", ["{}", "answer = {!r}", "# {}", 'print("{}")'])
+def test_an_answer_in_a_script_without_case_is_found_in_a_code_cell(text: str, code: str):
+    found = answer([(M, f"**Answer 3.7**\n\n{BLANK}"), ("code", code.format(text))])
+    assert (found.state, found.text) == ("found", text)
+
+
+@pytest.mark.parametrize(
+    "tag", ['<iframe src="https://docs.example.org/a"></iframe>', '<a href="a.pdf"></a>']
+)
+def test_a_place_that_only_shows_something_is_not_blank(tag: str):
+    assert answer([(M, f"**Answer 3.7**\n\n{tag}")]).state == "found"
+
+
+@pytest.mark.parametrize(
+    "text", ["**3.7** " + TEXT, "3.7: " + TEXT, "### Question 3.7\n" + TEXT, "Q3.7) " + TEXT, f"3.7\n{TEXT}"]
+)
+def test_an_answer_at_the_end_of_the_notebook_without_its_heading_is_shown_and_not_blank(text: str):
+    built = fresh(HW3)
+    built.cells.append(_cell(M, text))
+    found = written_answers(built, HW3)["3.7"]
+    assert (found.state, found.nearby) == ("not found", (text,))
+    built.cells[-1] = _cell(M, "3.7 was the hardest question of all for me")
+    assert written_answers(built, HW3)["3.7"].state == "blank"
 
 
 def test_a_text_between_heading_and_record_cell_that_code_splits_off_is_kept():

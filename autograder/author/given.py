@@ -14,8 +14,9 @@ from nbformat import NotebookNode
 from autograder.author.build import build_notebook
 from autograder.declare import Homework
 from autograder.declare.given import FILE as LINES
-from autograder.kit.answers import heading, line_digest
+from autograder.kit.answers import line_digest
 from autograder.kit.handing_in import BLANK_ANSWER
+from autograder.kit.headings import heading
 from autograder.kit.provided import names_of
 from autograder.kit.statements import statements
 from autograder.names import SKIPPED, source_path

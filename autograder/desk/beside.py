@@ -19,7 +19,7 @@ from autograder.declare import homeworks
 from autograder.desk.stacks import Answer, Desk
 from autograder.grade.report import Report
 from autograder.grade.store import read_executed
-from autograder.kit.answers import heading
+from autograder.kit.headings import heading
 from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
 from autograder.submissions.cells import is_kit

@@ -70,7 +70,10 @@ def results_json(report: Report) -> dict[str, Any]:
     pending = [f"{question.id} ({question.written_points:g} points)" for question in open_answers]
     lines = list(report.notes)
     if pending:
-        lines.append(f"Written answers are graded by a person: {', '.join(pending)}.")
+        lines.append(
+            f"Free responses are graded by a person and have no points yet: {', '.join(pending)}. They are"
+            " open, not 0: the points here do not count them."
+        )
     return {
         "score": report.points + report.given,
         "output": "\n\n".join(lines),

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from autograder.declare import DataUnavailableError, homeworks
-from autograder.files import encoded, write_atomically
+from autograder.files import encoded, points, write_atomically
 from autograder.grade.faults import tracebacks
 from autograder.grade.report import Report
 from autograder.grade.store import results_json
@@ -35,6 +35,21 @@ UNFINISHED = (
 )
 MARGIN = 0.15  # of the platform's limit, for starting, judging and writing
 LEAST_MARGIN = 45.0  # seconds: importing torch takes up to 20 on a slow container
+# what students read of the checks that are not shown at once, by --visibility
+SHOWN_LATER = {
+    "after_published": (
+        "{checks} on hidden inputs and right options (up to {points} points) are shown when your instructor"
+        " publishes the grades. Until then, Gradescope shows you no total."
+    ),
+    "after_due_date": (
+        "{checks} on hidden inputs and right options (up to {points} points) are shown after the due date, or"
+        " after the late due date if there is one. Until then, Gradescope shows you no total."
+    ),
+    "hidden": (
+        "{checks} on hidden inputs and right options (up to {points} points) are never shown here, and the"
+        " total on this page does not count them."
+    ),
+}
 PREVIOUS = 5  # earlier submissions that the results mention
 
 
@@ -132,13 +147,16 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
     made = results_json(report)
     questions = homeworks()[config.homework].questions
     checks = [(question, check) for question in report.questions for check in question.checks]
+    later = 0, 0.0
     for test, (question, check) in zip(made["tests"], checks, strict=True):
         if tells_hidden(questions[question.id], check.name):
             test["visibility"] = config.hidden
+            later = later[0] + 1, later[1] + check.maximum
             if config.hidden == "hidden":
                 earned = f"Carries no points here; {test['score']:g} of {test['max_score']:g} otherwise."
                 test.update(score=0.0, max_score=0.0, output=f"{earned}\n\n{test['output']}")
                 made["score"] -= check.points
+    made["output"] = "\n\n".join(filter(None, (_shown_later(config.hidden, *later), made["output"])))
     for told in made["extra_data"]["report"]["questions"]:
         for judged in told["checks"]:
             # they hold hidden inputs with their answers; they stay with the grader
@@ -152,6 +170,14 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
             if check.measured is not None
         ] or [{"name": "Score", "value": _visible_points(made), "order": "desc"}]
     return made
+
+
+def _shown_later(when: str, number: int, most: float) -> str:
+    """What students read of the checks that they do not see now; it says nothing of how these went."""
+    checks = f"{number} check{'s' if number != 1 else ''}"
+    return (
+        SHOWN_LATER[when].format(checks=checks, points=points(most)) if number and when in SHOWN_LATER else ""
+    )
 
 
 def _visible_points(made: Mapping[str, Any]) -> float:

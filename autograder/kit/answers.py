@@ -15,22 +15,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from autograder.kit.headings import Heading, heading, numbered_heading
+
 FOUND, BLANK, NOT_FOUND = "found", "blank", "not found"
 LINE_DIGITS = 6  # hexadecimal digits that stand for a line that was handed out
 MAX_NEARBY = 4  # cells that are shown where no answer was found,
 MAX_SHOWN = 2_000  # characters of each
-SHOWS = ("print", "display", "Markdown", "HTML")  # functions that show a string in a code cell
+SHOWS = ("print", "display", "Markdown", "HTML", "Latex", "Math")  # functions that show text in a code cell
+SAYS = 4  # words that make a string or a comment a sentence
 
 _PLACEHOLDER = re.compile(r"[*_]{0,3}Write your answer here\.?[*_]{0,3}", re.I)
-_NUMBER = r"(?P<question>\d+\.\d+[a-z]?)(?![^\W_]|\.\d)"
-# bold, quoted, in a list, a table or HTML, escaped by an editor: what may stand before a heading's words
-_DRESS = r"(?P<dress>(?:[\s>#*_~`\\|\[(\"']|[-+•]\s|\d+[.)]\s|&nbsp;|<[^<>]{0,200}>)*)"
-_HEADING = re.compile(
-    _DRESS + r"(?:(?:my|your|the|written)\s+)*answer(?:\s+(?:to|for|of))?(?:\s+(?:question|exercise|part))?"
-    r"[\s:(#*_\\.-]*" + _NUMBER,
-    re.I,
-)
-_CLOSING = re.compile(r"(?:\\?[*_~`\"')\]]|\s*</\w+>|\s*<br\s*/?>|\s*[:.]|\s+[–—-]+(?=\s|$)|\s*[–—=])*")
 _SECTION = re.compile(r"\s*#{1,6}\s+(?P<question>\d+\.\d+[a-z]?)\b")
 _RUNS = re.compile(r"^\s*(?:record|check|finish)\(", re.M)
 
@@ -55,44 +49,9 @@ class WrittenAnswer:
     original: str = ""
 
 
-@dataclass(frozen=True)
-class Heading:
-    """A line such as ``**Answer 3.7**``.
-
-    Attributes:
-        question: its number.
-        rest: what stands behind it on the same line.
-    """
-
-    question: str
-    rest: str
-
-
 def line_digest(line: str) -> str:
     """A few digits that stand for a line, however it is spaced."""
     return hashlib.sha256(" ".join(line.split()).encode("utf-8", "replace")).hexdigest()[:LINE_DIGITS]
-
-
-def heading(line: str) -> Heading | None:
-    """The heading of a written answer, None if the line is none.
-
-    A sentence that begins with "Answer 3.7 shows …" is no heading; bold, as a title, or before a colon it is.
-    """
-    head = line[:400]
-    match = _HEADING.match(head)
-    if match is None:
-        return None
-    dress, after = match["dress"], line[match.end() :]
-    closed = _CLOSING.match(after)
-    end = closed.end() if closed else 0
-    rest = after[end:].strip()
-    dressed = "#" in dress or bool(after[:end].strip())
-    if rest and not dressed:
-        return None
-    bold = re.search(r"\*\*|__", dress)
-    if rest and bold and bold[0] not in after[:end] and rest.endswith(bold[0]):
-        rest = bold[0] + rest  # all of the line was bold
-    return Heading(match["question"], rest)
 
 
 def written_answers(
@@ -108,7 +67,8 @@ def written_answers(
         asked: the questions that ask for an answer in words.
         given: digests of the lines that were handed out, by :func:`line_digest`.
     """
-    notebook = _Pages(tuple(_Page(kind, text, frozenset(given)) for kind, text in cells))
+    known = frozenset(given), frozenset(asked)
+    notebook = _Pages(tuple(_Page(kind, text, *known) for kind, text in cells))
     return {question: notebook.answer(question) for question in asked}
 
 
@@ -119,8 +79,9 @@ class _Page:
         prose: its words: a text cell's, or those of a code cell that holds nothing else.
     """
 
-    def __init__(self, kind: str, text: str, given: frozenset[str]):
+    def __init__(self, kind: str, text: str, given: frozenset[str], asked: frozenset[str]):
         self.kind, self.text, self._given = kind, text.replace("\r\n", "\n"), given
+        self._asked = asked
         self.prose = _prose(self.text) if kind == "code" else self.text
 
     @cached_property
@@ -132,7 +93,7 @@ class _Page:
         """Question and text of each heading in the cell."""
         found: list[tuple[str, list[str]]] = []
         for line in self.lines:
-            if (head := heading(line)) is not None:
+            if (head := self._heading(line)) is not None:
                 found.append((head.question, [head.rest]))
             elif found:
                 found[-1][1].append(line)
@@ -141,12 +102,24 @@ class _Page:
     @cached_property
     def own(self) -> str:
         """What the student wrote: all but headings, what was handed out and what stood there before."""
-        return self._own_text([line for line in self.lines if heading(line) is None])
+        return self._own_text([line for line in self.lines if self._heading(line) is None])
+
+    @cached_property
+    def said(self) -> str:
+        """The words in a code cell: comments, strings that are sentences, the text of a magic."""
+        return _words_in(self.text) if self.kind == "code" else ""
+
+    def names(self, question: str) -> bool:
+        """Whether the student wrote a text that begins with the question's number, without "Answer"."""
+        if self.kind == "code" or self.pieces or self.handed_out or not self.own:
+            return False
+        head = numbered_heading(next(line for line in self.lines if line.strip()))
+        return head is not None and head.question == question
 
     @property
     def handed_out(self) -> bool:
         """Whether a line of it was handed out, other than an answer's heading."""
-        told = [line for line in self.lines if line.strip() and heading(line) is None]
+        told = [line for line in self.lines if line.strip() and self._heading(line) is None]
         return any(
             line_digest(line) in self._given for line in told if not _PLACEHOLDER.fullmatch(line.strip())
         )
@@ -164,10 +137,18 @@ class _Page:
                 return "-"
         return ""
 
+    def _heading(self, line: str) -> Heading | None:
+        """The heading of an answer that is asked for; any other number, such as a part's, is text."""
+        head = heading(line)
+        return head if head is not None and head.question in self._asked else None
+
     def _own_text(self, lines: Sequence[str]) -> str:
         kept = [_PLACEHOLDER.sub("", line).rstrip() for line in lines if not self._is_given(line)]
         text = "\n".join(kept).strip("\n")
-        return text if re.sub(r"<[^<>]*>|[\s>#*_|`~-]", "", text) or "<img" in text else ""
+        if _holds_something(text):
+            return text
+        bare = text.replace("<!--", "").replace("-->", "").strip()  # words that only the source shows
+        return bare if _holds_something(bare) else ""
 
     def _is_given(self, line: str) -> bool:
         return bool(line.strip()) and line_digest(line) in self._given
@@ -192,7 +173,10 @@ class _Pages:
         if len(runs) == 1:
             return WrittenAnswer(runs[0], FOUND)
         if not runs and places:
-            return WrittenAnswer("", BLANK)
+            if said := "\n\n".join(self._said_below(places)):
+                return WrittenAnswer(said, FOUND)
+            others = [_as_markdown(page) for page in self.pages if page.names(question)]
+            return WrittenAnswer("", NOT_FOUND if others else BLANK, tuple(others[:MAX_NEARBY]))
         return WrittenAnswer("", NOT_FOUND, tuple(runs[:MAX_NEARBY]) or self._nearby(start, end))
 
     def _below(self, question: str, places: Sequence[int]) -> Iterator[str]:
@@ -206,6 +190,18 @@ class _Pages:
                 if page.pieces or page.begins or page.handed_out or (page.text.strip() and not page.prose):
                     break
                 yield page.own
+
+    def _said_below(self, places: Sequence[int]) -> Iterator[str]:
+        """The words in the student's code cells below empty headings, and in comments of the record cell."""
+        for place in places:
+            for page in self.pages[place + 1 :]:
+                runs = _RUNS.search(page.text)
+                if page.kind == "code" and not runs and page.said:
+                    yield page.said
+                elif runs and (comments := "\n".join(text for _, text in _comments(page.text))):
+                    yield from [comments] if _is_sentence(comments) else []
+                if runs or (page.kind != "code" and page.text.strip()):
+                    break
 
     def _section(self, question: str) -> tuple[int, int]:
         """The cells from a question's title to the next title; none where the title is gone."""
@@ -277,6 +273,48 @@ def _prose(code: str) -> str:
     return "\n".join(kept)
 
 
+def _words_in(code: str) -> str:
+    """Comments, and strings that are sentences, wherever they stand in a code cell; empty without any."""
+    if code.lstrip().startswith("%%"):
+        rest = code.partition("\n")[2]
+        return rest if _is_sentence(rest) else ""
+    found = dict(_comments(code))
+    try:
+        parts: set[int] = set()
+        for node in ast.walk(ast.parse(code)):  # breadth first: an f-string comes before its parts
+            if isinstance(node, ast.JoinedStr):
+                parts |= {id(one) for one in node.values}
+                text = "".join(
+                    str(one.value) if isinstance(one, ast.Constant) else ast.unparse(one).strip("f'\"")
+                    for one in node.values
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
+                text = node.value
+            else:
+                continue
+            if _is_sentence(text):
+                found[node.lineno] = text.strip()
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    text = "\n".join(text for _, text in sorted(found.items()))
+    return text if _is_sentence(text) else ""
+
+
+def _is_sentence(text: str) -> bool:
+    return len(re.findall(r"[^\W\d_]{2,}", text)) >= SAYS or _caseless(text) >= 2 * SAYS
+
+
+def _caseless(text: str) -> int:
+    """The letters of scripts without case, most of which put no blanks between words."""
+    return 0 if text.isascii() else sum(one.isalpha() and one.lower() == one.upper() for one in text)
+
+
+def _holds_something(text: str) -> bool:
+    """Whether a text has words, or a tag that shows or links something."""
+    shows = any(mark in text.lower() for mark in ("<img", "src=", "href="))
+    return shows or bool(re.sub(r"<[^<>]*>|[\s>#*_|`~-]", "", text))
+
+
 def _string(node: ast.stmt) -> str | None:
     """What a statement says that is nothing but a string, printed or shown as Markdown or not."""
     value = node.value if isinstance(node, ast.Expr) else None
@@ -302,7 +340,8 @@ def _reads_as_words(code: str) -> bool:
     lines = [line for line in code.split("\n") if line.strip()]
     if any(heading(line) is not None for line in lines):
         return True
-    words = [line for line in lines if len(re.findall(r"(?<![\w.(])[^\W\d_]{2,}(?=[\s,.;:!?]|$)", line)) >= 4]
+    word = re.compile(r"(?<![\w.(])[^\W\d_]{2,}(?=[\s,.;:!?]|$)")
+    words = [one for one in lines if len(word.findall(one)) >= SAYS or _caseless(one) >= 2 * SAYS]
     return len(words) > len(lines) / 2
 
 

@@ -75,7 +75,7 @@ class Log(Recorded):
         entry = self.entries[spec["name"]] = {"question": question, "kind": spec["kind"]}
         try:
             self.collect(spec, entry)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             entry["status"] = "stopped"
         finally:
             self.write()

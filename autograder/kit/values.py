@@ -29,6 +29,13 @@ def encode(value: Any, depth: int = 0) -> Any:
             ``{"fields"}``,
         non-finite numbers as strings, anything else as ``{"other": type name}``.
     """
+    try:
+        return _encode_any(value, depth)
+    except Exception:  # an object that does not let itself be looked at, such as one whose len() fails
+        return {"other": type(value).__name__}
+
+
+def _encode_any(value: Any, depth: int) -> Any:
     if depth > 6:
         return {"other": "a structure nested more than 6 deep"}
     if isinstance(value, str):  # NumPy's text, too
@@ -106,7 +113,7 @@ def _in_log_dtype(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind == "O" and array.size <= MAX_ELEMENTS:
         flat = array.ravel().tolist()
         if all(isinstance(one, Real | Decimal | np.ndarray) for one in flat):
-            with contextlib.suppress(ValueError, TypeError):
+            with contextlib.suppress(ValueError, TypeError, OverflowError):
                 return np.asarray([float(one) for one in flat], dtype=np.float64).reshape(array.shape)
     return array
 

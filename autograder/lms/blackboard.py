@@ -17,7 +17,8 @@ from autograder.lms.people import Person, folder_name
 # time; beside it "Homework 3_jdoe_attempt_2026-11-03-23-50-12.txt", by Blackboard, which says who she is. The
 # first mark is Blackboard's: what follows the time is a name that the student chose.
 MARK = re.compile(r"_attempt_(?P<when>\d{4}(?:-\d\d){5})(?P<rest>.*)", re.DOTALL)
-NAME = re.compile(r"\s*Name:\s*(?P<name>.*)\((?P<user>[^()]+)\)\s*")
+# its first line, in the site's language: "Name: Jane Doe (jdoe)", "Naam: …"
+NAME = re.compile(r"\s*[^\s:：][^:：]{0,40}[:：]\s*(?P<name>.*)\((?P<user>[^()]+)\)\s*")
 HEADS = {"user": "Username"}
 
 
@@ -33,9 +34,12 @@ def read(source: Path) -> Collected:
             found.leave(path, data, trouble or "not named as Blackboard does")
             continue
         before, when, name = place
-        if not name:
-            continue  # Blackboard's own text
         user, full = names.get(before, ("", ""))
+        if not name:  # Blackboard's own text, all there is of a student who attached no file
+            if user:
+                found.files.setdefault(submission := folder_name("", user), {})
+                people.setdefault(submission, Person(submission, "blackboard", user, full))
+            continue
         if not user:
             user = _user(before, titles)
         if not user or trouble:

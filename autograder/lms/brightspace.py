@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -14,46 +15,64 @@ from autograder.lms.handback import Upload, cell, upload_of
 from autograder.lms.people import Person, folder_name
 
 # "110513-82432 - Jane Doe - Nov 3, 2026 1150 PM/hw3.ipynb"; older versions write the file's name behind the
-# time. The numbers, of the user and of the folder, stand first, whatever the student is called.
+# time, which is in the form of the site's region: "03 November 2026 1150 PM", "3 nov. 2026 2350". The
+# numbers, of the user and of the folder, stand first, whatever the student is called.
 OF_USER = re.compile(r"(?P<id>\d+)-(?P<box>\d+) ?- ?(?P<rest>.+)", re.DOTALL)
+DAY = r"(?:[^\W\d_]{3,}\.? \d{1,2}|\d{1,2}\.? (?:de )?[^\W\d_]{3,}\.?(?: de)?),? \d{4}|\d{4}-\d\d-\d\d"
 TIME = re.compile(
-    r" ?- (?P<when>[^\W\d_]{3,}\.? \d{1,2}, \d{4} \d{1,2}:?\d\d [AP]M)(?: ?- (?P<name>.+))?", re.DOTALL
+    rf" ?- (?P<when>(?:{DAY}),? \d{{1,2}}[:. ]?(?:h ?)?\d\d(?: ?[AP]M)?)(?: ?- (?P<name>.+))?", re.DOTALL
 )
-FORMS = ("%b %d, %Y %I%M %p", "%B %d, %Y %I%M %p", "%b. %d, %Y %I%M %p")
+CLOCK = re.compile(r"(?P<day>.+?),? (?P<hour>\d{1,2})[:. ]?(?:h ?)?(?P<minute>\d\d)(?: ?(?P<half>[AP]M))?")
+DAYS = ("%b %d %Y", "%B %d %Y", "%d %b %Y", "%d %B %Y", "%Y-%m-%d")
+TIME_DIGITS = 6  # of a year, a day and an hour
+UNREAD = "one of several attempts, whose times are not in English; use --match to assign the one that counts"
 HEADS = {"id": "OrgDefinedId", "user": "Username", "end": "End-of-Line Indicator"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the name of a file in a download says.
+
+    Attributes:
+        user, box: the numbers of the student and of the assignment folder.
+        who: the student's name.
+        time: as it stands there; empty if there is none.
+        name: the file's own name.
+        handle: what Brightspace called the attempt.
+    """
+
+    user: str
+    box: str
+    who: str
+    time: str
+    name: str
+    handle: str
 
 
 def read(source: Path) -> Collected:
     """What a download holds: the last attempt of each student."""
     found, boxes = Collected(), set()
     people: dict[str, Person] = {}
+    unread = _several_unread(source)
     for path, data, trouble in read_files(source):
-        parts = PurePosixPath(path).parts
-        place = next((n for n, part in enumerate(parts[:2]) if OF_USER.fullmatch(part)), None)
-        if place is None or trouble:
+        named = _named(path)
+        if named is None or trouble:
             found.leave(path, data, trouble or "not named as Brightspace does")
             continue
-        match = OF_USER.fullmatch(parts[place])
-        assert match is not None
-        inside = len(parts) > place + 1
-        told = TIME.search(match["rest"])
-        name = "/".join(parts[place + 1 :]) if inside else (told["name"] if told else "")
-        if not name:
-            found.leave(path, data, "not named as Brightspace does")
-            continue
-        when = _time(told["when"]) if told else ""
-        who = match["rest"][: told.start()].strip() if told else match["rest"].strip()
-        submission = folder_name("", match["id"])
+        submission, when = folder_name("", named.user), _time(named.time)
         other = people.get(submission)
-        if other is not None and other.name != who:
-            raise ValueError(f"{path}: the number {match['id']} has another name elsewhere: {other.name}")
-        boxes.add(match["box"])
-        handle = parts[place] if inside or not told else match[0][: match.start("rest") + told.end("when")]
-        if submission not in people or people[submission].submitted <= when:
+        if other is not None and other.name != named.who:
+            raise ValueError(f"{path}: the number {named.user} has another name elsewhere: {other.name}")
+        boxes.add(named.box)
+        if other is None or other.submitted <= when:
             people[submission] = Person(
-                submission, "brightspace", match["id"], who, submitted=when, handle=handle
+                submission, "brightspace", named.user, named.who, submitted=when, handle=named.handle
             )
-        found.attempt(submission, when, name, data)
+        if named.user in unread:
+            found.files.setdefault(submission, {})
+            found.leave(path, data, UNREAD)
+        else:
+            found.attempt(submission, when, named.name, data)
     if len(boxes) > 1:
         raise ValueError(
             f"{source} holds submissions to several assignment folders: {', '.join(sorted(boxes))}"
@@ -63,13 +82,47 @@ def read(source: Path) -> Collected:
     return found
 
 
+def _named(path: str) -> Named | None:
+    """What a path says; None if it is not in Brightspace's form."""
+    parts = PurePosixPath(path).parts
+    place = next((n for n, part in enumerate(parts[:2]) if OF_USER.fullmatch(part)), None)
+    if place is None:
+        return None
+    folder, inside = parts[place], "/".join(parts[place + 1 :])
+    match = OF_USER.fullmatch(folder)
+    assert match is not None
+    told = TIME.search(match["rest"])
+    if told is not None:
+        who, time, name = match["rest"][: told.start()], told["when"], inside or told["name"] or ""
+        folder = folder if inside else folder[: match.start("rest") + told.end("when")]
+    else:
+        who, dash, time = match["rest"].rpartition(" - ")
+        name = inside
+        if not dash or sum(map(str.isdigit, time)) < TIME_DIGITS:  # no time, in whatever language
+            who, time = match["rest"], ""
+    return Named(match["id"], match["box"], who.strip(), time, name, folder) if name else None
+
+
+def _several_unread(source: Path) -> set[str]:
+    """The numbers of students with several attempts whose order is not known, as a time cannot be read."""
+    times: dict[str, set[str]] = {}
+    for path, _, _ in read_files(source):
+        if (named := _named(path)) is not None:
+            times.setdefault(named.user, set()).add(named.time)
+    return {user for user, some in times.items() if len(some) > 1 and not all(map(_time, some))}
+
+
 def _time(text: str) -> str:
-    """The time in ISO 8601; empty if it is in another language."""
-    bare = text.replace(":", "")
-    hour = re.sub(r" (\d{3}) ([AP]M)$", r" 0\1 \2", bare)
-    for form in FORMS:
+    """The time in ISO 8601; empty if there is none or it is in another language."""
+    match = CLOCK.fullmatch(text)
+    if match is None:
+        return ""
+    day = re.sub(r"[.,]|\bde ", "", match["day"])
+    clock = f"{match['hour']}:{match['minute']} {match['half'] or ''}".strip()
+    for form in DAYS:
         try:
-            return datetime.strptime(hour, form).isoformat()
+            whole = f"{form} {'%I:%M %p' if match['half'] else '%H:%M'}"
+            return datetime.strptime(f"{day} {clock}", whole).isoformat()
         except ValueError:
             continue
     return ""

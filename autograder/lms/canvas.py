@@ -18,6 +18,8 @@ NUMBERS = re.compile(r"(?=_([0-9]+)_[0-9]+_)")  # where a name may hold the ids 
 ANONYMOUS = re.compile(
     r"(?P<late>LATE_)?(?P<who>anon)_(?P<id>[A-Za-z0-9]+)_(?P<file>[0-9]+)_(?P<name>.+)", re.DOTALL
 )
+# text or an address that jane entered instead of a file: doejane_1234_text.html
+ENTERED = re.compile(r"(?P<who>.+?)(?P<late>_LATE)?_(?P<id>[0-9]+)_(?:text|link)\.html", re.DOTALL)
 COUNTER = re.compile(r"-\d+(?=\.\w+$)")
 # --column ROLE=HEAD names the head that a gradebook in another language has instead
 HEADS = {
@@ -37,6 +39,14 @@ def read(source: Path) -> Collected:
     for path, data, trouble in read_files(source):
         name = PurePosixPath(path).name
         match = ANONYMOUS.fullmatch(name) or NAMED.fullmatch(name)
+        entered = ENTERED.fullmatch(name)
+        if entered is not None and len(re.findall(r"_[0-9]+(?=_)", name)) == 1:
+            who, late = entered["who"], "yes" if entered["late"] else "no"
+            submission = folder_name(who, entered["id"])
+            found.files.setdefault(submission, {})
+            people.setdefault(submission, Person(submission, "canvas", entered["id"], who, late=late))
+            found.left.append(f"{path} (text or an address that was entered in Canvas; no file)")
+            continue
         if match is None or trouble or len(PurePosixPath(path).parts) > 2:
             found.leave(path, data, trouble or "not named as Canvas does")
             continue
@@ -50,7 +60,7 @@ def read(source: Path) -> Collected:
         late = "yes" if match["late"] else "no"
         known = people.get(submission)
         given = match["name"]
-        if known is None or given.lower().endswith((".ipynb", ".zip")):
+        if known is None or not known.handle or given.lower().endswith((".ipynb", ".zip")):
             people[submission] = Person(
                 submission, "canvas", match["id"], match["who"], late=late, handle=name
             )

@@ -35,10 +35,9 @@ def read_files(source: Path) -> Iterator[Found]:
             folders.clear()
             yield within.as_posix(), b"", "a folder too deep within folders"
             continue
-        for name in sorted(names):
+        kept = archive.read_of([PurePosixPath(name) for name in names])
+        for name in sorted(name for name in names if PurePosixPath(name) in kept):
             path = Path(folder) / name
-            if archive.is_junk(name):
-                continue
             relative = path.relative_to(source).as_posix()
             try:
                 if path.is_symlink() or not path.is_file():
@@ -59,9 +58,9 @@ def read_zip(file: Path | IO[bytes]) -> Iterator[Found]:
         infos = opened.infolist()
         if len(infos) > MAX_FILES:
             raise ValueError(f"the zip holds {len(infos)} files; the limit is {MAX_FILES}")
+        kept = archive.read_of([PurePosixPath(info.filename) for info in infos if not info.is_dir()])
         for info in infos:
-            parts = PurePosixPath(info.filename).parts
-            if info.is_dir() or IGNORED_FOLDERS & set(parts) or not parts or archive.is_junk(parts[-1]):
+            if info.is_dir() or PurePosixPath(info.filename) not in kept:
                 continue
             try:
                 with opened.open(info) as member:

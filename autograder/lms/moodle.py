@@ -38,9 +38,14 @@ HEADS = {
 
 def read(source: Path) -> Collected:
     """What a zip of "Download all submissions" holds, with or without folders."""
-    found, people = Collected(), {}
+    found = Collected()
+    people: dict[str, Person] = {}
     for path, data, trouble in read_files(source):
         match = _parsed(path)
+        if match is not None and match["kind"] != "file":  # such as text typed into Moodle's form
+            submission = folder_name(match["who"], match["id"])
+            found.files.setdefault(submission, {})
+            people.setdefault(submission, Person(submission, "moodle", match["id"], match["who"]))
         if match is None or trouble or match["kind"] != "file":
             twice = match is None and len(MARK.findall(path)) > 1
             reason = "may be of several people; use --match to assign it" if twice else ""

@@ -42,6 +42,8 @@ def read(source: Path) -> Collected:
         who, identity = _owner(folder)
         if identity and parts[depth:] == (STAMP,):
             times[identity] = _time(data)
+            people.setdefault(identity, Person(folder_name(who, identity), "sakai", identity, who))
+            found.files.setdefault(folder_name(who, identity), {})  # there may be text alone, and no file
             continue
         if not identity or trouble or not (flat or parts[depth] == attached):
             found.leave(path, data, trouble or "no attachment that Sakai names after a student")

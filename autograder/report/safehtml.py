@@ -171,6 +171,8 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 # as the cleaner writes it: each attribute in double quotes
+# what only a terminal takes for something, and what turns the text that follows it around
+UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e]")
 UNLOADED = re.compile(r'<img(?:\s++(?!src=)[\w:-]++="[^"]*+")*+\s*+>')
 _CLEANER = nh3.Cleaner(
     tags=TAGS,
@@ -193,7 +195,7 @@ def clean(text: str, depth: int = MAX_DEPTH) -> Markup:
         lambda image: f"[{words[1]}]" if (words := re.search(r'alt="([^"]*)"', image[0])) else "",
         _CLEANER.clean(text),
     )
-    return Markup(kept)  # noqa: S704  # that is what the cleaner is for
+    return Markup(UNSEEN.sub("", kept))  # noqa: S704  # that is what the cleaner is for
 
 
 def too_deep(text: str, depth: int = MAX_DEPTH) -> bool:

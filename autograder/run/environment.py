@@ -17,5 +17,7 @@ def kernel_environment(home: str) -> dict[str, str]:
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
+        "PIP_RETRIES": "0",  # "!pip install" without a network fails at once, not after a cell's limit
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
     return kept | fixed | dict.fromkeys(THREADS, "1")  # one core a submission

@@ -29,7 +29,8 @@ from autograder.run.limits import Limits
 from autograder.run.raised import CellError, frames, goes_on, read_error
 
 # Before the first cell: wherever a notebook goes with os.chdir, the kit has found its folder by then.
-OPEN_KIT = f"__import__({KIT_FILE.removesuffix('.py')!r});"
+# quit() would end the kernel under the cells below it
+OPEN_KIT = f"get_ipython().ask_exit = lambda: None; __import__({KIT_FILE.removesuffix('.py')!r});"
 RUNAWAY = 50  # times output_bytes: of one cell, then it is stopped; of all cells, then no more is kept
 
 
@@ -227,6 +228,15 @@ class Runner(ExecutePreprocessor):
                     self.process_message(message, cell, cell_index)
                 except CellExecutionComplete:
                     return
+
+    async def _check_raise_for_error(
+        self, cell: NotebookNode, cell_index: int, exec_reply: dict[str, Any] | None
+    ) -> None:
+        """Takes the kernel's reply for the error where IPython only printed it, as a group of exceptions."""
+        content = (exec_reply or {}).get("content", {})
+        if self.raised is None and content.get("status") == "error":
+            self.raised = content
+        await super()._check_raise_for_error(cell, cell_index, exec_reply)
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -39,6 +40,8 @@ _MAGIC = {
     b"Rar!\x1a\x07": "a RAR archive",
     b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
     b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ\0": "an xz archive",
     b"%PDF": "a PDF",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
@@ -165,6 +168,8 @@ def described(head: bytes) -> str:
     """What the first bytes say that a file is, with its article; empty if they do not."""
     if _HTML.match(head.removeprefix(b"\xef\xbb\xbf")):
         return "a web page"
+    if head[257:262] == b"ustar":
+        return "a tar archive"
     return next((what for magic, what in _MAGIC.items() if head.startswith(magic)), "")
 
 
@@ -232,7 +237,10 @@ def _members(archive: zipfile.ZipFile, what: str, budget: Budget, level: int) ->
     Raises:
         SubmissionError: it is encrypted, or holds too much.
     """
-    infos = [info for info in archive.infolist() if not info.is_dir() and _wanted(info.filename)]
+    files = [info for info in archive.infolist() if not info.is_dir()]
+    paths = [PurePosixPath(info.filename.replace("\\", "/")) for info in files]
+    kept = read_of(paths)
+    infos = [info for info, path in zip(files, paths, strict=True) if path in kept]
     budget.spend(0, len(infos))
     if any(info.flag_bits & 1 for info in infos):
         raise SubmissionError(f"{what} is encrypted. Hand in a zip without a password.")
@@ -264,9 +272,20 @@ def _members(archive: zipfile.ZipFile, what: str, budget: Budget, level: int) ->
     return items
 
 
-def _wanted(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return bool(parts) and not IGNORED_FOLDERS & set(parts) and not is_junk(parts[-1])
+def read_of(paths: Collection[PurePosixPath]) -> set[PurePosixPath]:
+    """The files that are read: all but those that systems and tools leave behind.
+
+    A notebook or zip whose name hides it is read where no other lies beside it.
+    """
+    own = [path for path in paths if path.parts and not IGNORED_FOLDERS & set(path.parts)]
+    shown = {path for path in own if not is_junk(path.name)}
+    folders = {path.parent for path in shown if path.suffix.lower() in (".ipynb", ".zip")}
+    return shown | {path for path in own if is_hidden(path.name) and path.parent not in folders}
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file may be a submission but for the dot at its name's beginning; macOS's ``._`` are none."""
+    return is_junk(name) and not name.startswith("._") and name.lower().endswith((".ipynb", ".zip"))
 
 
 def check_directory(source: Path | IO[bytes], files: int) -> None:

@@ -7,7 +7,7 @@ import re
 from nbformat import NotebookNode
 
 from autograder.declare import Homework
-from autograder.kit.answers import heading
+from autograder.kit.headings import heading
 from autograder.names import KIT_FILE
 
 RECORD = re.compile(r"""^\s*record\(\s*["'](\d+\.\d+\w*)["']\s*\)""", re.MULTILINE)

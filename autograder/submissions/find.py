@@ -6,18 +6,28 @@ problem, and files that are none are listed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from autograder.files import cut_to_bytes, same_name, speakable
-from autograder.submissions.archive import IGNORED_FOLDERS, MAX_DEPTH, OTHER, Item, is_junk, read_file
-from autograder.submissions.grouping import HAND_IN, group
+from autograder.submissions.archive import (
+    IGNORED_FOLDERS,
+    MAX_DEPTH,
+    OTHER,
+    Item,
+    is_hidden,
+    read_file,
+    read_of,
+)
+from autograder.submissions.grouping import HAND_IN, group, listed
 from autograder.submissions.submission import MAX_NAME, Submission, flat_name
 
 __all__ = ["IGNORED_FOLDERS", "Found", "Submission", "find", "flat_name"]
 
+PACKED = " archive"  # how the descriptions of archives end
 MAX_TOTAL_BYTES = 6_000_000_000  # of all submissions together, in memory until they are graded,
 MAX_SHARE = 0.5  # and of this machine's memory
 
@@ -51,29 +61,28 @@ def find(paths: Iterable[Path], *, one_person: bool = False) -> Found:
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such file or folder")
         base = path if path.is_dir() else path.parent
-        items, empty = [], []
+        items = []
         for file in _walk(path, ignored) if path.is_dir() else [path]:
             relative = PurePosixPath(file.relative_to(base).as_posix())
-            if file.is_dir() and not file.is_symlink():
-                empty.append(relative)
-            elif file.is_symlink() or not file.is_file():
+            if file.is_symlink() or not file.is_file():
                 ignored.append(f"{relative} (not an ordinary file)")
             else:
                 items.append(read_file(file, relative))
         if path.is_file() and items and items[0].kind == OTHER:
             submissions.append(_no_notebook(items[0]))
             continue
+        if path.is_dir() and not one_person:  # an archive in a class's folder is what somebody handed in
+            submissions += [_no_notebook(item) for item in items if _is_packed(item)]
+            items = [item for item in items if not _is_packed(item)]
         submissions += group(items, path.stem if path.is_file() else path.name, ignored, own=one_person)
-        submissions += [
-            Submission(flat_name(one), problem=f"The folder is empty. {HAND_IN}")
-            for one in empty
-            if len(one.parts) == 1
-        ]
+        if path.is_dir() and not one_person:
+            read = {item.path.parts[0] for item in items}
+            submissions += [_nothing_in(one) for one in _folders_in(path) if one.name not in read]
     return Found(tuple(_kept(_unique(submissions))), tuple(speakable(line) for line in ignored))
 
 
 def _walk(folder: Path, ignored: list[str], depth: int = 0) -> Iterator[Path]:
-    """Every file below a folder, and every folder that holds nothing."""
+    """Every file below a folder that is not left behind by a system or tool."""
     if depth > MAX_DEPTH:
         ignored.append(f"{folder} (a folder too deep within folders)")
         return
@@ -84,19 +93,46 @@ def _walk(folder: Path, ignored: list[str], depth: int = 0) -> Iterator[Path]:
             raise
         ignored.append(f"{folder} (cannot be read: {error.strerror})")
         return
-    if not there:
-        yield folder
+    is_folder: dict[Path, bool] = {}
     for item in there:
         try:
-            is_folder = item.is_dir() and not item.is_symlink()
+            is_folder[item] = item.is_dir() and not item.is_symlink()
         except OSError as error:  # such as a path that is longer than the system allows
             ignored.append(f"{folder}/{item.name[:50]}… (cannot be read: {error.strerror})")
-            continue
-        if is_folder:
-            if item.name not in IGNORED_FOLDERS:
-                yield from _walk(item, ignored, depth + 1)
-        elif not is_junk(item.name):
+    kept = read_of([PurePosixPath(item.name) for item, folds in is_folder.items() if not folds])
+    for item, folds in is_folder.items():
+        if folds and item.name not in IGNORED_FOLDERS:
+            yield from _walk(item, ignored, depth + 1)
+        elif not folds and PurePosixPath(item.name) in kept:
             yield item
+        elif not folds and is_hidden(item.name):
+            ignored.append(f"{item} (a hidden file)")
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(
+        one
+        for one in folder.iterdir()
+        if one.name not in IGNORED_FOLDERS and one.is_dir() and not one.is_symlink()
+    )
+
+
+def _nothing_in(folder: Path) -> Submission:
+    """The row of a person's folder of which no file was read."""
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = sorted(os.listdir(folder))
+    told = (
+        f"The folder holds nothing that can be read, only {listed(names)}."
+        if names
+        else "The folder is empty."
+    )
+    return Submission(flat_name(PurePosixPath(folder.name)), problem=f"{told} {HAND_IN}")
+
+
+def _is_packed(item: Item) -> bool:
+    """Whether a file that belongs to no folder is an archive of a kind that is not opened."""
+    return item.kind == OTHER and item.problem.endswith(PACKED) and len(item.path.parts) == 1
 
 
 def _no_notebook(item: Item) -> Submission:

@@ -16,10 +16,9 @@ from pathlib import PurePosixPath
 from autograder import kit
 from autograder.declare import homeworks
 from autograder.files import cut_to_bytes, same_name, whole
-from autograder.kit.handing_in import cell_digest
 from autograder.submissions.archive import ATTACHMENT, LOG, NOTEBOOK, OTHER, ZIP, Item
+from autograder.submissions.belonging import bare, fits, same_cells
 from autograder.submissions.errors import SubmissionError
-from autograder.submissions.log import MAX_LOG_BYTES, parse_json
 from autograder.submissions.notebook import read_notebook, recognize
 from autograder.submissions.submission import Submission, flat_name
 
@@ -33,7 +32,7 @@ OF_PLATFORM = re.compile(r"_\d{2,}_|_attempt_\d|_assignsubmission_|^\d+-\d+ - |\
 # what a student hands in instead of a notebook; a folder of nothing but pictures or tables is no submission
 INSTEAD = {
     ".py", ".pdf", ".html", ".htm", ".rar", ".7z", ".gz", ".tgz", ".tar", ".xz", ".docx", ".doc", ".odt",
-    ".pages", ".rtf", ".md", ".tex", ".rmd", ".qmd", ".txt", ".ipynb",
+    ".pages", ".rtf", ".md", ".tex", ".rmd", ".qmd", ".txt", ".ipynb", ".zip", ".bz2",
 }  # fmt: skip
 
 
@@ -93,7 +92,7 @@ def _bring_together(folders: dict[PurePosixPath, list[Item]], own: bool) -> None
             continue
         (notebook,), (log,) = notebooks, logs
         place, other = notebook.path.parent, log.path.parent
-        if place != other and folder in (place, other) and _fits(log.data, notebook.data):
+        if place != other and folder in (place, other) and fits(log.data, notebook.data):
             folders[place].append(replace(log, path=place / log.path.name))
             folders[other].remove(log)
     for folder in [one for one, members in folders.items() if not members]:
@@ -114,7 +113,7 @@ def _of_folder(
             left += [f"{one.path}: {item.path}" for item in one.items if item.kind == OTHER]
             continue
         inside = _of_zip(one, left)
-        if any(_same_cells(a.notebook, b.data) for a in inside for b in loose if b.kind == NOTEBOOK):
+        if any(same_cells(a.notebook, b.data) for a in inside for b in loose if b.kind == NOTEBOOK):
             inside = [replace(item, notes=(*item.notes, COPY)) for item in inside]
         made += inside
     return [*_of_loose(folder, loose, left, own, root), *made]
@@ -156,7 +155,7 @@ def _joined(one: Item, loose: Sequence[Item], zips: Sequence[Item], own: bool) -
         target = notebooks[0]
     else:
         return None
-    if not (copies or rest) or any(not _same_cells(item.data, target.data) for item in copies):
+    if not (copies or rest) or any(not same_cells(item.data, target.data) for item in copies):
         return None
     named_log = [item for item in loose if item.kind == LOG and _stem(item.path) == _stem(target.path)]
     return [
@@ -178,7 +177,7 @@ def _moved(item: Item, archive: Item) -> Item:
 
 def _renamed(log: Item, notebook: Item) -> Item:
     """The log under the notebook's name, so that nobody else's notebook takes it."""
-    return replace(log, path=log.path.with_name(f"{_bare(notebook.path)}_{kit.LOG_NAME}"))
+    return replace(log, path=log.path.with_name(f"{bare(notebook.path)}_{kit.LOG_NAME}"))
 
 
 # --- loose files in one folder ------------------------------------------------------------------------------
@@ -205,7 +204,12 @@ def _of_loose(
             mine[number].data if number in mine else None,
             _files_of(item, notebooks, files, own),
             item.problem if number not in mine else "",
-            notes=(*notes, *_copied(item, notebooks), *_spare(logs, mine.get(number), own)),
+            notes=(
+                *notes,
+                *([item.problem] if item.problem and number in mine else []),
+                *_copied(item, notebooks),
+                *_spare(logs, mine.get(number), own),
+            ),
         )
         for number, item in enumerate(notebooks)
     ]
@@ -214,7 +218,7 @@ def _of_loose(
     for log in logs:
         if id(log) in used:
             continue
-        if own and GENERIC.fullmatch(_bare(log.path).lower()):
+        if own and GENERIC.fullmatch(bare(log.path).lower()):
             left.append(f"{log.path} (another log of the same notebook)")
         else:
             name = flat_name(log.path) if log.path.name != kit.LOG_NAME else flat_name(folder) or root
@@ -229,13 +233,13 @@ def _one_of(notebooks: list[Item], left: list[str]) -> tuple[list[Item], tuple[s
         return notebooks, ()
     others = [item for item in notebooks if item is not belongs[0]]
     left += [f"{item.path} (a notebook of no homework, beside {belongs[0].path.name})" for item in others]
-    names = _listed([item.path.name for item in others])
+    names = listed([item.path.name for item in others])
     return belongs, (f"{belongs[0].path.name} was graded; {names} beside it belongs to no homework.",)
 
 
 def _of_a_homework(notebooks: list[Item]) -> list[Item]:
     """The notebooks that may be a person's submission: those of a homework, unless a platform named them."""
-    if len(notebooks) < 2 or any(OF_PLATFORM.search(_bare(item.path)) for item in notebooks):
+    if len(notebooks) < 2 or any(OF_PLATFORM.search(bare(item.path)) for item in notebooks):
         return notebooks
     return [item for item in notebooks if _belongs(item)]
 
@@ -251,7 +255,7 @@ def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[i
     if len(notebooks) != 1 or pairs:
         return pairs
     exact = [log for log in logs if log.path.name == kit.LOG_NAME]
-    generic = [log for log in logs if GENERIC.fullmatch(_bare(log.path).lower())]
+    generic = [log for log in logs if GENERIC.fullmatch(bare(log.path).lower())]
     for some in (exact, generic, logs):
         fitting = [log for log in some if _may_join(log, notebooks[0], own)]
         if len(fitting) == 1:
@@ -261,17 +265,17 @@ def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[i
 
 def _may_join(log: Item, notebook: Item, own: bool) -> bool:
     """Whether a folder's only notebook may have a log whose name is not its own."""
-    fits = _fits(log.data, notebook.data)
-    if GENERIC.fullmatch(_bare(log.path).lower()):
+    fit = fits(log.data, notebook.data)
+    if GENERIC.fullmatch(bare(log.path).lower()):
         return True
-    return fits is True or (own and fits is None)
+    return fit is True or (own and fit is None)
 
 
 def _spare(logs: Sequence[Item], used: Item | None, own: bool) -> Iterator[str]:
     """What to say where a person's folder holds several logs of the kit."""
-    others = [log for log in logs if log is not used and GENERIC.fullmatch(_bare(log.path).lower())]
+    others = [log for log in logs if log is not used and GENERIC.fullmatch(bare(log.path).lower())]
     if own and used is not None and others:
-        names = _listed([one.path.name for one in others])
+        names = listed([one.path.name for one in others])
         yield f"Of several logs, {used.path.name} counts; not used: {names}."
 
 
@@ -279,18 +283,18 @@ def _files_of(item: Item, notebooks: Sequence[Item], files: Sequence[Item], own:
     """The checkpoints of a notebook: all in a folder of its own, else those that begin with its name."""
     if own or (len(notebooks) == 1 and len(files) <= 2):
         return {whole(one.path.name): one.data for one in files}
-    stems = [_bare(one.path) for one in notebooks]
+    stems = [bare(one.path) for one in notebooks]
     return {
         whole(one.path.name): one.data
         for one in files
         if max((stem for stem in stems if one.path.name.startswith(stem)), key=len, default=None)
-        == _bare(item.path)
+        == bare(item.path)
     }
 
 
 def _copied(item: Item, notebooks: Sequence[Item]) -> Iterator[str]:
     """A note where another notebook in the folder has the same cells."""
-    if any(other is not item and _same_cells(item.data, other.data) for other in notebooks):
+    if any(other is not item and same_cells(item.data, other.data) for other in notebooks):
         yield COPY
 
 
@@ -315,27 +319,25 @@ def _without(
         if folder == top or any(parent in full for parent in chain if parent != top):
             continue
         without = [one for one in chain if one != top and one not in above]
-        if not without or (bare := without[-1]) in told:  # the topmost without any
+        if not without or (empty := without[-1]) in told:  # the topmost without any
             continue
-        names = [
-            item.path.relative_to(bare).as_posix()
-            for other, members in folders.items()
-            if other.is_relative_to(bare)
-            for item in members
-        ]
-        deep = one_person or len(bare.parts) > 1
-        if deep and not any(PurePosixPath(name).suffix.lower() in INSTEAD for name in names):
+        inside = [item for other in folders if other.is_relative_to(empty) for item in folders[other]]
+        deep = one_person or len(empty.parts) > 1
+        if deep and not any(item.path.suffix.lower() in INSTEAD for item in inside):
             continue
-        told.add(bare)
+        paths = ((item.path.relative_to(empty).as_posix(), item.problem) for item in inside)
+        names = [f"{path} ({problem})" if problem else path for path, problem in paths]
+        told.add(empty)
         problem = f"The folder holds no notebook, log or zip{_only(names)}. {HAND_IN}"
-        yield Submission(flat_name(bare), problem=problem)
+        yield Submission(flat_name(empty), problem=problem)
 
 
 def _only(names: Sequence[str]) -> str:
-    return f", only {_listed(names)}" if names else ""
+    return f", only {listed(names)}" if names else ""
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{', '.join(whole(name)[:80] for name in names[:NAMED])}{more}"
 
@@ -343,17 +345,9 @@ def _listed(names: Sequence[str]) -> str:
 # --- what belongs together ----------------------------------------------------------------------------------
 
 
-def _bare(path: PurePosixPath) -> str:
-    """A file's name without the suffixes that say what it is."""
-    name = path.name
-    while (bare := PurePosixPath(name)).suffix.lower() in (".ipynb", ".json", ".zip", ".txt"):
-        name = bare.stem
-    return name
-
-
 def _stem(path: PurePosixPath) -> str:
     """What a notebook, its log and its zip have in common: ``hw3_jane_submission.zip`` → ``hw3_jane``."""
-    return TAIL.sub("", same_name(_bare(path))) or "submission_log"
+    return TAIL.sub("", same_name(bare(path))) or "submission_log"
 
 
 def _belongs(item: Item) -> bool:
@@ -364,37 +358,7 @@ def _belongs(item: Item) -> bool:
     return True
 
 
-def _same_cells(one: bytes | None, other: bytes | None) -> bool:
-    """Whether two notebooks differ in outputs only: the last cell makes the zip before its print is saved."""
-    if not one or not other:
-        return False
-    if one == other:
-        return True
-    try:
-        return bool(read_notebook(one).cells == read_notebook(other).cells)
-    except SubmissionError:
-        return False
-
-
 def _logs_fit(items: Sequence[Item], notebook: Item) -> bool:
     """Whether there is one log and its answers come from the notebook's cells."""
     logs = [item for item in items if item.kind == LOG]
-    return len(logs) == 1 and _fits(logs[0].data, notebook.data) is True
-
-
-def _fits(log: bytes, notebook: bytes) -> bool | None:
-    """Whether most answers in a log come from a notebook's cells; None if it does not say."""
-    try:
-        document = parse_json(log, MAX_LOG_BYTES, "The log")
-        cells = read_notebook(notebook).cells
-    except SubmissionError:
-        return None
-    answers = document.get("answers") if isinstance(document, dict) else None
-    told = {
-        source
-        for answer in (answers.values() if isinstance(answers, dict) else ())
-        for source in (answer.get("sources") if isinstance(answer, dict) else None) or ()
-        if isinstance(source, str)
-    }
-    there = {cell_digest(cell.source) for cell in cells if cell.cell_type == "code"}
-    return 2 * len(told & there) >= len(told) if told else None
+    return len(logs) == 1 and fits(logs[0].data, notebook.data) is True

@@ -256,7 +256,9 @@ def read_log(data: bytes, homework: Homework | None = None, what: str = "submiss
         if name not in known:
             notes.append(f"{what} has an entry that {homework.id} does not ask for, ignored: {name}")
         elif problem := _entry_problem(raw):
-            entries[name] = LogEntry("invalid", problem=f"`{name}` in {what} cannot be read: {problem}")
+            entries[name] = LogEntry(
+                "invalid", problem=f"`{name}` in {_within(what)} cannot be read: {problem}"
+            )
         else:
             entries[name] = _read_entry(known[name], raw, what)
     told = document.get("student", {}), document.get("answers", {})
@@ -268,4 +270,9 @@ def _read_entry(entry: Entry, raw: Mapping[str, Any], what: str) -> LogEntry:
     try:
         return entry.read(raw)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
-        return LogEntry("invalid", problem=f"`{entry.name}` in {what} cannot be read: {error}")
+        return LogEntry("invalid", problem=f"`{entry.name}` in {_within(what)} cannot be read: {error}")
+
+
+def _within(what: str) -> str:
+    """A file's name for the middle of a sentence."""
+    return f"the {what[4:]}" if what.startswith("The ") else what

@@ -31,6 +31,8 @@ def read_notebook(data: bytes, what: str = "The notebook") -> NotebookNode:
         SubmissionError: it cannot be read, with words that say why.
     """
     document = parse_json(data, MAX_NOTEBOOK_BYTES, what)
+    if isinstance(document, dict) and document.get("nbformat") in (3.0, 4.0):  # as some programs write it
+        document["nbformat"] = int(document["nbformat"])
     if not isinstance(document, dict) or not isinstance(document.get("nbformat", 4), int):
         raise SubmissionError(f"{what} is JSON, but not a notebook.")
     if document.get("nbformat", 4) < 4:
