@@ -198,7 +198,7 @@ WRONG = [
         "logits[:, -1], tokens[:, 0]",
         "Only the last place counts",
     ),
-    (MEASURE, "dim1=1, dim2=2", "", "diagonal() runs through axes 0 and 1"),
+    (MEASURE, "dim1=1, dim2=2", "", "Does diagonal() run through dim1=1 and dim2=2?"),
     (MEASURE, "weights.flip(2)", "weights[:1].flip(2)", "Only the first map"),
     (MEASURE, "mean()", "mean(1).sum()", "Batches are added up"),
     (WRITE, "range(count)", "range(count - 1)", "one token too few"),
@@ -243,8 +243,9 @@ def test_a_right_answer_in_another_style_is_right(text: str, old: str, new: str)
 def test_a_common_mistake_is_named_by_every_group_that_it_fails(text: str, old: str, new: str, says: str):
     assert old in text
     told = sentences(text.replace(old, new))
-    assert told
-    assert [words for words in told if says not in words] == []
+    assert any(says in words for words in told)
+    # without any padding, a division by its count gives no number, as other mistakes do
+    assert [words for words in told if says not in words and " is nan at " not in words] == []
 
 
 @pytest.mark.parametrize(("old", "new", "says"), [("scores", "scores", ""), *DRAWN])

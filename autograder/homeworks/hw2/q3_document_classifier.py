@@ -33,8 +33,10 @@ def classifier(
     if variant == "padding inverted":
         real = ~real
     real = real[..., None]
-    if variant == "last real" and real.all():
-        return np.zeros(0)  # there it is the last place, which has another name
+    if variant in ("last real", "divided by the padding") and padding is not None and real.all():
+        return np.zeros(0)  # there it is the last place, which has another name, or no number at all
+    if variant == "last real" and padding is None:
+        return np.zeros(0)
 
     def mean(values: Floats, counted: Floats, count: Floats | None = None) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):  # a mistake may leave no token

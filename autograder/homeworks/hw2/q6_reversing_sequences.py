@@ -82,15 +82,6 @@ def _main_diagonal(weights: Floats) -> Floats:
     return np.asarray(np.mean(np.diagonal(weights, axis1=1, axis2=2)))
 
 
-def _default_axes(weights: Floats) -> Floats:
-    """What ``weights.flip(2).diagonal().mean()`` gives: the diagonal runs through batch and queries."""
-    return np.asarray(np.diagonal(weights[:, :, ::-1], axis1=0, axis2=1).mean())
-
-
-def _looking_most(weights: Floats) -> Floats:
-    return np.asarray((weights.argmax(-1) == np.arange(weights.shape[1])[::-1]).mean())
-
-
 def _smallest(weights: Floats) -> Floats:
     return np.asarray(np.diagonal(weights[:, :, ::-1], axis1=1, axis2=2).min())
 
@@ -211,21 +202,14 @@ reverse = hw.question(
                 "Queries are added up; take the mean over them too.": (
                     lambda weights: antidiagonal(weights) * weights.shape[1]
                 ),
-                "diagonal() runs through axes 0 and 1, batch and queries; name dim1=1 and dim2=2.": (
-                    _default_axes
-                ),
                 "Batches are added up; take the mean over them too.": (
                     lambda weights: antidiagonal(weights) * len(weights)
                 ),
                 "Only the first map of the batch counts here; take the mean over all.": (
                     lambda weights: antidiagonal(weights[:1])
                 ),
-                "That is the share of queries whose largest weight lies there; take the mean weight.": (
-                    _looking_most
-                ),
-                "That is the mean over all entries; only the anti-diagonal counts.": (
-                    lambda weights: np.asarray(np.mean(weights))
-                ),
+                "That is 1/n, the mean over whole rows; only the anti-diagonal counts. Does diagonal() run"
+                " through dim1=1 and dim2=2?": (lambda weights: np.asarray(np.mean(weights))),
                 "That is the smallest weight; take the mean.": _smallest,
             },
             atol=1e-5,
