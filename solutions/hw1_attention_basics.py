@@ -58,7 +58,8 @@ np.set_printoptions(precision=3, suppress=True)
 # ## Conventions, and a tool
 #
 # Rows are tokens: a sequence of $n$ tokens is a matrix `X` of shape (n, d). Queries and keys have $d_k$ numbers, values
-# $d_v$. "Weights" are attention weights: probabilities that sum to 1 over the keys. All arrays are NumPy, float64.
+# $d_v$. "Weights" are attention weights: probabilities that sum to 1 over the keys. All arrays are NumPy, float64. Functions leave
+# the arrays that they are given as they are: write `keys = keys * 2`, not `keys *= 2`.
 #
 # `library_attention(queries, keys, values, scale=None, mask=None)` is PyTorch's attention for NumPy arrays. It gives the
 # output (n, d_v) and the weights (n, m); `scale` is $1/\sqrt{d_k}$ unless you say otherwise. Figures use it, and you may use

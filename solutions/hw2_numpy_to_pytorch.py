@@ -57,7 +57,8 @@ from torch.nn import functional as F
 # model. So the names of the parts count (each question gives them), but not the order in which you create them nor how they
 # are initialized. PyTorch finds parameters in attributes: `self.Qm = nn.Linear(3, 4, bias=False)` makes `Qm.weight` of
 # shape (4, 3), which maps `x` to `x @ Qm.weight.T`. They also send a gradient back: it must reach every parameter, so
-# compute with PyTorch's operations on PyTorch's tensors from the input to the result.
+# compute with PyTorch's operations on PyTorch's tensors from the input to the result. Inputs stay as they are, in functions, too: write
+# `x = x + 1`, not `x += 1`.
 #
 # Write the attention yourself: `scaled_dot_product_attention` and `nn.MultiheadAttention` would do the whole job, and the
 # grader reports them in an answer to 2.1, 2.2 and 2.4 (`nn.LayerNorm` in 2.5a, `nn.TransformerEncoderLayer` in 2.5b). Comparing your
@@ -609,7 +610,10 @@ class EncoderBlock(nn.Module):
         # END SOLUTION
 
     def forward(self, x, padding=None):
-        """x (batch, n, d_model); padding (batch, n) bool or None -> (batch, n, d_model)."""
+        """x (batch, n, d_model); padding (batch, n) bool or None -> (batch, n, d_model).
+
+        Rows at padded places may hold anything.
+        """
 
         # TODO
         # BEGIN SOLUTION 2.5b forward
@@ -1080,10 +1084,10 @@ record("2.8b")
 
 # %%
 def write(model, tokens, count, choose):
-    """Continues tokens (a list of numbers) by count more; returns the longer list.
+    """Continues tokens (a list of numbers) by count more; returns a new, longer list.
 
     choose: a function, logits (letters,) -> the number of a letter.
-    With count = 0 the list comes back as it is.
+    The list tokens stays as it is. With count = 0 an equal one comes back.
     """
     # TODO
     # BEGIN SOLUTION 2.8c write

@@ -54,7 +54,7 @@ from homework_kit import (
 # $$ s_{ij} = \frac{(x_i Q)\cdot(x_j K)}{\sqrt{d_{qk}}}, \qquad a_{ij} = \frac{e^{s_{ij}}}{\sum_{l} e^{s_{il}}}, \qquad y_i = \sum_j a_{ij}\, x_j V $$
 #
 # There is no mask, no bias, no MLP and no layer norm. Where places matter, each row gets its row of a table `pos`
-# appended: $[x_i ; \mathrm{pos}_i]$, **concatenated**, not added.
+# appended: $[x_i ; \mathrm{pos}_i]$, **concatenated**, not added. Functions that you write leave the arrays that they are given as they are.
 
 
 # %%

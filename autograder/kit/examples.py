@@ -12,7 +12,7 @@ from autograder.kit.feedback import Line
 from autograder.kit.probes import Trial, error_words, trial_of, trouble_words
 from autograder.kit.values import as_kind, decode, describe
 
-IN_PLACE = "changed its input arrays in place. Work on a copy."
+IN_PLACE = "changed its inputs in place. Work on a copy."
 
 
 def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> list[Line]:

@@ -140,12 +140,25 @@ def show_check_picture(question: str, namespace: Mapping[str, Any], failed: bool
 @probe("call")
 def call(function: Any, case: Mapping[str, Any]) -> Any:
     """Calls the student's function on ``args`` and ``kwargs``; notes where it changed its inputs in place."""
-    args, kwargs = decode(case.get("args", [])), decode({"fields": case.get("kwargs", {})})
-    before = encode(
-        [list(args), kwargs]
-    )  # not the case itself: its numbers may stand there with fewer digits than a float32 has
-    result = encode(function(*args, **kwargs))
-    return {"fields": {"result": result, "changed_inputs": encode([list(args), kwargs]) != before}}
+    return call_on(function, decode(case.get("args", [])), decode({"fields": case.get("kwargs", {})}))
+
+
+def call_on(
+    function: Any, args: list[Any], kwargs: Mapping[str, Any] | None = None, given: Iterable[Any] = ()
+) -> dict[str, Any]:
+    """Calls the student's function; what it returned, and whether it changed its inputs in place.
+
+    Args:
+        function: of the student.
+        args: the inputs, decoded: a case's numbers may stand there with fewer digits than a float32 has, so
+            inputs are compared with themselves.
+        kwargs: those by name.
+        given: what comes before ``args`` and is no input of numbers: a model, a layer.
+    """
+    kwargs = dict(kwargs or {})
+    before = encode([args, kwargs])
+    result = encode(function(*given, *args, **kwargs))
+    return {"fields": {"result": result, "changed_inputs": encode([args, kwargs]) != before}}
 
 
 def run_cases(value: Any, entry: dict[str, Any], cases: Iterable[Mapping[str, Any]]) -> None:

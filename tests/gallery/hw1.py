@@ -27,7 +27,7 @@ EXAMPLES = [
     wrong("1.1", "no softmax", single(weights="w = s"), loses=[VALUES, LARGE, ONE], says="the softmax is missing"),
     wrong("1.1", "swapped results", single(back="w, w @ values"), loses=[VALUES, LARGE, ONE], says="return the output first"),
     wrong("1.1", "the output alone", single(back="w @ values"), loses=[VALUES, LARGE, ONE], says="should return 2 things"),
-    wrong("1.1", "changes its input", "keys *= 1 / np.sqrt(len(query))\n" + single("keys @ query"), loses=[VALUES, LARGE, ONE], says="changed its input arrays in place"),
+    wrong("1.1", "changes its input", "keys *= 1 / np.sqrt(len(query))\n" + single("keys @ query"), loses=[VALUES, LARGE, ONE], says="changed its inputs in place"),
     wrong("1.1", "weighs the values in place", single(back="(values.__imul__(w[:, None]).sum(axis=0), w)"), loses=[VALUES, LARGE], says="Work on a copy"),
     wrong("1.1", "the mean of the values", single(back="values.mean(axis=0), w"), loses=[VALUES, LARGE], says="the weights are not used"),
 ]
@@ -91,8 +91,9 @@ return s.softmax(dim=1) @ V
 """
 ALL_13 = [SIZES, MASK]
 EXAMPLES += [
-    right("1.3", "einsum, a finite large number for the mask, np.tri", {"1.3 mask": "return np.tri(n) > 0", **attention(
-        "np.einsum('id,jd->ij', Q, K) * K.shape[1] ** -0.5", "s = s - 1e30 * ~mask", back="np.einsum('ij,jv->iv', w, V)"
+    right("1.3", "for any axes in front, a finite large number for the mask, np.tri", {"1.3 mask": "return np.tri(n) > 0", **attention(
+        "np.einsum('...id,...jd->...ij', Q, K) * K.shape[-1] ** -0.5", "s = s - 1e30 * ~mask",
+        weights="e = np.exp(s - s.max(axis=-1, keepdims=True))\nw = e / e.sum(axis=-1, keepdims=True)", back="np.matmul(w, V)"
     )}),
     right("1.3", "in columns, and transposed back", {"1.3 mask": "return ~np.triu(np.ones((n, n), bool), 1)", "1.3 attention": """
     x = X.T
@@ -151,7 +152,7 @@ def sampled(text: str) -> dict[str, str]:
 EXAMPLES += [
     right("1.4", "second moments, einsum", theory(variance="d * ((sigma**2 + mu**2) ** 2 - mu**4)") | sampled("z = np.einsum('nd,nd->n', queries, keys)\nreturn [float(np.mean(z)), float(np.mean(z**2) - np.mean(z) ** 2)]")),
     right("1.4", "arrays", {"1.4 theory": "v = d * (sigma**4 + 2 * sigma**2 * mu**2)\nreturn np.array([d * mu**2, v, v ** -0.5])"} | sampled("z = (queries * keys).sum(1)\nreturn np.array([z.mean(), z.var()])")),
-    wrong("1.4", "the standard case only", theory("0.0", "float(d)", "d ** -0.5"), loses=[MEAN, VARIANCE, SCALE], says="right for μ = 0, σ = 1 only"),
+    wrong("1.4", "the standard case only", theory("0.0", "float(d)", "d ** -0.5"), loses=[MEAN, VARIANCE, SCALE], says="variance for μ = 0, σ = 1 only"),
     wrong("1.4", "the mean's part left out", theory(variance="d * sigma**4"), loses=[VARIANCE, SCALE], says="The mean's part is missing"),
     wrong("1.4", "the mean's part once", theory(variance="d * (sigma**4 + sigma**2 * mu**2)"), loses=[VARIANCE, SCALE], says="must stand twice"),
     wrong("1.4", "σ² for σ⁴; all pairs", theory(variance="d * sigma**2") | sampled("z = queries @ keys.T\nreturn z.mean(), z.var()"), loses=[VARIANCE, SCALE, SAMPLES], says="all pairs of a row with every other row"),
@@ -344,6 +345,7 @@ EXAMPLES += [
     wrong("1.11", "mean; places from 1", blind("np.abs(layer(X[order]) - layer(X)[order]).mean()", table("p / 10000 ** ((c - c % 2) / d)", start="1"), "CD"), loses=[ERROR, TABLE, *ORDER], says="count from 0"),
     wrong("1.11", "no absolute value; own frequency for each column", blind("(layer(X[order]) - layer(X)[order]).max()", table("p / 10000 ** (c / d)")), loses=[ERROR, TABLE], says="share one frequency"),
     wrong("1.11", "shuffled twice; i/d", blind("np.abs(layer(X[order]) - layer(X[order])).max()", table("p / 10000 ** ((c // 2) / d)")), loses=[ERROR, TABLE], says="you used i/d"),
+    wrong("1.11", "shuffles its input", {"1.11 error": "y = layer(X)[order]\nX[:] = X[order]\nreturn np.abs(layer(X) - y).max()"}, loses=[ERROR], says="changed its inputs in place"),
     wrong("1.11", "multiplied by the power", blind(table=table("p * 10000.0 ** ((c - c % 2) / d)")), loses=[TABLE], shows="matrix", says="divide by it"),
     wrong("1.11", "transposed table", blind(table=table("p / 10000 ** ((c - c % 2) / d)", join="np.where(c % 2 == 0, even, odd).T")), loses=[TABLE], shows="matrix", says="The table is transposed"),
     wrong("1.11", "twice the column", blind(table=table("p / 10000 ** (2 * c / d)")), loses=[TABLE], says="twice the column"),

@@ -489,7 +489,7 @@ EXAMPLES += [
             out[key] = value
     return out
     """}),
-    right("2.8a", "as NumPy arrays would not load, but an OrderedDict does", named(("state = {}", "from collections import OrderedDict\nstate = OrderedDict()"), ("= piece", "= torch.tensor(piece.tolist())"))),
+    right("2.8a", "an OrderedDict of NumPy arrays and tensors", named(("state = {}", "from collections import OrderedDict\nstate = OrderedDict()"), ("= piece", "= np.flip(piece.numpy(), 0).copy()[::-1]"))),
     wrong("2.8a", "nothing transposed", named(('if "c_" in layer and part == "weight":', "if False:"), ("tensor.chunk(3)", "tensor.chunk(3, -1)")), loses=[MAPPED, LOGITS], says="linear1.weight has shape"),
     wrong("2.8a", "the square ones not transposed", named(('if "c_" in layer and part == "weight":', 'if "c_" in layer and part == "weight" and layer != "attn.c_proj":')), loses=[MAPPED, LOGITS], says="attn.c_proj is not transposed"),
     wrong("2.8a", "queries, keys and values in another order", named(('"qkv"', '"kqv"')), loses=[MAPPED, LOGITS], says="queries and keys are exchanged"),
@@ -555,6 +555,7 @@ EXAMPLES += [
     wrong("2.8c", "the context is forgotten", writes("tokens[-model.context :]", "tokens"), loses=[GREEDY], says="raised IndexError"),
     wrong("2.8c", "the first tokens of a long text", writes("tokens[-model.context :]", "tokens[: model.context]"), loses=[GREEDY], says="first tokens of a long text"),
     wrong("2.8c", "the logits of the first place", writes("[0, -1]", "[0, 0]"), loses=[GREEDY], says="logits of the first place"),
+    wrong("2.8c", "the given list grows", writes("tokens = list(tokens)\n", ""), loses=[GREEDY], says="changed its inputs in place"),
     wrong("2.8c", "only the new tokens", writes("return tokens", "return tokens[-count:]"), loses=[GREEDY], says="Only the new tokens"),
     wrong("2.8c", "sees the last token alone", writes("tokens[-model.context :]", "tokens[-1:]"), loses=[GREEDY], says="last token alone"),
     wrong("2.8c", "logits of all places", writes("[0, -1]", "[0]"), loses=[GREEDY], says="choose gets logits of shape"),

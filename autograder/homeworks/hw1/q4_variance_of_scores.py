@@ -61,7 +61,11 @@ def _variance(d: int, mu: float, sigma: float) -> float:
 def _with_variance(
     variance: Callable[[int, float, float], float],
 ) -> Callable[[int, float, float], list[float]]:
-    return lambda d, mu, sigma: [d * mu**2, variance(d, mu, sigma), variance(d, mu, sigma) ** -0.5]
+    def three(d: int, mu: float, sigma: float) -> list[float]:
+        found = variance(d, mu, sigma)
+        return [d * mu**2, found, found**-0.5 if found > 0 else math.nan]
+
+    return three
 
 
 def pairs(rng: np.random.Generator) -> Iterator[Case]:
@@ -104,6 +108,24 @@ THEORY = Challenge(
         "In the variance, count the random factors of each product for the power of σ.": (
             _with_variance(lambda d, mu, sigma: d * sigma**2)
         ),
+        "In the variance, a factor d is too many: independent products add up.": _with_variance(
+            lambda d, mu, sigma: d * _variance(d, mu, sigma)
+        ),
+        "In the variance, the square of the mean must be taken off.": _with_variance(
+            lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2
+        ),
+        "In the variance, take off the square of each product's mean, not that of the whole sum.": (
+            _with_variance(lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2 - (d * mu**2) ** 2)
+        ),
+        "In the variance, a product of two numbers is no sum.": _with_variance(
+            lambda d, mu, sigma: 2 * d * sigma**2
+        ),
+        "In the variance, look at μ = 0: the products vary then, too.": _with_variance(
+            lambda d, mu, sigma: 2 * d * sigma**2 * mu**2
+        ),
+        "σ is the standard deviation; in your variance it stands for the variance.": _with_variance(
+            lambda d, mu, sigma: d * (sigma**2 + 2 * sigma * mu**2)
+        ),
         "What does a factor s do to a variance? Your s does it only to a standard deviation.": (
             lambda d, mu, sigma: [*statistics(d, mu, sigma)[:2], 1 / _variance(d, mu, sigma)]
         ),
@@ -140,6 +162,24 @@ SAMPLED_STATISTICS = Challenge(
         "The two are swapped: return the mean first.": lambda q, k: _sampled(q, k)[::-1],
         "You divided by count − 1 (ddof=1); the question asks for np.var's default.": (
             lambda q, k: [(q * k).sum(1).mean(), (q * k).sum(1).var(ddof=1)]
+        ),
+        "The second number is the mean of the squares; take the square of the mean off.": (
+            lambda q, k: [(q * k).sum(1).mean(), ((q * k).sum(1) ** 2).mean()]
+        ),
+        "You divided by √d; here the plain dot products are asked for.": (
+            lambda q, k: _mean_and_variance((q * k).sum(1) / q.shape[1] ** 0.5)
+        ),
+        "The first number is the sum of all dot products; take their mean.": (
+            lambda q, k: [(q * k).sum(), (q * k).sum(1).var()]
+        ),
+        "The second number is a mean of variances within the pairs; take the variance of the dot products.": (
+            lambda q, k: [(q * k).sum(1).mean(), (q * k).var(axis=1).mean()]
+        ),
+        "You multiplied the means of queries and keys; multiply first, pair by pair.": (
+            lambda q, k: [q.shape[1] * q.mean() * k.mean(), (q * k).sum(1).var()]
+        ),
+        "Those are cosines; leave the norms in.": lambda q, k: _mean_and_variance(
+            (q * k).sum(1) / (np.linalg.norm(q, axis=1) * np.linalg.norm(k, axis=1))
         ),
     },
 )
@@ -217,7 +257,7 @@ def check_part(
 
     @question.check(name, points=points, needs=[challenge.name])
     def one_number(answer: Answer) -> Wrong | None:
-        trials = []
+        trials, follows = [], []
         for trial in answer[challenge.name]:
             if trial.status == "ok":
                 numbers = as_kind([0.0, 0.0, 0.0], trial.output)
@@ -226,10 +266,22 @@ def check_part(
                         f"`{challenge.name}` should return three numbers, but it returned"
                         f" {describe(trial.output)}."
                     )
+                follows.append(_undoes(*numbers[1:]))
                 trial = replace(trial, result={"result": numbers[index]})
             trials.append(trial)
         verdict = judge_cases(part, trials)
+        if verdict and index == 2 and len(follows) == len(trials) and all(follows):
+            told = "The scale: it undoes your variance, as it should; it is right when the variance is."
+            return replace(verdict, feedback=told)
         return replace(verdict, feedback=f"{name.capitalize()}: {verdict.feedback}") if verdict else None
+
+
+def _undoes(variance: Any, scale: Any) -> bool:
+    """Whether a scale makes the variance 1 that was found, right or not."""
+    try:
+        return abs(float(scale) ** 2 * float(variance) - 1) < 1e-3 and float(scale) > 0
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 check_part(
@@ -245,6 +297,10 @@ check_part(
             lambda d, mu, sigma: d * (mu**2 + sigma**2)
         ),
         "That is the mean for μ = 0 only.": lambda d, mu, sigma: 0.0,
+        "That is μ, the mean of one entry.": lambda d, mu, sigma: mu,
+        "E[xy] is μ², and there are d of them: the factor is d, not d².": lambda d, mu, sigma: (d * mu) ** 2,
+        "Sums of d products have d times their mean, not √d times.": lambda d, mu, sigma: d**0.5 * mu**2,
+        "Products are no sums: E[xy] is μ·μ, not 2μ.": lambda d, mu, sigma: 2 * d * mu,
     },
 )
 check_part(
@@ -266,6 +322,28 @@ check_part(
             lambda d, mu, sigma: _variance(1, mu, sigma)
         ),
         "That is the variance for μ = 0, σ = 1 only.": lambda d, mu, sigma: float(d),
+        "The square of the mean is taken off once, but each of the d products has its own.": (
+            lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2 - mu**4
+        ),
+        "Take off the square of each product's mean, d·μ⁴ in all; you took off that of the whole sum.": (
+            lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2 - (d * mu**2) ** 2
+        ),
+        "σ⁴ is missing: without any mean, products still vary.": (
+            lambda d, mu, sigma: 2 * d * sigma**2 * mu**2
+        ),
+        "Products are no sums: Var[xy] is not Var[x] + Var[y].": lambda d, mu, sigma: 2 * d * sigma**2,
+        "Check the units: in each term of Var[xy] four factors μ or σ are multiplied; 2σ²μ has three.": (
+            lambda d, mu, sigma: d * (sigma**4 + 2 * sigma**2 * mu)
+        ),
+        "The 2 belongs to the part with μ alone.": (
+            lambda d, mu, sigma: 2 * d * (sigma**4 + sigma**2 * mu**2)
+        ),
+        "The part with μ has a factor σ², too: one factor varies, the other is μ.": (
+            lambda d, mu, sigma: d * (sigma**4 + 2 * mu**2)
+        ),
+        "Independent products add their variances: d times, not d² times; and the mean's part is missing.": (
+            lambda d, mu, sigma: d**2 * sigma**4
+        ),
         "That is E[(xy)²] summed up; the square of the mean must be taken off.": (
             lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2
         ),

@@ -33,12 +33,20 @@ def classifier(
     if variant == "padding inverted":
         real = ~real
     real = real[..., None]
+    if variant in ("last real", "divided by the padding") and padding is not None and real.all():
+        return np.zeros(0)  # there it is the last place, which has another name, or no number at all
+    if variant == "last real" and padding is None:
+        return np.zeros(0)
 
-    def mean(values: Floats, counted: Floats) -> Floats:
-        with np.errstate(invalid="ignore"):  # a mistake may leave no token
-            return np.asarray((values * counted).sum(1) / counted.sum(1))
+    def mean(values: Floats, counted: Floats, count: Floats | None = None) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):  # a mistake may leave no token
+            return np.asarray((values * counted).sum(1) / (counted if count is None else count).sum(1))
 
-    seen = np.ones_like(real) if variant == "attention sees padding" else real
+    seen = np.ones_like(real) if variant in ("attention sees padding", "zeros for padding") else real
+    if variant == "attention inverted" and padding is not None:
+        seen = ~real
+    if variant == "zeros for padding":
+        x = x * real
     tokens = np.tanh(x @ mix.T) + mean(x, seen)[:, None]
     if variant == "mean first":
         tokens = np.tanh(mean(x, real)[:, None] @ mix.T) + mean(x, real)[:, None]
@@ -55,13 +63,22 @@ def classifier(
         "sum": lambda: (tokens * real).sum(1),
         "max": lambda: np.where(real, tokens, -np.inf).max(1),
         "first": lambda: tokens[:, 0],
-        "last": lambda: np.take_along_axis(tokens, last, 1)[:, 0],
+        "last": lambda: tokens[:, -1],
+        "last real": lambda: np.take_along_axis(tokens, last, 1)[:, 0],
+        "divided by the padding": lambda: mean(tokens, real, real if padding is None else ~real),
+        "all documents": lambda: mean(tokens, real) if padding is None else tokens[real[..., 0]].mean(0),
         "padding counted": lambda: tokens.mean(1),
         "divided by n": lambda: (tokens * real).sum(1) / x.shape[1],
         "over the batch": lambda: mean(tokens, real).mean(0, keepdims=True),
     }.get(variant, lambda: mean(tokens, real))()
-    logits = pooled @ W.T + b
-    squashed = {"softmax": softmax, "log": lambda one: np.log(softmax(one))}
+    with np.errstate(invalid="ignore"):
+        logits = pooled @ W.T + b
+    squashed = {
+        "softmax": softmax,
+        "log": lambda one: np.log(softmax(one)),
+        "sigmoid": lambda one: 1 / (1 + np.exp(-one)),
+        "relu": lambda one: np.maximum(one, 0),
+    }
     return np.asarray(squashed.get(variant, lambda one: one)(logits))
 
 
@@ -135,21 +152,31 @@ document = hw.question(
                         "attention sees padding"
                     ),
                     "The padding mask is inverted: True marks a place without a token.": "padding inverted",
+                    "The layer gets the inverted mask; pass `padding` on as it is.": "attention inverted",
+                    "Padded rows are set to 0 before the layer, but the layer does not get the mask,"
+                    " so it counts them.": "zeros for padding",
+                    "The sum is divided by the number of padded places;"
+                    " divide by that of the real ones.": "divided by the padding",
                     "The tokens are summed; take their mean, so that long documents are not louder.": "sum",
                     "The largest entry over the tokens is taken; the mean is asked for.": "max",
                     "Only the first token is used; the mean over all tokens is asked for.": "first",
-                    "Only the last token is used; the mean over all tokens is asked for.": "last",
+                    "Only the last place is used; the mean over all tokens is asked for.": "last",
+                    "Only the last real token is used; the mean over all of them is asked for.": "last real",
                     "The attention layer is not used.": "no layer",
                     "The mean is taken before the attention layer; it comes after it.": "mean first",
                     "The input is added to the layer's output;"
                     " this question has no residual connection.": "residual",
                     "These are probabilities; return the raw logits.": "softmax",
                     "These are log-probabilities; return the raw logits.": "log",
+                    "There is a sigmoid behind the linear layer; return the raw logits.": "sigmoid",
+                    "There is a ReLU behind the linear layer; return the raw logits.": "relu",
                     "There is one row of logits a token; average over the tokens,"
                     " so that the document has one.": "one logit a token",
                     "The mean runs over the batch, too; each document has logits of its own.": (
                         "over the batch"
                     ),
+                    "The real tokens of all documents are averaged together;"
+                    " each document has a mean of its own.": "all documents",
                 },
             ),
             examples=classifier_examples,

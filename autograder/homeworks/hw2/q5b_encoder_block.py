@@ -12,7 +12,8 @@ from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import check_cases_and, check_gradients, hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import PROJECTIONS, Floats, feed, norm, numpy_heads
 
-NETWORK = ("gelu", "linear", "tanh", "relu last", "relu twice")  # mistakes within linear1, ReLU, linear2
+# mistakes within linear1, ReLU, linear2
+NETWORK = ("gelu", "linear", "tanh", "relu first", "relu last", "relu twice")
 
 
 def feed_weights(rng: np.random.Generator, d: int, d_ff: int) -> dict[str, Floats]:
@@ -41,10 +42,15 @@ def torch_block(
     )
     padding = (call or {}).get("padding")
     ignored = None if padding is None else torch.from_numpy(np.asarray(padding))
-    with torch.no_grad():  # training mode: the inference shortcut fuses and zeroes padded places
-        return np.asarray(
-            module(torch.from_numpy(np.asarray(x, np.float64)), src_key_padding_mask=ignored).numpy()
-        )
+    with torch.no_grad():  # training mode: the inference shortcut fuses, with other rounding
+        found = module(torch.from_numpy(np.asarray(x, np.float64)), src_key_padding_mask=ignored).numpy()
+    return real_rows(found, call)
+
+
+def real_rows(output: Floats, call: Any) -> Floats:
+    """The output (batch, n, d) with zeros at padded places, whose rows are not asked for."""
+    padding = (call or {}).get("padding")
+    return np.asarray(output if padding is None else np.where(np.asarray(padding)[..., None], 0.0, output))
 
 
 def numpy_block(
@@ -79,32 +85,33 @@ def numpy_block(
         return feed(y, weights, variant if variant in NETWORK else "")
 
     def normal_form(y: Floats, which: int) -> Floats:
-        if variant == "no norm":
+        if variant in ("no norm", f"no norm {which}"):
             return y
         which = {"one norm": 1, "norms swapped": 3 - which}.get(variant, which)
         return norm(y, weights[f"norm{which}.weight"], weights[f"norm{which}.bias"])
 
     def step(y: Floats, function: Callable[[Floats], Floats], which: int) -> Floats:
-        keeps = variant not in ("no residual", f"no residual {which}")
+        keeps = (variant not in ("no residual", f"no residual {which}")) + (variant == "residual twice")
         if first:
             inner = normal_form(y, which)
             normed = variant in ("residual of the normed", f"residual of the normed {which}")
-            return np.asarray((inner if normed else y * keeps) + function(inner))
+            added = np.asarray((inner if normed else y * keeps) + function(inner))
+            return normal_form(added, which) if variant == "norm before and after" else added
         if variant == "norm before adding":
             return np.asarray(y + normal_form(function(y), which))
         return normal_form(y * keeps + function(y), which)
 
     x = np.asarray(x, np.float64)
     if variant == "feed-forward first":
-        return step(step(x, network, 2), attention, 1)
+        return real_rows(step(step(x, network, 2), attention, 1), call)
     if variant == "no feed-forward":
-        return step(x, attention, 1)
+        return real_rows(step(x, attention, 1), call)
     if variant == "second residual from the start":
         middle = step(x, attention, 1)
         if first:
-            return np.asarray(x + network(normal_form(middle, 2)))
-        return normal_form(x + network(middle), 2)
-    return step(step(x, attention, 1), network, 2)
+            return real_rows(x + network(normal_form(middle, 2)), call)
+        return real_rows(normal_form(x + network(middle), 2), call)
+    return real_rows(step(step(x, attention, 1), network, 2), call)
 
 
 def block_case(
@@ -139,7 +146,7 @@ def block_case(
     if padding is not None:
         kwargs["call"] = {"padding": np.array([np.arange(n) >= n - count for count in padding])}
         note += f", {padding} padded places"
-    return Case([normal(rng, b, n, d)], kwargs, note=note, probe="modes", torch=True, **more)
+    return Case([normal(rng, b, n, d)], kwargs, note=note, probe="block", torch=True, **more)
 
 
 def block_cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -200,6 +207,12 @@ block = hw.question(
                     "norm1 is used twice; each sublayer has its own norm.": "one norm",
                     "norm1 and norm2 are exchanged.": "norms swapped",
                     "The layer norms are missing.": "no norm",
+                    "norm1 is missing: the attention has a norm of its own.": "no norm 1",
+                    "norm2 is missing: the feed-forward network has a norm of its own.": "no norm 2",
+                    "Pre-norm: the sum is normalized, too; only what goes into a sublayer is.": (
+                        "norm before and after"
+                    ),
+                    "Each sublayer's input is added twice; add it once.": "residual twice",
                     "The feed-forward network comes first; the attention comes first.": "feed-forward first",
                     "The feed-forward sublayer is missing.": "no feed-forward",
                     "The second residual connection adds the block's input;"
@@ -209,6 +222,7 @@ block = hw.question(
                     "The feed-forward network uses GELU; ReLU is asked for.": "gelu",
                     "The ReLU of the feed-forward network is missing.": "linear",
                     "The feed-forward network uses tanh; ReLU is asked for.": "tanh",
+                    "The ReLU comes before linear1; it belongs between linear1 and linear2.": "relu first",
                     "The ReLU comes after linear2; it belongs between linear1 and linear2.": "relu last",
                     "There is a ReLU after linear2, too; only the one between is asked for.": "relu twice",
                     "The padding mask is ignored: pass it on as key_padding_mask.": "padding ignored",

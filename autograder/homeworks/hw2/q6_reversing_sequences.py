@@ -33,28 +33,43 @@ def steps(*batches: Floats, table: Floats, places: Floats, lr: float, variant: s
     losses = []
     for batch in batches:
         tokens = torch.from_numpy(np.asarray(batch))
-        target = {"not reversed": tokens, "batch reversed": tokens.flip(0)}.get(variant, tokens.flip(1))
-        logits = parameters[0][tokens] + parameters[1][: tokens.shape[1]]
-        if variant == "softmax twice":
-            logits = logits.softmax(-1)
-        if variant == "wrong axis":
-            loss = torch.nn.functional.cross_entropy(logits.reshape(len(tokens), logits.shape[2], -1), target)
-        else:
-            loss = torch.nn.functional.cross_entropy(
-                logits.flatten(0, 1), target.flatten(), reduction="sum" if variant == "sum" else "mean"
-            )
-        losses.append(float(loss.detach()))
+        others = {"not reversed": tokens, "batch reversed": tokens.flip(0), "both": tokens.flip(0, 1)}
+        target = others.get(variant, tokens.flip(1))
+        loss = _loss(parameters, tokens, target, variant)
+        losses.append(float(loss.detach()) * (tokens.numel() if variant == "sum told" else 1))
         gradients = torch.autograd.grad(loss, parameters)
         kept = [
             old + new if variant == "accumulated" else new for old, new in zip(kept, gradients, strict=True)
         ]
         if variant not in NO_CHANGE:
+            rate = 2 * lr if variant == "two steps" else lr
             parameters = [
-                (part - lr * change).detach().requires_grad_()
+                (part - rate * change).detach().requires_grad_()
                 for part, change in zip(parameters, kept, strict=True)
             ]
+        if variant == "loss afterwards":
+            losses[-1] = float(_loss(parameters, tokens, target, "").detach())
     seen = np.array(NO_CHANGE.get(variant, (1, 1, 1)))
     return [np.array(losses), *(parameter.detach().numpy() for parameter in parameters), seen]
+
+
+def _loss(parameters: list[Any], tokens: Any, target: Any, variant: str) -> Any:
+    """Cross-entropy of the toy model, or what a mistake takes for it."""
+    import torch
+
+    logits = parameters[0][tokens] + parameters[1][: tokens.shape[1]]
+    if variant == "softmax twice":
+        logits = logits.softmax(-1)
+    if variant == "wrong axis":
+        return torch.nn.functional.cross_entropy(logits.reshape(len(tokens), logits.shape[2], -1), target)
+    if variant == "next token":
+        logits, target = logits[:, :-1], tokens[:, 1:]
+    if variant == "last place":
+        logits, target = logits[:, -1:], target[:, -1:]
+    flat = logits.flatten(0, 1), target.flatten()
+    if variant == "nll":
+        return torch.nn.functional.nll_loss(*flat)
+    return torch.nn.functional.cross_entropy(*flat, reduction="sum" if variant == "sum" else "mean")
 
 
 def antidiagonal(weights: Floats) -> Floats:
@@ -156,6 +171,15 @@ reverse = hw.question(
                     "The target is the sequence itself;"
                     " it must be reversed along the places.": "not reversed",
                     "The batch is reversed instead of the places: flip axis 1.": "batch reversed",
+                    "The batch is reversed, too; flip axis 1 alone.": "both",
+                    "The target is the next token; the task is to say the sequence backwards.": "next token",
+                    "Only the last place counts in the loss; all places do.": "last place",
+                    "nll_loss wants log-probabilities; cross_entropy takes raw logits.": "nll",
+                    "optimizer.step() runs twice.": "two steps",
+                    "The loss is computed again after the step; return the one that was used for it.": (
+                        "loss afterwards"
+                    ),
+                    "The returned loss is the sum over the places; return the mean.": "sum told",
                     "cross_entropy wants raw logits; a softmax before it flattens the loss.": "softmax twice",
                     "The loss is summed; take the mean over all places of the batch.": "sum",
                     "The logits are reshaped, not transposed: classes and places are mixed up."
@@ -178,9 +202,14 @@ reverse = hw.question(
                 "Queries are added up; take the mean over them too.": (
                     lambda weights: antidiagonal(weights) * weights.shape[1]
                 ),
-                "That is the mean over all entries; only the anti-diagonal counts.": (
-                    lambda weights: np.asarray(np.mean(weights))
+                "Batches are added up; take the mean over them too.": (
+                    lambda weights: antidiagonal(weights) * len(weights)
                 ),
+                "Only the first map of the batch counts here; take the mean over all.": (
+                    lambda weights: antidiagonal(weights[:1])
+                ),
+                "That is 1/n, the mean over whole rows; only the anti-diagonal counts. Does diagonal() run"
+                " through dim1=1 and dim2=2?": (lambda weights: np.asarray(np.mean(weights))),
                 "That is the smallest weight; take the mean.": _smallest,
             },
             atol=1e-5,

@@ -24,10 +24,13 @@ def continued(
 ) -> Floats:
     """Tokens with ``count`` more, each the likeliest after the last ``context`` ones, or one mistake's."""
     found, context, gaps = [int(token) for token in tokens], sizes["context"], []
-    for _ in range(int(count) + (variant == "one too many")):
-        window = found[:context] if variant == "first window" else found[-context:]
-        if variant == "last only":
-            window = found[-1:]
+    prompt = found[-context:]
+    for _ in range(int(count) + {"one too many": 1, "one too few": -1}.get(variant, 0)):
+        window = {
+            "first window": found[:context],
+            "last only": found[-1:],
+            "prompt alone": prompt,
+        }.get(variant, found[-context:])
         logits = toy_logits(window, sizes, seed)[0 if variant == "first place" else -1]
         ordered = np.sort(logits)
         gaps.append(ordered[-1] - ordered[-2])
@@ -43,15 +46,14 @@ def greedy_case(rng: np.random.Generator, n: int, count: int) -> Case:
     while True:
         tokens, seed = rng.integers(9, size=n), int(rng.integers(10**6))
         whole = continued(tokens, count, sizes=sizes, seed=seed)
-        variants = ("first window", "last only", "first place")
+        if len(set(whole[n:])) == 1:
+            continue
+        if continued(tokens, count, sizes=sizes, seed=seed, variant="smallest gap") <= NEAR:
+            continue
+        variants = ["last only", "first place", "prompt alone"]
+        variants += ["first window"] if n + count > sizes["context"] else []
         others = [continued(tokens, count, sizes=sizes, seed=seed, variant=variant) for variant in variants]
-        if n + count <= sizes["context"]:
-            others = others[1:]
-        if (
-            continued(tokens, count, sizes=sizes, seed=seed, variant="smallest gap") > NEAR
-            and not any(np.array_equal(a, b) for a, b in combinations([whole, *others], 2))
-            and len(set(whole[n:])) > 1
-        ):
+        if not any(np.array_equal(a, b) for a, b in combinations([whole, *others], 2)):
             break
     note = f"a prompt of {n} tokens, {count} more, a decoder with 6 places"
     return Case([tokens, count], {"sizes": sizes, "seed": seed}, note=note, probe="greedy", torch=True)
@@ -73,7 +75,7 @@ def draw_case(rng: np.random.Generator, temperature: float, top_k: int | None) -
 
 def draw_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Temperatures alone, then with top-k."""
-    for temperature, top_k in ((0.5, None), (2.5, None), (0.7, 3), (0.5, 5)):
+    for temperature, top_k in ((0.5, None), (2.5, None), (0.9, 3), (0.5, 5)):
         yield draw_case(rng, temperature, top_k)
 
 
@@ -85,6 +87,7 @@ writing = hw.question(
     asks={
         "`write` adds `count` tokens, each chosen from the logits at the last place, and sees the last"
         " `context` tokens at most": "the greedy continuation",
+        "`write` leaves the given list as it is": "the greedy continuation",
         "`sample_next` draws from softmax(logits / temperature)": "drawn with the temperature",
         "with `top_k` only the k likeliest can come out, in the same proportions": "only the k likeliest",
     },
@@ -98,13 +101,10 @@ writing = hw.question(
                 {
                     "Only the new tokens are returned; the prompt belongs in front.": "new ones only",
                     "There is one token too many.": "one too many",
-                    "The logits of the first place are used; the last place guesses what comes next.": (
-                        "first place"
+                    "There is one token too few.": "one too few",
+                    "The model sees the prompt alone each time; it must see what was appended, too.": (
+                        "prompt alone"
                     ),
-                    "The model sees the first tokens of a long text; it must see the last `context` ones.": (
-                        "first window"
-                    ),
-                    "The model sees the last token alone; it must see up to `context` of them.": "last only",
                 },
             ),
             examples=lambda rng: [greedy_case(rng, 3, 2), greedy_case(rng, 4, 5), greedy_case(rng, 8, 2)],
@@ -112,7 +112,7 @@ writing = hw.question(
         Challenge(
             "sample_next",
             cases=draw_cases,
-            examples=lambda rng: [draw_case(rng, 0.5, None), draw_case(rng, 0.5, 3)],
+            examples=lambda rng: [draw_case(rng, 0.5, None), draw_case(rng, 0.9, 3)],
         ),
         Prediction(
             "prediction_28",

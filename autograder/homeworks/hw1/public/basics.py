@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw1.public.steps import loop_problem
-from autograder.kit import compare, decode, encode, probe, visible_check
+from autograder.kit import call_on, compare, decode, probe, visible_check
 
 PRESERVED_KEY = 1  # 1.6: whose value the output must be
 MIXING_ATOL = 1e-3  # stated in the notebook
@@ -84,7 +84,7 @@ LAYERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def layer_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """Calls the student's function on a layer of :data:`LAYERS`, named by the first arg, and the others."""
     name, *args = decode(case["args"])
-    return {"fields": {"result": encode(function(LAYERS[name], *args))}}
+    return call_on(function, args, given=[LAYERS[name]])
 
 
 # Visible checks ---------------------------------------------------------------------------------------------

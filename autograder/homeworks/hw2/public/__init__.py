@@ -23,6 +23,7 @@ from autograder.homeworks.hw2.public.decoder import (
     to_tokens,
 )
 from autograder.homeworks.hw2.public.probes import (
+    block_probe,
     classifier_probe,
     heads_probe,
     modes_probe,
@@ -81,6 +82,7 @@ __all__ = [
     "SYMBOLS",
     "WEIGHTS_FILE",
     "attention_viewer",
+    "block_probe",
     "build_decoder",
     "cache_problem",
     "cached_probe",

@@ -177,6 +177,22 @@ def stored_decoder(pretrained: Mapping[str, Any]) -> Any:
     return StoredDecoder().eval()
 
 
+def with_tensors(state: Any) -> dict[str, Any]:
+    """A dict from names to tensors, of one whose values may be NumPy arrays or lists of numbers.
+
+    Raises:
+        TypeError: it is no dict.
+    """
+    import torch
+
+    if not isinstance(state, Mapping):
+        raise TypeError(f"renamed must return a dict from names to tensors, not a {type(state).__name__}")
+    return {
+        name: one if isinstance(one, torch.Tensor) else torch.as_tensor(np.array(one))
+        for name, one in state.items()
+    }
+
+
 def build_decoder(
     renamed: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     pretrained: Mapping[str, Any] | None,
@@ -199,9 +215,9 @@ def build_decoder(
         return None, None
     ready, model = stored_decoder(pretrained), None
     try:
-        state = renamed(dict(pretrained))
+        state = renamed({name: one.clone() for name, one in pretrained.items()})
         model = decoder_of(parts if own else ready_made_parts(), DECODER_SIZES)
-        model.load_state_dict(state)
+        model.load_state_dict(with_tensors(state))
         right = _agree(model, ready)
     except NotImplementedError as error:
         print(f"Your answer to {error} is not written yet; a ready-made model stands in for yours.")

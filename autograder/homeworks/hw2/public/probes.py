@@ -113,6 +113,19 @@ def modes_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     return told
 
 
+@probe("block")
+def block_probe(cls: Any, case: Mapping[str, Any]) -> Any:
+    """The probe of both modes, without the rows of padded places, which are not asked for."""
+    told = modes_probe(cls, case)
+    padding = decode({"fields": case["kwargs"]}).get("call", {}).get("padding")
+    result = decode(told["fields"]["result"])
+    if padding is not None and np.shape(result)[:2] == tuple(padding.shape):
+        result = np.array(result)
+        result[np.asarray(padding)] = 0
+        told["fields"]["result"] = encode(result)
+    return told
+
+
 @probe("heads")
 def heads_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     """The probe of both modes, with a hint where a shape says that heads are added up, not joined."""
@@ -195,9 +208,16 @@ def steps_probe(train_step: Any, case: Mapping[str, Any]) -> Any:
     for parameter in model.parameters():
         parameter.register_hook(lambda gradient: seen.update(backward=1))
     optimizer = Watched(model.parameters(), lr=options["lr"])
-    losses = [float(train_step(model, optimizer, tokens)) for tokens in decode(case["args"])]
+    batches = decode(case["args"])
+    before = encode(batches)
+    losses = []
+    for tokens in batches:
+        loss = train_step(model, optimizer, tokens)
+        losses.append(float(loss.detach() if isinstance(loss, torch.Tensor) else loss))
+    changed_inputs = encode(batches) != before
     changed = not (
         torch.equal(model.table, options["table"]) and torch.equal(model.places, options["places"])
     )
     told = np.array([1, 1, 1] if changed else [*seen.values()])
-    return {"fields": {"result": encode([np.array(losses), model.table, model.places, told])}}
+    result = encode([np.array(losses), model.table, model.places, told])
+    return {"fields": {"result": result, "changed_inputs": changed_inputs}}

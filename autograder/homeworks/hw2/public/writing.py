@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from autograder.homeworks.hw2.public.decoder import decoder_of, ready_made_parts
-from autograder.kit import Trial, decode, encode, probe
+from autograder.homeworks.hw2.public.decoder import decoder_of, ready_made_parts, with_tensors
+from autograder.kit import IN_PLACE, Trial, call_on, decode, encode, probe
 from autograder.kit.shared.dispatch import undisturbed
 from autograder.kit.shared.modules import MismatchError
 
 DRAWS = 500  # calls of sample_next a case
 FAR = 70.0  # a right answer's chi-squared is above it about once in 10^9 cases,
+NAMED = 30.0  # draws from a known mistake's distribution are above it about once in 10^4 cases
 EXPECTED = 8.0  # with so many draws expected of a letter; rarer letters are taken together
 COUNTED = (1, 8, 16, 24, 32)  # 2.8d: the steps whose work is counted, and the two that are compared
 SHORT, LONG = 8, 32
@@ -55,7 +56,9 @@ def renamed_probe(renamed: Any, case: Mapping[str, Any]) -> Any:
     import torch
 
     (stored, tokens), options = decode(case["args"]), decode({"fields": case["kwargs"]})
+    before = encode(stored)
     state = renamed(dict(stored))
+    changed = encode(stored) != before
     if not isinstance(state, Mapping):
         raise MismatchError(f"it must return a dict from names to tensors, not a {type(state).__name__}")
     model = decoder_of(ready_made_parts(), options["sizes"])
@@ -70,9 +73,9 @@ def renamed_probe(renamed: Any, case: Mapping[str, Any]) -> Any:
             problems.append(f"{name} has shape {tuple(np.shape(state[name]))}; the model wants {shape}")
     if problems:
         raise MismatchError("; ".join(problems))
-    model.load_state_dict({name: torch.as_tensor(state[name]) for name in wanted})
+    model.load_state_dict(with_tensors(state))
     with torch.no_grad():
-        return {"fields": {"result": encode(model(tokens[None])[0])}}
+        return {"fields": {"result": encode(model(tokens[None])[0]), "changed_inputs": changed}}
 
 
 def _more(names: Sequence[str]) -> str:
@@ -98,7 +101,7 @@ def toy_probe(function: Any, case: Mapping[str, Any]) -> Any:
     model = toy_decoder(options["sizes"], options["seed"])
     if model.training:
         model.eval()
-    return {"fields": {"result": encode(function(model, *decode(case["args"])))}}
+    return call_on(function, decode(case["args"]), given=[model])
 
 
 @probe("greedy")
@@ -110,24 +113,31 @@ def greedy_probe(write: Any, case: Mapping[str, Any]) -> Any:
     def choose(logits: Any) -> int:
         if tuple(np.shape(logits)) != (letters,):
             raise MismatchError(f"choose gets logits of shape {tuple(np.shape(logits))}, not ({letters},)")
-        return int(logits.argmax())
+        found = np.asarray(decode(encode(logits)))
+        if found.dtype.kind == "f" and (found >= 0).all() and abs(found.sum() - 1) < 1e-3:
+            raise MismatchError("choose gets probabilities; it wants the logits themselves")
+        return int(found.argmax())
 
     model = toy_decoder(options["sizes"], options["seed"])
-    found = write(model, [int(token) for token in tokens], int(count), choose)
-    return {"fields": {"result": encode(np.array([int(one) for one in found]))}}
+    prompt = [int(token) for token in tokens]
+    found = write(model, prompt, int(count), choose)
+    changed = prompt != tokens.tolist()
+    return {"fields": {"result": encode(np.array([int(one) for one in found])), "changed_inputs": changed}}
 
 
 @probe("draws")
 def draws_probe(sample_next: Any, case: Mapping[str, Any]) -> Any:
     """How often each letter comes out of many calls."""
     (logits,), options = decode(case["args"]), decode({"fields": case["kwargs"]})
-    counts = np.zeros(len(logits), int)
+    counts, changed = np.zeros(len(logits), int), False
     for _ in range(DRAWS):
-        token = sample_next(logits.clone(), **options)
+        given = logits.clone()
+        token = sample_next(given, **options)
+        changed |= not bool((given == logits).all())
         if not 0 <= int(token) < len(logits):
             raise MismatchError(f"it returned {token}; expected a token number from 0 to {len(logits) - 1}")
         counts[int(token)] += 1
-    return {"fields": {"result": encode(counts)}}
+    return {"fields": {"result": encode(counts), "changed_inputs": changed}}
 
 
 def probabilities(logits: Any, temperature: float = 1.0, top_k: int | None = None) -> np.ndarray:
@@ -139,48 +149,100 @@ def probabilities(logits: Any, temperature: float = 1.0, top_k: int | None = Non
     return np.asarray(powers / powers.sum())
 
 
-def drawn_far(counts: np.ndarray, wanted: np.ndarray) -> bool:
-    """Whether counts do not come from a distribution: by chi-squared, or where it is 0."""
+def distance(counts: np.ndarray, wanted: np.ndarray) -> float:
+    """Chi-squared of counts under a distribution; infinite where a letter of probability 0 came out."""
     if counts[wanted == 0].any():
-        return True
+        return math.inf
     mean = wanted * counts.sum()
     often = mean >= EXPECTED
     seen, means = (np.append(one[often], one[~often].sum()) for one in (counts, mean))
     kept = means > 0
-    distance = np.square(seen - means)[kept] / np.maximum(means[kept], EXPECTED / 2)
-    return bool(distance.sum() > FAR)
+    return float((np.square(seen - means)[kept] / np.maximum(means[kept], EXPECTED / 2)).sum())
+
+
+def drawn_far(counts: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether counts do not come from a distribution."""
+    return distance(counts, wanted) > FAR
+
+
+def wrong_draws(logits: np.ndarray, temperature: float, top_k: int | None) -> list[tuple[str, np.ndarray]]:
+    """What common mistakes draw from: how the letters come out, and the distribution (letters,)."""
+    scores, positive = logits / temperature, np.maximum(logits, 0)
+    order, places = np.argsort(-logits), np.arange(len(logits))
+    kept = np.isin(places, order[:top_k])
+
+    def among(which: np.ndarray, numbers: np.ndarray, others: float = -np.inf) -> np.ndarray:
+        return probabilities(np.where(which, numbers, others))
+
+    twice = "as if the softmax were taken twice"
+    found = [
+        ("as if every letter were equally likely", np.full(len(logits), 1 / len(logits))),
+        ("as if the temperature were 1: divide the logits by it", among(kept, logits)),
+        ("as if the logits were multiplied by the temperature; divide", among(kept, logits * temperature)),
+        (
+            "as if the logits themselves were the weights; take the softmax",
+            positive / max(positive.sum(), 1e-9),
+        ),
+        (twice, among(kept, probabilities(logits) / temperature)),
+        (twice, among(kept, probabilities(scores))),
+        (twice, probabilities(among(kept, scores))),
+    ]
+    if top_k is None:
+        return found
+    by_rank = np.zeros(len(logits))
+    by_rank[:top_k] = probabilities(scores[order[:top_k]])
+    return [
+        *found,
+        ("as if the k likeliest were equally likely; keep their proportions", kept / top_k),
+        (
+            "as if the logits of all other letters were 0; e^0 = 1, so they must be −∞",
+            among(kept, scores, 0.0),
+        ),
+        (
+            "as if a letter's number were its rank among the k likeliest; topk(…).indices has the numbers",
+            by_rank,
+        ),
+        (
+            "as if the k least likely were kept; keep the k likeliest",
+            among(np.isin(places, order[-top_k:]), scores),
+        ),
+        (
+            "as if only k − 1 of them could; the one with the k-th largest logit may, too",
+            among(np.isin(places, order[: top_k - 1]), scores),
+        ),
+    ]
 
 
 def sampling_problem(trials: Sequence[Trial]) -> str | None:
     """What is wrong with the letters that ``sample_next`` drew, or None."""
+    far, changed = [], False
     for trial in trials:
         if trial.status != "ok":
             continue
-        counts, logits = np.asarray(trial.output), np.asarray(trial.args[0])
-        temperature, top_k = trial.kwargs.get("temperature", 1.0), trial.kwargs.get("top_k")
-        if not drawn_far(counts, probabilities(logits, temperature, top_k)):
-            continue
-        told = f"`sample_next` on {trial.note}: "
-        if len(set(np.flatnonzero(counts))) == 1:
-            return f"{told}all {DRAWS} draws give the same letter. Draw, do not take the largest."
-        if top_k is not None and (counts > 0).sum() > top_k:
-            return f"{told}{(counts > 0).sum()} different letters come out; only the {top_k} likeliest may."
-        others = {
-            "as if every letter were equally likely": np.full(len(logits), 1 / len(logits)),
-            "as if the temperature were 1: divide the logits by it": probabilities(logits, 1.0, top_k),
-            "as if the logits were multiplied by the temperature; divide": probabilities(
-                logits, 1 / temperature, top_k
-            ),
-            "as if the logits themselves were the weights; take the softmax": np.maximum(logits, 0)
-            / max(np.maximum(logits, 0).sum(), 1e-9),
-        }
-        for words, wanted in others.items():
-            if not drawn_far(counts, wanted):
-                return f"{told}the letters come out {words}."
-        shares = ", ".join(f"{share:.2f}" for share in counts / counts.sum())
-        wanted = ", ".join(f"{share:.2f}" for share in probabilities(logits, temperature, top_k))
-        return f"{told}the letters come out with the shares {shares}; expected about {wanted}."
-    return None
+        changed |= isinstance(trial.result, Mapping) and bool(trial.result.get("changed_inputs"))
+        counts, options = np.asarray(trial.output), (np.asarray(trial.args[0], np.float64), *_options(trial))
+        if drawn_far(counts, probabilities(*options)):
+            far.append((trial, counts, options))
+    if not far:
+        return f"`sample_next` {IN_PLACE}" if changed else None
+    trial, counts, (logits, temperature, top_k) = far[0]
+    told = f"`sample_next` on {trial.note}: "
+    if len(set(np.flatnonzero(counts))) == 1:
+        return f"{told}all {DRAWS} draws give the same letter. Draw, do not take the largest."
+    makes = [[distance(seen, wanted) for _, wanted in wrong_draws(*drawn)] for _, seen, drawn in far]
+    distances = [max(one) for one in zip(*makes, strict=False)]
+    if min(distances) <= NAMED:  # a name explains all that is wrong
+        words, _ = wrong_draws(logits, temperature, top_k)[distances.index(min(distances))]
+        return f"{told}the letters come out {words}."
+    if top_k is not None and (counts > 0).sum() > top_k:
+        return f"{told}{(counts > 0).sum()} different letters come out; only the {top_k} likeliest may."
+    shares = ", ".join(f"{share:.2f}" for share in counts / counts.sum())
+    wanted = ", ".join(f"{share:.2f}" for share in probabilities(logits, temperature, top_k))
+    return f"{told}the letters come out with the shares {shares}; expected about {wanted}."
+
+
+def _options(trial: Trial) -> tuple[float, int | None]:
+    return trial.kwargs.get("temperature", 1.0), trial.kwargs.get("top_k")
 
 
 @probe("token by token", measures=True)

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw3.public.model import PLACES, attend, is_uniform, listed, with_places
-from autograder.kit import Trial, check_shapes, visible_check
+from autograder.kit import IN_PLACE, Trial, check_shapes, visible_check
 
 HEAD_SHAPES = {"pos": (PLACES, "p"), "Q": (3, "d+p", "qk"), "K": (3, "d+p", "qk"), "V": (3, "d+p", "out")}
 
 
 def conv_arrays(trial: Trial) -> tuple[dict[str, np.ndarray], str | None]:
-    """The four arrays that ``conv_heads`` returned, by name, or what is wrong with their shapes."""
+    """The four arrays that ``conv_heads`` returned, by name, or what is wrong with them."""
     kernel, output = np.asarray(trial.args[0]), trial.output
     if not isinstance(output, list) or len(output) != 4:
         return {}, "`conv_heads` should return four arrays: pos, Q, K, V."
+    if trial.result.get("changed_inputs"):
+        return {}, f"`conv_heads` {IN_PLACE}"
     arrays = dict(zip(HEAD_SHAPES, output, strict=True))
     for name, value in arrays.items():  # three arrays in a list are as good as one
         with contextlib.suppress(ValueError, TypeError):

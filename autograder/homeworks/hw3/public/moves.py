@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw3.public.model import attend, is_uniform, listed, with_places
-from autograder.kit import Trial, check_shapes, visible_check
+from autograder.kit import IN_PLACE, Trial, check_shapes, visible_check
 
 
 def move_problem(
@@ -73,11 +73,13 @@ def move_problem(
 
 
 def move_arrays(trial: Trial) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], str | None]:
-    """Q, K and V that ``moving_head`` returned, or what is wrong with their shapes."""
+    """Q, K and V that ``moving_head`` returned, or what is wrong with them."""
     order, linear, output = np.asarray(trial.args[0]), np.asarray(trial.args[1]), trial.output
     none = np.zeros((0, 0))
     if not isinstance(output, list) or len(output) != 3:
         return (none, none, none), "`moving_head` should return three arrays: Q, K, V."
+    if trial.result.get("changed_inputs"):
+        return (none, none, none), f"`moving_head` {IN_PLACE}"
     arrays: dict[str, Any] = dict(zip("QKV", output, strict=True))
     for name, value in arrays.items():  # rows in a list are as good as an array
         with contextlib.suppress(ValueError, TypeError):
