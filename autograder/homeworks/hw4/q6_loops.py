@@ -58,6 +58,15 @@ def stepped(
             slope = twice - np.eye(len(bias))[labels]
             along = (slope * probabilities).sum(1, keepdims=True)
             error = probabilities * (slope - along) / len(labels)
+        if mistake == "no logarithm":  # nll_loss of the scores themselves
+            scores = images.reshape(len(images), -1) @ weight.T + bias
+            loss = -scores[np.arange(len(labels)), labels]
+            error = -np.eye(len(bias))[labels] / len(labels)
+        if mistake == "squares":  # mse_loss of probabilities
+            apart = probabilities - np.eye(len(bias))[labels]
+            loss = np.square(apart).mean(1)
+            along = (apart * probabilities).sum(1, keepdims=True)
+            error = 2 * probabilities * (apart - along) / apart.size
         gradients = [error.T @ images.reshape(len(images), -1), error.sum(0)]
         if mistake == "stale":
             gradients = [gradient + stale for gradient, stale in zip(gradients, old, strict=True)]
@@ -105,6 +114,12 @@ def measured(
         return [
             np.sum([loss[start : start + batch_size].mean() for start in starts]) * batch_size / len(labels),
             right.mean(),
+        ]
+    if mistake == "full batches":
+        full = len(starts) * batch_size
+        return [
+            np.mean([loss[start : start + batch_size].mean() for start in starts]),
+            right.sum() / full,
         ]
     if mistake == "softmax twice":
         twice = softmax(probabilities)
@@ -155,6 +170,11 @@ loops = hw.question(
                         "A softmax comes before the cross-entropy, which takes one itself: give it the"
                         " logits."
                     ),
+                    "no logarithm": (
+                        "F.nll_loss takes logarithms of probabilities, and you give it logits: take"
+                        " F.cross_entropy."
+                    ),
+                    "squares": "That is the squared error of the probabilities; take the cross-entropy.",
                     "ascent": "The step goes up the gradient: the loss rises.",
                     "no step": (
                         "The weights did not change. Is optimizer.step() there, after backward, with no"
@@ -175,6 +195,9 @@ loops = hw.question(
                 {
                     "means of batches": UNEQUAL,
                     "loss of batches": f"{UNEQUAL} (This is the loss.)",
+                    "full batches": (
+                        f"{UNEQUAL} The accuracy is divided by the number of batches times batch_size."
+                    ),
                     "last batch dropped": "The last, smaller batch is left out.",
                     "sums": "The loss is a sum; divide by the number of images.",
                     "means added": (
