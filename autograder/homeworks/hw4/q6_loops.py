@@ -115,12 +115,6 @@ def measured(
             np.sum([loss[start : start + batch_size].mean() for start in starts]) * batch_size / len(labels),
             right.mean(),
         ]
-    if mistake == "full batches":
-        full = len(starts) * batch_size
-        return [
-            np.mean([loss[start : start + batch_size].mean() for start in starts]),
-            right.sum() / full,
-        ]
     if mistake == "softmax twice":
         twice = softmax(probabilities)
         return [-np.log(twice[np.arange(len(labels)), labels]).mean(), right.mean()]
@@ -195,9 +189,6 @@ loops = hw.question(
                 {
                     "means of batches": UNEQUAL,
                     "loss of batches": f"{UNEQUAL} (This is the loss.)",
-                    "full batches": (
-                        f"{UNEQUAL} The accuracy is divided by the number of batches times batch_size."
-                    ),
                     "last batch dropped": "The last, smaller batch is left out.",
                     "sums": "The loss is a sum; divide by the number of images.",
                     "means added": (

@@ -165,10 +165,6 @@ attention = hw.question(
                         " NaN times 0."
                         " Hide padding as keys only: mask[:, None, :]."
                     ),
-                    "queries masked": (
-                        "The mask hides padding as queries, so real tokens still look at it. Hide it as keys:"
-                        " mask[:, None, :]."
-                    ),
                     "tanh": "A tanh stands before the output; here the output reads the mean as it is.",
                     "sum": "The outputs are summed over the tokens; take their mean.",
                     "first token": "You classify the first token; take the mean over the real tokens.",

@@ -33,9 +33,6 @@ def paired(one: np.ndarray, other: np.ndarray, mistake: str = "") -> list[np.nda
         error = differences.std(ddof=1) / np.sqrt(n)
     if mistake == "binomial":
         error = np.sqrt(abs(differences.mean()) * (1 - abs(differences.mean())) / n)
-    if mistake == "disagreements":
-        apart = differences != 0
-        return [np.array(apart.mean()), np.array(apart.std() / np.sqrt(n))]
     if mistake == "counts":
         return [np.array(differences.sum()), np.array(np.sqrt((differences != 0).sum()))]
     if mistake == "errors added":
@@ -70,7 +67,6 @@ def measured(right: np.ndarray, mistake: str = "") -> list[np.ndarray]:
         "n": np.sqrt(p * (1 - p)) / n,
         "no root": p * (1 - p) / n,
         "interval": 1.96 * right_error,
-        "two errors": 2 * right_error,
         "ddof": np.std(right, ddof=1) / np.sqrt(n),
     }
     error = float(errors.get(mistake, right_error))
@@ -113,9 +109,6 @@ comparison = hw.question(
                 ),
                 "You add the errors of both models. They saw the same sentences: take the spread of the"
                 " differences.": slip("errors added"),
-                "That is how often the two differ; the difference has a sign: 1 where only the first"
-                " is right,"
-                " -1 where only the second is.": slip("disagreements"),
                 "Those are numbers of sentences; give shares, from -1 to 1.": slip("counts"),
                 "Difference and error have changed places: the difference comes first.": slip("swapped"),
                 "The root is missing: np.std(d) / √n.": slip("variance"),
@@ -135,7 +128,6 @@ comparison = hw.question(
                 "That is half of an interval of 95%; give the standard error itself.": lambda right: measured(
                     right, "interval"
                 ),
-                "Those are two standard errors; give one.": lambda right: measured(right, "two errors"),
                 "That is nearly it: with ddof=1. The question asks for √(p(1 - p)/n).": lambda right: (
                     measured(right, "ddof")
                 ),

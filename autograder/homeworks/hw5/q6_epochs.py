@@ -218,8 +218,6 @@ def evaluated_toy(
     n = sum(map(len, losses))
     told = {
         "swapped": found[::-1],
-        "loss by batch": [np.array(np.mean([part.mean() for part in losses])), found[1]],
-        "all positive": [found[0], np.array(np.mean([y > 0.5 for *_, labels in batches for y in labels]))],
         "error rate": [found[0], 1 - found[1]],
         "count": [found[0], found[1] * n],
         "loss summed": [found[0] * n, found[1]],
@@ -255,14 +253,6 @@ evaluation = hw.question(
                     "accuracy by batch": (
                         "Accuracy is averaged over batches; with unequal batches (the last one is small) it"
                         " must be over sentences."
-                    ),
-                    "loss by batch": (
-                        "The loss is averaged over batches; with unequal batches (the last one is"
-                        " small) it must"
-                        " be over sentences."
-                    ),
-                    "all positive": (
-                        "You compare probabilities with 0, and all of them are above. Compare logits with 0."
                     ),
                     "swapped": "Loss and accuracy have changed places: the loss comes first.",
                     "error rate": "That is the share of wrong answers; the accuracy is that of right ones.",

@@ -101,7 +101,6 @@ recurrence = hw.question(
                 "That is right for odd T only: x_T itself always has the weight +1.": lambda T: (
                     (-1) ** np.arange(T)
                 ),
-                "All signs are turned round: x_T itself has the weight +1.": lambda T: -signs(T),
                 "All weights are 1: does the minus in front of h_(t-1) not show?": lambda T: np.ones(T, int),
             },
         ),

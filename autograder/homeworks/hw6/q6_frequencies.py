@@ -123,8 +123,7 @@ def estimate_problem(trial: Trial) -> str | None:
                 " which never forms"
                 " exp(q·k)."
             )
-        problem = public.product_problem(trial)
-        return f"On {trial.note}: {problem}" if problem else None
+        return public.product_problem(trial)
     worst = np.unravel_index(
         np.nan_to_num(np.abs(found / factors - kernel), nan=np.inf).argmax(), exact.shape
     )

@@ -140,9 +140,6 @@ closed = hw.question(
                 "Your factors are the roots of s²/(s² + λ); they come in once.": by_svd(
                     lambda s, lam: s / np.sqrt(s**2 + lam)
                 ),
-                "You keep directions whole or not at all; the best W shrinks each by s²/(s² + λ).": by_svd(
-                    lambda s, lam: (s**2 > lam).astype(float)
-                ),
                 "That is WX, the denoised data; give W itself.": lambda X, lam: minimiser(X, lam) @ X,
                 "You divide XXᵀ by the number of columns, so that λ weighs more; the loss is a sum.": (
                     lambda X, lam: minimiser(X, lam * X.shape[1])
