@@ -15,6 +15,7 @@ BLOCK_CALLS = ("TransformerEncoderLayer", "TransformerEncoder", "Transformer")
 FLOAT32_ATOL = 1e-5  # float32 differed from float64 by up to 3e-6 over 12 seeds, numbers near zero among them
 COLUMNS_FIRST = "Your patches run down the columns first; the order is row by row, as one reads."
 PIXELS_TRANSPOSED = "Inside each patch, rows and columns of pixels are swapped."
+ALWAYS_BOTH = "Return the weights as well only with return_weights=True; else the first thing alone."
 CLASS_LAST = "The class token comes last; it must come first, at place 0."
 NO_POSITIONS = "The positions are not added."
 CLASS_WITHOUT_PLACE = (

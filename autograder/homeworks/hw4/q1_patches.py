@@ -28,6 +28,29 @@ PLAIN_RESHAPE = (
     " axes, then permute."
 )
 
+OVERLAPPING = "The windows overlap: move them by the patch size (stride=patch_size), not by one pixel."
+SIDES = "Height and width have changed places, which only square images forgive: height comes first."
+
+
+def sides_swapped(images: np.ndarray, p: int) -> np.ndarray:
+    """Rows counted by the width and columns by the height: right for square images alone."""
+    batch, _, height, width = images.shape
+    grid = images.reshape(batch, width // p, p, height // p, p)
+    return grid.swapaxes(2, 3).reshape(batch, -1, p * p)
+
+
+def sides_swapped_back(patches: np.ndarray, p: int, height: int, width: int) -> np.ndarray:
+    """The same mistake on the way back."""
+    grid = patches.reshape(len(patches), width // p, height // p, p, p)
+    return grid.swapaxes(2, 3).reshape(-1, 1, height, width)
+
+
+def overlapping(images: np.ndarray, p: int) -> np.ndarray:
+    """A patch at every pixel."""
+    windows = np.lib.stride_tricks.sliding_window_view(images[:, 0], (p, p), axis=(1, 2))
+    return windows.reshape(len(images), -1, p * p)
+
+
 patches = hw.question(
     "4.1",
     "Patches",
@@ -47,6 +70,8 @@ patches = hw.question(
             mistakes={
                 PLAIN_RESHAPE.replace("16", "p·p"): lambda images, p: images.reshape(len(images), -1, p * p),
                 COLUMNS_FIRST: partial(cut, order="columns"),
+                OVERLAPPING: overlapping,
+                SIDES: sides_swapped,
                 PIXELS_TRANSPOSED: partial(cut, pixels="columns"),
             },
         ),
@@ -59,6 +84,7 @@ patches = hw.question(
                 "A plain reshape puts the pixels of a patch beside each other in one row. Reshape to six"
                 " axes, then permute.": lambda cut_up, p, height, width: cut_up.reshape(-1, 1, height, width),
                 "You took the patches as if they ran down the columns first.": partial(glue, order="columns"),
+                SIDES: sides_swapped_back,
                 PIXELS_TRANSPOSED: partial(glue, pixels="columns"),
             },
         ),

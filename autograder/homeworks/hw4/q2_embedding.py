@@ -55,6 +55,12 @@ EMBEDDING_MISTAKES: dict[str, Oracle] = {
     "A reshape mixes pixels and patches: F.unfold gives (b, p·p, patches), so transpose the last two axes.": (
         columns_reshaped
     ),
+    "The pixels are divided by 255 once more; they are numbers from 0 to 1 already.": (
+        lambda images, weight, bias: embed(images / 255, weight, bias)
+    ),
+    "A ReLU follows; an embedding is one linear map, and its numbers may be negative.": (
+        lambda images, weight, bias: np.maximum(embed(images, weight, bias), 0)
+    ),
     "There the bias is added twice.": lambda images, weight, bias: embed(images, weight, 2 * bias),
 }
 

@@ -37,6 +37,11 @@ tokens = hw.question(
                     "before": CLASS_WITHOUT_PLACE,
                     "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] is its own.",
                     "positions twice": "The positions are added twice.",
+                    "multiplied": "The positions are multiplied; add them.",
+                    "added to all": (
+                        "The class token is added to every token; put it in front as a token of its own"
+                        " (torch.cat along axis 1)."
+                    ),
                     "no token": "The class token is zero: put your parameter in front, not zeros.",
                 },
             ),
@@ -81,6 +86,8 @@ def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[
     return {
         "patch_embedding": {
             pixels * dim: f"you left out the {dim} biases",
+            28 * 28 * dim
+            + dim: f"you took the whole image; one patch of {patch}×{patch} is mapped at a time",
             patches * dim + dim: f"a patch of {patch}×{patch} has {pixels} pixels; you took {patches}",
         },
         "tokens": {
@@ -97,6 +104,8 @@ def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[
             - 2 * norm: f"the two layer norms are missing: each has a weight and a bias of {dim}",
             right["block"] - norm: "that is one layer norm; a block has two",
             right["block"] - 5 * dim - mlp_dim: "the biases are missing",
+            right["block"]
+            - (mlp_dim * dim + dim): f"the MLP has two maps: {dim} → {mlp_dim} and {mlp_dim} → {dim}",
             right["block"] - one_map: "attention has four maps: query, key, value and output",
             right["block"] + 12 * one_map: (
                 f"heads share the maps: each of the h heads uses {dim}/h of their features, so heads cost"

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograder.declare import Challenge, drawn_as_heads
 from autograder.homeworks.hw4.cases import attention_example, attention_inputs, block_inputs
-from autograder.homeworks.hw4.common import BLOCK_CALLS, FLOAT32_ATOL, named_mistakes
+from autograder.homeworks.hw4.common import ALWAYS_BOTH, BLOCK_CALLS, FLOAT32_ATOL, named_mistakes
 from autograder.homeworks.hw4.homework import hw
 from autograder.homeworks.hw4.transformer import attend, encoder
 
@@ -19,7 +19,8 @@ def attention_output(
 ) -> Any:
     """What the module of 4.4a returns."""
     output, maps = attend(x, weights, init["heads"], mistake)
-    return [output, maps] if call and call.get("return_weights") else output
+    both = mistake == "always both" or (call and call.get("return_weights"))
+    return [output, maps] if both else output
 
 
 def block_output(
@@ -27,7 +28,8 @@ def block_output(
 ) -> Any:
     """What the module of 4.4b returns."""
     output, maps = encoder(x, weights, init["heads"], mistake)
-    return [output, maps] if call and call.get("return_weights") else output
+    both = mistake == "always both" or (call and call.get("return_weights"))
+    return [output, maps] if both else output
 
 
 def first_sequence(result: Any) -> Any:
@@ -47,6 +49,8 @@ RESHAPED = (
     "Reshape (b, n, dim) to (b, n, heads, d) first, then move the heads: reshaping to (b, heads, n, d) at"
     " once mixes tokens."
 )
+
+FUSED = "Queries come first, then keys, then values."
 
 self_attention = hw.question(
     "4.4a",
@@ -87,7 +91,22 @@ self_attention = hw.question(
                         "Queries and keys have changed places: row i must hold what the query of token i"
                         " gives with all keys."
                     ),
+                    "key, value, query": f"{FUSED} Yours are in the order key, value, query.",
+                    "value, key, query": f"{FUSED} Queries and values have changed places.",
+                    "query, value, key": f"{FUSED} Keys and values have changed places.",
+                    "keys as values": "The values are the keys: use the map `value` for what is mixed.",
+                    "split by heads": (
+                        "The outputs of `qkv` are dealt out to the heads before they are split into"
+                        " queries, keys"
+                        " and values. Split into the three first (chunk(3, dim=-1)), then into heads."
+                    ),
+                    "weights turned": (
+                        "The weights are right, but they are transposed before they meet the values:"
+                        " row i belongs"
+                        " to query i, so take weights @ v."
+                    ),
                     "no values": "The values are the tokens themselves: the map `value` is not used.",
+                    "always both": ALWAYS_BOTH,
                     "causal": (
                         "Later tokens are masked, as in a decoder. An image has no future: every token sees"
                         " all."
@@ -155,6 +174,7 @@ block = hw.question(
             mistakes=named_mistakes(
                 block_output,
                 {
+                    "always both": ALWAYS_BOTH,
                     "post-norm": (
                         "That is post-norm, as in the original Transformer. Here each half reads a normalized"
                         " copy of x, and x is kept."
@@ -184,6 +204,12 @@ block = hw.question(
                     "activation last": (
                         "The activation comes after the second linear map; it belongs between the two."
                     ),
+                    "attention alone": (
+                        "The MLP reads what attention answers alone. Add it to x first (x = x +"
+                        " attended); norm2"
+                        " reads that sum, and the second half is added to it."
+                    ),
+                    "tanh": "The GELU is the approximation by tanh; take nn.GELU() as it is.",
                     "relu": "The MLP's activation is ReLU; the question asks for GELU.",
                     "no activation": "The MLP has no activation between its two linear maps.",
                 },

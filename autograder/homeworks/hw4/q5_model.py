@@ -12,6 +12,7 @@ from autograder.declare import Challenge, Wrong, not_run, wrong_on
 from autograder.homeworks.hw4 import public
 from autograder.homeworks.hw4.cases import model_example, model_inputs
 from autograder.homeworks.hw4.common import (
+    ALWAYS_BOTH,
     BLOCK_CALLS,
     CLASS_LAST,
     CLASS_WITHOUT_PLACE,
@@ -33,13 +34,15 @@ def vision_transformer(
     w = {name: np.asarray(value, dtype=np.float64) for name, value in weights.items()}
     order = "columns" if mistake == "columns first" else "rows"
     pixels = "columns" if mistake == "pixels" else "rows"
-    x = (
-        cut(images.astype(np.float64), init["patch_size"], order, pixels) @ w["patch_embedding.weight"].T
-        + w["patch_embedding.bias"]
-    )
+    patches = cut(images.astype(np.float64), init["patch_size"], order, pixels)
+    if mistake == "unfold reshaped":
+        patches = patches.swapaxes(1, 2).reshape(patches.shape)
+    x = patches @ w["patch_embedding.weight"].T + w["patch_embedding.bias"]
     if mistake == "reshaped":
         x = x.swapaxes(1, 2).reshape(x.shape)
     x = token_sequence(x, weights=w, mistake=mistake)
+    if mistake == "norm first":
+        x = layer_norm(x, w["norm.weight"], w["norm.bias"])
     maps = []
     runs = {"one block": 1, "last block left out": init["depth"] - 1}.get(mistake, init["depth"])
     for number in range(runs):
@@ -54,7 +57,7 @@ def vision_transformer(
         maps.append(attended)
     if mistake == "mean before norm":
         x = np.broadcast_to(x.mean(1, keepdims=True), x.shape)
-    if mistake != "no last norm":
+    if mistake not in ("no last norm", "norm first"):
         x = layer_norm(x, w["norm.weight"], w["norm.bias"])
     answering = {
         "last token": x[:, -1],
@@ -68,7 +71,8 @@ def vision_transformer(
         logits = softmax(logits)
     if mistake == "log softmax":
         logits = np.log(softmax(logits))
-    return [logits, np.stack(maps, axis=1)] if call and call.get("return_weights") else logits
+    both = mistake == "always both" or (call and call.get("return_weights"))
+    return [logits, np.stack(maps, axis=1)] if both else logits
 
 
 model = hw.question(
@@ -104,6 +108,15 @@ model = hw.question(
                         "The channels of the embedding and its places are mixed by a reshape: flatten the"
                         " places, then transpose, (b, dim, n) to (b, n, dim)."
                     ),
+                    "unfold reshaped": (
+                        "A reshape mixes pixels and patches: F.unfold gives (b, p·p, n), so transpose"
+                        " the last"
+                        " two axes."
+                    ),
+                    "norm first": (
+                        "The norm stands before the blocks; it belongs behind them, before the head."
+                    ),
+                    "always both": ALWAYS_BOTH,
                     "last block left out": "The last block is left out.",
                     "one block": "Only one block is applied; the tokens must go through all of them.",
                     "no last norm": "The last layer norm is missing: the head reads norm(x) at place 0.",

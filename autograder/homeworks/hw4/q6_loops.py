@@ -58,6 +58,15 @@ def stepped(
             slope = twice - np.eye(len(bias))[labels]
             along = (slope * probabilities).sum(1, keepdims=True)
             error = probabilities * (slope - along) / len(labels)
+        if mistake == "no logarithm":  # nll_loss of the scores themselves
+            scores = images.reshape(len(images), -1) @ weight.T + bias
+            loss = -scores[np.arange(len(labels)), labels]
+            error = -np.eye(len(bias))[labels] / len(labels)
+        if mistake == "squares":  # mse_loss of probabilities
+            apart = probabilities - np.eye(len(bias))[labels]
+            loss = np.square(apart).mean(1)
+            along = (apart * probabilities).sum(1, keepdims=True)
+            error = 2 * probabilities * (apart - along) / apart.size
         gradients = [error.T @ images.reshape(len(images), -1), error.sum(0)]
         if mistake == "stale":
             gradients = [gradient + stale for gradient, stale in zip(gradients, old, strict=True)]
@@ -155,6 +164,11 @@ loops = hw.question(
                         "A softmax comes before the cross-entropy, which takes one itself: give it the"
                         " logits."
                     ),
+                    "no logarithm": (
+                        "F.nll_loss takes logarithms of probabilities, and you give it logits: take"
+                        " F.cross_entropy."
+                    ),
+                    "squares": "That is the squared error of the probabilities; take the cross-entropy.",
                     "ascent": "The step goes up the gradient: the loss rises.",
                     "no step": (
                         "The weights did not change. Is optimizer.step() there, after backward, with no"

@@ -31,8 +31,12 @@ def confused(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.nd
 def class_attention(maps: np.ndarray, mistake: str = "") -> np.ndarray:
     """What the class token looks at, block by block: maps (depth, heads, 1+n, 1+n) → (depth, side, side)."""
     maps = np.asarray(maps, dtype=np.float64)
+    if mistake == "blocks":
+        maps = maps.swapaxes(0, 1)
     rows = (
-        maps[:, :, 1:, 0]
+        maps[:, :, 1, 1:]
+        if mistake == "first patch"
+        else maps[:, :, 1:, 0]
         if mistake == "column"
         else maps[:, :, 0, :-1]
         if mistake == "not dropped"
@@ -62,6 +66,14 @@ def similarity(positions: np.ndarray, mistake: str = "") -> np.ndarray:
     if mistake == "by features":
         table = table / np.sqrt((table**2).sum(0))
         return np.asarray(table @ table.T)
+    if mistake in ("softmax", "diagonal"):
+        cosines = table @ table.T / np.outer(lengths, lengths)
+        weights = np.exp(table @ table.T)
+        return np.asarray(
+            weights / weights.sum(1, keepdims=True)
+            if mistake == "softmax"
+            else np.where(np.eye(len(table)), 0.0, cosines)
+        )
     if mistake == "one length":
         return np.asarray(table @ table.T / lengths[:, None])
     if mistake == "other length":
@@ -96,6 +108,11 @@ drawn = hw.question(
                 "Classes run down the columns; each row should belong to one class.": lambda labels, count: (
                     first_rows(labels, count).T
                 ),
+                "The classes come in the order in which they appear; sort them by their number.": (
+                    lambda labels, count: np.array(
+                        [np.flatnonzero(labels == label)[:count] for label in dict.fromkeys(labels.tolist())]
+                    )
+                ),
                 "Those are labels; give row numbers, where those images stand.": lambda labels, count: labels[
                     first_rows(labels, count)
                 ],
@@ -114,6 +131,15 @@ drawn = hw.question(
                 "Those are shares; give counts.": lambda labels, predictions, classes: (
                     confused(labels, predictions, classes)
                     / np.maximum(confused(labels, predictions, classes).sum(1, keepdims=True), 1)
+                ),
+                "Those are shares of each column; give counts.": lambda labels, predictions, classes: (
+                    confused(labels, predictions, classes)
+                    / np.maximum(confused(labels, predictions, classes).sum(0), 1)
+                ),
+                "Only mistakes are counted; right guesses belong on the diagonal.": (
+                    lambda labels, predictions, classes: (
+                        confused(labels, predictions, classes) * (1 - np.eye(classes, dtype=int))
+                    )
                 ),
                 "Those are shares of all images; give counts.": lambda labels, predictions, classes: (
                     confused(labels, predictions, classes) / len(labels)
@@ -152,6 +178,10 @@ drawn = hw.question(
                         "The class token's weight on itself is still there and shifts the picture; drop the"
                         " first key."
                     ),
+                    "blocks": "The mean is over the blocks (axis 0); take that over the heads (axis 1).",
+                    "first patch": (
+                        "That is the row of the first patch; the class token's row is the first of all, 0."
+                    ),
                     "sum": "The heads are added; take their mean.",
                     "first head": "That is the first head alone; take the mean over heads.",
                     "all queries": (
@@ -184,6 +214,8 @@ drawn = hw.question(
                         "You divided each feature by its length over the places; divide each place's vector"
                         " by its own length (dim=-1)."
                     ),
+                    "softmax": "That is a softmax of scalar products; give the cosine, from -1 to 1.",
+                    "diagonal": "The diagonal is 0; a place and itself have the cosine 1.",
                     "one length": "You divided by the length of one of the two vectors only.",
                     "other length": "You divided by the length of the second vector only; divide by both.",
                     "squared lengths": "You divided by the squared lengths; take their roots.",

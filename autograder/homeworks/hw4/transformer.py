@@ -6,7 +6,7 @@ Independent of the reference solution and of torch. ``mistake``, ``order``, ``pi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ def token_sequence(
         return np.concatenate([x, first], axis=1) + positions
     if mistake == "positions twice":
         return np.concatenate([first, x], axis=1) + 2 * positions
+    if mistake == "multiplied":
+        return np.concatenate([first, x], axis=1) * positions
+    if mistake == "added to all":
+        return np.asarray(x + token + positions[1:])
     if mistake == "no token":
         return np.concatenate([0 * first, x], axis=1) + positions
     return np.concatenate([first, x], axis=1) + positions
@@ -85,6 +89,16 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         return mixed @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"], maps_
     if mistake == "swapped":
         q, k = k, q
+    if mistake == "key, value, query":
+        q, k, v = v, q, k
+    if mistake == "value, key, query":
+        q, v = v, q
+    if mistake == "query, value, key":
+        k, v = v, k
+    if mistake == "keys as values":
+        v = k
+    if mistake == "split by heads":
+        q, k, v = split_by_heads(np.concatenate([q, k, v], axis=-1), heads)
     if mistake == "no values":
         v = x
     outputs, weights = [], []
@@ -104,7 +118,8 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
             outputs.append(weights[-1] @ v[..., features])
             weights[-1] = scores
             continue
-        outputs.append(weights[-1] @ v[..., features])
+        given = weights[-1].swapaxes(1, 2) if mistake == "weights turned" else weights[-1]
+        outputs.append(given @ v[..., features])
     mixed = np.concatenate(outputs, axis=-1)
     if mistake == "interleaved twice":
         mixed = np.stack(outputs, axis=-1).reshape(x.shape)
@@ -117,10 +132,21 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
     return mixed, np.stack(weights, axis=1)
 
 
+def split_by_heads(joined: np.ndarray, heads: int) -> Iterator[np.ndarray]:
+    """Queries, keys and values of one fused map whose outputs are dealt out to the heads before the three."""
+    parts = np.split(joined.reshape(*joined.shape[:2], heads, -1), 3, axis=-1)
+    return (part.reshape(*part.shape[:2], -1) for part in parts)
+
+
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Layer norm over the last axis, with torch's epsilon."""
     centered = x - x.mean(-1, keepdims=True)
     return np.asarray(centered / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * weight + bias)
+
+
+def gelu_by_tanh(x: np.ndarray) -> np.ndarray:
+    """The usual approximation of GELU."""
+    return np.asarray(0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))))
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
@@ -149,6 +175,8 @@ def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[n
             if mistake == "relu"
             else hidden
             if mistake in ("no activation", "activation last")
+            else gelu_by_tanh(hidden)
+            if mistake == "tanh"
             else gelu(hidden)
         )
         found = np.asarray(hidden @ w["mlp.2.weight"].T.astype(np.float64) + w["mlp.2.bias"])
@@ -167,9 +195,12 @@ def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[n
     attended, weights = attend(normed, maps, heads)
     kept = {"no residual 1": 0 * x, "residual of the norm": normed}.get(mistake, x)
     x = kept + attended
-    read = start if mistake == "side by side" else x
+    read = {"side by side": start, "attention alone": attended}.get(mistake, x)
     normed = read if mistake == "no norm2" else norm("norm1" if mistake == "norm1 twice" else two, read)
-    kept = {"no residual 2": 0 * x, "residual of the norm": normed, "first residual again": start}.get(
-        mistake, x
-    )
+    kept = {
+        "no residual 2": 0 * x,
+        "residual of the norm": normed,
+        "first residual again": start,
+        "attention alone": start,
+    }.get(mistake, x)
     return kept + mlp(normed), weights

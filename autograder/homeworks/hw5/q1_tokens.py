@@ -113,6 +113,12 @@ words = hw.question(
                 "Punctuation is lost: each mark is a token of its own.": lambda text: split_words(
                     text, rf"{ENDS}|\w+?(?=n't\b)|\w+"
                 ),
+                "Marks that stand together are one token in yours; each mark is a token of its own.": (
+                    lambda text: split_words(text, rf"{ENDS}|\w+?(?=n't\b)|\w+|[^\w\s]+")
+                ),
+                "Digits are lost: a run of letters and digits is a token, 50 too.": lambda text: split_words(
+                    text, rf"{ENDS}|[a-z]+?(?=n't\b)|[a-z]+|[^\w\s]"
+                ),
                 "Punctuation sticks to the words: splitting at blanks is not enough.": lambda text: (
                     text.lower().split()
                 ),
@@ -145,6 +151,9 @@ words = hw.question(
                     "min_count is the least count that is kept: a word that occurs exactly min_count"
                     " times stays."
                 ): lambda texts, minimum: vocabulary(texts, minimum + 1),
+                "min_count is not used: words that occur less often are left out.": lambda texts, minimum: (
+                    vocabulary(texts, 1)
+                ),
                 "Rare words come first; the frequent ones must.": lambda texts, minimum: [
                     "<pad>",
                     "<unk>",
@@ -184,6 +193,9 @@ words = hw.question(
             mistakes={
                 "Unknown words became 0, which is padding, as if they were not there. They are number 1.": (
                     lambda tokens, index: np.array([index.get(token, 0) for token in tokens])
+                ),
+                "Unknown words got a new number; their number is 1.": lambda tokens, index: np.array(
+                    [index.get(token, len(index)) for token in tokens]
                 ),
                 "Unknown words were dropped. They keep their place, as number 1.": lambda tokens, index: (
                     np.array([index[token] for token in tokens if token in index], dtype=int)
@@ -242,6 +254,14 @@ padding = hw.question(
                 ),
                 "You padded on the left; padding goes behind the tokens.": lambda sequences: padded(
                     sequences, left=True
+                ),
+                "Ids and mask have changed places: the ids come first.": lambda sequences: padded(sequences)[
+                    ::-1
+                ],
+                "Your batch is turned: each row belongs to one sentence"
+                " (batch_first=True).": lambda sequences: [part.T for part in padded(sequences)],
+                "You cut to the shortest sequence; fill up to the longest one.": lambda sequences: padded(
+                    [one[: min(map(len, sequences))] for one in sequences]
                 ),
                 "Your mask is True everywhere, padding included.": lambda sequences: [
                     padded(sequences)[0],

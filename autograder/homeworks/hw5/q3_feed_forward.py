@@ -36,6 +36,10 @@ def feed_forward(
         mean = x.mean(2)
     if variant == "sum":
         mean = (x * mask[..., None]).sum(1)
+    if variant == "padding summed":
+        mean = x.sum(1) / mask.sum(1, keepdims=True)
+    if variant == "first token":
+        mean = x[:, 0]
     if variant == "batch":
         mean = np.broadcast_to(x[mask].mean(0), mean.shape)
     if variant == "unknown":
@@ -83,6 +87,12 @@ forward = hw.question(
                     "padded length": DIVIDED,
                     "inverted": "The mask is used the wrong way round: it is True at real tokens.",
                     "sum": "That is the sum over the tokens, not their mean.",
+                    "padding summed": (
+                        "The word vector of padding is in the sum, though you divide by the number of"
+                        " real tokens."
+                        " Its row of the table is not zero: multiply the vectors by the mask."
+                    ),
+                    "first token": "You classify the first token; take the mean over the real tokens.",
                     "batch": "The mean runs over the whole batch; each sentence has its own.",
                     "unknown": "Unknown words (number 1) are left out like padding; they are real tokens.",
                     "mean of tanh": (

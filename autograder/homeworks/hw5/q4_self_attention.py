@@ -35,6 +35,8 @@ def attention_weights(ids: np.ndarray, mask: np.ndarray, weights: Weights, varia
         scores = scores / np.sqrt(weights["Qm.weight"].shape[1 if variant == "scale of d" else 0])
     allowed = {"attended": np.ones_like(mask), "inverted": ~mask}.get(variant, mask)[:, None, :]
     axis = 1 if variant == "axis" else -1
+    if variant == "queries masked":
+        allowed = np.broadcast_to(mask[:, :, None], scores.shape)
     if variant == "causal":
         allowed = allowed & np.tri(scores.shape[1], dtype=bool)
     if variant == "struck out":
@@ -64,6 +66,9 @@ def self_attention(
         "first token": mixed[:, 0],
         "largest": np.where(mask[..., None], mixed, -np.inf).max(1),
     }.get(variant, mean)
+    if variant == "nothing to look at":
+        mean = np.where(mask.all(1)[:, None], mean, np.nan)
+    mean = np.tanh(mean) if variant == "tanh" else mean
     logits = (mean @ w["output.weight"].T + w["output.bias"])[:, 0]
     return sigmoid(logits) if variant == "probability" else logits[:, None] if variant == "column" else logits
 
@@ -155,6 +160,12 @@ attention = hw.question(
                     "divided by 64": "You divided the scores by 64; the question asks for its root, 8.",
                     "causal": "Later tokens are hidden; here every token sees all real ones.",
                     "residual": "The input is added to what attention gives; the question has no residual.",
+                    "nothing to look at": (
+                        "Rows of padding have no score but −∞, and their softmax is NaN, which stays"
+                        " NaN times 0."
+                        " Hide padding as keys only: mask[:, None, :]."
+                    ),
+                    "tanh": "A tanh stands before the output; here the output reads the mean as it is.",
                     "sum": "The outputs are summed over the tokens; take their mean.",
                     "first token": "You classify the first token; take the mean over the real tokens.",
                     "largest": "You take the largest over the tokens; take their mean.",
@@ -221,6 +232,10 @@ def weights_problem(trial: Any) -> str | None:
         "scaled after": "the scale comes after the softmax, so the rows do not sum to 1",
         "struck out": "padding is struck out after the softmax, so the rows do not sum to 1",
         "axis": "the softmax runs over the queries; it must run over the keys, the last axis",
+        "queries masked": (
+            "the mask hides padding as queries, so real tokens still look at it; hide it as keys,"
+            " mask[:, None, :]"
+        ),
         "zeros": "scores of padding are set to 0, which still gets the weight e⁰; set them to −∞",
         "unscaled": "the scale 1/√64 is missing",
         "scale of d": "the scale is √d of the word vectors, not √64",

@@ -83,6 +83,7 @@ def encoded_logits(
             "last place": x[-1],
             "swapped": np.roll(last, hidden),
             "mean": x.mean(0),
+            "first place": x[0],
             "forward twice": np.tile(last[:hidden], 2),
         }.get(variant, last)
         tops.append(last)
@@ -155,6 +156,11 @@ frozen = hw.question(
                     "first layer": (
                         "Those are the first layer's states, h_n[0] and h_n[1]; give the top layer's,"
                         " h_n[-2] and h_n[-1]."
+                    ),
+                    "first place": (
+                        "You take the outputs at the first place; the forward direction has only read"
+                        " one token"
+                        " there. Take h_n of both directions."
                     ),
                     "mean": "You take the mean of the outputs; take the final states h_n of both directions.",
                     "forward twice": "The forward state stands in both places; the second is h_n[-1].",

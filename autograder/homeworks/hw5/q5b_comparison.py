@@ -33,6 +33,8 @@ def paired(one: np.ndarray, other: np.ndarray, mistake: str = "") -> list[np.nda
         error = differences.std(ddof=1) / np.sqrt(n)
     if mistake == "binomial":
         error = np.sqrt(abs(differences.mean()) * (1 - abs(differences.mean())) / n)
+    if mistake == "counts":
+        return [np.array(differences.sum()), np.array(np.sqrt((differences != 0).sum()))]
     if mistake == "errors added":
         error = (one.std() + other.std()) / np.sqrt(n)
     if mistake == "swapped":
@@ -85,7 +87,8 @@ comparison = hw.question(
     asks={
         "`paired_difference`: difference of accuracies and its standard error": "the paired difference",
         "`accuracy_with_error`: accuracy and its standard error": "accuracy with its error",
-        "the three models trained and compared": NOT_JUDGED,
+        "the three models trained and compared, by the given cells, whose output stays in the"
+        " notebook": NOT_JUDGED,
         "predict the order before training": NOT_JUDGED,
     },
     entries=[
@@ -106,6 +109,7 @@ comparison = hw.question(
                 ),
                 "You add the errors of both models. They saw the same sentences: take the spread of the"
                 " differences.": slip("errors added"),
+                "Those are numbers of sentences; give shares, from -1 to 1.": slip("counts"),
                 "Difference and error have changed places: the difference comes first.": slip("swapped"),
                 "The root is missing: np.std(d) / √n.": slip("variance"),
                 "The sign is wrong: first minus second, negative where the second is better.": slip("sign"),

@@ -81,7 +81,9 @@ binary = hw.question(
                 "argmax over the batch gives one number; each sentence has its own logit, above 0 or not.": (
                     lambda logits, labels: np.array((logits.argmax() == labels).mean())
                 ),
-                "Only right positive answers are counted; right negative ones count as well.": (
+                "Only right positive answers are counted; right negative ones count as well"
+                " (torch.sign gives -1"
+                " where the label is 0).": (
                     lambda logits, labels: np.array(((logits > 0) & (labels > 0.5)).mean())
                 ),
                 "You rounded the logits themselves: apply the sigmoid first, or compare with 0.": (

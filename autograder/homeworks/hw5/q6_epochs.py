@@ -84,6 +84,9 @@ def trained_toy(
         if variant == "flipped":
             slope = sigmoid(z) - (1 - y)
             losses[-1] = cross_entropy(z, 1 - y).mean()
+        if variant == "squares":
+            slope = 2 * (sigmoid(z) - y) * sigmoid(z) * (1 - sigmoid(z))
+            losses[-1] = np.square(sigmoid(z) - y).mean()
         scale = len(y) if variant.startswith("summed") else 1.0
         grad_w, grad_b = scale * (slope[:, None] * x).mean(0), scale * slope.mean()
         if variant == "accumulated":
@@ -93,6 +96,8 @@ def trained_toy(
             carried_w, carried_b = carried_w + grad_w, carried_b + grad_b
         elif variant != "never stepped":
             w, b = w - lr * grad_w, b - lr * grad_b
+        if variant == "first batch":
+            break
         if variant == "after":
             losses[-1] = cross_entropy(x @ w + b, y).mean()
     if variant == "one step":
@@ -135,6 +140,11 @@ training = hw.question(
                     ),
                     "after": (
                         "The loss is that after the step; return the one whose gradient you took, before it."
+                    ),
+                    "squares": "That is the squared error of the probabilities; take the binary cross"
+                    " entropy.",
+                    "first batch": (
+                        "Only the first batch is trained on: does the return stand inside the loop?"
                     ),
                     "one step": "There is one step at the end; the question asks for one for each batch.",
                     "accumulated": (

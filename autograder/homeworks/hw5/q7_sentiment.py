@@ -189,6 +189,8 @@ def predicted(text: str, scale: float, shift: float, labels: Any, variant: str =
         return [probability, names[int(positive)]]
     if variant == "of negative":
         probability = 1 - probability
+    if variant == "percent":
+        return [names[int(positive)], 100 * probability]
     if variant == "sigmoid twice":
         probability = float(sigmoid(np.array(probability)))
     if variant == "of the label":
@@ -227,6 +229,7 @@ predicting = hw.question(
                     "number": "The first value is the label's number; return its name, labels[number].",
                     "swapped": "The two values have changed places: the name comes first.",
                     "of negative": "That is the negative class's probability; give the positive one's.",
+                    "percent": "That is a percentage; give a probability from 0 to 1.",
                     "sigmoid twice": "The sigmoid is applied twice.",
                     "logit": (
                         "The second value is the logit; the question asks for the probability of the"

@@ -39,6 +39,8 @@ def logit_of(
 ) -> np.ndarray:
     """The bias plus the mean over queries of the attention-weighted votes."""
     allowed = ~np.isin(np.arange(len(votes)), list(forbidden))
+    if variant == "scaled":
+        scores = scores / 8
     shown = np.where(allowed[:, None] if variant == "queries" else allowed, scores, -1e300)
     if variant in ("not renormalized", "scores zeroed"):
         shown = scores if variant == "not renormalized" else np.where(allowed, scores, 0)
@@ -48,6 +50,8 @@ def logit_of(
     if variant == "not renormalized":
         a = a * allowed
     mixed = a @ votes
+    if variant == "last query":
+        mixed = mixed[-1:]
     if variant == "queries too":
         mixed = mixed[allowed]
     if variant == "probability":
@@ -82,10 +86,12 @@ looking = hw.question(
                     "sum": "The queries' outputs are summed; the classifier takes their mean.",
                     "no bias": "The bias is missing.",
                     "not renormalized": (
-                        "The forbidden weights are struck out after the softmax, so rows no longer sum to 1."
-                        " Forbid before it, with −∞."
+                        "The forbidden weights (or votes) are struck out after the softmax, so rows no longer"
+                        " sum to 1. Forbid before it, with −∞."
                     ),
                     "scores zeroed": "A score of 0 still gets weight e⁰: forbid with −∞.",
+                    "last query": "That is the output of the last query; take the mean over all.",
+                    "scaled": "You divide the scores by 8; the given scores are as they enter the softmax.",
                     "queries too": (
                         "The forbidden places are left out of the mean as well; they still look, so the mean"
                         " runs over all queries."

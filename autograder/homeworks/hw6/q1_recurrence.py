@@ -81,6 +81,13 @@ recurrence = hw.question(
                     alternating(x)[1],
                 ],
                 "The factor 1000 inside σ is missing.": lambda x: alternating(x, scale=1.0),
+                "You begin with h_0 = x_1; the recurrence begins with h_0 = 0.": lambda x: [
+                    begun := alternating(x)[0] + x[0] * (-1.0) ** np.arange(1, len(x) + 1),
+                    sigmoid(1000 * begun[-1]),
+                ],
+                "You give an output for each state; the output is that of the last state, h_T, alone.": (
+                    lambda x: [alternating(x)[0], sigmoid(1000 * alternating(x)[0])]
+                ),
             },
         ),
         Challenge(

@@ -185,6 +185,18 @@ linear = hw.question(
                 "The scale 1/√D stands in the numerator alone; here there is none.": (
                     lambda Q, K, V, lengths=(), **_: linear_oracle(Q, K, V) / np.sqrt(Q.shape[1])
                 ),
+                "You take exponentials of queries and keys; here φ(x) = x, so use them as they are.": (
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(np.exp(Q), np.exp(K), V)
+                ),
+                "A softmax runs over the keys' tokens; the question divides by the sum of the"
+                " similarities.": (
+                    lambda Q, K, V, lengths=(), **_: (
+                        Q @ (np.exp(K) / np.exp(K).sum(axis=0, keepdims=True)).T @ V
+                    )
+                ),
+                "You divide by the sum of the outputs; divide by the sum of the similarities, Q (Σ k).": (
+                    lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / (Q @ K.T @ V).sum(axis=1, keepdims=True)
+                ),
                 "You divide by the number of tokens, not by the sum of the similarities.": (
                     lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / len(Q)
                 ),
@@ -237,6 +249,18 @@ causal = hw.question(
                 " belongs to its own value.": lambda Q, K, V, lengths=(), **_: np.cumsum(V, axis=0),
                 "Queries and keys have changed places.": lambda Q, K, V, lengths=(), **_: linear_oracle(
                     K, Q, V, causal=True
+                ),
+                "That is the plain mean of the values so far; the similarities q·k are not in it.": (
+                    lambda Q, K, V, lengths=(), **_: np.cumsum(V, axis=0) / np.arange(1, len(V) + 1)[:, None]
+                ),
+                "The denominator has the own place alone; it must sum over s ≤ t as the numerator does.": (
+                    lambda Q, K, V, lengths=(), **_: np.tril(Q @ K.T) @ V / (Q * K).sum(axis=1, keepdims=True)
+                ),
+                "The sums of k vᵀ run over the features; they must run over the places (dim=0).": (
+                    lambda Q, K, V, lengths=(), **_: (
+                        np.einsum("td,tdm->tm", Q, np.cumsum(K[:, :, None] * V[:, None], axis=1))
+                        / np.tril(Q @ K.T).sum(axis=1, keepdims=True)
+                    )
                 ),
                 "The sums run from the end: each place sees itself and the later ones.": (
                     lambda Q, K, V, lengths=(), **_: linear_oracle(Q[::-1], K[::-1], V[::-1], causal=True)[

@@ -98,6 +98,17 @@ def polynomial_problem(left: Trial, right: Trial) -> str | None:
         ),
         "The linear terms are missing: (q·k + 1)² holds 2·q·k.": dot**2 + 1,
         (
+            "Cross terms and linear terms come in with the weight 2; φ meets itself in the product, so the"
+            " weight is √2."
+        ): (squares + 4 * cross + 4 * dot + 1),
+        (
+            "Cross terms are missing, and the linear terms come in with the weight 1: multiply"
+            " (q·k + 1)² out first."
+        ): (squares + dot + 1),
+        ("Those are squares of x_i + 1. Multiply (q·k + 1)² out and give each term a feature."): (
+            (X + 1) ** 2 @ ((Y + 1) ** 2).T
+        ),
+        (
             "All weights are 1, but terms that (q·k + 1)² holds twice need √2: the cross terms and"
             " the linear ones."
         ): (squares + cross + dot + 1),

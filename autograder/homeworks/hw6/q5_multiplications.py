@@ -52,8 +52,8 @@ def three_sizes(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def two_sizes(rng: np.random.Generator) -> Iterator[Case]:
-    """D and M, equal and not; large enough for the usual slips to differ."""
-    for D, M in ((8, 5), (9, 9), (int(rng.integers(10, 13)), 6), (6, int(rng.integers(8, 14)))):
+    """D and M, equal and not; at (4, 3) both need equally many at a whole N, elsewhere usual slips differ."""
+    for D, M in ((8, 5), (4, 3), (9, 9), (int(rng.integers(10, 13)), 6), (6, int(rng.integers(8, 14)))):
         yield Case([D, M], note=f"D = {D}, M = {M}")
 
 
@@ -129,6 +129,12 @@ counts = hw.question(
                 ),
                 "One too large: a smaller N suffices already.": lambda D, M: _crossover_with(
                     D, M, count_monomials(D), more=2
+                ),
+                "Where both need equally many at a whole N, give the next one: the kernel must need fewer.": (
+                    lambda D, M: -(-count_monomials(D) * (2 * M + 1) // (D + M))
+                ),
+                "That is D², where the kernel begins to win roughly; the exact counts give N.": (
+                    lambda D, M: D * D
                 ),
                 "You give the N of equal counts; give the first whole number above it.": lambda D, M: (
                     count_monomials(D) * (2 * M + 1) / (D + M)

@@ -89,6 +89,12 @@ gaussian = hw.question(
                 ),
                 "The 2 in 2σ² is missing.": lambda X: np.exp(squared_norms(X) / np.sqrt(X.shape[1])),
                 "You divide by 2D; σ² is not D.": lambda X: np.exp(squared_norms(X) / (2 * X.shape[1])),
+                "You take the mean of the squares; ‖x‖² is their sum.": lambda X: np.exp(
+                    (X**2).mean(axis=1) / (2 * np.sqrt(X.shape[1]))
+                ),
+                "You sum over the vectors (axis 0); each row has a factor of its own (axis 1).": lambda X: (
+                    np.exp((X**2).sum(axis=0) / (2 * np.sqrt(X.shape[1])))
+                ),
                 "That is the root of the factor: its exponent is ‖x‖²/(2σ²), for q and k each.": lambda X: (
                     np.exp(squared_norms(X) / (4 * np.sqrt(X.shape[1])))
                 ),
@@ -131,12 +137,17 @@ def fourier_problem(left: Trial, right: Trial) -> str | None:
             " factor is 1/√R."
         ): (2 * mean),
         "The sines are missing: cos(a - b) = cos a cos b + sin a sin b.": cosines / len(W),
+        "You divide by the root of D, the number of coordinates; the mean runs over the R frequencies.": (
+            mean * len(W) / X.shape[1]
+        ),
         "The cosines are missing: cos(a - b) = cos a cos b + sin a sin b.": sines / len(W),
         "Cosine and sine are added up in one feature; keep them as two features.": added / len(W),
         "The angles have a factor 2π; they are w·x as it is.": np.cos(2 * np.pi * angles).mean(axis=-1),
         (
-            "The sines are missing: cos(a - b) = cos a cos b + sin a sin b (without a random phase"
-            " √2 does not replace them)."
+            "The cosines stand there twice; the second half must be the sines."
+            if left.output.shape[1] == 2 * len(W)
+            else "The sines are missing: cos(a - b) = cos a cos b + sin a sin b (without a random phase √2"
+            " does not replace them)."
         ): (2 * cosines / len(W)),
     }
     named = (words for words, gram in slips.items() if public.near(found, gram, left, right))

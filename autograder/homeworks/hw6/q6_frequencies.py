@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from autograder.declare import Array, Case, Challenge, Wrong, curve
+from autograder.declare import Answer, Array, Case, Challenge, Wrong, curve
 from autograder.homeworks.hw6 import public
 from autograder.homeworks.hw6.common import first_problem
 from autograder.homeworks.hw6.homework import hw
@@ -42,6 +42,9 @@ def estimate_cases(rng: np.random.Generator) -> Iterator[Case]:
         Q, K = scale * rng.normal(size=(5, D)), scale * rng.normal(size=(4, D))
         K[0] = Q[0] - 2.5 * D**0.25 * np.eye(D)[0] * np.sign(Q[0, 0])
         yield Case([Q, K, count, seeds(rng)], note=f"{count:,} frequencies and D = {D}", probe="estimate")
+    Q, K = (0.5 * rng.normal(size=(rows, 9)) for rows in (8, 7))
+    few = public.FEW
+    yield Case([Q, K, few, seeds(rng)], note=f"{few} frequencies and D = 9", probe="estimate")
 
 
 def variance_slips(trial: Trial) -> set[str]:
@@ -64,11 +67,8 @@ def variance_slips(trial: Trial) -> set[str]:
 def frequencies_problem(trial: Trial) -> str | None:
     """Judges drawn frequencies by second moment and by the characteristic function in some directions."""
     W, (_, count, D) = trial.output, trial.args
-    if not isinstance(W, np.ndarray) or W.shape != (count, D) or W.dtype.kind != "f":
-        return (
-            f"`draw_frequencies` should return floats of shape (count, D) = ({count}, {D}); it returned"
-            f" {public.named_kind(W)}."
-        )
+    if problem := public.frequencies_shape_problem(trial):
+        return problem
     if not np.isfinite(W).all():
         return "`draw_frequencies` gave numbers that are not finite."
     wanted, found, n = 1 / np.sqrt(D), float(np.square(W).mean()), count * D
@@ -104,11 +104,8 @@ def estimate_problem(trial: Trial) -> str | None:
     Q, K, count, _ = trial.args
     D, found = Q.shape[1], trial.output
     exact = np.exp(Q @ K.T / np.sqrt(D))
-    if not isinstance(found, np.ndarray) or found.shape != exact.shape or found.dtype.kind != "f":
-        return (
-            f"`estimate_similarity` should return floats of shape {exact.shape}; it returned"
-            f" {public.named_kind(found)}."
-        )
+    if problem := public.estimate_shape_problem(trial):
+        return problem
     distance = np.square(Q[:, None] - K[None]).sum(-1)
     kernel = np.exp(-distance / (2 * np.sqrt(D)))
     factors = exact / kernel
@@ -126,7 +123,7 @@ def estimate_problem(trial: Trial) -> str | None:
                 " which never forms"
                 " exp(q·k)."
             )
-        return None
+        return public.product_problem(trial)
     worst = np.unravel_index(
         np.nan_to_num(np.abs(found / factors - kernel), nan=np.inf).argmax(), exact.shape
     )
@@ -150,6 +147,14 @@ def estimate_slips(trial: Trial) -> set[str]:
         "That estimates the Gaussian kernel: the factors of the query and of the key are missing.": (
             kernel,
             np.ones_like(factors),
+        ),
+        "The sign of the factors' exponents is turned round: they undo what the Gaussian takes away.": (
+            kernel,
+            1 / factors,
+        ),
+        "You subtract the sines, which gives cos(w·(q + k)): cos(a - b) = cos a cos b + sin a sin b.": (
+            np.exp(-np.square(Q[:, None] + K[None]).sum(-1) / (2 * np.sqrt(D))),
+            factors,
         ),
         "The factor of the key is missing.": (kernel, of_query[:, None]),
         "The factor of the query is missing.": (kernel, of_key[None]),
@@ -195,7 +200,7 @@ fourier = hw.question(
     },
     entries=[
         Challenge("draw_frequencies", cases=frequency_cases),
-        Challenge("estimate_similarity", cases=estimate_cases),
+        Challenge("estimate_similarity", cases=estimate_cases, examples=estimate_cases),
         Array("rff_errors", (len(public.GAUSSIAN_COUNTS),)),
         Array("rff_slope"),
     ],
@@ -214,15 +219,21 @@ def frequencies_have_the_right_distribution(draw_frequencies: Sequence[Trial]) -
 
 
 @fourier.check(points=3, needs=["estimate_similarity"])
-def the_estimate_converges(estimate_similarity: Sequence[Trial]) -> Wrong | None:
-    """Judges estimates within what chance allows."""
-    many = [trial for trial in estimate_similarity if trial.args[2] > 1000]
+def the_estimate_converges(answer: Answer) -> Wrong | None:
+    """Judges estimates within what chance allows, and whether they come from fresh features."""
+    trials: Sequence[Trial] = answer["estimate_similarity"]
+    many = [trial for trial in trials if trial.args[2] > 1000]
     name = named_by_all(many, estimate_problem, estimate_slips)
-    return first_problem(
-        "estimate_similarity",
-        estimate_similarity,
-        lambda trial: f"{problem}{name}" if (problem := estimate_problem(trial)) else None,
-    )
+    # frequencies that are not fresh already lose the points of `draw_frequencies`
+    drawn = [trial for trial in answer.get("draw_frequencies", ()) if trial.status == "ok"]
+    stale = any(public.source_problem(trial.result) for trial in drawn)
+
+    def judge(trial: Trial) -> str | None:
+        if problem := estimate_problem(trial):
+            return f"{problem}{name}"
+        return None if stale else public.fresh_problem(trial)
+
+    return first_problem("estimate_similarity", trials, judge)
 
 
 def expected_errors() -> np.ndarray:

@@ -52,6 +52,12 @@ candidates = hw.question(
                 "np.linalg.norm(A, 2) is the largest singular value of A; ‖A‖² here adds up all squares.": (
                     lambda W, X, lam: np.linalg.norm(X - W @ X, 2) ** 2 + lam * np.linalg.norm(W, 2) ** 2
                 ),
+                "The penalty is on W − I; it is on W itself.": lambda W, X, lam: (
+                    np.square(X - W @ X).sum() + lam * np.square(W - np.eye(len(W))).sum()
+                ),
+                "W is transposed: the reconstruction is WX.": lambda W, X, lam: (
+                    np.square(X - W.T @ X).sum() + lam * np.square(W).sum()
+                ),
                 "The penalty is missing.": lambda W, X, lam: np.square(X - W @ X).sum(),
             },
         ),

@@ -88,6 +88,9 @@ closed = hw.question(
                     lambda W, X, lam: 4 * lam * W - gradient_oracle(W, X, lam)
                 ),
                 "The gradient's sign is turned round.": lambda W, X, lam: -gradient_oracle(W, X, lam),
+                "The reconstruction part is transposed: the derivative for W_ij stands in row i, column j.": (
+                    lambda W, X, lam: 2 * X @ (W @ X - X).T + 2 * lam * W
+                ),
                 "It is transposed: the derivative for W_ij stands in row i, column j, so Xᵀ comes last.": (
                     lambda W, X, lam: gradient_oracle(W, X, lam).T
                 ),
@@ -137,6 +140,7 @@ closed = hw.question(
                 "Your factors are the roots of s²/(s² + λ); they come in once.": by_svd(
                     lambda s, lam: s / np.sqrt(s**2 + lam)
                 ),
+                "That is WX, the denoised data; give W itself.": lambda X, lam: minimiser(X, lam) @ X,
                 "You divide XXᵀ by the number of columns, so that λ weighs more; the loss is a sum.": (
                     lambda X, lam: minimiser(X, lam * X.shape[1])
                 ),

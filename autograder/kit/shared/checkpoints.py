@@ -15,7 +15,7 @@ from typing import Any
 
 from autograder.kit import decode, encode, probe
 from autograder.kit.probes import register
-from autograder.kit.shared.modules import take_inputs_of_own_dtype
+from autograder.kit.shared.modules import require_module, take_inputs_of_own_dtype
 
 Look = Callable[[Any, Mapping[str, Any]], Any]  # (loaded module, keyword arguments of forward) → plain values
 LOOKS: dict[str, Look] = {}
@@ -157,8 +157,7 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     inputs, call = decode(case["args"]), options.get("call", {})
     torch.manual_seed(0)
     module = cls(**options.get("init", {}))
-    if not isinstance(module, torch.nn.Module):
-        raise CheckpointError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")
+    require_module(module)
     weights = read_checkpoint(Path(options["file"]), options["max_bytes"])
     load_into(module, weights, options["file"])
     take_inputs_of_own_dtype(module).eval()

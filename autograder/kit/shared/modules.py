@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import decode, encode, probe
+from autograder.kit import decode, describe, encode, probe
 from autograder.kit.shared.dispatch import undisturbed
 
 SEED = "the seed of torch's random numbers"
@@ -106,6 +106,36 @@ class MismatchError(Exception):
     """The student's class cannot take the weights that a challenge injects; says which and why."""
 
 
+def require_module(made: Any) -> None:
+    """Refuses what a class should have made and did not.
+
+    Raises:
+        MismatchError: it is not a module; in words.
+    """
+    import torch
+
+    if not isinstance(made, torch.nn.Module):
+        raise MismatchError(
+            f"calling it gives {describe(made)}, not a torch.nn.Module: write a class whose base is nn.Module"
+        )
+
+
+def missing_words(module: Any, names: Sequence[str]) -> str:
+    """What to say of parameters that a module lacks: shared, kept without being learned, or not there."""
+    own = dict(module.named_parameters())
+    twins = dict(module.named_parameters(remove_duplicate=False))
+    if shared := [name for name in names if name in twins]:
+        first = next(name for name, value in own.items() if value is twins[shared[0]])
+        return (
+            f"{shared[0]} and {first} are one and the same parameter: make each part anew, since neither"
+            " `a = b = nn.Linear(…)` nor `[part] * 3` makes a copy"
+        )
+    if unlearned := [name for name in names if "." not in name and hasattr(module, name)]:
+        return f"{unlearned[0]} is in self, but is not a parameter, so that it never learns: use nn.Parameter"
+    listed = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
+    return f"it has no parameter {listed} (is each kept in self, as a layer or an nn.Parameter?)"
+
+
 def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] | None) -> Any:
     """Makes the student's module and injects weights by parameter name: their order does not matter.
 
@@ -121,17 +151,14 @@ def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] |
 
     torch.manual_seed(0)
     module = cls(**init)
-    if not isinstance(module, torch.nn.Module):
-        raise MismatchError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")
+    require_module(module)
     take_inputs_of_own_dtype(module)
     if weights is None:
         return module
     own = dict(module.named_parameters())
     problems = []
     if missing := sorted(set(weights) - set(own)):
-        problems.append(
-            f"it has no parameter {', '.join(missing)} (is each kept in self, as a layer or an nn.Parameter?)"
-        )
+        problems.append(missing_words(module, missing))
     if extra := sorted(set(own) - set(weights)):
         problems.append(
             f"it has the parameters {', '.join(extra)}, which the question does not name (a bias left on?)"

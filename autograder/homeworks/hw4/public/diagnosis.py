@@ -84,6 +84,8 @@ def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]
                     f"`split_rows` should return whole row numbers, not an array of dtype {rows.dtype}, shape"
                     f" {rows.shape}."
                 )
+        if np.array_equal(np.sort(np.concatenate([train, held])), np.sort(labels)):
+            return "`split_rows` gives labels; give the numbers of the rows, from 0 to n - 1."
         if len(held) != validation and len(train) == validation:
             return (
                 f"The two parts have changed places: first the rows to train on, then the {validation}"
@@ -145,6 +147,8 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
                 ", the best on the *test* set. Choosing by the test set makes its accuracy too good to be"
                 " true"
             )
+        elif result["evaluated_first"] and result["saved"] == best + 1:
+            why = ". `fit` evaluates before it trains, so each accuracy is that of the epoch before"
         elif result["saved"] == min(reached, len(result["trained_on"])):
             why = ", the last one. Save only when the validation accuracy is higher than ever before"
         elif result["saved"] == int(np.argmin(list(kwargs["losses"])[:reached])) + 1:

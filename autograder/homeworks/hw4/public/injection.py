@@ -11,7 +11,13 @@ from autograder.homeworks.hw4.public.ready import READY
 from autograder.kit import call, decode, encode, probe, visible_check
 from autograder.kit.shared.checkpoints import checkpoint_probe  # noqa: F401  # registers the probe
 from autograder.kit.shared.dispatch import undisturbed
-from autograder.kit.shared.modules import MismatchError, state_kept, take_inputs_of_own_dtype
+from autograder.kit.shared.modules import (
+    MismatchError,
+    missing_words,
+    require_module,
+    state_kept,
+    take_inputs_of_own_dtype,
+)
 
 
 def fit_names(own: Mapping[str, tuple[int, ...]], weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -63,7 +69,7 @@ def inject(module: Any, weights: Mapping[str, Any]) -> None:
     )
     problems = []
     if missing:
-        problems.append(f"it has no parameter {', '.join(missing[:4])}" + (" …" if len(missing) > 4 else ""))
+        problems.append(missing_words(module, missing))
     if extra:
         problems.append(
             f"it has {', '.join(extra[:4])}"
@@ -188,14 +194,13 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
 
     torch.manual_seed(0)
     module = cls(**{name: watched(name, value) if callable(value) else value for name, value in init.items()})
+    require_module(module)
     for name in init:
         if callable(init[name]) and name not in made and options.get("weights") is not None:
             raise MismatchError(
                 f"__init__ does not use its argument `{name}`: make the part by {name}(…), since the grader"
                 " passes one of its own"
             )
-    if not isinstance(module, torch.nn.Module):
-        raise MismatchError(f"{getattr(cls, '__name__', cls)} is not a torch.nn.Module")
     take_inputs_of_own_dtype(module)
     if options.get("weights") is not None:
         inject(module, options["weights"])

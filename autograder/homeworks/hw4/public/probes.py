@@ -167,6 +167,7 @@ def fit_probe(function: Any, case: Mapping[str, Any]) -> Any:
     evaluated: list[str] = []
 
     trained_on: list[str] = []
+    before_training = False
 
     def train_epoch(trained: Any, images: Any, labels: Any) -> float:
         trained_on.append(list(accuracies)[int(images.flatten()[0].item())])
@@ -178,7 +179,9 @@ def fit_probe(function: Any, case: Mapping[str, Any]) -> Any:
         return float(options["losses"][min(epoch, len(options["losses"])) - 1])
 
     def evaluate(evaluated_model: Any, images: Any, labels: Any, *more: Any) -> tuple[float, float]:
+        nonlocal before_training
         name = list(accuracies)[int(images.flatten()[0].item())]
+        before_training |= not trained_on
         evaluated.append(name)
         epoch = min(max(int(model.weight.item()), 1), len(options["losses"]))
         if epoch == options["interrupt"] and options.get("where") == "evaluate":
@@ -203,6 +206,7 @@ def fit_probe(function: Any, case: Mapping[str, Any]) -> Any:
             int(saved["weight"].item()) if isinstance(saved, dict) and "weight" in saved else None
         )
     found["left"] = int(model.weight.item())
+    found["evaluated_first"] = before_training
     found["evaluated"] = sorted(set(evaluated))
     found["trained_on"] = trained_on
     found["read"] = sorted(data.read)

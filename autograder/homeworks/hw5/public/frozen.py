@@ -10,7 +10,7 @@ import numpy as np
 from autograder.homeworks.hw5.public.flags import check_flags
 from autograder.kit import Trial, compare, decode, encode, probe
 from autograder.kit.shared.encoders import stand_in_encoder
-from autograder.kit.shared.modules import MismatchError
+from autograder.kit.shared.modules import MismatchError, require_module
 
 
 @probe("frozen_encoder")
@@ -45,6 +45,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     encoder.register_forward_pre_hook(watch, with_kwargs=True)
     torch.manual_seed(0)
     model = cls(encoder, hidden=options["hidden"])
+    require_module(model)
     own = {name: value for name, value in model.named_parameters() if not name.startswith("encoder.")}
     if set(own) != set(options["weights"]) or not any(part is encoder for part in model.modules()):
         extra, lacks = sorted(set(own) - set(options["weights"])), sorted(set(options["weights"]) - set(own))

@@ -5,11 +5,16 @@ from __future__ import annotations
 from autograder.homeworks.hw6.public.costs import growth_problem, observe, size_problem
 from autograder.homeworks.hw6.public.denoising import interval_problem, shrinkage
 from autograder.homeworks.hw6.public.features import (
+    FEW,
     GAUSSIAN_COUNTS,
+    estimate_shape_problem,
     example_vectors,
     features_problem,
+    frequencies_shape_problem,
+    fresh_problem,
     gram_problem,
     near,
+    product_problem,
     slope_problem,
     source_problem,
 )
@@ -20,14 +25,18 @@ from autograder.homeworks.hw6.public.words import listed, named_kind
 from autograder.kit.shared.slider import bars, frames_slider, heat, plane
 
 __all__ = [
+    "FEW",
     "GAUSSIAN_COUNTS",
     "bars",
     "dot_problem",
+    "estimate_shape_problem",
     "example_vectors",
     "exponents_problem",
     "features_problem",
     "fitted_slope",
     "frames_slider",
+    "frequencies_shape_problem",
+    "fresh_problem",
     "gram_problem",
     "growth_problem",
     "heat",
@@ -38,6 +47,7 @@ __all__ = [
     "near",
     "observe",
     "plane",
+    "product_problem",
     "show_power_laws",
     "shrinkage",
     "size_problem",

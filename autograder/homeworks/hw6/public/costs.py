@@ -148,14 +148,26 @@ def _observed(function: Any, case: Mapping[str, Any]) -> Any:
     return {"fields": found}
 
 
+def _little_work(length: int, D: int, M: int, work: int) -> str | None:
+    """Whether too few operations were seen for the sums that are asked, in words."""
+    if work >= length * D * M:
+        return None
+    return (
+        f"With T = {length} only {work:,} elementary operations were seen; the sums need at least"
+        f" T·D·M = {length * D * M:,}. Use torch operations only."
+    )
+
+
 def size_problem(trial: Trial) -> str | None:
     """Whether no tensor of T×T numbers was made at any observed length; else words."""
-    for length, D, M, calls, _, largest in trial.result["grown"]:
+    for length, D, M, calls, work, largest in trial.result["grown"]:
         if not calls:
             return (
                 "No torch operation was seen. Use torch on the given tensors, without .numpy() and without"
                 " Python lists."
             )
+        if problem := _little_work(length, D, M, work):
+            return problem
         if largest >= length**2:
             told = (
                 f"With T = {length}, D = {D}, M = {M} the largest intermediate tensor has {largest:,} numbers"
@@ -177,11 +189,8 @@ def growth_problem(trial: Trial) -> str | None:
     """Whether the work grows like T over the observed lengths, each twice the one before; else words."""
     grown = trial.result["grown"]
     for (length, D, M, _, work, _), (twice, _, _, calls, more, _) in itertools.pairwise(grown):
-        if work < length * D * M:
-            return (
-                f"With T = {length} only {work:,} elementary operations were seen; the sums need at least"
-                f" T·D·M = {length * D * M:,}. Use torch operations only."
-            )
+        if problem := _little_work(length, D, M, work):
+            return problem
         if more > MOST_GROWTH * work:
             return (
                 f"From T = {length} to {twice} the work grows from {work:,} to {more:,} elementary"

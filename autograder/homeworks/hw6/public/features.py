@@ -123,6 +123,25 @@ def frequencies_probe(function: Any, case: Mapping[str, Any]) -> Any:
     }
 
 
+def frequencies_shape_problem(trial: Trial) -> str | None:
+    """Whether frequencies are floats of shape (count, D); else words."""
+    W, (_, count, D) = trial.output, trial.args
+    if isinstance(W, np.ndarray) and W.shape == (count, D) and W.dtype.kind == "f":
+        return None
+    return (
+        f"`draw_frequencies` should return floats of shape (count, D) = ({count}, {D}); it returned"
+        f" {named_kind(W)}."
+    )
+
+
+def estimate_shape_problem(trial: Trial) -> str | None:
+    """Whether an estimate is floats of shape (queries, keys); else words."""
+    found, shape = trial.output, (len(trial.args[0]), len(trial.args[1]))
+    if isinstance(found, np.ndarray) and found.shape == shape and found.dtype.kind == "f":
+        return None
+    return f"`estimate_similarity` should return floats of shape {shape}; it returned {named_kind(found)}."
+
+
 def source_problem(result: Mapping[str, Any]) -> str | None:
     """Whether frequencies come from the generator that is given; else words."""
     if not result["fresh"]:
@@ -154,11 +173,59 @@ def slope_problem(errors: np.ndarray, slope: float) -> str | None:
     return None
 
 
+FEW = 2  # frequencies of the case in which the rank of an estimate is looked at
+
+
 @probe("estimate")
 def estimate_probe(function: Any, case: Mapping[str, Any]) -> Any:
-    """Calls ``function(Q, K, count, rng)`` with a generator of the case's seed."""
+    """Calls ``function(Q, K, count, rng)`` with a generator of the case's seed.
+
+    Returns:
+        ``result``; ``fresh``, whether a second call with the same generator gives other numbers, which is
+        tried where there are few frequencies.
+    """
     Q, K, count, seed = decode(case["args"])
-    return {"fields": {"result": encode(as_array(function(Q, K, count, np.random.default_rng(seed))))}}
+    rng = np.random.default_rng(seed)
+    found = as_array(function(Q, K, count, rng))
+    fresh = count > FEW or not np.array_equal(found, as_array(function(Q, K, count, rng)))
+    return {"fields": {"result": encode(found), "fresh": fresh}}
+
+
+def product_problem(trial: Trial) -> str | None:
+    """Whether an estimate from few frequencies is a product of their features; else words.
+
+    Each frequency gives a cosine and a sine, so the products of features form a matrix whose rank is at most
+    twice their number, exactly. Numbers that are drawn for each pair, or exact similarities, have a full
+    rank.
+    """
+    count, found = trial.args[2], trial.output
+    if count > FEW:
+        return None
+    if not np.isfinite(found).all():
+        return f"`estimate_similarity` gave numbers that are not finite on {trial.note}."
+    sizes = np.linalg.svd(found.astype(float), compute_uv=False)
+    unit = max(_unit(trial.output), float(np.finfo(np.float32).eps))
+    rank = int((sizes > 64 * unit * sizes[0]).sum())
+    if rank > 2 * count:
+        queries, keys = found.shape
+        return (
+            f"With {count} frequencies there are at most {2 * count} features, so φ(q)·φ(k) for"
+            f" {queries} queries"
+            f" and {keys} keys is a matrix of rank {2 * count} at most; yours has rank {rank}. Does it"
+            f" hold exact"
+            " similarities, or numbers drawn for each pair? Estimate by φ(q)·φ(k) alone."
+        )
+    return None
+
+
+def fresh_problem(trial: Trial) -> str | None:
+    """Whether an estimate draws new frequencies in each call; else words."""
+    if trial.result["fresh"]:
+        return None
+    return (
+        "`estimate_similarity` gives the same numbers in every call, so its frequencies are not fresh: draw"
+        " them from `rng`; do not seed or make a generator inside."
+    )
 
 
 def example_vectors() -> tuple[np.ndarray, np.ndarray]:
@@ -184,9 +251,9 @@ def random_features_fit(answers: Mapping[str, Any]) -> list[tuple[bool | None, s
 def estimates_come_near(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     lines: list[tuple[bool | None, str]] = []
     for trial in answers.get("draw_frequencies", []):
-        if trial.status == "ok" and isinstance(trial.output, np.ndarray) and trial.output.size:
+        if trial.status == "ok":
             W = trial.output
-            if problem := source_problem(trial.result):
+            if problem := frequencies_shape_problem(trial) or source_problem(trial.result):
                 return [(False, problem)]
             lines.append(
                 (
@@ -199,13 +266,16 @@ def estimates_come_near(answers: Mapping[str, Any]) -> list[tuple[bool | None, s
             )
     for trial in answers.get("estimate_similarity", []):
         exact = np.exp(trial.args[0] @ trial.args[1].T / np.sqrt(trial.args[0].shape[1]))
-        if (
-            trial.status == "ok"
-            and isinstance(trial.output, np.ndarray)
-            and trial.output.shape == exact.shape
-        ):
+        if trial.status == "ok" and (problem := estimate_shape_problem(trial)):
+            return [*lines, (False, problem)]
+        if trial.status == "ok":
             error = np.abs(trial.output / exact - 1).mean()
             count = trial.kwargs.get("count", trial.args[2] if len(trial.args) > 2 else 0)
+            if count <= FEW:
+                problem = product_problem(trial) or fresh_problem(trial)
+                fine = f"On {trial.note} the estimate is a product of features."
+                lines.append((problem is None, problem or fine))
+                continue
             far = error > 0.2 and count >= 10_000  # a right one is off by a few percent
             more = (
                 " So many frequencies should do much better: look at their scale, at f and at the features."

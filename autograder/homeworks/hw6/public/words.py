@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograder.kit import describe
+
 
 def listed(numbers: np.ndarray) -> str:
     """The first numbers of an array, in brackets."""
@@ -14,6 +16,4 @@ def listed(numbers: np.ndarray) -> str:
 
 def named_kind(value: Any) -> str:
     """What kind of value something is."""
-    return (
-        f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
-    )
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else describe(value)
