@@ -846,7 +846,7 @@ with when_answered("5.6a, 5.6b and 5.7a"):
 # figure (skipped while grading)
 with when_answered("5.6a and 5.6b"):
     curves_57 = {"train loss": losses_57, "validation accuracy": accuracies_57}
-    show_curves(curves_57, kept_57, "5.7: the loss falls on, accuracy does not rise")
+    show_curves(curves_57, kept_57, "5.7: the loss keeps falling, accuracy levels off")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>

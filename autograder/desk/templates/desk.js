@@ -127,14 +127,14 @@ if (desk) {
     const state = mark.points !== null ? "graded" : mark.draft ? "draft" : "open";
     desk.dataset.state = state;
     document.getElementById("state").textContent = state === "open" ? "not graded" : state;
-    document.getElementById("points").textContent = mark.points !== null ? `${number(mark.points)} points` : state === "draft" ? preview() : "not graded";
+    document.getElementById("points").textContent = state === "draft" ? preview() : `${mark.points === null ? "out" : number(mark.points)} of ${desk.dataset.maximum} points`;
     document.getElementById("by").textContent = mark.grader && state !== "open" ? `by ${mark.grader}` : "";
     flag.setAttribute("aria-pressed", String(mark.flagged));
   }
 
   function preview() {
     if (!chosen()) return "no points yet";
-    return `${number(Math.max(0, items.reduce((sum, item) => sum + share(item) * worth(item), 0)))} points so far`;
+    return `${number(Math.min(Math.max(0, items.reduce((sum, item) => sum + share(item) * worth(item), 0)), Number(desk.dataset.maximum)))} points so far`;
   }
 
   function save() {
