@@ -1,4 +1,4 @@
-"""axe-core finds no barrier on our pages, in light and in dark colors."""
+"""axe-core finds no barrier on our pages: light on a screen, dark on a phone."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ browser, watched, made, output, desk = (
 
 
 def barriers(page) -> list[str]:
-    """What axe finds on a page in light and in dark colors: rule, how bad, what it wants, and where."""
+    """What axe finds on a page, light on a screen and dark on a phone: rule, how bad, what it wants, where."""
     found = []
-    for scheme in ("light", "dark"):
+    for scheme, width in (("light", 1100), ("dark", 390)):
         page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 800})
         found += [
             f"{scheme}: {one['id']} ({one['impact']}): {one['help']}: {node['target']} {node['html'][:200]}"
             for one in axe.Axe().run(page).response["violations"]

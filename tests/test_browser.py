@@ -276,6 +276,7 @@ def test_two_graders_get_different_answers_and_never_overwrite_each_other(
     rows = [row.locator("th, td").all_inner_texts() for row in conflict.locator("tr").all()]
     assert rows[0][1:] == ["Yours", "Theirs, grader 1"]
     assert [row[1:] for row in rows[1:4]] == [["0", "0"], ["0", "4"], ["0", "3"]]
+    assert rows[4] == ["Points", "0 (draft)", "7 (draft)"]
     assert (0, 1, 1) in [mark.rubric for mark in Marks(output).all().values()]
     bob.page.get_by_role("button", name="Keep mine").click()
     playwright.expect(bob.page.locator("#points")).to_have_text("0 points so far", timeout=PATIENCE)
