@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -25,8 +26,9 @@ NEEDED = [
 PATIENCE = 60_000  # ms; CI is slow
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
+@contextlib.contextmanager
+def launched() -> Iterator:
+    """A browser of its own."""
     with playwright.sync_playwright() as running:
         options = ["--disable-gpu"] + (
             ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -34,6 +36,12 @@ def browser() -> Iterator:
         opened = running.chromium.launch(executable_path=CHROMIUM, args=options)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with launched() as opened:
+        yield opened
 
 
 class Watched:
