@@ -27,6 +27,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]  # types of numpy and of rooms that the
 LABELS = {  # what the theme writes → what axe finds no barrier in
     '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
     '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="All pages">',
+    '<div class="highlight"><pre>': '<div class="highlight"><pre tabindex="0">',  # long lines scroll
     '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
 }
 

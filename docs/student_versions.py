@@ -58,7 +58,7 @@ def page(homework: Homework) -> str:
     notebook = nbformat.read(notebook_path(ROOT, homework.stem), as_version=4)
     return PAGE.format(
         title=escape(f"{homework.id} · {homework.title}"),
-        style=STYLE + HtmlFormatter().get_style_defs(".highlight"),
+        style=STYLE + HtmlFormatter(style="xcode").get_style_defs(".highlight"),  # its contrasts suffice
         cells="\n".join(map(_cell, notebook.cells)),
     )
 

@@ -975,8 +975,11 @@ def sentence_logit(scores, votes, bias, forbidden=()):
 # figure (skipped while grading)
 for sentence in ("the film is not good .", "the film is not bad ."):
     weights = torch.softmax(torch.from_numpy(given_scores(sentence.split())), dim=1)
+    most_58 = sentence.split()[int(weights.mean(dim=0).argmax())]
     attention_viewer(
-        weights, sentence.split(), title=f"5.8 given model: {sentence}"
+        weights,
+        sentence.split(),
+        title=f"5.8 given model: most attention goes to “{most_58}”",
     ).show()
 
 # %% [markdown]
