@@ -23,7 +23,7 @@ STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1b1b1b; background: #fff }
 body { max-width: 54rem; margin: 0 auto; padding: 1rem }
 pre { background: #f6f6f6; border: 1px solid #ddd; padding: .6rem .8rem; overflow-x: auto }
-pre { font-size: .88rem; line-height: 1.4 }
+pre { font-size: .88rem; line-height: 1.4; white-space: pre-wrap; overflow-wrap: anywhere }
 table { border-collapse: collapse } th, td { border: 1px solid #ccc; padding: .25rem .6rem; text-align: left }
 img { max-width: 100% } .note { color: #555 } summary { cursor: pointer }
 """
@@ -36,7 +36,7 @@ PAGE = """<!DOCTYPE html>
 <style>{style}</style>
 </head>
 <body>
-<p><a href="../gallery.html">All homeworks</a></p>
+<nav aria-label="Site"><p><a href="../gallery.html">All homeworks</a></p></nav>
 <main>
 {cells}
 </main>
@@ -58,7 +58,7 @@ def page(homework: Homework) -> str:
     notebook = nbformat.read(notebook_path(ROOT, homework.stem), as_version=4)
     return PAGE.format(
         title=escape(f"{homework.id} · {homework.title}"),
-        style=STYLE + HtmlFormatter().get_style_defs(".highlight"),
+        style=STYLE + HtmlFormatter(style="xcode").get_style_defs(".highlight"),  # its contrasts suffice
         cells="\n".join(map(_cell, notebook.cells)),
     )
 

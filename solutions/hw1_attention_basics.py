@@ -821,7 +821,7 @@ with when_answered("1.8"):
         errors_18.append(np.linalg.norm(after_18 - before_18 - linear))
     show_lines(
         {
-            "title": "What a first order leaves falls twice as fast",
+            "title": "The first-order error falls twice as fast as the change",
             "x": "size of the nudge",
             "y": "norm",
             "log": "xy",
@@ -1053,14 +1053,14 @@ with when_answered("1.11"):
     image_pe = axis_pe.imshow(
         table_11.T, cmap=signed_colors(), vmin=-1, vmax=1, aspect="auto"
     )
-    axis_pe.set(title="First features wave fast, last ones slowly")
+    axis_pe.set(title="The first features change quickly with place, the last slowly")
     axis_pe.set(ylabel="feature", xlabel="place")
     figure_pe.colorbar(image_pe, ax=axis_pe, label="value").outline.set_visible(False)
     show_figure(figure_pe)
     offsets = {p: (np.arange(64) - p, table_11 @ table_11[p]) for p in (10, 30, 50)}
     show_lines(
         {
-            "title": "The dot product knows the offset alone",
+            "title": "The dot product depends on the offset alone",
             "x": "offset to the other place",
             "y": "dot product",
             "lines": {f"place {p}": curve for p, curve in offsets.items()},

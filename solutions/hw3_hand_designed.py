@@ -456,7 +456,7 @@ with when_answered("3.3b"):
     attention_viewer(
         weights_33b,
         ["CLS", *"ABAA"],
-        title="3.3b a repeat looks back, a first looks at CLS",
+        title="3.3b designed by hand: a repeat looks back, a first at CLS",
     ).show()
     print("outputs:", *(f"{number:+.2f}" for number in output_33b[:, 0]))
 

@@ -860,7 +860,8 @@ with when_answered("4.6b"):
         top_48 = curves_48["validation_accuracy"][best_48]
         show_lines(
             {
-                "title": "Training goes on where validation stops",
+                "title": f"At the end, validation loss is {curves_48['validation_loss'][-1]:.2f},"
+                f" training loss {curves_48['train_loss'][-1]:.2f}",
                 "x": "epoch",
                 "y": "cross-entropy",
                 "lines": {
@@ -982,7 +983,19 @@ with when_answered("4.8a"):
             vmin=-1,
             mark_own=True,
         )
-        axis_48e.set(title="A place is most similar to its neighbors")
+        others_48 = np.where(np.eye(len(similar_48), dtype=bool), -2, similar_48)
+        nearest_48 = np.divmod(others_48.argmax(axis=1), side_48)
+        row_48, column_48 = np.divmod(np.arange(len(similar_48)), side_48)
+        steps_48 = np.maximum(
+            abs(nearest_48[0] - row_48), abs(nearest_48[1] - column_48)
+        )
+        mirrored_48 = (nearest_48[0] == row_48) & (
+            nearest_48[1] == side_48 - 1 - column_48
+        )
+        axis_48e.set(
+            title=f"Most similar: a neighbor for {(steps_48 == 1).sum()} places, the mirror image for"
+            f" {(mirrored_48 & (steps_48 > 1)).sum()}"
+        )
         axis_48e.set(
             xlabel="patch column of the panel", ylabel="patch row of the panel"
         )

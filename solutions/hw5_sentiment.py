@@ -846,7 +846,7 @@ with when_answered("5.6a, 5.6b and 5.7a"):
 # figure (skipped while grading)
 with when_answered("5.6a and 5.6b"):
     curves_57 = {"train loss": losses_57, "validation accuracy": accuracies_57}
-    show_curves(curves_57, kept_57, "5.7: the loss falls on, accuracy does not rise")
+    show_curves(curves_57, kept_57, "5.7: the loss keeps falling, accuracy levels off")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
@@ -975,8 +975,11 @@ def sentence_logit(scores, votes, bias, forbidden=()):
 # figure (skipped while grading)
 for sentence in ("the film is not good .", "the film is not bad ."):
     weights = torch.softmax(torch.from_numpy(given_scores(sentence.split())), dim=1)
+    most_58 = sentence.split()[int(weights.mean(dim=0).argmax())]
     attention_viewer(
-        weights, sentence.split(), title=f"5.8 given model: {sentence}"
+        weights,
+        sentence.split(),
+        title=f"5.8 given model: most attention goes to “{most_58}”",
     ).show()
 
 # %% [markdown]

@@ -20,6 +20,7 @@ from autograder.declare import Homework, homeworks
 from autograder.grade.marks import Mark, Marks, digest
 from autograder.grade.report import QuestionResult, Report
 from autograder.grade.rubric import declared
+from autograder.grade.rubrics import Rubrics
 from autograder.grade.store import read_reports
 from autograder.kit.handing_in import ANSWER
 from autograder.lms.people import Person, write_manifest
@@ -40,6 +41,7 @@ penalty = 10
 LEVELS = ("full", "nearly", "half", "none", "blank")
 SHARES = {"full": 1.0, "nearly": 1.0, "half": 0.5, "none": 0.0, "blank": 0.0}  # of a rubric's items
 GRADED = 0.6  # of the written answers
+DEDUCTION = ("Contradicts itself", -1.0)  # an item that the staff adds to a rubric
 SLIPS = ("right on every input", "not all of it was answered")
 
 
@@ -137,15 +139,39 @@ def write_people(folder: Path) -> None:
 
 
 def decide(output: Path) -> None:
-    """Does what a staff does with a graded class: grades answers, sets points, answers a request."""
+    """Does what a staff does with a graded class: grades answers, sets points, answers a request.
+
+    The rubric of the first written answer is edited twice: before grading, an item that takes a point away is
+    added; after it, the first item gains a point and the last one of the homework's own loses it.
+    """
     reports = read_reports(output)
-    saved = Marks(output).save_all(
-        _mark(report, question)
+    marks = Rubrics(output)
+    homework, edited = next(
+        (report.homework, question.id)
+        for report in reports
+        for question in report.questions
+        if question.written is not None
+    )
+    own = declared(homework, edited)
+    assert own is not None
+    held = marks.rubric(homework, edited)
+    assert held is not None
+    if not held.version:
+        marks.edit(own, edited, [*own.items, DEDUCTION], "Ada")
+    saved = marks.save_all(
+        _mark(marks, report, question)
         for report in reports
         for question in report.questions
         if question.written and random.Random(report.submission + question.id).random() < GRADED
     )
     print(f"{saved} written answers graded")
+    if not held.version:
+        (first, more), *between, (last, less) = own.items
+        weighted = [(first, more + 1), *between, (last, less - 1), DEDUCTION]
+        held = marks.rubric(homework, edited)
+        assert held is not None
+        changed = marks.edit(held, edited, weighted, "Ben")
+        print(f"{edited}: the edited rubric changed the points of {len(changed)} answers")
     lost = [
         (report, question)
         for report in reports
@@ -175,12 +201,15 @@ def decide(output: Path) -> None:
     )
 
 
-def _mark(report: Report, question: QuestionResult) -> Mark:
-    rubric = declared(report.homework, question.id)
+def _mark(marks: Marks, report: Report, question: QuestionResult) -> Mark:
+    rubric = marks.rubric(report.homework, question.id)
     assert rubric is not None
     dice = random.Random(question.answer)
     level = level_of(homeworks()[report.homework], question.id, question.written or "")
-    shares = tuple(SHARES[level] for _ in rubric.items)
+    shares = tuple(
+        SHARES[level] if worth >= 0 else float(level == "half" and dice.random() < 0.5)
+        for _, worth in rubric.items
+    )
     said = {"full": "Well put.", "half": "Half of the way: say why.", "none": "Read the section again."}
     points = rubric.points(shares)
     answer = digest(question.answer)

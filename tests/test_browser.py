@@ -4,98 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import re
-import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograder.declare import homeworks
 from autograder.grade.marks import Marks
-from tests import example_results
+from tests import chromium
+from tests.chromium import PATIENCE, Watched, enter, playwright, press, saved, to_next
 from tests.contrast import CONTRASTS
 from tests.test_desk import Running, start
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
-    None,
+pytestmark = chromium.NEEDED
+browser, watched, made, output, desk = (
+    chromium.browser,
+    chromium.watched,
+    chromium.made,
+    chromium.output,
+    chromium.desk,
 )
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-    pytest.mark.xdist_group("browser"),  # one browser at a time: CI has two cores
-]
-PATIENCE = 60_000  # ms; CI is slow
-
-
-def press(page: playwright.Page, key: str) -> None:
-    """Presses a key once the page's script listens: a test is quicker than any hand."""
-    page.locator("html:not(:has(main[data-mark])), body[data-ready='yes']").first.wait_for(
-        state="attached", timeout=PATIENCE
-    )
-    page.keyboard.press(key)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as running:
-        options = ["--disable-gpu"] + (
-            ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        )
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield opened
-        opened.close()
-
-
-class Watched:
-    """A page and everything that it asked for or complained of."""
-
-    def __init__(self, browser, **options):
-        self.context = browser.new_context(**options)
-        self.context.set_default_timeout(PATIENCE)
-        self.requests: list[str] = []
-        self.dialogs: list[str] = []
-        self.context.on("request", lambda request: self.requests.append(request.url))
-        self.page = self.tab()
-
-    def tab(self):
-        page = self.context.new_page()
-        page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.accept()))
-        return page
-
-    def asked_elsewhere(self, own: str) -> list[str]:
-        return [url for url in self.requests if not url.startswith((own, "data:"))]
-
-
-@pytest.fixture
-def watched(browser) -> Iterator[Watched]:
-    made = Watched(browser)
-    yield made
-    made.context.close()
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("results")
-    example_results.write(folder)
-    return folder
-
-
-@pytest.fixture
-def output(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "out"))
-
-
-@pytest.fixture
-def desk(output: Path) -> Iterator[Running]:
-    running = start(output, 2)
-    yield running
-    if running.process.poll() is None:
-        running.process.kill()
-        running.process.communicate(timeout=120)
 
 
 def unharmed(page) -> None:
@@ -231,24 +159,6 @@ def test_the_desks_buttons_are_in_reach_on_a_phone(browser, desk: Running):
     watched.context.close()
 
 
-def enter(watched: Watched, link: str):
-    watched.page.goto(link)
-    watched.page.wait_for_url(re.compile(r"http://[^/]+/$"))
-    return watched.page
-
-
-def saved(page, text: str = "Draft saved.") -> None:
-    playwright.expect(page.locator("#status")).to_have_text(text, timeout=PATIENCE)
-
-
-def to_next(page) -> str:
-    """Says that the answer is graded; the grading page goes on to the next."""
-    before = page.url
-    press(page, "Enter")
-    page.wait_for_url(lambda url: url != before)
-    return page.url
-
-
 def test_grading_by_keyboard_saves_every_step_and_undo_takes_it_back(
     watched: Watched, desk: Running, output: Path
 ):
@@ -279,7 +189,8 @@ def test_grading_by_keyboard_saves_every_step_and_undo_takes_it_back(
     press(page, "u")  # half of item 2
     playwright.expect(page.locator("#points")).to_have_text("3 points so far", timeout=PATIENCE)
     press(page, "u")
-    playwright.expect(page.locator("#points")).to_have_text("not graded", timeout=PATIENCE)
+    playwright.expect(page.locator("#points")).to_have_text("out of 10 points", timeout=PATIENCE)
+    assert page.locator("#state").inner_text() == "not graded"
     press(page, "u")
     saved(page, "There is nothing to undo.")
 
@@ -365,6 +276,7 @@ def test_two_graders_get_different_answers_and_never_overwrite_each_other(
     rows = [row.locator("th, td").all_inner_texts() for row in conflict.locator("tr").all()]
     assert rows[0][1:] == ["Yours", "Theirs, grader 1"]
     assert [row[1:] for row in rows[1:4]] == [["0", "0"], ["0", "4"], ["0", "3"]]
+    assert rows[4] == ["Points", "0 (draft)", "7 (draft)"]
     assert (0, 1, 1) in [mark.rubric for mark in Marks(output).all().values()]
     bob.page.get_by_role("button", name="Keep mine").click()
     playwright.expect(bob.page.locator("#points")).to_have_text("0 points so far", timeout=PATIENCE)

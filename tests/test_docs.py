@@ -123,6 +123,21 @@ def test_the_site_has_the_student_version_of_each_homework(site: Path):
             assert f"{name} " in text, name
 
 
+def test_axe_finds_no_barrier_on_pages_of_the_site(site: Path):
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    pytest.importorskip("axe_playwright_python", reason="axe is not installed")
+    from tests import chromium
+    from tests.test_axe import barriers
+
+    if chromium.CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with chromium.launched() as browser:
+        page = browser.new_page()
+        for name in ("written.html", f"homeworks/{homeworks()['hw3'].stem}.html"):
+            page.goto((site / name).as_uri())
+            assert barriers(page, (("light", 1100), ("dark", 1100))) == [], name
+
+
 # --- commands -----------------------------------------------------------------------------------------------
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +10,12 @@ import pytest
 from autograder.kit.shared.patches import patch_viewer
 from autograder.kit.shared.slider import frames_slider
 from autograder.kit.shared.viewer import attention_viewer
+from tests import chromium
+from tests.chromium import playwright
 from tests.test_moving import weights
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
-    None,
-)
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-    pytest.mark.xdist_group("browser"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as running:
-        root = hasattr(os, "geteuid") and os.geteuid() == 0
-        options = ["--disable-gpu", *(["--no-sandbox"] if root else [])]
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield opened
-        opened.close()
+pytestmark = chromium.NEEDED
+browser = chromium.browser
 
 
 @pytest.fixture

@@ -108,7 +108,8 @@ class StaffCalls(Site):
         name = data.get("name", "")
         if not isinstance(name, str):
             raise BadRequestError("A name is wanted.")
-        return JSONResponse({"link": self.door.link(name, data.get("head") is True)})
+        link = self.door.link(name, data.get("head") is True)
+        return JSONResponse({"link": link, "told": "The link is ready: copy it now."})
 
     async def revoke(self, request: Request) -> Response:
         """Ends the links and the sessions of a grader."""

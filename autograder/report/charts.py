@@ -30,7 +30,7 @@ def histogram(shares: Sequence[float], name: str, title: str) -> Markup:
         middle = float(np.median(shares))
         drawn = axis.bar(np.arange(len(counts)) * 10 + 5, counts, width=9, color=BLUE)
         axis.bar_label(drawn, [str(count) if count else "" for count in counts], fontsize=9, padding=2)
-        axis.axvline(100 * middle, color="black", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        axis.axvline(100 * middle, color="black", linewidth=1, linestyle=(0, (4, 3)), zorder=3)
         axis.set(xlabel="points, in % of the maximum", yticks=[])
         axis.spines["left"].set_visible(False)
         axis.margins(y=0.14)

@@ -118,7 +118,8 @@ if (desk) {
   const choose = (item, value) => { item.querySelector(`input[value="${value}"]`).checked = true; };
   const name = (item) => item.querySelector(".ag-item").textContent;
   const worth = (item) => Number(item.dataset.worth);
-  const number = (value) => String(Math.round(value * 100) / 100);
+  const number = (value) => String(Math.round(value * 100) / 100).replace("-", "−");
+  const total = (shares) => number(Math.min(Math.max(0, items.reduce((sum, item, at) => sum + (shares[at] ?? 0) * worth(item), 0)), Number(desk.dataset.maximum)));
 
   function show(mark) {
     version = mark.version;
@@ -127,14 +128,14 @@ if (desk) {
     const state = mark.points !== null ? "graded" : mark.draft ? "draft" : "open";
     desk.dataset.state = state;
     document.getElementById("state").textContent = state === "open" ? "not graded" : state;
-    document.getElementById("points").textContent = mark.points !== null ? `${number(mark.points)} points` : state === "draft" ? preview() : "not graded";
+    document.getElementById("points").textContent = state === "draft" ? preview() : `${mark.points === null ? "out" : number(mark.points)} of ${desk.dataset.maximum} points`;
     document.getElementById("by").textContent = mark.grader && state !== "open" ? `by ${mark.grader}` : "";
     flag.setAttribute("aria-pressed", String(mark.flagged));
   }
 
   function preview() {
     if (!chosen()) return "no points yet";
-    return `${number(Math.max(0, items.reduce((sum, item) => sum + share(item) * worth(item), 0)))} points so far`;
+    return `${total(items.map(share))} points so far`;
   }
 
   function save() {
@@ -174,7 +175,7 @@ if (desk) {
   // both marks beside each other; nothing is saved until one is chosen
   function clash(body) {
     held = body.mark;
-    const given = (mark) => (mark.points === null ? "draft" : number(mark.points));
+    const given = (mark) => (mark.points !== null ? number(mark.points) : mark.rubric.length ? `${total(mark.rubric)} (draft)` : "draft");
     const mine = { rubric: chosen() ? items.map(share) : [], comment: comment.value };
     const table = element("table", "", { class: "ag-two" });
     const row = (...cells) => {
@@ -189,7 +190,7 @@ if (desk) {
       const part = (rubric) => (rubric.length ? number((rubric[at] ?? 0) * worth(item)) : "–");
       row(name(item), part(mine.rubric), part(held.rubric));
     });
-    row("Points", grading ? preview().replace(" so far", "") : "draft", given(held));
+    row("Points", grading ? total(mine.rubric) : given({ points: null, rubric: mine.rubric }), given(held));
     row("Comment", mine.comment.slice(0, 300) || "–", held.comment.slice(0, 300) || "–");
     conflict.replaceChildren(element("p", body.error), table);
     const buttons = element("p");

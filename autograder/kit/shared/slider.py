@@ -269,9 +269,9 @@ def frames_slider(
 
 def _drawn_panel(panel: Panel) -> str:
     groups = "".join(f'<g class="view v{k}">{frame}</g>' for k, frame in enumerate(panel.frames))
+    told = f'role="img" aria-label="{html.escape(panel.title)}"' if panel.title else 'aria-hidden="true"'
     return (
-        f'<svg viewBox="-62 -24 {SIDE + 82} {panel.height + 46:.0f}" role="img"'
-        f' aria-label="{html.escape(panel.title)}"><text x="-58" y="-9"'
+        f'<svg viewBox="-62 -24 {SIDE + 82} {panel.height + 46:.0f}" {told}><text x="-58" y="-9"'
         f' font-weight="600">{html.escape(panel.title)}</text>'
         f"{panel.ground}{groups}</svg>"
     )

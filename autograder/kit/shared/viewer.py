@@ -41,7 +41,7 @@ padding:.2em}
 position:absolute;
 left:.2em;bottom:1.2em;opacity:.7}
 #U .q:is(:hover,:focus,[aria-pressed=true]) .say{display:block;z-index:2;text-align:left}
-#U .q:hover .say{z-index:3!important}
+#U .q:hover .say{z-index:3!important}#U .w:has(.q:is(:hover,:focus,[aria-pressed=true]))::after{display:none}
 @container(max-width:36em){#U .w{grid-template-columns:min(QWem,6.5em) minmax(0,1fr) 3em minmax(2em,
 min(QWem,6.5em));font-size:12px;padding-bottom:5em}
 #U .q b{width:min(QWem,6.5em)}}
