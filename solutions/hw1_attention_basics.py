@@ -568,7 +568,8 @@ kind_4 = "A"
 # END SOLUTION
 
 # %% [markdown]
-# Which way does the output go for your preserving query as β grows from 0.01 to 100? **Guess first** (noted, not graded): set `prediction_16`.
+# Which way does the output go for your preserving query, made as long as 1, as β grows from 0.01 to 100? **Guess first** (noted, not graded): set
+# `prediction_16`.
 #
 # {{options prediction_16}}
 
@@ -582,6 +583,7 @@ check("1.6")
 # figure (skipped while grading)
 with when_answered("1.6"):
     query_16 = np.reshape(np.asarray(preserve_query, dtype=float), (1, 3))
+    query_16 = query_16 / max(np.linalg.norm(query_16), 1e-9)  # of length 1
     betas_16 = np.logspace(-2, 2, 24)
     runs_16 = [
         library_attention(query_16, keys_16, values_16, scale=b) for b in betas_16

@@ -569,7 +569,7 @@ record("3.5")
 #
 # $$ y_i = x_{i-1}\,\kappa_0 + x_i\,\kappa_1 + x_{i+1}\,\kappa_2 $$
 #
-# Sequences have 3 to 8 places and come with a zero token at each end, so that border queries have something to look at; the
+# Sequences have 3 to 8 places, among them a zero token at each end, so that border queries have something to look at; the
 # outputs at the two ends are not compared. **Each head looks at one place**, with more than 0.99 of its attention: one at the
 # left neighbor, one at the place itself, one at the right neighbor, in any order. The grader calls your function with hidden kernels, runs your heads and compares
 # with `torch.nn.functional.conv1d` (which, like all of deep learning, does not flip the kernel).
@@ -701,8 +701,8 @@ identifiable = "C"
 # - `trained_first_place_weight`: the smallest attention weight on place 0 of the trained 3.2 head, over **all queries of all 120
 #   sequences**.
 #
-# The points for training count together with these. The recorded weights must reach a mean squared error of at most 0.01 on 3.1 and
-# 3.2, and 90% of the signs of 3.3; the given cells do.
+# The trained weights earn points, too, together with these numbers: they must reach a mean squared error of at most 0.01 on 3.1 and
+# 3.2, and 90% of the signs of 3.3. Those of the given training cells do; the record cell below records them.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading): needs the trained weights

@@ -1101,7 +1101,7 @@ record("5.8")
 # 1. "Each token's vector is mapped by three learned matrices to a query, a key and a value."
 # 2. "A token's query is compared with the keys of all tokens of the sentence, its own included, by dot products divided by √d_k."
 # 3. "A softmax turns these scores into weights: for each key, the weights that all queries give it add up to one."
-# 4. "The token's new vector is the sum of all values with these weights, so without positions shuffled words only give
+# 4. "The token's new vector is the sum of all values, each times its weight, so without positions shuffled words only give
 #    shuffled outputs."
 
 # %%

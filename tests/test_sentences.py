@@ -13,6 +13,7 @@ from autograder import kit
 from autograder.declare import Case, Challenge, homeworks, judge_cases
 from autograder.grade.repeats import without_repeats
 from autograder.grade.report import CheckResult
+from autograder.homeworks.hw1.public.basics import rows_sum_to_one
 from tests.conftest import GradedClass, by_homework
 
 SEEDS = ("a first seed", "a second seed", "a third seed")
@@ -232,3 +233,11 @@ def test_check_cells_and_grading_name_mistakes_by_one_rule(answer: Any, named: s
     lines = kit.KINDS["challenge"].checked({"name": "double"}, {"responses": responses}, examples)
     assert lines[-1][1].endswith(f" {named}")
     assert judge_cases(challenge, trials(challenge, answer)).feedback == lines[-1][1]
+
+
+def test_weights_of_zero_are_not_blamed_on_the_softmax_axis():
+    weights = np.array([[0.731, 0, 0.269], [0, 1, 0], [0.269, 0, 0.731]])  # rows and columns sum to 1
+    lines = rows_sum_to_one({"norms_17": np.array([2.828, 2, 2.828]), "weights_17": weights})
+    told = " ".join(text for passed, text in lines if passed is False)
+    assert "a weight above 0" in told
+    assert "axis" not in told

@@ -236,6 +236,7 @@ EXAMPLES += [
     wrong("1.7", "β = 1 and β = 2 confused; naive softmax", copying("[2**0.5, 1, 2**0.5]", "library_attention(2 * x_unit, 2 * x_unit, x_unit, scale=1.0)[1]") | outputs("e = np.exp(x @ x.T)\nreturn e @ x / e.sum(axis=1, keepdims=True)"), loses=[NORMS, WEIGHTS, OUTPUTS], says="the scores grow like β²", visible=GIVES_AWAY),
     wrong("1.7", "x0·x2 taken as 0; the input", copying(weights="library_attention(x_unit, np.sqrt(2) * np.eye(3), x_unit) if False else np.exp(np.diag([2, 1, 2])) / np.exp(np.diag([2, 1, 2])).sum(1, keepdims=True)") | outputs("return x"), loses=[WEIGHTS, OUTPUTS], says="they share b"),
     wrong("1.7", "scores for weights; another order", copying(weights="x_unit @ x_unit.T") | outputs("return library_attention(x, x, x, scale=1)[0]", "a, d + b, c + b"), loses=[WEIGHTS, OUTPUTS], says="in another order"),
+    wrong("1.7", "no weight for orthogonal tokens", copying(weights="np.where(x_unit @ x_unit.T > 0, np.exp(x_unit @ x_unit.T), 0) / [[np.e + np.e**2], [np.e], [np.e + np.e**2]]"), loses=[WEIGHTS], says="and e⁰ is 1"),
     wrong("1.7", "transposed output", outputs("return library_attention(x, x, x, scale=1)[0].T"), loses=[OUTPUTS], says="outputs are transposed"),
 ]
 

@@ -20,8 +20,8 @@ def shuffles(rng: np.random.Generator) -> Iterator[Case]:
         cycle, order = rng.permutation(n), np.zeros(n, dtype=int)
         order[cycle] = np.roll(cycle, 1)
         X = draw(rng, n, d)
-        for signed in (X, -X):  # a forgotten absolute value shows on one of the two
-            yield Case([name, signed, order], note=name, probe="layer")
+        for signed, on in ((X, name), (-X, f"{name} of −X")):  # a forgotten absolute value shows on one
+            yield Case([name, signed, order], note=on, probe="layer")
 
 
 def shuffle_examples(rng: np.random.Generator) -> list[Case]:

@@ -71,7 +71,7 @@ sentence = hw.question(
             {
                 "A": "because q·k is not k·q",
                 "B": "because queries and keys have maps of their own",
-                "C": "because each row has a sum of its own",
+                "C": "because each row is divided by a sum of its own",
                 "D": "because of rounding",
             },
             "C",

@@ -126,7 +126,7 @@ THEORY = Challenge(
         "σ is the standard deviation; in your variance it stands for the variance.": _with_variance(
             lambda d, mu, sigma: d * (sigma**2 + 2 * sigma * mu**2)
         ),
-        "What does a factor s do to a variance? Your s does it only to a standard deviation.": (
+        "What does a factor s do to a variance? With your s, it is s·Var that becomes 1.": (
             lambda d, mu, sigma: [*statistics(d, mu, sigma)[:2], 1 / _variance(d, mu, sigma)]
         ),
         "Your s is right for μ = 0, σ = 1 only; use the variance that you found.": (

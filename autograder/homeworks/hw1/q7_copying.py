@@ -143,6 +143,9 @@ def the_weights(weights_17: np.ndarray) -> Wrong | None:
         "Those are the weights for β = 2; the scores grow like β².": _mistaken_weights(2 * X),
         **{says: _mistaken_weights(summed=summed) for says, summed in HALF_SOFTMAXES.items()},
         "You took x0·x2 = 0, but they share b, so it is β².": _mistaken_weights(before=_diagonal),
+        "Orthogonal tokens have the score 0, and e⁰ is 1: their weight is not 0.": _mistaken_weights(
+            before=lambda scores: np.where(scores == 0, -np.inf, scores)
+        ),
         "Those are the scores; the softmax is missing.": X @ X.T,
     }
     if np.allclose(found, right, atol=0.01):
@@ -152,8 +155,8 @@ def the_weights(weights_17: np.ndarray) -> Wrong | None:
             return Wrong(says, evidence=shown)
     row = int(np.argwhere(~np.isclose(found, right, atol=THREE_DECIMALS).all(1))[0, 0])
     return Wrong(
-        f"Row {row + 1} of `weights_17` is {np.round(found[row], 3).tolist()}. Write the three dot products"
-        f" of x{row + 1} down first.",
+        f"Row {row} of `weights_17` is {np.round(found[row], 3).tolist()}. Write the three dot products"
+        f" of x{row} down first.",
         evidence=shown,
     )
 

@@ -96,7 +96,8 @@ def classifier_cases(
             weights = {"embed.weight": rng.normal(size=(12, d)), **more(rng, d)}
             weights |= {"output.weight": rng.normal(size=(1, hidden or d)), "output.bias": rng.normal(size=1)}
             weights = {name: value.astype(np.float32) for name, value in weights.items()}
-            told = f"{rows} sentences of {'' if unpadded else 'up to '}{n} tokens, vectors of {d}"
+            told = "one sentence of one token" if rows == n == 1 else f"{rows} sentences of {n} tokens"
+            told = f"{told if unpadded else told.replace('of', 'of up to')}, vectors of {d}"
             yield Case(
                 [ids, mask],
                 {"init": {"n_words": 12, "d_model": d}, "weights": weights},

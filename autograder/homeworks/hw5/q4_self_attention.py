@@ -67,9 +67,11 @@ def self_attention(
         "largest": np.where(mask[..., None], mixed, -np.inf).max(1),
     }.get(variant, mean)
     if variant == "nothing to look at":
-        mean = np.where(mask.all(1)[:, None], mean, np.nan)
+        mean = np.where(np.asarray(mask.all(1))[:, None], mean, np.nan)
     mean = np.tanh(mean) if variant == "tanh" else mean
     logits = (mean @ w["output.weight"].T + w["output.bias"])[:, 0]
+    if variant == "rows hidden":
+        return np.where(mask.all(1), logits, np.nan)
     return sigmoid(logits) if variant == "probability" else logits[:, None] if variant == "column" else logits
 
 
@@ -147,6 +149,10 @@ attention = hw.question(
                     ),
                     "inverted": (
                         "The mask is inverted in the attention: real tokens are hidden and padding is seen."
+                    ),
+                    "rows hidden": (
+                        "Some rows of scores are −∞ throughout, and their softmax is NaN: hide the columns of"
+                        " padding, not its rows."
                     ),
                     "zeros": (
                         "Scores of padding are set to 0, which still gets the weight e⁰. Set them to −∞"

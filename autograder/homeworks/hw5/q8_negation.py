@@ -54,6 +54,8 @@ def logit_of(
         mixed = mixed[-1:]
     if variant == "queries too":
         mixed = mixed[allowed]
+    if variant == "rows hidden" and forbidden:
+        return np.array(np.nan)
     if variant == "probability":
         return sigmoid(np.array(mixed.mean() + bias))
     return np.array(
@@ -97,6 +99,10 @@ looking = hw.question(
                         " runs over all queries."
                     ),
                     "probability": "That is a probability; give the logit, without a sigmoid.",
+                    "rows hidden": (
+                        "Some rows of scores are −∞ throughout, and their softmax is NaN: forbidden are keys"
+                        " (columns)."
+                    ),
                     "queries": (
                         "You forbid queries (rows); forbidden are keys: nobody may look at these places"
                         " (columns)."
@@ -112,7 +118,7 @@ looking = hw.question(
             "heatmap_claim",
             options={
                 "A": 'The model has found the negation: attention goes to "not".',
-                "B": ('The adjective receives most; "not" has an even share, yet decides the answer.'),
+                "B": 'The adjective receives most; "not" has an even share, yet moves the logit by over 1.',
                 "C": '"not" is unimportant to the model: it receives no more attention than other words.',
                 "D": 'Attention turns "not good" into the opposite of "good", so the model handles negation.',
             },

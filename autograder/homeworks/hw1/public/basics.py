@@ -216,12 +216,18 @@ def queries_preserve_and_diffuse(answers: Mapping[str, Any]) -> Lines:
 def rows_sum_to_one(answers: Mapping[str, Any]) -> Lines:
     norms, weights = answers["norms_17"], answers["weights_17"]
     lines: Lines = [
-        (bool((norms > 0).all()), "Norms are positive." if (norms > 0).all() else "A norm is positive.")
+        (
+            bool((norms > 0).all()),
+            "Norms are positive." if (norms > 0).all() else "A norm of `norms_17` is not positive.",
+        )
     ]
-    rows = bool(np.allclose(weights.sum(axis=1), 1, atol=2e-3) and (weights > 0).all())
+    sums = np.allclose(weights.sum(axis=1), 1, atol=2e-3)
+    rows = bool(sums and (weights > 0).all())
     columns = np.allclose(weights.sum(axis=0), 1, atol=2e-3)
     told = "Rows of `weights_17` are positive and sum to 1."
-    if not rows:
+    if sums and not rows:
+        told = "Rows of `weights_17` sum to 1, but a softmax gives each key a weight above 0."
+    elif not rows:
         told = (
             f"Rows of `weights_17` sum to {np.round(weights.sum(axis=1), 3).tolist()}; each must be positive"
             " and sum to 1."

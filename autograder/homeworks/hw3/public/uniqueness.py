@@ -113,7 +113,7 @@ def _occurrence_words(found: FirstWrong, weights: np.ndarray) -> str:
     if len(same) > 1 and np.ptp(output[same]) < 1e-9:
         return f"{told} Equal tokens have the same output here: no score tells which of them comes first."
     if first[place] and row[place] > 0.2:
-        return f"{told} It looks at itself with {row[place]:.2f}: an earlier token must be another place."
+        return f"{told} It looks at itself with {row[place]:.2f}: no place is earlier than itself."
     if first[place] and row[place + 1 :].sum() > 0.2:
         behind = row[place + 1 :].sum()
         return f"{told} It looks at later places with {behind:.2f}: a token that follows must not count."
@@ -140,7 +140,8 @@ def check_content_and_position(answers: Mapping[str, Any]) -> list[tuple[bool | 
     problem = unique_problem(Q, K, V, pos, shown)
     if problem:
         return [(False, problem)]
-    told = f"Signs are right in five sequences, margin {unique_margin(Q, K, V, pos, shown):.3f}."
+    margin = unique_margin(Q, K, V, pos, shown)
+    told = f"Signs are right in five sequences; the output nearest to 0 is {margin:.3f} away from it."
     return [(True, f"{told} The grader tries all 120.")]
 
 
@@ -151,5 +152,6 @@ def check_first_occurrence(answers: Mapping[str, Any]) -> list[tuple[bool | None
     problem = occurrence_problem(Q, K, V, pos, shown)
     if problem:
         return [(False, problem)]
-    told = f"Signs are right in six sequences, margin {unique_margin(Q, K, V, pos, shown):.3f}."
+    margin = unique_margin(Q, K, V, pos, shown)
+    told = f"Signs are right in six sequences; the output nearest to 0 is {margin:.3f} away from it."
     return [(True, f"{told} The grader tries all 120.")]

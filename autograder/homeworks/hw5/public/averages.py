@@ -104,8 +104,8 @@ def pair_problem(pair: Any) -> str | None:
             for a, b in ((first, second), (second, first))
         )
         return (
-            f"The averages differ: only the first has {' '.join(one) or 'nothing'}, only the second has"
-            f" {' '.join(other) or 'nothing'}."
+            "The averages differ: the tokens are not the same. More often in the first:"
+            f" {' '.join(one) or '(none)'}; in the second: {' '.join(other) or '(none)'}."
         )
     if not NEGATIONS & set(first):
         return "Use a negation (such as not, n't, no, never, none, without) whose place decides the meaning."
