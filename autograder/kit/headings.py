@@ -18,7 +18,7 @@ _CLOSING = re.compile(r"(?:\\?[*_~`\"')\]]|\s*</\w+>|\s*<br\s*/?>|\s*[:.：．]|
 # the number without the word: a place where a student may have written an answer
 _NUMBERED = re.compile(
     _DRESS
-    + r"(?:(?:question|exercise|problem|part|task|solution|response|an[s]|no|[qa])(?![^\W\d_])[\s.:#]*)?"
+    + r"(?:(?:question|exercise|problem|part|task|solution|response|ans|no|[qa])(?![^\W\d_])[\s.:#]*)?"
     + _NUMBER,
     re.I,
 )
