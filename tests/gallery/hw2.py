@@ -308,7 +308,7 @@ EXAMPLES += [
     wrong("2.5a", "weight zero at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.zeros(d_model)), nn.Parameter(torch.zeros(d_model))"}, loses=[NORM], says="other numbers than all ones in `weight`"),
     wrong("2.5a", "the mean not subtracted", norm(("centered = x - x.mean(dim=-1, keepdim=True)", "centered = x")), loses=[NORM, EPS], says="that is RMS norm"),
     wrong("2.5a", "weight forgotten", norm((" * self.weight", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight is not used"),
-    wrong("2.5a", "buffers, not parameters", {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'}, loses=[NORM, EPS, NORM_GRADIENTS], says="it has no parameter bias, weight"),
+    wrong("2.5a", "buffers, not parameters", {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'}, loses=[NORM, EPS, NORM_GRADIENTS], says="is not a parameter, so that it never learns"),
 ]
 
 POST, PRE = "post-norm equals nn.TransformerEncoderLayer", "pre-norm equals nn.TransformerEncoderLayer"

@@ -102,6 +102,13 @@ writing = hw.question(
                     "Only the new tokens are returned; the prompt belongs in front.": "new ones only",
                     "There is one token too many.": "one too many",
                     "There is one token too few.": "one too few",
+                    "The logits of the first place are used; the last place guesses what comes next.": (
+                        "first place"
+                    ),
+                    "The model sees the first tokens of a long text; it must see the last `context` ones.": (
+                        "first window"
+                    ),
+                    "The model sees the last token alone; it must see up to `context` of them.": "last only",
                     "The model sees the prompt alone each time; it must see what was appended, too.": (
                         "prompt alone"
                     ),

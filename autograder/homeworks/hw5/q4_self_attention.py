@@ -66,8 +66,6 @@ def self_attention(
         "first token": mixed[:, 0],
         "largest": np.where(mask[..., None], mixed, -np.inf).max(1),
     }.get(variant, mean)
-    if variant == "nothing to look at":
-        mean = np.where(np.asarray(mask.all(1))[:, None], mean, np.nan)
     mean = np.tanh(mean) if variant == "tanh" else mean
     logits = (mean @ w["output.weight"].T + w["output.bias"])[:, 0]
     if variant == "rows hidden":
@@ -166,11 +164,6 @@ attention = hw.question(
                     "divided by 64": "You divided the scores by 64; the question asks for its root, 8.",
                     "causal": "Later tokens are hidden; here every token sees all real ones.",
                     "residual": "The input is added to what attention gives; the question has no residual.",
-                    "nothing to look at": (
-                        "Rows of padding have no score but −∞, and their softmax is NaN, which stays"
-                        " NaN times 0."
-                        " Hide padding as keys only: mask[:, None, :]."
-                    ),
                     "tanh": "A tanh stands before the output; here the output reads the mean as it is.",
                     "sum": "The outputs are summed over the tokens; take their mean.",
                     "first token": "You classify the first token; take the mean over the real tokens.",
