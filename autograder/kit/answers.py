@@ -148,7 +148,7 @@ class _Page:
         if _holds_something(text):
             return text
         bare = text.replace("<!--", "").replace("-->", "").strip()  # words that only the source shows
-        return bare if _holds_something(bare) else ""
+        return bare if _is_sentence(bare) else ""
 
     def _is_given(self, line: str) -> bool:
         return bool(line.strip()) and line_digest(line) in self._given

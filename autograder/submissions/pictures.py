@@ -110,7 +110,7 @@ def _with(
         return address
 
     text = _ADDRESS.sub(put, answer.text)
-    if text == answer.text:
+    if not _ADDRESS.search(answer.text):
         return answer
     parts.update(_ADDRESS.sub("", answer.text).encode("utf-8", "replace"))
     return replace(answer, text="\n\n".join([text, *told]), original=parts.hexdigest()[:16])
