@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from autograder.author.build import build_notebook, dumps
 from autograder.author.gallery import Student, students
 from autograder.author.reference import reference_submission
-from autograder.declare import homeworks
+from autograder.declare import follow, homeworks
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import Report
 from autograder.names import source_path
@@ -101,3 +101,11 @@ def graded_class(name: str) -> GradedClass:
 def graded(request: pytest.FixtureRequest) -> GradedClass:
     """The graded class of the homework that the test is parametrised with."""
     return graded_class(request.param)
+
+
+@pytest.fixture(autouse=True)
+def no_course() -> Iterator[None]:
+    """Leaves no course behind that a command in this process followed: it changes points and titles."""
+    follow("")
+    yield
+    follow("")
