@@ -223,7 +223,11 @@ class Notebook:
         return self.page.locator(".jp-Notebook .jp-OutputArea-output img[src^='data:image/png']").count()
 
     def missing(self) -> list[str]:
-        found = re.search(r"Missing or incomplete: ([^A-Z]*)\.", self.output("finish()"))
+        for _ in range(60):  # on a busy machine, the page shows it later than the kernel is idle
+            if "recorded in" in (told := self.output("finish()")):
+                break
+            self.page.wait_for_timeout(500)
+        found = re.search(r"Missing or incomplete: ([^A-Z]*)\.", told)
         return found[1].split(", ") if found else []
 
     def close(self) -> None:
