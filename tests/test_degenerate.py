@@ -19,7 +19,7 @@ import pytest
 from autograder import kit
 from autograder.author.build import build_notebook
 from autograder.author.kit_text import kit_source
-from autograder.declare import Case, Challenge, Question, homeworks
+from autograder.declare import Case, Challenge, Homework, Question, homeworks
 from autograder.grade.judge import judge_question
 from autograder.grade.report import WRONG, CheckResult
 from autograder.names import KIT_FILE, source_path
@@ -54,23 +54,24 @@ DEGENERATE: dict[str, Callable[[Function], Function]] = {
 }
 
 
+@contextlib.contextmanager
+def kit_of(homework: Homework) -> Iterator[None]:
+    """A homework's kit as the module that its cells import."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "homework_kit", module := types.ModuleType("homework_kit"))
+        exec(compile(kit_source(homework), KIT_FILE, "exec"), module.__dict__)
+        yield
+
+
 @cache
 def reference_names(name: str) -> dict[str, Any]:
     """What the reference's cells define, without those that check, record, draw or train."""
     homework = homeworks()[name]
     names: dict[str, Any] = {"__name__": "__main__"}
-    module, saved = types.ModuleType("homework_kit"), sys.modules.get("homework_kit")
-    sys.modules["homework_kit"] = module
-    try:
-        exec(compile(kit_source(homework), KIT_FILE, "exec"), module.__dict__)
+    with kit_of(homework):
         for cell in build_notebook(homework, source_path(ROOT, homework.stem), blank=False).cells:
             if cell.cell_type == "code" and not cell.metadata.get("tags") and "finish()" not in cell.source:
                 exec(compile(cell.source, "<cell>", "exec"), names)
-    finally:
-        if saved is None:
-            del sys.modules["homework_kit"]
-        else:
-            sys.modules["homework_kit"] = saved
     return names
 
 

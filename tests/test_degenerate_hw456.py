@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-import types
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,14 +13,15 @@ import pytest
 
 from autograder import kit
 from autograder.author.build import build_notebook
-from autograder.author.kit_text import kit_source
 from autograder.declare import Challenge, Checkpoint, Question, homeworks
 from autograder.grade.judge import judge_question
 from autograder.grade.report import CheckResult
-from autograder.names import KIT_FILE, source_path
+from autograder.names import source_path
 from autograder.submissions.log import challenges_json, read_log
-from tests.conftest import SETTINGS, by_homework
+from tests.conftest import by_homework
 from tests.gallery import ROOT
+from tests.test_degenerate import described, kit_of
+from tests.test_degenerate import drawn as drawn_of
 
 # answers that change something beside giving a result: their zeros change nothing
 ZEROS: dict[str, Callable[..., Any]] = {
@@ -62,21 +61,15 @@ def reference(name: str) -> dict[str, Any]:
     """The functions and classes of the reference, by name."""
     homework = homeworks()[name]
     wanted = {entry.name for question in homework.questions.values() for entry in question.entries}
-    page, before = types.ModuleType("page"), sys.modules.get("homework_kit")
-    sys.modules["homework_kit"] = given = types.ModuleType("homework_kit")
-    try:
-        exec(compile(kit_source(homework), KIT_FILE, "exec"), given.__dict__)
+    names: dict[str, Any] = {"__name__": "page"}
+    with kit_of(homework):
         for cell in build_notebook(homework, source_path(ROOT, homework.stem), blank=False).cells:
             if cell.cell_type != "code" or "kit" in cell.metadata.get("tags", []):
                 continue
             defined = set(re.findall(r"(?m)^(?:def|class) (\w+)", cell.source))
             if defined & wanted or "from homework_kit import" in cell.source:
-                exec(compile(cell.source, "<cell>", "exec"), page.__dict__)
-    finally:
-        del sys.modules["homework_kit"]
-        if before is not None:
-            sys.modules["homework_kit"] = before
-    return vars(page)
+                exec(compile(cell.source, "<cell>", "exec"), names)
+    return names
 
 
 def zeros(homework: str, name: str) -> Any:
@@ -115,7 +108,7 @@ def challenges(question: Question) -> set[str]:
 def judged(name: str, folder: Path, answers: dict[str, Any], question: Question) -> Iterator[CheckResult]:
     """The checks of a question that look at functions and classes alone, as grading judges them."""
     homework = homeworks()[name]
-    drawn = {one: cases for one, cases in draws(name).items() if one in answers}
+    drawn = {one: cases for one, cases in drawn_of(name).items() if one in answers}
     (folder / "challenges.json").write_bytes(challenges_json(homework, drawn))
     kit.Log(described(name), folder, answers).record(question.id)
     run = read_log((folder / kit.LOG_NAME).read_bytes(), homework)
@@ -126,16 +119,6 @@ def judged(name: str, folder: Path, answers: dict[str, Any], question: Question)
     for check in question.checks:
         if set(check.needs) <= answers.keys():
             yield results[check.name]
-
-
-@cache
-def draws(name: str) -> Any:
-    return homeworks()[name].draw(SETTINGS.seed)
-
-
-@cache
-def described(name: str) -> Any:
-    return homeworks()[name].describe()
 
 
 def unfriendly(told: str) -> str:

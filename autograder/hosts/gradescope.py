@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -147,16 +147,16 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
     made = results_json(report)
     questions = homeworks()[config.homework].questions
     checks = [(question, check) for question in report.questions for check in question.checks]
-    later = 0, 0.0
+    later: list[float] = []
     for test, (question, check) in zip(made["tests"], checks, strict=True):
         if tells_hidden(questions[question.id], check.name):
             test["visibility"] = config.hidden
-            later = later[0] + 1, later[1] + check.maximum
+            later.append(check.maximum)
             if config.hidden == "hidden":
                 earned = f"Carries no points here; {test['score']:g} of {test['max_score']:g} otherwise."
                 test.update(score=0.0, max_score=0.0, output=f"{earned}\n\n{test['output']}")
                 made["score"] -= check.points
-    made["output"] = "\n\n".join(filter(None, (_shown_later(config.hidden, *later), made["output"])))
+    made["output"] = "\n\n".join(filter(None, (_shown_later(config.hidden, later), made["output"])))
     for told in made["extra_data"]["report"]["questions"]:
         for judged in told["checks"]:
             # they hold hidden inputs with their answers; they stay with the grader
@@ -172,12 +172,12 @@ def results(report: Report, config: Config, metadata: Mapping[str, Any]) -> dict
     return made
 
 
-def _shown_later(when: str, number: int, most: float) -> str:
-    """What students read of the checks that they do not see now; it says nothing of how these went."""
-    checks = f"{number} check{'s' if number != 1 else ''}"
-    return (
-        SHOWN_LATER[when].format(checks=checks, points=points(most)) if number and when in SHOWN_LATER else ""
-    )
+def _shown_later(when: str, most: Sequence[float]) -> str:
+    """What students read of the checks that they do not see now, by each one's most points."""
+    if not most or when not in SHOWN_LATER:
+        return ""
+    checks = f"{len(most)} check{'s' if len(most) != 1 else ''}"
+    return SHOWN_LATER[when].format(checks=checks, points=points(sum(most)))
 
 
 def _visible_points(made: Mapping[str, Any]) -> float:

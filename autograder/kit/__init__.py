@@ -14,7 +14,7 @@ from __future__ import annotations
 from autograder.kit.api import check, finish, keep_history, my_numbers, open_homework, record
 from autograder.kit.comparison import compare, compare_text, same
 from autograder.kit.examples import IN_PLACE, judge_example, named_mistake
-from autograder.kit.feedback import Feedback, Line
+from autograder.kit.feedback import Feedback, Line, after_grading
 from autograder.kit.figure_words import describe_figure
 from autograder.kit.figures import (
     draw_attention,
@@ -90,6 +90,7 @@ __all__ = [
     "Other",
     "PredictionKind",
     "Trial",
+    "after_grading",
     "as_array",
     "as_kind",
     "attention_colors",

@@ -198,8 +198,8 @@ class _Pages:
                 runs = _RUNS.search(page.text)
                 if page.kind == "code" and not runs and page.said:
                     yield page.said
-                elif runs and (comments := "\n".join(text for _, text in _comments(page.text))):
-                    yield from [comments] if _is_sentence(comments) else []
+                elif runs and _is_sentence(comments := "\n".join(text for _, text in _comments(page.text))):
+                    yield comments
                 if runs or (page.kind != "code" and page.text.strip()):
                     break
 

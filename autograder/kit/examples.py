@@ -152,9 +152,11 @@ def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, 
 
 def _count_problem(name: str, example: Mapping[str, Any], expected: list[Any], found: Any) -> str:
     """What to say where a list has another length than expected; lists of texts are shown whole."""
-    if not (expected and all(isinstance(item, str) for item in expected) and isinstance(found, list)):
-        texts = len(expected) > 2 and all(isinstance(item, str) for item in expected)
-        wanted = f"a list of {len(expected)} texts" if texts else f"{len(expected)} things"
+    texts = bool(expected) and all(isinstance(item, str) for item in expected)
+    if not (texts and isinstance(found, list)):
+        wanted = (
+            f"a list of {len(expected)} texts" if texts and len(expected) > 2 else f"{len(expected)} things"
+        )
         return f"`{name}` should return {wanted}, but it returned {describe(found)}."
     note = example.get("note", "an example")
     return f"`{name}` on {note} gives {clipped(found)}; expected {clipped(expected)}."

@@ -11,6 +11,12 @@ from dataclasses import dataclass, field
 Line = tuple[bool | None, str]  # fine (True), wrong (False) or a note (None), and the words
 
 
+def after_grading(*names: str) -> Line:
+    """The note on answers that a check cell does not try."""
+    they = "it is" if len(names) == 1 else "they are"
+    return None, f"{', '.join(f'`{name}`' for name in names)}: whether {they} right, you read after grading."
+
+
 @dataclass
 class Feedback:
     """What a check cell shows: a title and lines that are fine (True), wrong (False) or notes (None)."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autograder.kit.clock import clock, now
-from autograder.kit.feedback import Feedback, Line
+from autograder.kit.feedback import Feedback, Line, after_grading
 from autograder.kit.finishing import show_summary
 from autograder.kit.handing_in import file_digest
 from autograder.kit.history import event, known_mistakes
@@ -197,11 +197,8 @@ class Log(Recorded):
 def _not_tried(specs: Iterable[Mapping[str, Any]], lines: Iterable[Line]) -> list[Line]:
     """A line on the numbers that no other line is about, lest what is green beside them be read as theirs."""
     told = " ".join(text for _, text in lines)
-    names = [f"`{spec['name']}`" for spec in specs if spec["kind"] == "array" and spec["name"] not in told]
-    if not names:
-        return []
-    they = "it is" if len(names) == 1 else "they are"
-    return [(None, f"{', '.join(names)}: whether {they} right, you read after grading.")]
+    names = [spec["name"] for spec in specs if spec["kind"] == "array" and spec["name"] not in told]
+    return [after_grading(*names)] if names else []
 
 
 def _open_lines(statuses: Iterable[tuple[str, str]]) -> list[Line]:

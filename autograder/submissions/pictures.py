@@ -109,9 +109,9 @@ def _with(
             told[f"*A picture{name} is not shown: {why}.*"] = None
         return address
 
-    text = _ADDRESS.sub(put, answer.text)
     if not _ADDRESS.search(answer.text):
         return answer
+    text = _ADDRESS.sub(put, answer.text)
     parts.update(_ADDRESS.sub("", answer.text).encode("utf-8", "replace"))
     return replace(answer, text="\n\n".join([text, *told]), original=parts.hexdigest()[:16])
 

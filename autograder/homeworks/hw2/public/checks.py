@@ -17,7 +17,7 @@ from autograder.homeworks.hw2.public.properties import (
 )
 from autograder.homeworks.hw2.public.reversing import PROBE_SEQUENCES, reverse_accuracy
 from autograder.homeworks.hw2.public.writing import cache_problem, sampling_problem
-from autograder.kit import Trial, letter_of, visible_check
+from autograder.kit import Trial, after_grading, letter_of, visible_check
 
 Problem = Callable[[str, Sequence[Trial]], str | None]
 
@@ -79,7 +79,7 @@ def weights_reverse(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]
     )
     lines: list[tuple[bool | None, str]] = [(share >= 0.99, message)]
     if "trained_antidiagonal" in answers:
-        lines.append((None, "`trained_antidiagonal`: whether it is right, you read after grading."))
+        lines.append(after_grading("trained_antidiagonal"))
     return lines
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import visible_check
+from autograder.kit import after_grading, visible_check
 
 
 def shrinkage(values: np.ndarray, strength: float) -> np.ndarray:
@@ -123,5 +123,5 @@ def intervals_are_whole(answers: Mapping[str, Any]) -> list[tuple[bool | None, s
                 )
             )
     if "lambda_range" in answers:
-        lines.append((None, "`lambda_range`: whether it is right, you read after grading."))
+        lines.append(after_grading("lambda_range"))
     return lines

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw6.public.words import listed, named_kind
-from autograder.kit import Trial, as_array, call, decode, encode, probe, visible_check
+from autograder.kit import Trial, after_grading, as_array, call, decode, encode, probe, visible_check
 
 GAUSSIAN_COUNTS = (
     16,
@@ -90,7 +90,7 @@ def polynomial_features_fit(answers: Mapping[str, Any]) -> list[tuple[bool | Non
         if problem:
             break
     if "features_for_64" in answers:
-        lines.append((None, "`features_for_64`: whether it is right, you read after grading."))
+        lines.append(after_grading("features_for_64"))
     return lines
 
 

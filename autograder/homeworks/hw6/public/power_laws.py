@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import show_lines, visible_check
+from autograder.kit import after_grading, show_lines, visible_check
 
 
 def fitted_slope(x: Any, y: Any) -> float:
@@ -92,5 +92,5 @@ def measurements_make_sense(answers: Mapping[str, Any]) -> list[tuple[bool | Non
                 )
             )
     if "predicted_gigabytes" in answers:
-        lines.append((None, "`predicted_gigabytes`: whether it is right, you read after grading."))
+        lines.append(after_grading("predicted_gigabytes"))
     return lines
