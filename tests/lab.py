@@ -170,11 +170,14 @@ class Notebook:
     def run(self, text: str) -> str:
         """Runs one cell by keyboard; returns what it shows."""
         cell = self.cell(self.place(text))
-        cell.locator(".jp-InputPrompt").click()  # also there where the input is folded
-        cell.locator(".jp-InputArea-prompt").evaluate_all(PENDING)
-        self.page.keyboard.press("Control+Enter")
-        self.idle()
-        return self.output(text)
+        for _ in range(3):  # a kernel that starts anew forgets what it was to run
+            cell.locator(".jp-InputPrompt").click()  # also there where the input is folded
+            cell.locator(".jp-InputArea-prompt").evaluate_all(PENDING)
+            self.page.keyboard.press("Control+Enter")
+            self.idle()
+            if re.search(r"\d", prompt := cell.locator(".jp-InputPrompt").first.text_content() or ""):
+                return self.output(text)
+        raise AssertionError(f"the cell {text!r} did not run: its prompt is {prompt!r}")
 
     def write(self, number: int, text: str, *, by_key: bool = False) -> None:
         """Replaces a cell's text: key by key, or as pasted."""
@@ -223,12 +226,16 @@ class Notebook:
         return self.page.locator(".jp-Notebook .jp-OutputArea-output img[src^='data:image/png']").count()
 
     def missing(self) -> list[str]:
-        for _ in range(60):  # on a busy machine, the page shows it later than the kernel is idle
-            if "recorded in" in (told := self.output("finish()")):
-                break
+        """The questions that the last cell calls missing; the page shows it later than the kernel is idle."""
+        self.cell(self.place("finish()")).scroll_into_view_if_needed()
+        for _ in range(120):
+            told = self.output("finish()")
+            if found := re.search(r"Missing or incomplete: ([^A-Z]*)\.", told):
+                return found[1].split(", ")
+            if "recorded in" in told and ("Nothing is missing" in told or "✗" in told):
+                return []
             self.page.wait_for_timeout(500)
-        found = re.search(r"Missing or incomplete: ([^A-Z]*)\.", told)
-        return found[1].split(", ") if found else []
+        raise AssertionError(f"the last cell does not say what is missing: {told!r}")
 
     def close(self) -> None:
         """Ends the kernel, so that the next notebook has the memory."""

@@ -49,13 +49,15 @@ def seconds(work: Callable[[], object], long: float = 0.0) -> float:
             return spent / calls
 
 
-def assert_linear(made: Callable[[int], object], read: Callable[[object], object], size: int) -> None:
-    """Compares a size with eight times as much."""
+def assert_linear(
+    made: Callable[[int], object], read: Callable[[object], object], size: int, little: float = LITTLE
+) -> None:
+    """Compares a size with eight times as much, unless even that takes little time."""
     small, large = made(size), made(FACTOR * size)
     found = []
     for _ in range(TRIES):
         spent = seconds(lambda: read(large))
-        if spent <= LITTLE:
+        if spent <= little:
             return
         least = seconds(lambda: read(small), LONG)
         if spent <= ALLOWED * least:
@@ -70,7 +72,7 @@ def test_a_quadratic_reader_is_seen():
             text.replace("a", "b", i)
 
     with pytest.raises(AssertionError, match="size 8000"):
-        assert_linear(lambda n: "a" * n, quadratic, 8_000)
+        assert_linear(lambda n: "a" * n, quadratic, 8_000, little=0.0)  # on a fast machine, too
 
 
 def shown(**output: str):
