@@ -97,7 +97,7 @@ def _multiplications(name: str, shapes: Sequence[tuple[int, ...]]) -> int:
 @contextlib.contextmanager
 def _plain_einsum() -> Iterator[None]:
     """Lets ``torch.einsum`` multiply from left to right, whether or not opt_einsum is installed."""
-    import torch
+    import torch.backends.opt_einsum
 
     settings: Any = torch.backends.opt_einsum
     before = settings.enabled
