@@ -168,7 +168,9 @@ with when_answered("1.2"):
     figure_12, ((axis_12,),) = draw_panels(width=5.4, height=2.8)
     axis_12.bar(range(6), weights_12[1], 0.7, color=MEANS["attention"])
     axis_12.axhline(1 / 6, ls=":", color=MEANS["other"], label="all alike: 1/6")
-    axis_12.axhline(predicted_12, ls="--", color=MEANS["prediction"], label="your answer")
+    axis_12.axhline(
+        predicted_12, ls="--", color=MEANS["prediction"], label="your answer"
+    )
     axis_12.set_xticks(range(6), words)
     axis_12.set(ylim=(0, 1), ylabel="attention weight")
     axis_12.set(title='"cat" looks past itself, at "sat"')

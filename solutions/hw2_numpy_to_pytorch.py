@@ -1014,7 +1014,11 @@ record("2.8a")
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("2.4, 2.5a, 2.5b and 2.8a"):
-    show_reading(austen, "Jane and Mary", "Layer 0, head 2: letters look at the capital of their word")
+    show_reading(
+        austen,
+        "Jane and Mary",
+        "Layer 0, head 2: letters look at the capital of their word",
+    )
 
 # %% [markdown]
 # <details><summary>What there is to see</summary>
