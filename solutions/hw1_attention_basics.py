@@ -168,7 +168,9 @@ with when_answered("1.2"):
     figure_12, ((axis_12,),) = draw_panels(width=5.4, height=2.8)
     axis_12.bar(range(6), weights_12[1], 0.7, color=MEANS["attention"])
     axis_12.axhline(1 / 6, ls=":", color=MEANS["other"], label="all alike: 1/6")
-    axis_12.axhline(predicted_12, ls="--", color=MEANS["prediction"], label="yours")
+    axis_12.axhline(
+        predicted_12, ls="--", color=MEANS["prediction"], label="your answer"
+    )
     axis_12.set_xticks(range(6), words)
     axis_12.set(ylim=(0, 1), ylabel="attention weight")
     axis_12.set(title='"cat" looks past itself, at "sat"')
@@ -829,9 +831,9 @@ with when_answered("1.8"):
             "log": "xy",
             "lines": {
                 "true change": (sizes_18, changes_18),
-                "error of yours": (sizes_18, errors_18),
+                "your error": (sizes_18, errors_18),
             },
-            "colors": {"true change": "target", "error of yours": "prediction"},
+            "colors": {"true change": "target", "your error": "prediction"},
         }
     )
     slope = np.polyfit(np.log(sizes_18[:10]), np.log(errors_18[:10]), 1)[0]
@@ -1000,7 +1002,7 @@ with when_answered("1.11"):
     ).show()
     difference_11 = map_11[np.ix_(order_11, order_11)] - mixed_map_11
     print(
-        "largest difference after shuffling the first map:", np.abs(difference_11).max()
+        f"largest difference after shuffling the first map: {np.abs(difference_11).max():.1e}"
     )
 
 # %% [markdown]

@@ -554,7 +554,7 @@ def plot_norm():
     show_figure(figure)
     print(
         "means:",
-        after.mean(-1).numpy().round(4),
+        after.mean(-1).numpy().round(4) + 0.0,  # no -0
         "standard deviations:",
         after.std(-1, unbiased=False).numpy().round(4),
     )
@@ -680,7 +680,7 @@ with when_answered("2.5b"):
     blocks_25 = range(1, 13)
     show_lines(
         {
-            "title": "Pre-norm adds up from block to block, post-norm starts anew",
+            "title": "Pre-norm grows from block to block, post-norm stays at 1",
             "x": "after block",
             "y": "standard deviation of the tokens",
             "lines": {kind: (blocks_25, sizes) for kind, sizes in sizes_25.items()},
@@ -1014,12 +1014,16 @@ record("2.8a")
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 with when_answered("2.4, 2.5a, 2.5b and 2.8a"):
-    show_reading(austen, "Jane and Mary", "Letters look at the capital of their word")
+    show_reading(
+        austen,
+        "Jane and Mary",
+        "Layer 0, head 2: letters look at the capital of their word",
+    )
 
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# In block 0, head 2, letters look at the capital of their own word: the a of Jane gives 0.96 to the J. In the last block, head 3, both
+# In block 0 (layer 0, head 2), letters look at the capital of their own word: the a of Jane gives 0.96 to the J. In the last block, head 3, both
 # blanks and the M look back at the J of the other name. Nobody told the model what a word or a name is. Most of the attention stays within the
 # last four letters, since spelling is local.
 # </details>

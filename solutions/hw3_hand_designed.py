@@ -176,7 +176,8 @@ record("3.1")
 # ### What does training find?
 #
 # `train_head("3.1")` starts this very model (qk = 8) from small random weights and takes 10,001 steps of plain gradient
-# descent on the squared error, one random sequence a step. **First predict**: will the trained gap between the scores of
+# descent on the squared error, one random sequence a step. That takes about 10 s on two free cores, and up to a minute if other programs
+# use them too; the same holds for 3.2 and 3.3. **First predict**: will the trained gap between the scores of
 # equal and different tokens be larger than yours, the same, or smaller? Your prediction is not graded; 3.7 comes back to it.
 
 # %%

@@ -211,7 +211,7 @@ check("4.2")
 # %% [markdown]
 # <details><summary><b>Is a ViT free of convolutions?</b> Choose your letter first, then open.</summary>
 #
-# From its second layer on. The first one, the patch embedding, is a convolution whose windows do not overlap.
+# Only after its first layer. That layer, the patch embedding, is a convolution whose windows do not overlap.
 #
 # </details>
 
@@ -265,7 +265,7 @@ class TokenSequence(nn.Module):
 # block has two layer norms (weight and bias each), four linear maps of attention (query, key, value, output) and two of the
 # MLP, {{number 4.3 dim}} → {{number 4.3 mlp_dim}} → {{number 4.3 dim}}. After the blocks come one more layer norm and the linear head. Every linear map has a bias.
 #
-# On paper: how many numbers does training adjust in the patch embedding, in class token and positions together, in **one**
+# Calculate on paper: how many parameters are there in the patch embedding, in class token and positions together, in **one**
 # block, and in the whole model?
 
 # %%
@@ -409,7 +409,7 @@ record("4.4b")
 # With its defaults the model has 205,962 parameters. With `return_weights=True`, return the logits **and** the attention of all blocks,
 # (b, depth, heads, query, key). Gradients must reach every parameter. The grader passes `block=ready_block`, torch's own block; so can you, if 4.4 is not done yet.
 #
-# <details><summary>Hint</summary>Everything but the blocks you have written in 4.2 and 4.3. Which place do you hand to the head?</details>
+# <details><summary>Hint</summary>You wrote everything except the blocks in 4.2 and 4.3. The vector at which place goes into the head?</details>
 
 
 # %%
@@ -888,12 +888,13 @@ with when_answered("4.6b"):
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
 # After all 45 epochs: both losses fall steeply, then the validation loss flattens while the training loss goes on falling: from there on
-# the model learns these images rather than clothes. The best of many noisy looks at 500 images flatters: one image is 0.2 points.
+# the model learns these images rather than clothes. The best of 45 noisy measurements on 500 images is a little
+# too high by chance: one image is 0.2 points.
 #
 # </details>
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): which class has the most mistakes, and which class never meets another?
+# **Predict before you run the next cell** (not graded): which class has the most mistakes, and which two classes are never taken for each other?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -957,7 +958,7 @@ with when_answered("4.8a"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Single patches stand out, others in each block. Do they follow the object? Compare the printed shares: a block that looked everywhere
+# Single patches stand out, and different ones in each block. Do they follow the object? Compare the printed shares: a block that looked everywhere
 # alike would put as much weight on clothing as there are patches that show some. In one of our trainings two blocks lay clearly above (78% and 68% for 56%); in
 # another, with the same recipe, none did. Where attention is high says where values *come from*, not how much they matter.
 #

@@ -315,7 +315,7 @@ record("5.2")
 #
 # $$ \bar x = \frac{1}{n}\sum_{i\ \text{real}} x_i, \qquad \text{logit} = w \cdot \tanh(W\bar x + b) + c $$
 #
-# The mean runs over **tokens**, not over features: with $n = d$ both "work", and one is nonsense. Return **raw logits** of shape
+# The mean runs over **tokens**, not over features: with $n = d$ both run without an error, but one result is nonsense. Return **raw logits** of shape
 # (batch,); the loss applies the sigmoid itself. The modules must be called `embed`, `hidden` and `output`: the grader
 # injects weights by name.
 #
@@ -791,7 +791,7 @@ class SentimentModel(nn.Module):
 
 # %% [markdown]
 # The training below uses your `pad_batch`, `train_epoch`, `evaluate` and `keep_best`. Every epoch it shuffles and turns a fifth of the
-# words into the unknown one, so that no word can be relied on. Change what you like; choose on validation only. It takes half a minute, so a training
+# words into the unknown one, so that the model cannot depend on any single word. Change what you like; choose on validation only. It takes half a minute, so a training
 # that was cut off is simply run again. In Colab, `hw5_sentiment.pt` lies behind the folder symbol on the left and is lost with the session: download it there.
 
 
@@ -867,7 +867,7 @@ record("5.7a")
 # {{header 5.7b}}
 #
 # First, what does such a score say? The reference's attention model and TF-IDF (words and pairs) with logistic regression have 81.9% and
-# 79.5% on validation, where epoch and settings were chosen. On 1,007 test sentences, which chose nothing, they have 80.0% and 79.9%,
+# 79.5% on validation, where epoch and settings were chosen. On 1,007 test sentences, with which nothing was chosen, they have 80.0% and 79.9%,
 # with a standard error of 1.3 points each; 92 sentences only the first got right, 91 only the second. One seed each. What follows? (Set
 # `model_comparison`.)
 #

@@ -330,7 +330,7 @@ sim_elu = "A"
 #
 # 1. `dot_query`, `dot_keys`: with $\mathrm{sim} = q\cdot k$ some weight is at least 100 in size, or the sum is exactly 0 though not
 #    every similarity is.
-# 2. `square_query`, `square_keys`: with $\mathrm{sim} = (q\cdot k)^2$ the sum is 0. Zero vectors are too cheap: query and keys must
+# 2. `square_query`, `square_keys`: with $\mathrm{sim} = (q\cdot k)^2$ the sum is 0. Zero vectors do not count: the query and the keys must
 #    have a norm of at least 0.1.
 #
 # <details><summary>Hint 1</summary>When is the sum of two numbers much smaller than each of them?</details>
@@ -603,7 +603,7 @@ with when_answered("6.4, 6.5a and 6.5b"):
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
 # Softmax lines have slope 2, kernel lines slope 1. With D eight times as large the lines meet at an N that is
-# about 45 times as large: it grows like $D^2/2$. "Linear" is a promise about N only.
+# about 45 times as large: it grows like $D^2/2$. "Linear" says something about N only, not about D.
 #
 # </details>
 
@@ -1101,7 +1101,7 @@ with when_answered("6.2a"):
 # %% [markdown]
 # 1. `memory_slopes` and `time_slopes`: two slopes each (softmax, linear) of log against log, with `fitted_slope(x, y)`. For time, take
 #    the **four longest** lengths only (`[-4:]`).
-# 2. `predicted_gigabytes`: what softmax attention would need for N = 65,536 tokens, if its line goes on, in units of 10⁹ bytes.
+# 2. `predicted_gigabytes`: what softmax attention would need for N = 65,536 tokens, if its line continues, in units of 10⁹ bytes.
 
 # %%
 # TODO: replace the None values.

@@ -154,3 +154,13 @@ def test_a_line_that_the_course_supplied_is_never_accused(
         questions, homeworks()["hw1"], new_notebook(cells=[new_code_cell(source)])
     )
     assert len(told) == len(noted[0].notes) == notes
+
+
+@pytest.mark.parametrize(("given", "symbol"), [(None, "✓"), (1.0, "◐"), (WRITTEN.written.points, "✓")])
+def test_a_question_whose_written_answer_lost_points_is_partly_right(given: float | None, symbol: str):
+    marked = replace(result(WRITTEN.id), written="x", written_points=WRITTEN.written.points, given=given)
+    tile = re.search(
+        rf'<b>{re.escape(WRITTEN.id)}</b> <span[^>]*><span aria-hidden="true">(.)<', page_of(marked)
+    )
+    assert tile is not None
+    assert tile[1] == symbol

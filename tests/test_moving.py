@@ -248,3 +248,36 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     t = xyz / [0.9505, 1.0, 1.089]
     f = np.where(t > 216 / 24389, np.cbrt(t), (24389 / 27 * t + 16) / 116)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def test_a_map_of_one_color_shows_its_cells_and_names_none_as_the_largest():
+    shown = frames_slider(heat(np.full((1, 3, 3), 1 / 3), "attention", "abc", "abc"), ["β = 0"], "x")
+    assert "attention: 0.333 everywhere" in shown.words
+    assert 'd="M0 77h230M0 153h230M77 0v230M153 0v230"' in shown.live, "two lines across, two down"
+    fine = frames_slider(heat(np.full((1, 30, 30), 1 / 30)), ["β = 0"], "x")
+    assert "h230" not in fine.live, "cells of a few pixels have no lines"
+
+
+def test_a_panel_keeps_its_title_off_the_names_and_writes_a_minus_sign():
+    points = np.array([[[-1.0, 0.0]], [[3.0, 2.0]]])
+    body = frames_slider(plane(points, "output", "first", "second"), ["a", "b"], "x").live
+    assert float(re.search(r'<text x="-58" y="(-\d+)"', body)[1]) <= -19, "a name over a point at the edge"
+    assert ">−1<" in body or ">−1.2<" in body
+    assert not re.search(r">-\d", body)
+
+
+def test_a_row_of_the_viewer_has_room_for_one_wide_letter():
+    """An M is about 0.87 em wide, and the row keeps 1 em beside it: "M…" stood there before."""
+    style = attention_viewer(weights(2, 2), ["M", "a"]).style
+    assert float(re.search(r"grid-template-columns:([\d.]+)em", style)[1]) >= 1.9
+
+
+def test_the_picture_of_shapes_says_what_dashed_means():
+    def whole(X, Q):
+        return X @ Q
+
+    made = traced_shapes(whole.__code__, lambda: whole(np.ones((4, 5)), np.ones((5, 3))))
+    picture = shape_picture(BOXES, made, SIZES, "Shapes", failed=False)
+    assert "Dashed: the shape that the formula gives" in picture.still, "no scores among its arrays"
+    made.shapes["scores"] = (4, 4)
+    assert "Dashed" not in shape_picture(BOXES, made, SIZES, "Shapes", failed=False).still

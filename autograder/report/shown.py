@@ -151,7 +151,8 @@ def question_state(result: QuestionResult) -> str:
     if "fault" in states:
         return "fault"
     if all(state == "pass" for state in states):
-        return "pass"
+        missed = result.given is not None and result.given < result.written_points
+        return "part" if missed else "pass"
     if all(state == "open" for state in states):
         return "open"
     return "part" if result.points > 0 else "fail"

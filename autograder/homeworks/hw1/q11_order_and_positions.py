@@ -127,7 +127,7 @@ order_blind = hw.question(
     "1.11",
     "Attention cannot see order",
     topic="permutation equivariance, positional encoding",
-    minutes=12,
+    minutes=15,
     difficulty="medium",
     asks={
         "`equivariance_error`, the largest absolute difference, for any layer": "the equivariance error",

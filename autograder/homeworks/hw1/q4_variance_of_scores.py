@@ -189,7 +189,7 @@ why_scaled = hw.question(
     "1.4",
     "Why √d?",
     topic="variance of scores, the scale",
-    minutes=11,
+    minutes=14,
     difficulty="medium",
     asks={
         "the mean of q·k": "the mean",

@@ -117,7 +117,8 @@ nudging = hw.question(
     "1.8",
     "Nudging a key",
     topic="first-order change, Jacobian–vector product",
-    minutes=9,
+    minutes=12,
+    extra=True,
     difficulty="hard",
     asks={
         "the change of the output to first order in ε": "the first-order change",

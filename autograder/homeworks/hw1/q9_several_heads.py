@@ -141,7 +141,7 @@ several = hw.question(
     "1.9",
     "Several heads",
     topic="multi-head attention, column convention",
-    minutes=11,
+    minutes=14,
     difficulty="hard",
     asks={
         "`multi_head_attention`, tokens as rows": "several heads, tokens as rows",

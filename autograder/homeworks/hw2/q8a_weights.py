@@ -90,7 +90,7 @@ weights = hw.question(
     "2.8a",
     "Your Transformer writes: load the weights",
     topic="a language model: loading weights, cross-entropy, sampling, key–value cache",
-    minutes=15,
+    minutes=19,
     difficulty="medium",
     asks={
         "`renamed` gives every weight its name in the student's classes, split and transposed": (

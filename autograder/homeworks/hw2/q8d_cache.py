@@ -39,7 +39,7 @@ def step_logits(tokens: Floats, *, sizes: Mapping[str, int], seed: int, variant:
 cached = hw.question(
     "2.8d",
     "A cache of keys and values",
-    minutes=20,
+    minutes=25,
     difficulty="hard",
     asks={
         "`next_logits`, fed token by token with one cache, gives the logits of the whole model": (

@@ -242,7 +242,7 @@ FitProblem = Callable[[Mapping[str, Any], Mapping[str, Any]], str | None]  # kwa
 selection = hw.question(
     "4.6b",
     "Validation and the best epoch",
-    minutes=15,
+    minutes=19,
     difficulty="hard",
     asks={
         "two sets of rows, equally many of each class": "a validation split, equal in classes",

@@ -28,7 +28,7 @@ trained = hw.question(
     "4.7",
     "Train, and hand in the checkpoint",
     topic="training on FashionMNIST",
-    minutes=20,
+    minutes=13,
     difficulty="medium",
     asks={
         "a checkpoint that classifies hidden images": "accuracy on hidden images",

@@ -9,7 +9,7 @@ compared = hw.question(
     "4.9",
     "ViT in context",
     topic="ViT, CNN and the original Transformer",
-    minutes=10,
+    minutes=13,
     difficulty="medium",
     entries=[
         Choice(

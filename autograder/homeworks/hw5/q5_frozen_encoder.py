@@ -110,7 +110,7 @@ def gru_states(x: np.ndarray, w: Weights, end: str, hidden: int) -> np.ndarray:
 frozen = hw.question(
     "5.5",
     "A frozen encoder with a GRU on top",
-    minutes=25,
+    minutes=32,
     difficulty="hard",
     asks={
         "logits from the final states of both directions": "logits",

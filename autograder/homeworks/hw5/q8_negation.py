@@ -66,7 +66,7 @@ def logit_of(
 looking = hw.question(
     "5.8",
     "What the attention looks at: negation",
-    minutes=25,
+    minutes=32,
     difficulty="hard",
     asks={
         "`sentence_logit`, with places that nobody may look at": "logit from scores and votes",

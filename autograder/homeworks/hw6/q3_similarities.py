@@ -38,7 +38,7 @@ SIMILARITIES: list[tuple[str, str, dict[str, str]]] = [
 finite = hw.question(
     "6.3",
     "Which similarities keep attention finite?",
-    minutes=10,
+    minutes=13,
     difficulty="medium",
     asks={
         "a query and keys for which q·k leaves the bounds": "q·k leaves the bounds",

@@ -187,7 +187,7 @@ def _drawn_boxes(
     title: str,
     error: str,
 ) -> str:
-    wide, high, top = 150, 112, 40
+    wide, high, top = 124, 94, 40
     columns: dict[int, list[Box]] = {}
     for box in boxes:
         columns.setdefault(box.column, []).append(box)
@@ -207,10 +207,14 @@ def _drawn_boxes(
                 f' stroke="#8a929c" stroke-width="1.6"/>'
             )
         for number, box in enumerate(columns[column]):
-            x, y = place * wide + 60, top + shift + number * high + 22
+            x, y = place * wide + 56, top + shift + number * high + 22
             parts.append(_drawn_box(box, found[box.name], wrong, sizes, x, y))
     y = top + rows * high + 8
-    beside = ""
+    beside, dashed = "", ""
+    if any(found[box.name] is None for box in boxes[:-1]):
+        dashed = "Dashed: the shape that the formula gives; your function has no array of that name."
+        parts.append(f'<text x="12" y="{y}" fill="#5b626b">{dashed}</text>')
+        y += 20
     if others:
         told = "; ".join(
             f"{visible(name, 20)} {_guessed_shape(shape, sizes)}" for name, shape in others[:MAX_OTHERS]
@@ -221,7 +225,7 @@ def _drawn_boxes(
     if error:
         parts.append(f'<text x="12" y="{y}" fill="{WARNING}">It raised {html.escape(error)}</text>')
         y += 20
-    longest = max(8.6 * len(title), 6.4 * len(beside), 6.4 * len(error) + 70)
+    longest = max(8.6 * len(title), 6.4 * len(beside), 6.4 * len(dashed), 6.4 * len(error) + 70)
     return sheet("".join(parts), max(wide * len(columns), longest) + 26, y)
 
 

@@ -23,7 +23,10 @@ from autograder.kit.shared.moving import (
 
 MAX_FRAMES = 60
 SIDE = 230  # units of a panel's picture; its names stand around it
-ATTENTION, OTHER, KNOWN = "#a0539a", "#2a82c3", "#8a929c"
+# what a picture is about has the ink of its page: dark on a light page, light on a dark one
+ATTENTION, PAGE_INK, KNOWN = "#a0539a", "currentColor", "#8a929c"
+RULED = 12  # rows or columns of a map with lines between its cells
+ABOVE = 34  # units over a panel, for its title and a name at its upper edge
 SLIDER_STYLE = """
 #U .panels{display:flex;flex-wrap:wrap;gap:.4em 1.4em;margin-top:.4em}#U .panels svg{width:min(100%,24em);
 flex:0 1 24em;height:auto}
@@ -88,6 +91,9 @@ def heat(
             f' style="image-rendering:pixelated" href="{ink_png(one, full, inks)}"/>'
         )
         i, j = np.unravel_index(np.abs(one).argmax(), one.shape)
+        if one.size > 1 and np.allclose(one, one[0, 0], rtol=1e-6, atol=0):
+            words.append(f"{title}: {one[0, 0]:.3g} everywhere")
+            continue
         place = f"{names[0][i]}, {names[1][j]}" if rows and columns else f"row {i}, column {j}"
         words.append(f"{title}: largest {one[i, j]:.3g} at {place}")
     ground = [
@@ -97,6 +103,8 @@ def heat(
         _panel_text((j + 0.5) * SIDE / len(columns), height + 15, name, "middle")
         for j, name in enumerate(names[1])
     ]
+    within = _cell_lines(a.shape[1], a.shape[2], height) if max(a.shape[1:]) <= RULED else ""
+    frames = [frame + within for frame in frames]
     ground.append(
         f'<rect width="{SIDE}" height="{height:.0f}" fill="none" stroke="currentColor" stroke-opacity=".2"/>'
     )
@@ -134,7 +142,7 @@ def plane(
     y: str = "",
     join: bool = False,
     fixed: Mapping[str, Any] | None = None,
-    color: str = OTHER,
+    color: str = PAGE_INK,
 ) -> Panel:
     """Points (frames, n, 2) in a plane, or with ``join`` a curve through them.
 
@@ -181,7 +189,7 @@ def plane(
     if len(shares) < 2 or shares[0] > 0.25 or shares[1] < 0.75:  # too near to the name between them
         round_ends, shares = list(ends), [0.0, 1.0]
     for end, share in zip(round_ends, shares, strict=True):
-        ground += _panel_text(share * SIDE, height + 15, f"{float(f'{end:.3g}'):g}", "middle")
+        ground += _panel_text(share * SIDE, height + 15, _signed(f"{float(f'{end:.3g}'):g}"), "middle")
     ground += _panel_text(SIDE / 2, height + 15, x, "middle")
     frames = [f'<path {stroke(color, join)} d="{path(one, join)}"/>' for one in a]
     walks = ((one[0], one[-1]) for one in a)
@@ -191,6 +199,19 @@ def plane(
         for p, q in walks
     ]  # fmt: skip
     return Panel(f"{title}{': ' if title and y else ''}{y}", ground, frames, words, height)
+
+
+def _cell_lines(rows: int, columns: int, height: float) -> str:
+    """Lines between the cells of a map, so that cells of one color can be told apart."""
+    across = "".join(f"M0 {i * height / rows:.0f}h{SIDE}" for i in range(1, rows))
+    down = "".join(f"M{j * SIDE / columns:.0f} 0v{height:.0f}" for j in range(1, columns))
+    path = across + down
+    return f'<path fill="none" stroke="{KNOWN}" stroke-opacity=".45" d="{path}"/>' if path else ""
+
+
+def _signed(number: str) -> str:
+    """A number with the sign that the figures of the notebooks have."""
+    return number.replace("-", "−")
 
 
 def _panel_text(x: float, y: float, words: str, anchor: str) -> str:
@@ -207,7 +228,7 @@ def _panel_ticks(low: float, high: float, height: float) -> str:
     for tick in _round_numbers(low, high):
         y = height * (1 - (tick - low) / (high - low))
         parts.append(f'<line x1="0" x2="{SIDE}" y1="{y:.0f}" y2="{y:.0f}"/>')
-        parts.append(_panel_text(-6, y + 4, f"{tick:.6g}", "end"))
+        parts.append(_panel_text(-6, y + 4, _signed(f"{tick:.6g}"), "end"))
     return "".join(parts)
 
 
@@ -271,8 +292,8 @@ def _drawn_panel(panel: Panel) -> str:
     groups = "".join(f'<g class="view v{k}">{frame}</g>' for k, frame in enumerate(panel.frames))
     told = f'role="img" aria-label="{html.escape(panel.title)}"' if panel.title else 'aria-hidden="true"'
     return (
-        f'<svg viewBox="-62 -24 {SIDE + 82} {panel.height + 46:.0f}" {told}><text x="-58" y="-9"'
-        f' font-weight="600">{html.escape(panel.title)}</text>'
+        f'<svg viewBox="-62 {-ABOVE} {SIDE + 82} {panel.height + ABOVE + 22:.0f}" {told}>'
+        f'<text x="-58" y="-19" font-weight="600">{html.escape(panel.title)}</text>'
         f"{panel.ground}{groups}</svg>"
     )
 
@@ -293,8 +314,8 @@ def _still_frames(panels: Sequence[Panel], names: Sequence[str], title: str, mos
         )
         for number, panel in enumerate(panels):
             parts.append(
-                f'<g transform="translate({62 + number * wide} {y + 28:.0f})">'
-                f'<text x="-50" y="-10">{html.escape(panel.title)}</text>{ground(panel)}{panel.frames[k]}</g>'
+                f'<g transform="translate({62 + number * wide} {y + ABOVE + 4:.0f})">'
+                f'<text x="-50" y="-19">{html.escape(panel.title)}</text>{ground(panel)}{panel.frames[k]}</g>'
             )
-        y += max(panel.height for panel in panels) + 74
+        y += max(panel.height for panel in panels) + ABOVE + 50
     return sheet("".join(parts), max(wide * len(panels) + 10, 8.5 * len(title) + 20), y)

@@ -112,7 +112,7 @@ def attention_viewer(
     style = style.replace("TOP", f"{0.5 + 0.42 * min(14, max(map(len, others))):.1f}")
     if len(others) > 14:  # on a phone the columns are too narrow for names; the lines end at them
         style += "@container(max-width:36em){#U .map i{display:none}#U .w{margin-top:.5em}}"
-    style = style.replace("QW", f"{0.62 * max(map(len, names)) + 1.2:.1f}")
+    style = style.replace("QW", f"{max(0.62 * max(map(len, names)), 0.95) + 1.2:.1f}")
     still = _still_maps(title, stills, names, others, top)
     return Moving(
         title,
