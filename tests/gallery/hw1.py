@@ -30,6 +30,8 @@ EXAMPLES = [
     wrong("1.1", "changes its input", "keys *= 1 / np.sqrt(len(query))\n" + single("keys @ query"), loses=[VALUES, LARGE, ONE], says="changed its inputs in place"),
     wrong("1.1", "weighs the values in place", single(back="(values.__imul__(w[:, None]).sum(axis=0), w)"), loses=[VALUES, LARGE], says="Work on a copy"),
     wrong("1.1", "the mean of the values", single(back="values.mean(axis=0), w"), loses=[VALUES, LARGE], says="the weights are not used"),
+    wrong("1.1", "cosine", single("keys @ query / np.linalg.norm(keys, axis=1) / np.linalg.norm(query)"), loses=[VALUES, LARGE], says="The scores are cosines"),
+    wrong("1.1", "the L1 distance", single("-np.abs(keys - query).sum(axis=1) / np.sqrt(len(query))"), loses=[VALUES, LARGE], says="distances Σ|k − q| with a minus"),
 ]
 
 # 1.2
@@ -180,6 +182,8 @@ EXAMPLES += [
     wrong("1.5", "nearest key", hard("values[np.linalg.norm(keys - query, axis=1).argmin()]"), loses=[HARD], says="nearest key"),
     wrong("1.5", "cosine", hard("values[(keys @ query / np.linalg.norm(keys, axis=1)).argmax()]"), loses=[HARD], says="largest cosine"),
     wrong("1.5", "smallest", hard("values[(keys @ query).argmin()]"), loses=[HARD], says="smallest score"),
+    wrong("1.5", "argmax over the features", hard("values[(keys * query).sum(axis=0).argmax()]"), loses=[HARD], says="argmax runs over the features"),
+    wrong("1.5", "argmax over an axis of length 1", hard("values[(keys @ query[:, None]).argmax(axis=1)]"), loses=[HARD], says="axis of length 1"),
     wrong("1.5", "a search that starts from 0", {"1.5 hard": "best, place = 0, 0\nfor i, key in enumerate(keys):\n    if key @ query > best:\n        best, place = key @ query, i\nreturn values[place]"}, loses=[HARD], says="starts from 0"),
     wrong("1.5", "soft attention", hard("library_attention(query[None], keys, values)[0][0]", "[0.97, 3.7, 3.1]"), loses=[HAND, HARD], says="That is soft attention"),
 ]
@@ -302,6 +306,8 @@ EXAMPLES += [
     wrong("1.9", "one axis too few with one query", {"1.9 rows": BATCHED.replace("return ", "return np.squeeze(").rstrip() + ")"}, loses=[ROWS], says="has shape"),
     wrong("1.9", "W_O transposed", several(heads(back="mixed @ W_O.T")), loses=BOTH, says="W_O is transposed"),
     wrong("1.9", "no scale", several(heads(head="lambda q, k, v: library_attention(q, k, v, 1.0)[0]")), loses=BOTH, says="The scale 1/√(d/h) is missing"),
+    wrong("1.9", "heads in the wrong order", several(heads("[X[:, len(X[0]) // heads * i : len(X[0]) // heads * (i + 1)] for i in reversed(range(heads))]")), loses=BOTH, says="heads stand in the wrong order"),
+    wrong("1.9", "scaled by the values' size", several(heads(head="lambda q, k, v: library_attention(q, k, v, v.shape[1] ** -0.5)[0]")), loses=BOTH, says="You scaled by √(t/h)"),
     wrong("1.9", "one head", several(heads("[X]")), loses=BOTH, says="single head"),
     wrong("1.9", "columns scaled by the tokens", {"1.9 columns": "n = Q.shape[1]\nreturn multi_head_attention(Q.T * (len(Q) / heads / n) ** 0.5, K.T, V.T, heads, W_O.T).T"}, loses=[COLUMNS], says="shape[1] counts tokens"),
     wrong("1.9", "columns returned as rows", {"1.9 columns": "return multi_head_attention(Q.T, K.T, V.T, heads, W_O.T)"}, loses=[COLUMNS], says="tokens are columns here"),
@@ -441,7 +447,7 @@ EXAMPLES += [
     right("1.13b", "arrays and a computed number", reach("np.ceil(63 / 4)", "np.int64(63)", "np.array([1.0, 2.0])", "b")),
     right("1.13b", "text around the letter, a tensor", reach("16.0", "63.0", "torch.tensor([1, 2])", "(B)")),
     wrong("1.13b", "both sides of the window, words counted, a sum", reach("8", "64", "[2, 4]", "A"), loses=[REACH, UPDATES, ONE_HEAD, "one_head_claim"], says="only the 4 on one side", visible=GIVES_AWAY),
-    wrong("1.13b", "not rounded up, one too few", reach("63 / 4", "62", "[2, 0]", "C"), loses=[REACH, UPDATES, ONE_HEAD, "one_head_claim"], says="round up", visible=GIVES_AWAY),
+    wrong("1.13b", "not rounded up, one too few", reach("63 / 4", "62", "[2, 0]", "C"), loses=[REACH, UPDATES, ONE_HEAD, "one_head_claim"], says="round up"),
     wrong("1.13b", "one layer too few", reach("15"), loses=[REACH], says="as far as word 3", visible=GIVES_AWAY),
     wrong("1.13b", "one place a layer", reach("63", "1"), loses=[REACH, UPDATES], says="a layer bridges 4 of them", visible=GIVES_AWAY),
     wrong("1.13b", "a softmax cannot be even", reach(claim="D"), loses=["one_head_claim"], says="if their scores are equal"),

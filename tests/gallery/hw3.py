@@ -447,6 +447,7 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         says="V has shape",
     ),
     wrong("3.6", "outputs averaged", heads(V="(kernel[head] / 3)"), loses=[CONVOLUTION], says="averaged over the heads"),
+    wrong("3.6", "the sum of the taps in each head", heads(V="kernel.sum(0)"), loses=[CONVOLUTION], says="the sum of the three taps"),
     wrong("3.6", "the middle tap forgotten", heads(V="(kernel[head] * (head != 1))"), loses=[CONVOLUTION], says="kernel[1] is not used"),
     wrong("3.6", "every head has the middle tap", heads(V="kernel[1]"), loses=[CONVOLUTION], says="Every head uses kernel[1]"),
     wrong("3.6", "one head that does it all with soft places", heads("(0, 0, 0)", gap="0.0", V="kernel.sum(0)"), loses=[PLACES, CONVOLUTION], says="every position gets the same score"),

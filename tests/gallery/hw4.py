@@ -169,7 +169,7 @@ EXAMPLES += [
     wrong("4.4a", "no output map", attention(out="mixed"), loses=[ATTENTION, MAPS], says="The output map `out` is missing"),
     wrong("4.4a", "one head", attention(heads="1"), loses=[ATTENTION, MAPS], says="in one head"),
     wrong("4.4a", "weights averaged over heads", attention(weights="weights.mean(1)"), loses=[MAPS], says="has shape"),
-    wrong("4.4a", "a naive softmax", attention() | {"4.4a forward": attention()["4.4a forward"].replace(".softmax(dim=-1)", "").replace("mixed =", "weights = weights.exp() / weights.exp().sum(-1, keepdim=True)\n        mixed =")}, loses=[ATTENTION], says="scores of about 1,000"),
+    wrong("4.4a", "a naive softmax", attention() | {"4.4a forward": attention()["4.4a forward"].replace(".softmax(dim=-1)", "").replace("mixed =", "weights = weights.exp() / weights.exp().sum(-1, keepdim=True)\n        mixed =")}, loses=[ATTENTION], says="e^score has overflowed"),
     wrong("4.4a", "maps without bias", {"4.4a init": "        self.query, self.key, self.value = (nn.Linear(dim, dim, bias=False) for _ in range(3))\n        self.out = nn.Linear(dim, dim)"}, loses=[ATTENTION, MAPS], says="it has no parameter query.bias"),
     right("4.4a", "torch's own function, which is noted for the instructor", {"4.4a forward": LIBRARY}, noted="uses `scaled_dot_product_attention`"),
     wrong("4.4a", "torch's own module, which is noted and takes no injected weights", {"4.4a init": "        self.inner = nn.MultiheadAttention(dim, heads, batch_first=True)", "4.4a forward": "        output, weights = self.inner(x, x, x, average_attn_weights=False)\n        return (output, weights) if return_weights else output"}, loses=[ATTENTION, MAPS], says="it has no parameter", noted="uses `MultiheadAttention`"),

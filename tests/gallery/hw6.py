@@ -76,6 +76,7 @@ EXAMPLES = [
     wrong("6.1", "the state is added", rnn("number + h"), loses=[STATES], says="You add the state"),
     wrong("6.1", "the other way round", rnn("h - number"), loses=[STATES], says="sign is turned round"),
     wrong("6.1", "no factor 1000", rnn("number - h", "1 / (1 + np.exp(-h))"), loses=[STATES], says="factor 1000"),
+    wrong("6.1", "the state halved, weights halved", rnn("number - h / 2") | {"6.1 weights": "return (-0.5) ** np.arange(T)[::-1]"}, loses=[STATES, UNROLLED], says="shrink by half"),
     wrong("6.1", "weights for even T only", {"6.1 weights": "return (-1) ** np.arange(1, T + 1)"}, loses=[UNROLLED], says="right for even T only"),
     wrong("6.1", "weights all one", {"6.1 weights": "return np.ones(T)"}, loses=[UNROLLED], says="All weights are 1"),
     wrong("6.1", "weights for odd T only", {"6.1 weights": "return (-1.0) ** np.arange(T)"}, loses=[UNROLLED], says="right for odd T only"),
@@ -120,6 +121,7 @@ EXAMPLES = [
     wrong("6.2b", "own place left out", 'terms = K[:, :, None] * V[:, None, :]\nstate = torch.cumsum(terms, dim=0) - terms\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * (torch.cumsum(K, dim=0) - K)).sum(1, keepdim=True)', loses=[MASKED], says="does not see itself"),
     wrong("6.2b", "sums from the end", 'state = torch.cumsum((K[:, :, None] * V[:, None, :]).flip(0), dim=0).flip(0)\ntotal = torch.cumsum(K.flip(0), dim=0).flip(0)\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * total).sum(1, keepdim=True)', loses=[MASKED], says="sums run from the end"),
     wrong("6.2b", "no normalizer", 'return torch.einsum("td,tdm->tm", Q, torch.cumsum(K[:, :, None] * V[:, None, :], dim=0))', loses=[MASKED], says="division by the sum"),
+    wrong("6.2b", "a state that decays", "rows, state, total = [], 0, 0\nfor q, k, v in zip(Q, K, V):\n    state, total = 0.9 * state + torch.outer(k, v), 0.9 * total + k\n    rows.append(q @ state / (q @ total))\nreturn torch.stack(rows)", loses=[MASKED], says="The sums decay"),
     # 6.3
     right("6.3", "exact cancellation; three keys orthogonal to a slanted query", examples(("[1.0, 1.0]", "[[1.0, 0.0], [0.0, -1.0]]"), ("[0.5, 0.5]", "[[1.0, -1.0], [-0.3, 0.3], [0.2, -0.2]]"))),
     right("6.3", "a weight of exactly 100", examples(dot=("[1.0]", "[[1.0], [-0.99]]"))),
@@ -188,6 +190,7 @@ EXAMPLES = [
     wrong("6.6a", "random phases", {"6.6a features": "b = np.random.default_rng(0).uniform(0, 2 * np.pi, len(W))\nreturn np.sqrt(2 / len(W)) * np.cos(X @ W.T + b)"}, loses=[RANDOM], says="√(2/R)·cos(w·x + b) with random phases b"),
     wrong("6.6a", "σ² = D", {"6.6a variance": "return D", "6.6a factor": "return np.exp((X**2).sum(axis=1) / (2 * X.shape[1]))"}, loses=[VARIANCE, FACTOR], says="That is D."),
     wrong("6.6a", "σ instead of σ²", {"6.6a variance": "return D**0.25"}, loses=[VARIANCE], says="That is σ, not σ²"),
+    wrong("6.6a", "D/2", {"6.6a variance": "return D / 2"}, loses=[VARIANCE], says="That is D/2"),
     wrong("6.6a", "1/σ²; sign of the factor", {"6.6a variance": "return 1 / np.sqrt(D)", "6.6a factor": "return np.exp(-(X**2).sum(axis=1) / (2 * np.sqrt(X.shape[1])))"}, loses=[VARIANCE, FACTOR], says="The sign of the exponent"),
     wrong("6.6a", "the 2 forgotten", {"6.6a factor": "return np.exp((X**2).sum(axis=1) / np.sqrt(X.shape[1]))"}, loses=[FACTOR], says="The 2 in 2σ²"),
     wrong("6.6a", "sines missing", {"6.6a features": "return np.cos(X @ W.T) / np.sqrt(len(W))"}, loses=[RANDOM], says="The sines are missing"),
@@ -208,6 +211,7 @@ EXAMPLES = [
     wrong("6.6b", "one number for all coordinates", {"6.6b draw": "return np.repeat(rng.normal(scale=D**-0.25, size=(count, 1)), D, axis=1)"}, loses=[DRAWN, CONVERGES, ERRORS], says="depend on each other"),
     wrong("6.6b", "factors forgotten", {"6.6b estimate": "W = draw_frequencies(rng, count, Q.shape[1])\n" + GAUSSIAN + "return kernel"}, loses=[CONVERGES, ERRORS], says="factors of the query and of the key are missing"),
     wrong("6.6b", "exact instead of estimated", {"6.6b estimate": "return np.exp(Q @ K.T / np.sqrt(Q.shape[1]))"}, loses=[CONVERGES, ERRORS], says="That is the exact similarity"),
+    wrong("6.6b", "positive features", {"6.6b estimate": "W, D = draw_frequencies(rng, count, Q.shape[1]), Q.shape[1]\nleft, right = (np.exp(X @ W.T - (X**2).sum(1, keepdims=True) / 2 / D**0.5) for X in (Q, K))\nreturn left @ right.T / count"}, loses=[CONVERGES, ERRORS], says="Positive features"),
     wrong("6.6b", "exact with noise of the right size", {"6.6b estimate": 'W = draw_frequencies(rng, count, Q.shape[1])\nD = Q.shape[1]\ns = np.sqrt(D)\nd = ((Q[:, None] - K[None]) ** 2).sum(-1)\nk = np.exp(-d / (2 * s))\nf = np.exp(Q @ K.T / s) / k\nv = np.sqrt(np.maximum((1 + k**4) / 2 - k**2, 0) / count)\nreturn f * (k + v * rng.normal(size=k.shape))'}, loses=[CONVERGES], says="of rank 4 at most"),
     wrong("6.6b", "different frequencies for queries and keys", {"6.6b estimate": "W = draw_frequencies(rng, count, Q.shape[1])\n" + GAUSSIAN.replace("K @ W.T", "K @ draw_frequencies(rng, count, Q.shape[1]).T") + "return f(Q)[:, None] * kernel * f(K)"}, loses=[CONVERGES, ERRORS], says="further off than chance allows"),
     wrong("6.6b", "mean square without the root", {"6.6b errors": "exact = np.exp(queries_66 @ keys_66.T / 2)\nrff_errors = np.array([np.mean([np.square(estimate_similarity(queries_66, keys_66, c, rng_66) - exact) for _ in range(20)]) for c in GAUSSIAN_COUNTS])\nrff_slope = fitted_slope(GAUSSIAN_COUNTS, rff_errors)"}, loses=[ERRORS], shows="curve", says="the error its square root"),
@@ -231,6 +235,7 @@ EXAMPLES = [
     wrong("6.7b", "right singular vectors", {"6.7b closed": "_, s, Vt = np.linalg.svd(X, full_matrices=False)\nreturn Vt.T * (s**2 / (s**2 + lam)) @ Vt"}, loses=[CLOSED, VANISHES], says="has shape"),
     wrong("6.7b", "the inverse of XXᵀ, which may not exist", {"6.7b closed": "return np.linalg.inv(np.eye(len(X)) + lam * np.linalg.inv(X @ X.T))"}, loses=[VANISHES], says="so it has no inverse", visible=OTHER_CASES),
     wrong("6.7b", "no penalty", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T", "6.7b closed": "return X @ np.linalg.pinv(X)"}, loses=[GRADIENT, CLOSED, VANISHES], says="as if λ were 0"),
+    wrong("6.7b", "a threshold; the norm without its square", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T + lam * W / np.linalg.norm(W)", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s**2 > lam) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="whole or drop it"),
     wrong("6.7b", "what should go is kept", {"6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (lam / (s**2 + lam)) @ U.T"}, loses=[CLOSED, VANISHES], says="keeps what should go"),
     # 6.7c
     right("6.7c", "as an array, with the largest and smallest sought in a loop", {

@@ -39,6 +39,10 @@ def head(x: Floats, Wq: Floats, Wk: Floats, Wv: Floats, variant: str = "") -> Fl
     if variant == "causal":
         scores = np.where(np.tri(len(x), dtype=bool), scores, -np.inf)
     weights = scores if variant == "no softmax" else softmax(scores, axis=0 if variant == "wrong axis" else 1)
+    if variant.endswith("sigmoid"):
+        weights = 0.5 * (1 + np.tanh(scores / 2))
+    if variant == "normalized sigmoid":
+        weights = weights / weights.sum(1, keepdims=True)
     if variant == "scaled afterwards":
         weights = softmax(queries @ keys.T) / np.sqrt(keys.shape[1])
     output = weights @ (x if variant == "raw values" and x.shape[1] == values.shape[1] else values)

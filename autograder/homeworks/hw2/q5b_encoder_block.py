@@ -106,6 +106,10 @@ def numpy_block(
         return real_rows(step(step(x, network, 2), attention, 1), call)
     if variant == "no feed-forward":
         return real_rows(step(x, attention, 1), call)
+    if variant == "one residual over both":
+        inner = attention(normal_form(x, 1)) if first else normal_form(attention(x), 1)
+        last = x + network(normal_form(inner, 2) if first else inner)
+        return real_rows(last if first else normal_form(last, 2), call)
     if variant == "second residual from the start":
         middle = step(x, attention, 1)
         if first:
@@ -215,6 +219,9 @@ block = hw.question(
                     "Each sublayer's input is added twice; add it once.": "residual twice",
                     "The feed-forward network comes first; the attention comes first.": "feed-forward first",
                     "The feed-forward sublayer is missing.": "no feed-forward",
+                    "One residual connection spans both sublayers; each sublayer has its own.": (
+                        "one residual over both"
+                    ),
                     "The second residual connection adds the block's input;"
                     " add the output of the first sublayer.": "second residual from the start",
                     "The attention looks along the batch, not along the places:"

@@ -60,6 +60,7 @@ self_attention = hw.question(
     difficulty="medium",
     asks={
         "multi-head self-attention, without torch's own": "equals multi-head attention with injected weights",
+        "scores of about 1,000 do not overflow": "equals multi-head attention with injected weights",
         "weights (batch, heads, n, n) on demand": "returns the attention weights on demand",
     },
     forbids=ATTENTION_CALLS,
@@ -72,6 +73,10 @@ self_attention = hw.question(
             mistakes=named_mistakes(
                 attention_output,
                 {
+                    "naive": (
+                        "e^score has overflowed: use torch.softmax, or subtract each row's largest score"
+                        " before the exponential."
+                    ),
                     "no scale": "The scores are not scaled: divide by √(dim / heads).",
                     "scale of dim": (
                         "You divided by √dim. Each head works with dim / heads features, so divide by √(dim /"

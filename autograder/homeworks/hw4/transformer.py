@@ -112,6 +112,10 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         if mistake == "causal":
             scores = np.where(np.tri(scores.shape[-1], dtype=bool), scores, -np.inf)
         weights.append(softmax(scores, axis=-2 if mistake == "queries" else -1))
+        if mistake == "naive":
+            with np.errstate(all="ignore"):
+                powers = np.exp(scores.astype(np.float32))
+                weights[-1] = powers / powers.sum(-1, keepdims=True)
         if mistake == "scaled after":
             weights[-1] = weights[-1] / math.sqrt(size)
         if mistake == "scores":
