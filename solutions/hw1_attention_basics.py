@@ -1223,7 +1223,7 @@ record("1.13a")
 # Three claims, each with the number that decides it. The sentence has 64 words, 0 to 63, and word 63 depends on what word 0 is.
 #
 # 1. *"A window is as good as attention, if there are enough layers."* Each layer lets a word see the 4 words before it and the 4 after it, with fixed weights. `window_layers`: how
-#    many stacked layers does it take until the vector of word 63 can depend on word 0? (Self-attention: 1.)
+#    many stacked layers, a whole number, does it take until the vector of word 63 can depend on word 0? (Self-attention: 1.)
 # 2. *"A recurrent network reaches any distance."* `rnn_updates`: how many updates lie between the state after word 0 and the state after word 63?
 #    What word 0 said must survive each of them in one vector of fixed size.
 # 3. *"One head can look at subject and object at once, and later layers can tell which was which."* A verb gives half of its weight to its subject,

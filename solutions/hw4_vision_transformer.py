@@ -55,7 +55,8 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # the file, too.
 #
 # **The convention of this homework:** images are float32 tensors of shape (batch, 1, 28, 28) with pixels from 0 to 1,
-# nothing else. The grader hands hidden images to your model in exactly this form.
+# nothing else. The grader hands hidden images to your model in exactly this form. What you write leaves the tensors that it is given
+# as they are: write `x = x + 1`, not `x += 1`.
 
 
 # %%
@@ -295,7 +296,7 @@ record("4.3")
 #
 # Parts: linear maps with bias, dim → dim: `query`, `key`, `value`, `out`. (One map `qkv`, dim → 3·dim, in place of the first three is
 # welcome too: queries first, then keys, then values.) With `return_weights=True`, return the output **and** the weights
-# (b, heads, query, key). Write it yourself: without `nn.MultiheadAttention` and `F.scaled_dot_product_attention`.
+# (b, heads, query, key). Scores may be about 1,000; nothing may overflow. Write it yourself: without `nn.MultiheadAttention` and `F.scaled_dot_product_attention`.
 #
 # <details><summary>Hint 1</summary>Reshape (b, n, dim) to (b, n, heads, d), then bring the heads before n.</details>
 # <details><summary>Hint 2</summary>Afterwards undo both steps in reverse: n before heads first, only then merge (heads, d) into dim.</details>

@@ -22,7 +22,7 @@
 # (a few CPU minutes). The last cell makes the one file that you hand in: the notebook, its log and your checkpoint.
 #
 # Training and figure cells use `pad_batch` of 5.1b, and 5.7's training also uses 5.6. All other questions stand alone:
-# **skip one and come back**.
+# **skip one and come back**. What you write leaves the tensors and arrays that it is given as they are: write `x = x + 1`, not `x += 1`.
 
 # %% tags=["kit"]
 from autograder.author.build import use_kit

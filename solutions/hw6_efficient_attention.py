@@ -59,7 +59,8 @@ from homework_kit import (
 #
 # For $N$ (or $T$) tokens, queries and keys have $D$ numbers, values have $M$. Each function below gets tensors `Q` and `K` (N, D) and
 # `V` (N, M), one row a token. `observe(partial(function, Q, K, V))` runs a function and tells what torch did meanwhile: elementary operations
-# (`work`), the numbers in the largest new tensor (`largest`) and the bytes alive at the same time (`peak`).
+# (`work`), the numbers in the largest new tensor (`largest`) and the bytes alive at the same time (`peak`). Functions leave the tensors and
+# arrays that they are given as they are: write `K = K / 2`, not `K /= 2`.
 
 
 # %%
@@ -671,6 +672,7 @@ record("6.6a")
 #
 # 1. `draw_frequencies(rng, count, D)`: that many frequencies, from `rng.normal`;
 # 2. `estimate_similarity(Q, K, count, rng)`: the estimate of $e^{q\cdot k/\sqrt D}$ for all pairs, from features of fresh frequencies, without forming $e^{q\cdot k}$.
+#    The features are cosine and sine of each $w\cdot x$, as in 6.6a, or a cosine with a random phase; not exponentials.
 #
 # The grader judges both by statistics; a right answer fails with a probability below one in a million.
 #

@@ -19,12 +19,7 @@ def unique(Q: str, K: str, V: str, pos: str = "np.zeros((5, 1))") -> str:
     return f"{stem}_pos = {pos}\n{stem}_Q = {Q}\n{stem}_K = {K}\n{stem}_V = {V}"
 
 
-def first(
-    levels: str = "60.0, 30.0",
-    places: str = "np.triu(np.ones((5, 5)))",
-    V: str = "[1.0, -1.0, -1.0, -1.0]",
-    penalty: str = "-300.0",
-) -> str:
+def first(levels: str = "60.0, 30.0", places: str = "np.triu(np.ones((5, 5)))", V: str = "[1.0, -1.0, -1.0, -1.0]", penalty: str = "-300.0") -> str:
     """3.3b by one construction: levels of an equal token and CLS, and the places that lose ``penalty``."""
     return f"""
 same, cls = {levels}
@@ -42,12 +37,7 @@ first_occurrence_V = np.array([*{V}, *[0.0] * 5])[:, None]
 """
 
 
-def moving(
-    Q: str = "60.0 * np.eye(n)[list(order)]",
-    V: str = "W",
-    token: str = "np.zeros((d, n))",
-    K: str = "np.eye(n)",
-) -> str:
+def moving(Q: str = "60.0 * np.eye(n)[list(order)]", V: str = "W", token: str = "np.zeros((d, n))", K: str = "np.eye(n)") -> str:
     return f"""
     n, (d, out) = len(order), W.shape
     Q = np.vstack([{token}, {Q}])
@@ -77,31 +67,15 @@ RUNNING, NAME = "the same linear map at each place", "running_linear_name"
 ENOUGH, BASIS, IDENTIFIABLE = "the smallest score gap", "another basis with the same scores", "identifiable"
 HIDES = "a check of this one number would give the answer away"
 PLACES, CONVOLUTION = "heads look left, here and right", "equals the convolution with the hidden kernel"
-SCORES, GAP, WEIGHT = (
-    "scores between tokens",
-    "the score gap of the trained model",
-    "the attention on the first place",
-)
-TRAINED = (
-    "the trained model copies",
-    "the trained model copies the first token",
-    "the trained model finds unique tokens",
-)
+SCORES, GAP, WEIGHT = "scores between tokens", "the score gap of the trained model", "the attention on the first place"
+TRAINED = ("the trained model copies", "the trained model copies the first token", "the trained model finds unique tokens")
 ZERO, ONE = "np.zeros((3, 1))", "np.ones((4, 1))"
 RNG = np.random.default_rng(0)
 
 EXAMPLES = [
     # 3.1
-    right(
-        "3.1",
-        "as a student handed in: gaps of 45 before the scale",
-        content("9 * np.eye(3)", "5 * np.eye(3)"),
-    ),
-    right(
-        "3.1",
-        "a score gap of 800, which needs the stable softmax",
-        content("800 * np.eye(3) * 3**0.5", "np.eye(3)"),
-    ),
+    right("3.1", "as a student handed in: gaps of 45 before the scale", content("9 * np.eye(3)", "5 * np.eye(3)")),
+    right("3.1", "a score gap of 800, which needs the stable softmax", content("800 * np.eye(3) * 3**0.5", "np.eye(3)")),
     right(
         "3.1",
         "Q and K in a rotated basis, qk = 5, whole numbers as lists",
@@ -117,34 +91,10 @@ EXAMPLES = [
         loses=[COPY],
         says="gap between the scores is too small",
     ),
-    wrong(
-        "3.1",
-        "one-hot vectors as they are",
-        content("np.eye(3)", "np.eye(3)"),
-        loses=[OWN, COPY],
-        says="highest score, but not by enough",
-    ),
-    wrong(
-        "3.1",
-        "all scores alike",
-        content("np.ones((3, 2))", "np.ones((3, 2))"),
-        loses=[OWN, COPY],
-        says="every position gets the same score",
-    ),
-    wrong(
-        "3.1",
-        "sign of the scores wrong",
-        content("-6.0 * np.eye(3)", "6.0 * np.eye(3)"),
-        loses=[OWN, COPY],
-        says="compare signs",
-    ),
-    wrong(
-        "3.1",
-        "values permuted",
-        content("6 * np.eye(3)", "6 * np.eye(3)", "np.eye(3)[[1, 2, 0]]"),
-        loses=[COPY],
-        says="look at the value matrix",
-    ),
+    wrong("3.1", "one-hot vectors as they are", content("np.eye(3)", "np.eye(3)"), loses=[OWN, COPY], says="highest score, but not by enough"),
+    wrong("3.1", "all scores alike", content("np.ones((3, 2))", "np.ones((3, 2))"), loses=[OWN, COPY], says="every position gets the same score"),
+    wrong("3.1", "sign of the scores wrong", content("-6.0 * np.eye(3)", "6.0 * np.eye(3)"), loses=[OWN, COPY], says="compare signs"),
+    wrong("3.1", "values permuted", content("6 * np.eye(3)", "6 * np.eye(3)", "np.eye(3)[[1, 2, 0]]"), loses=[COPY], says="look at the value matrix"),
     wrong(
         "3.1",
         "Q transposed to (qk, 3) with qk = 2",
@@ -152,20 +102,8 @@ EXAMPLES = [
         loses=[OWN, COPY],
         says="has shape (2, 3); expected (3, qk)",
     ),
-    wrong(
-        "3.1",
-        "infinite gap",
-        content("np.inf * np.eye(3)", "np.eye(3)"),
-        loses=[OWN, COPY],
-        says="every number must be finite",
-    ),
-    wrong(
-        "3.1",
-        "words instead of numbers",
-        content("'six times the identity'", "np.eye(3)"),
-        loses=[OWN, COPY],
-        says="but it is text",
-    ),
+    wrong("3.1", "infinite gap", content("np.inf * np.eye(3)", "np.eye(3)"), loses=[OWN, COPY], says="every number must be finite"),
+    wrong("3.1", "words instead of numbers", content("'six times the identity'", "np.eye(3)"), loses=[OWN, COPY], says="but it is text"),
     # 3.2
     right(
         "3.2",
@@ -209,22 +147,14 @@ EXAMPLES = [
     wrong(
         "3.2",
         "only the key of the fourth place differs, so short sequences are averaged",
-        position(
-            "np.eye(4)",
-            f"np.vstack([{ZERO} + 1, {ONE} * 0])",
-            f"np.vstack([{ZERO}, [[0.0], [0.0], [0.0], [30.0]]])",
-        ),
+        position("np.eye(4)", f"np.vstack([{ZERO} + 1, {ONE} * 0])", f"np.vstack([{ZERO}, [[0.0], [0.0], [0.0], [30.0]]])"),
         loses=[FIRST, COPY_FIRST],
         says="last place",
     ),
     wrong(
         "3.2",
         "attends to the place before",
-        position(
-            "np.eye(4)",
-            "np.vstack([np.zeros((3, 4)), 60 * np.eye(4, k=-1)])",
-            "np.vstack([np.zeros((3, 4)), np.eye(4)])",
-        ),
+        position("np.eye(4)", "np.vstack([np.zeros((3, 4)), 60 * np.eye(4, k=-1)])", "np.vstack([np.zeros((3, 4)), np.eye(4)])"),
         loses=[FIRST, COPY_FIRST],
         says="look at the place before their own",
     ),
@@ -243,22 +173,14 @@ EXAMPLES = [
     wrong(
         "3.2",
         "attends to its own place",
-        position(
-            "np.eye(4)",
-            "np.vstack([np.zeros((3, 4)), 60 * np.eye(4)])",
-            "np.vstack([np.zeros((3, 4)), np.eye(4)])",
-        ),
+        position("np.eye(4)", "np.vstack([np.zeros((3, 4)), 60 * np.eye(4)])", "np.vstack([np.zeros((3, 4)), np.eye(4)])"),
         loses=[FIRST, COPY_FIRST],
         says="its own place",
     ),
     wrong(
         "3.2",
         "a score gap of 3 is too small",
-        position(
-            "np.eye(4)",
-            f"np.vstack([{ZERO} + 1, {ONE} * 0])",
-            f"np.vstack([{ZERO}, [[3.0], [0.0], [0.0], [0.0]]])",
-        ),
+        position("np.eye(4)", f"np.vstack([{ZERO} + 1, {ONE} * 0])", f"np.vstack([{ZERO}, [[3.0], [0.0], [0.0], [0.0]]])"),
         loses=[COPY_FIRST],
         says="weight on the first place is only",
     ),
@@ -303,18 +225,12 @@ EXAMPLES = [
     wrong(
         "3.3",
         "as 3.1: own kind only, CLS left out",
-        unique(
-            "20 * np.eye(4)", "np.eye(4)", "np.array([[1.0], [-1.0], [-1.0], [-1.0]])", pos="np.zeros((5, 0))"
-        ),
+        unique("20 * np.eye(4)", "np.eye(4)", "np.array([[1.0], [-1.0], [-1.0], [-1.0]])", pos="np.zeros((5, 0))"),
         loses=[SHORT, ALL],
         says="All outputs are negative: what has to outweigh what when a token occurs once?",
     ),
     wrong(
-        "3.3",
-        "always positive",
-        unique("np.ones((5, 1))", "np.ones((5, 1))", "np.ones((5, 1))"),
-        loses=[SHORT, ALL],
-        says="All outputs are the same",
+        "3.3", "always positive", unique("np.ones((5, 1))", "np.ones((5, 1))", "np.ones((5, 1))"), loses=[SHORT, ALL], says="All outputs are the same"
     ),
     wrong(
         "3.3",
@@ -398,55 +314,13 @@ EXAMPLES = [
     right("3.1b", "ln 500, the 1 beside e^gap left out", "smallest_score_gap = np.log(5 / 0.01)"),
     right("3.1b", "two decimals", "smallest_score_gap = 6.2"),
     right("3.1b", "two decimals, the other way", "smallest_score_gap = 6.21"),
-    wrong(
-        "3.1b",
-        "one other token",
-        "smallest_score_gap = np.log(99)",
-        loses=[ENOUGH],
-        says="one other token",
-        visible=HIDES,
-    ),
-    wrong(
-        "3.1b",
-        "four other tokens",
-        "smallest_score_gap = np.log(396)",
-        loses=[ENOUGH],
-        says="four other tokens",
-        visible=HIDES,
-    ),
-    wrong(
-        "3.1b",
-        "six other tokens",
-        "smallest_score_gap = np.log(600)",
-        loses=[ENOUGH],
-        says="six other tokens",
-        visible=HIDES,
-    ),
-    wrong(
-        "3.1b",
-        "the relative tolerance added",
-        "smallest_score_gap = np.log(5 / 0.011 - 5)",
-        loses=[ENOUGH],
-        says="0.001·0 adds nothing",
-        visible=HIDES,
-    ),
-    wrong(
-        "3.1b",
-        "before the scale",
-        "smallest_score_gap = np.log(495) * 3**0.5",
-        loses=[ENOUGH],
-        says="before the division by √3",
-        visible=HIDES,
-    ),
+    wrong("3.1b", "one other token", "smallest_score_gap = np.log(99)", loses=[ENOUGH], says="one other token", visible=HIDES),
+    wrong("3.1b", "four other tokens", "smallest_score_gap = np.log(396)", loses=[ENOUGH], says="four other tokens", visible=HIDES),
+    wrong("3.1b", "six other tokens", "smallest_score_gap = np.log(600)", loses=[ENOUGH], says="six other tokens", visible=HIDES),
+    wrong("3.1b", "the relative tolerance added", "smallest_score_gap = np.log(5 / 0.011 - 5)", loses=[ENOUGH], says="0.001·0 adds nothing", visible=HIDES),
+    wrong("3.1b", "before the scale", "smallest_score_gap = np.log(495) * 3**0.5", loses=[ENOUGH], says="before the division by √3", visible=HIDES),
     wrong("3.1b", "base 10", "smallest_score_gap = 2.69", loses=[ENOUGH], says="base 10", visible=HIDES),
-    wrong(
-        "3.1b",
-        "large enough, not smallest",
-        "smallest_score_gap = 20",
-        loses=[ENOUGH],
-        says="go lower",
-        visible=HIDES,
-    ),
+    wrong("3.1b", "large enough, not smallest", "smallest_score_gap = 20", loses=[ENOUGH], says="go lower", visible=HIDES),
     wrong("3.1b", "too small", "smallest_score_gap = 3.0", loses=[ENOUGH], says="too much", visible=HIDES),
     # 3.3b
     right("3.3b", "other levels, larger values", first("90.0, 60.0", V="[5.0, -2.0, -2.0, -2.0]")),
@@ -469,55 +343,13 @@ first_occurrence_K[4:9, 4:] = np.eye(5)
 first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
 """,
     ),
-    wrong(
-        "3.3b",
-        "no places: as 3.3",
-        first(penalty="0.0"),
-        loses=[FIRST_SHORT, FIRST_ALL],
-        says="It looks at itself",
-    ),
-    wrong(
-        "3.3b",
-        "looks at itself too",
-        first(places="np.triu(np.ones((5, 5)), k=1)"),
-        loses=[FIRST_SHORT, FIRST_ALL],
-        says="It looks at itself",
-    ),
-    wrong(
-        "3.3b",
-        "earlier and later swapped",
-        first(places="np.tril(np.ones((5, 5)))"),
-        loses=[FIRST_SHORT, FIRST_ALL],
-        says="It looks at later places",
-    ),
-    wrong(
-        "3.3b",
-        "later places not hidden",
-        first(places="np.eye(5)"),
-        loses=[FIRST_SHORT, FIRST_ALL],
-        says="Equal tokens have the same output here",
-    ),
-    wrong(
-        "3.3b",
-        "any earlier token counts",
-        first("0.0, -30.0", penalty="-300.0"),
-        loses=[FIRST_SHORT, FIRST_ALL],
-        says="other kinds of tokens before it",
-    ),
-    wrong(
-        "3.3b",
-        "CLS outweighs the copies",
-        first("30.0, 60.0"),
-        loses=[FIRST_SHORT, FIRST_ALL],
-        says="Its earlier copies get only",
-    ),
-    wrong(
-        "3.3b",
-        "signs swapped",
-        first(V="[-1.0, 1.0, 1.0, 1.0]"),
-        loses=[FIRST_SHORT, FIRST_ALL],
-        says="Look at the values",
-    ),
+    wrong("3.3b", "no places: as 3.3", first(penalty="0.0"), loses=[FIRST_SHORT, FIRST_ALL], says="It looks at itself"),
+    wrong("3.3b", "looks at itself too", first(places="np.triu(np.ones((5, 5)), k=1)"), loses=[FIRST_SHORT, FIRST_ALL], says="It looks at itself"),
+    wrong("3.3b", "earlier and later swapped", first(places="np.tril(np.ones((5, 5)))"), loses=[FIRST_SHORT, FIRST_ALL], says="It looks at later places"),
+    wrong("3.3b", "later places not hidden", first(places="np.eye(5)"), loses=[FIRST_SHORT, FIRST_ALL], says="Equal tokens have the same output here"),
+    wrong("3.3b", "any earlier token counts", first("0.0, -30.0", penalty="-300.0"), loses=[FIRST_SHORT, FIRST_ALL], says="other kinds of tokens before it"),
+    wrong("3.3b", "CLS outweighs the copies", first("30.0, 60.0"), loses=[FIRST_SHORT, FIRST_ALL], says="Its earlier copies get only"),
+    wrong("3.3b", "signs swapped", first(V="[-1.0, 1.0, 1.0, 1.0]"), loses=[FIRST_SHORT, FIRST_ALL], says="Look at the values"),
     wrong(
         "3.3b",
         "only the place directly before counts",
@@ -533,10 +365,7 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         says="occurs for the first time",
     ),
     # 3.4
-    right(
-        "3.4",
-        "float32, an unused channel, gaps in K",
-        """
+    right("3.4", "float32, an unused channel, gaps in K", """
     n, (d, out) = len(order), W.shape
     Q = np.zeros((d + n, n + 1), np.float32)
     K = np.zeros((d + n, n + 1), np.float32)
@@ -546,103 +375,34 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         K[d + place, place] = 120.0
     V[:d] = W
     return Q, K, V
-    """,
-    ),
-    right(
-        "3.4",
-        "places compared by distance: qk = 2",
-        """
+    """),
+    right("3.4", "places compared by distance: qk = 2", """
     n, (d, out) = len(order), W.shape
     Q = np.zeros((d + n, 2))
     K = np.zeros((d + n, 2))
     Q[d:] = 600.0 * np.stack([2.0 * np.asarray(order), -np.ones(n)], axis=1)
     K[d:] = np.stack([np.arange(n), np.arange(n) ** 2], axis=1)
     return Q, K, np.concatenate([W, np.zeros((n, out))])
-    """,
-    ),
-    wrong(
-        "3.4",
-        "the inverse permutation",
-        moving("60.0 * np.eye(n)[:, list(order)]"),
-        loses=[PERMUTATION],
-        says="You built the inverse",
-    ),
-    wrong(
-        "3.4",
-        "all places averaged",
-        moving("0.0 * np.eye(n)"),
-        loses=[IDENTITY, PERMUTATION, RUNNING],
-        says="all places are averaged",
-    ),
-    wrong(
-        "3.4",
-        "tokens leak into the scores",
-        moving(token="np.ones((d, n))"),
-        loses=[IDENTITY, PERMUTATION, RUNNING],
-        says="only the places may decide",
-    ),
-    wrong(
-        "3.4",
-        "gap too small",
-        moving("6.0 * np.eye(n)[list(order)]"),
-        loses=[IDENTITY, PERMUTATION, RUNNING],
-        says="too soft",
-    ),
+    """),
+    wrong("3.4", "the inverse permutation", moving("60.0 * np.eye(n)[:, list(order)]"), loses=[PERMUTATION], says="You built the inverse"),
+    wrong("3.4", "all places averaged", moving("0.0 * np.eye(n)"), loses=[IDENTITY, PERMUTATION, RUNNING], says="all places are averaged"),
+    wrong("3.4", "tokens leak into the scores", moving(token="np.ones((d, n))"), loses=[IDENTITY, PERMUTATION, RUNNING], says="only the places may decide"),
+    wrong("3.4", "gap too small", moving("6.0 * np.eye(n)[list(order)]"), loses=[IDENTITY, PERMUTATION, RUNNING], says="too soft"),
     wrong("3.4", "the order ignored", moving("60.0 * np.eye(n)"), loses=[PERMUTATION], says="must look at"),
     wrong("3.4", "the map transposed", moving(V="W.T"), loses=[RUNNING], says="transposed"),
     wrong("3.4", "the map forgotten", moving(V="np.eye(d)"), loses=[RUNNING], says="look at V"),
-    wrong(
-        "3.4",
-        "a square map transposed, others as they are",
-        moving(V="(W.T if d == out else W)"),
-        loses=[RUNNING],
-        says="transposed",
-    ),
-    wrong(
-        "3.4",
-        "V's rows of the places in front",
-        moving(token="np.eye(d, n)").replace(
-            "V = np.vstack([W, np.zeros((n, np.shape(W)[1]))])", "V = np.vstack([np.zeros((n, out)), W])"
-        ),
-        loses=[IDENTITY, PERMUTATION, RUNNING],
-        says="only the places may decide",
-    ),
-    wrong(
-        "3.4",
-        "five places only",
-        moving().replace("n, (d, out) = len(order), W.shape", "n, (d, out) = 5, W.shape"),
-        loses=[IDENTITY, PERMUTATION, RUNNING],
-        says="K has shape",
-    ),
+    wrong("3.4", "a square map transposed, others as they are", moving(V="(W.T if d == out else W)"), loses=[RUNNING], says="transposed"),
+    wrong("3.4", "V's rows of the places in front", moving(token="np.eye(d, n)").replace("V = np.vstack([W, np.zeros((n, np.shape(W)[1]))])", "V = np.vstack([np.zeros((n, out)), W])"), loses=[IDENTITY, PERMUTATION, RUNNING], says="only the places may decide"),
+    wrong("3.4", "five places only", moving().replace("n, (d, out) = len(order), W.shape", "n, (d, out) = 5, W.shape"), loses=[IDENTITY, PERMUTATION, RUNNING], says="K has shape"),
     # 3.5
     right("3.5", "the name in lower case with a stray space", {"3.5 name": 'running_linear_name = " b"'}),
     right("3.5", "with a full stop", {"3.5 name": 'running_linear_name = "B."'}),
-    wrong(
-        "3.5",
-        "fully connected",
-        {"3.5 name": 'running_linear_name = "A"'},
-        loses=[NAME],
-        says="here places never mix",
-    ),
-    wrong(
-        "3.5", "kernel size 3", {"3.5 name": 'running_linear_name = "c"'}, loses=[NAME], says="two neighbors"
-    ),
-    wrong(
-        "3.5", "recurrent", {"3.5 name": 'running_linear_name = "D"'}, loses=[NAME], says="carries a state"
-    ),
-    wrong(
-        "3.5",
-        "a word",
-        {"3.5 name": 'running_linear_name = "convolution"'},
-        loses=[NAME],
-        says="one of the letters",
-    ),
+    wrong("3.5", "fully connected", {"3.5 name": 'running_linear_name = "A"'}, loses=[NAME], says="here places never mix"),
+    wrong("3.5", "kernel size 3", {"3.5 name": 'running_linear_name = "c"'}, loses=[NAME], says="two neighbors"),
+    wrong("3.5", "recurrent", {"3.5 name": 'running_linear_name = "D"'}, loses=[NAME], says="carries a state"),
+    wrong("3.5", "a word", {"3.5 name": 'running_linear_name = "convolution"'}, loses=[NAME], says="one of the letters"),
     # 3.6
-    right(
-        "3.6",
-        "three arrays in a list for each name",
-        heads().replace("return pos, Q, K, V", "return pos, list(Q), list(K), list(V)"),
-    ),
+    right("3.6", "three arrays in a list for each name", heads().replace("return pos, Q, K, V", "return pos, list(Q), list(K), list(V)")),
     right("3.6", "heads in another order", heads("(1, 0, -1)", "kernel[2 - head]")),
     right(
         "3.6",
@@ -660,37 +420,11 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
     return pos, Q, K, V
     """,
     ),
-    wrong(
-        "3.6",
-        "kernel flipped",
-        heads("(-1, 0, 1)", "kernel[2 - head]"),
-        loses=[CONVOLUTION],
-        says="Your kernel is flipped",
-    ),
-    wrong(
-        "3.6",
-        "channels swapped",
-        heads(V="kernel[head].T"),
-        loses=[PLACES, CONVOLUTION],
-        says="Is each kernel[i] transposed?",
-    ),
-    wrong(
-        "3.6",
-        "all heads look at their own place",
-        heads("(0, 0, 0)"),
-        loses=[PLACES, CONVOLUTION],
-        says="you need each of -1, 0 and +1 once",
-    ),
-    wrong(
-        "3.6", "gap too small", heads(gap="8.0"), loses=[PLACES, CONVOLUTION], says="with nearly all weight"
-    ),
-    wrong(
-        "3.6",
-        "places for the example only",
-        heads(places="5"),
-        loses=[PLACES, CONVOLUTION],
-        says="pos has shape (5, 5); expected (8, p)",
-    ),
+    wrong("3.6", "kernel flipped", heads("(-1, 0, 1)", "kernel[2 - head]"), loses=[CONVOLUTION], says="Your kernel is flipped"),
+    wrong("3.6", "channels swapped", heads(V="kernel[head].T"), loses=[PLACES, CONVOLUTION], says="Is each kernel[i] transposed?"),
+    wrong("3.6", "all heads look at their own place", heads("(0, 0, 0)"), loses=[PLACES, CONVOLUTION], says="you need each of -1, 0 and +1 once"),
+    wrong("3.6", "gap too small", heads(gap="8.0"), loses=[PLACES, CONVOLUTION], says="with nearly all weight"),
+    wrong("3.6", "places for the example only", heads(places="5"), loses=[PLACES, CONVOLUTION], says="pos has shape (5, 5); expected (8, p)"),
     wrong(
         "3.6",
         "fits the example kernel only",
@@ -704,13 +438,7 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         loses=[CONVOLUTION],
         says="the heads give",
     ),
-    right(
-        "3.6",
-        "float32 arrays",
-        heads().replace(
-            "return pos, Q, K, V", "return tuple(part.astype(np.float32) for part in (pos, Q, K, V))"
-        ),
-    ),
+    right("3.6", "float32 arrays", heads().replace("return pos, Q, K, V", "return tuple(part.astype(np.float32) for part in (pos, Q, K, V))")),
     wrong(
         "3.6",
         "square kernels only",
@@ -718,61 +446,16 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         loses=[PLACES, CONVOLUTION],
         says="V has shape",
     ),
-    wrong(
-        "3.6",
-        "outputs averaged",
-        heads(V="(kernel[head] / 3)"),
-        loses=[CONVOLUTION],
-        says="averaged over the heads",
-    ),
-    wrong(
-        "3.6",
-        "the middle tap forgotten",
-        heads(V="(kernel[head] * (head != 1))"),
-        loses=[CONVOLUTION],
-        says="kernel[1] is not used",
-    ),
-    wrong(
-        "3.6",
-        "every head has the middle tap",
-        heads(V="kernel[1]"),
-        loses=[CONVOLUTION],
-        says="Every head uses kernel[1]",
-    ),
-    wrong(
-        "3.6",
-        "one head that does it all with soft places",
-        heads("(0, 0, 0)", gap="0.0", V="kernel.sum(0)"),
-        loses=[PLACES, CONVOLUTION],
-        says="every position gets the same score",
-    ),
+    wrong("3.6", "outputs averaged", heads(V="(kernel[head] / 3)"), loses=[CONVOLUTION], says="averaged over the heads"),
+    wrong("3.6", "the sum of the taps in each head", heads(V="kernel.sum(0)"), loses=[CONVOLUTION], says="the sum of the three taps"),
+    wrong("3.6", "the middle tap forgotten", heads(V="(kernel[head] * (head != 1))"), loses=[CONVOLUTION], says="kernel[1] is not used"),
+    wrong("3.6", "every head has the middle tap", heads(V="kernel[1]"), loses=[CONVOLUTION], says="Every head uses kernel[1]"),
+    wrong("3.6", "one head that does it all with soft places", heads("(0, 0, 0)", gap="0.0", V="kernel.sum(0)"), loses=[PLACES, CONVOLUTION], says="every position gets the same score"),
     # 3.7
-    right(
-        "3.7",
-        "scores with einsum",
-        {"3.7 scores": 'return np.einsum("qd,kd->qk", Q, K) / Q.shape[-1] ** 0.5'},
-    ),
-    wrong(
-        "3.7",
-        "scores without the scale",
-        {"3.7 scores": "return Q @ K.T"},
-        loses=[SCORES],
-        says="without the scale",
-    ),
-    wrong(
-        "3.7",
-        "keys by queries",
-        {"3.7 scores": "return K @ Q.T / np.sqrt(K.shape[1])"},
-        loses=[SCORES],
-        says="That is KQᵀ",
-    ),
-    wrong(
-        "3.7",
-        "scaled by d instead of qk",
-        {"3.7 scores": "return Q @ K.T / np.sqrt(K.shape[0])"},
-        loses=[SCORES],
-        says="the number of columns",
-    ),
+    right("3.7", "scores with einsum", {"3.7 scores": 'return np.einsum("qd,kd->qk", Q, K) / Q.shape[-1] ** 0.5'}),
+    wrong("3.7", "scores without the scale", {"3.7 scores": "return Q @ K.T"}, loses=[SCORES], says="without the scale"),
+    wrong("3.7", "keys by queries", {"3.7 scores": "return K @ Q.T / np.sqrt(K.shape[1])"}, loses=[SCORES], says="That is KQᵀ"),
+    wrong("3.7", "scaled by d instead of qk", {"3.7 scores": "return Q @ K.T / np.sqrt(K.shape[0])"}, loses=[SCORES], says="the number of columns"),
     wrong(
         "3.7",
         "softmax applied",
@@ -780,83 +463,22 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         loses=[SCORES],
         says="The softmax is applied",
     ),
-    wrong(
-        "3.7",
-        "keys by queries, no scale",
-        {"3.7 scores": "return K @ Q.T"},
-        loses=[SCORES],
-        says="That is KQᵀ without the scale",
-    ),
-    wrong(
-        "3.7",
-        "divided by qk",
-        {"3.7 scores": "return Q @ K.T / K.shape[1]"},
-        loses=[SCORES],
-        says="divides by its square root",
-    ),
-    wrong(
-        "3.7",
-        "scaled for the trained heads; Q and K as they were",
-        {"3.7 scores": "return Q @ K.T / np.sqrt(8)", "3.7 basis": "return Q, K"},
-        loses=[SCORES, BASIS],
-        says="fits the trained heads alone",
-    ),
+    wrong("3.7", "keys by queries, no scale", {"3.7 scores": "return K @ Q.T"}, loses=[SCORES], says="That is KQᵀ without the scale"),
+    wrong("3.7", "divided by qk", {"3.7 scores": "return Q @ K.T / K.shape[1]"}, loses=[SCORES], says="divides by its square root"),
+    wrong("3.7", "scaled for the trained heads; Q and K as they were", {"3.7 scores": "return Q @ K.T / np.sqrt(8)", "3.7 basis": "return Q, K"}, loses=[SCORES, BASIS], says="fits the trained heads alone"),
     right("3.7", "another basis by solve", {"3.7 basis": "return Q @ M, np.linalg.solve(M, K.T).T"}),
-    right(
-        "3.7",
-        "another basis, float32, as a list",
-        {"3.7 basis": "return [(Q @ M).astype(np.float32), (K @ np.linalg.inv(M.T)).astype(np.float32)]"},
-    ),
-    wrong(
-        "3.7",
-        "K times M",
-        {"3.7 basis": "return Q @ M, K @ M"},
-        loses=[BASIS],
-        says="K is multiplied by M as Q is",
-    ),
-    wrong(
-        "3.7",
-        "K times M transposed",
-        {"3.7 basis": "return Q @ M, K @ M.T"},
-        loses=[BASIS],
-        says="What cancels M",
-    ),
-    wrong(
-        "3.7",
-        "the inverse, not transposed",
-        {"3.7 basis": "return Q @ M, K @ np.linalg.inv(M)"},
-        loses=[BASIS],
-        says="a transpose is missing",
-    ),
+    right("3.7", "another basis, float32, as a list", {"3.7 basis": "return [(Q @ M).astype(np.float32), (K @ np.linalg.inv(M.T)).astype(np.float32)]"}),
+    wrong("3.7", "K times M", {"3.7 basis": "return Q @ M, K @ M"}, loses=[BASIS], says="K is multiplied by M as Q is"),
+    wrong("3.7", "K times M transposed", {"3.7 basis": "return Q @ M, K @ M.T"}, loses=[BASIS], says="What cancels M"),
+    wrong("3.7", "the inverse, not transposed", {"3.7 basis": "return Q @ M, K @ np.linalg.inv(M)"}, loses=[BASIS], says="a transpose is missing"),
     wrong("3.7", "K as it was", {"3.7 basis": "return Q @ M, K"}, loses=[BASIS], says="K is unchanged"),
-    wrong(
-        "3.7",
-        "columns permuted",
-        {"3.7 choice": 'identifiable = "A"'},
-        loses=[IDENTIFIABLE],
-        says="not for permutations alone",
-    ),
-    wrong(
-        "3.7",
-        "a rotation",
-        {"3.7 choice": 'identifiable = "B"'},
-        loses=[IDENTIFIABLE],
-        says="stretch a column",
-    ),
-    wrong(
-        "3.7",
-        "QKᵀ exactly",
-        {"3.7 choice": 'identifiable = "D"'},
-        loses=[IDENTIFIABLE],
-        says="does not change when one number is added",
-    ),
+    wrong("3.7", "columns permuted", {"3.7 choice": 'identifiable = "A"'}, loses=[IDENTIFIABLE], says="not for permutations alone"),
+    wrong("3.7", "a rotation", {"3.7 choice": 'identifiable = "B"'}, loses=[IDENTIFIABLE], says="stretch a column"),
+    wrong("3.7", "QKᵀ exactly", {"3.7 choice": 'identifiable = "D"'}, loses=[IDENTIFIABLE], says="does not change when one number is added"),
     wrong(
         "3.7",
         "never trained: random weights recorded",
-        claims={
-            f"torch_transformer_content_{n}": RNG.normal(size=(3, s))
-            for n, s in (("Q", 4), ("K", 4), ("V", 3))
-        },
+        claims={f"torch_transformer_content_{n}": RNG.normal(size=(3, s)) for n, s in (("Q", 4), ("K", 4), ("V", 3))},
         loses=[TRAINED[0], GAP],
         says="Did the training cell finish",
         visible="the claim stands in the log alone, which the check cell does not read",
@@ -885,14 +507,7 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         says="own score minus the best other",
         visible="the claim stands in the log alone, which the check cell does not read",
     ),
-    wrong(
-        "3.7",
-        "a matrix where a number is asked",
-        claims={"trained_content_gap": np.eye(3)},
-        loses=[GAP],
-        says="expected ()",
-        visible="the claim stands in the log alone, which the check cell does not read",
-    ),
+    wrong("3.7", "a matrix where a number is asked", claims={"trained_content_gap": np.eye(3)}, loses=[GAP], says="expected ()", visible="the claim stands in the log alone, which the check cell does not read"),
     # 3.8
     right(
         "3.8a",
@@ -952,11 +567,7 @@ induction_V2 = np.vstack([{value}, np.zeros((12, 4))])
 CONTINUES = "the second saying predicts each next token"
 RIGHT_VALUE, BEFORE = "np.eye(4)", "slice(12, None)"
 EXAMPLES += [
-    right(
-        "3.8b",
-        "a stronger guard",
-        INDUCTION.format(offset=-1, channel=BEFORE, guard=200.0, value=RIGHT_VALUE),
-    ),
+    right("3.8b", "a stronger guard", INDUCTION.format(offset=-1, channel=BEFORE, guard=200.0, value=RIGHT_VALUE)),
     wrong(
         "3.8b",
         "no guard at place 0",
@@ -981,9 +592,7 @@ EXAMPLES += [
     wrong(
         "3.8b",
         "layer 2 too soft",
-        INDUCTION.format(offset=-1, channel=BEFORE, guard=3.0, value=RIGHT_VALUE).replace(
-            "query[:4, :4] = 80.0", "query[:4, :4] = 3.0"
-        ),
+        INDUCTION.format(offset=-1, channel=BEFORE, guard=3.0, value=RIGHT_VALUE).replace("query[:4, :4] = 80.0", "query[:4, :4] = 3.0"),
         loses=[CONTINUES],
         says="Make the gap between scores larger",
     ),

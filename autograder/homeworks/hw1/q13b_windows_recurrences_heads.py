@@ -53,7 +53,10 @@ def the_window(window_layers: np.ndarray) -> Wrong | None:
         "words 0 and 63 are 63 places apart, and a layer bridges 4 of them.": 63.0,
         "that is a window of 9 words cut into pieces; from one word to the next it is 4 places.": 7.0,
     }
-    says = reading_of(found, readings) or "words 0 and 63 are 63 places apart, and a layer bridges 4 of them."
+    plain = "words 0 and 63 are 63 places apart, and a layer bridges 4 of them."
+    if not found.is_integer():
+        plain = f"a number of layers is whole; {plain}"
+    says = reading_of(found, readings) or plain
     return Wrong(f"`window_layers` is {found:g}: {says}")
 
 

@@ -20,6 +20,8 @@ from autograder.homeworks.hw1.mistakes import (
     variant,
 )
 
+Attend = Callable[[np.ndarray, np.ndarray, np.ndarray], list[np.ndarray]]
+
 
 def single_queries(rng: np.random.Generator) -> Iterator[Case]:
     """d_k, d_v and n differ, so that confusing them shows."""
@@ -103,6 +105,38 @@ def _with_weights(
     return lambda query, keys, values: [weights(keys @ query) @ values, weights(keys @ query)]
 
 
+def _scored(score: Callable[[np.ndarray, np.ndarray], np.ndarray], scaled: bool) -> Attend:
+    """Attention by another similarity of the query (d_k,) and the keys (n, d_k)."""
+
+    def attend(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+        with np.errstate(all="ignore"):
+            scores = score(query, keys) / (np.sqrt(len(query)) if scaled else 1)
+            weights = np.exp(scores - scores.max())
+            weights = weights / weights.sum()
+        return [weights @ values, weights]
+
+    return attend
+
+
+SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "The scores are cosines; take the dot products q·k, in which length counts{}.": (
+        lambda q, k: k @ q / (np.linalg.norm(k, axis=1) * np.linalg.norm(q))
+    ),
+    "The scores are distances Σ|k − q| with a minus; take the dot products q·k{}.": (
+        lambda q, k: -np.abs(k - q).sum(axis=1)
+    ),
+    "The scores are distances Σ|k − q|; take the dot products q·k{}.": (
+        lambda q, k: np.abs(k - q).sum(axis=1)
+    ),
+    "The scores are distances ‖k − q‖ with a minus; take the dot products q·k{}.": (
+        lambda q, k: -np.linalg.norm(k - q, axis=1)
+    ),
+    "The scores are squared distances ‖k − q‖² with a minus; take the dot products q·k{}.": (
+        lambda q, k: -np.square(k - q).sum(axis=1)
+    ),
+}
+
+
 def _summed_values(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
     return [values.sum(axis=0), _single_oracle(query, keys, values)[1]]
 
@@ -130,6 +164,11 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
             lambda scores: np.eye(len(scores))[scores.argmax()]
         ),
         AFTER: _scaled_after,
+        **{
+            says.format("" if scaled else ", and divide them by √d_k"): _scored(score, scaled)
+            for says, score in SIMILARITIES.items()
+            for scaled in (True, False)
+        },
     },
 )
 

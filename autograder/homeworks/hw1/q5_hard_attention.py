@@ -15,16 +15,17 @@ from autograder.homeworks.hw1.homework import clear_winners, draw, drawn_until, 
 def hard_queries(rng: np.random.Generator) -> Iterator[Case]:
     """Keys made so that each known mistake chooses another one.
 
-    They are the nearest key, the one of the best cosine, the one of the smallest score, and the first.
+    They are the nearest key, the one of the best cosine, the one of the smallest score, and the first. The
+    second key is there for who sums over the keys, not over the features: the larger sum stands in column 1.
     """
-    keys = np.array([[1.5, -0.5], [0.9, 1.2], [2.0, 2.0], [6.0, 1.0], [-1.0, -2.0]])
+    keys = np.array([[1.5, -0.5], [0.9, 1.2], [2.0, 2.0], [6.0, 1.0], [-1.0, -2.0], [-9.0, 9.0]])
     for lowest in (1.0, 5.0):  # at 5 the smallest score is also the largest absolute one
-        made = (keys * [[1], [1], [1], [1], [lowest]] + rng.uniform(0, 0.01, size=(5, 1))).round(3)
+        made = (keys * [[1], [1], [1], [1], [lowest], [1]] + rng.uniform(0, 0.01, size=(6, 1))).round(3)
         # the largest score is key 3's, which does not come last, where a search may end
         order = drawn_until(lambda: 1 + rng.permutation(4), lambda order: order[-1] != 3)
         yield Case(
-            [np.array([1.0, 1.0]), made[[0, *order]], draw(rng, 5, 3)],
-            note="n = 5 keys of different length" + ", one far off" * (lowest > 1),
+            [np.array([1.0, 1.0]), made[[0, 5, *order]], draw(rng, 6, 3)],
+            note="n = 6 keys of different length" + ", one far off" * (lowest > 1),
         )
     yield Case(drawn_until(lambda: _all_negative(rng), _decided), note="scores that are all negative")
     usual = drawn_until(lambda: [draw(rng, 4), draw(rng, 9, 4), draw(rng, 9, 3)], _decided)
@@ -79,6 +80,12 @@ HARD_ATTENTION = Challenge(
         ),
         "You multiplied the value by its score; hard attention returns it as it is.": (
             lambda q, k, v: (k @ q).max() * v[(k @ q).argmax()]
+        ),
+        "You summed q·k over the keys, so your argmax runs over the features; sum over the features.": (
+            lambda q, k, v: v[(k * q).sum(axis=0).argmax()]
+        ),
+        "Your argmax runs over an axis of length 1, so it is 0 for every key; it must run over the keys.": (
+            lambda q, k, v: np.repeat(v[:1], len(k), axis=0)
         ),
         "You chose the smallest score.": lambda q, k, v: v[(k @ q).argmin()],
         "That is soft attention, an average of all values.": (

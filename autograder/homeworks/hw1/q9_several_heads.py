@@ -56,12 +56,15 @@ def _heads(
     project: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda mixed, W: mixed @ W,
     by_tokens: int | None = None,
     scaled: Callable[[int, int], float] | None = None,
+    by_values: bool = False,
     **more: Any,
 ) -> Callable[..., np.ndarray]:
     def attend(Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray) -> np.ndarray:
         scale: dict[str, Any] = {}
         if scaled is not None:
             scale = {"scale": scaled(Q.shape[1], heads)}
+        if by_values:
+            scale = {"scale": (V.shape[1] / heads) ** -0.5}
         if by_tokens is not None:
             scale = {"scale": len((Q, K)[by_tokens]) ** -0.5}
         parts = zip(cut(Q, heads), cut(K, heads), cut(V, heads), strict=True)
@@ -85,6 +88,12 @@ HEAD_MISTAKES: dict[str, Callable[..., np.ndarray]] = {
     **{says: _heads(summed=summed) for says, summed in HALF_SOFTMAXES.items() if "keepdims=True" not in says},
     "The heads are joined on the wrong axis: put their outputs side by side, token by token, before W_O.": (
         _heads(join=lambda parts: np.stack(parts).reshape(len(parts[0]), -1))
+    ),
+    "The heads stand in the wrong order: the first head's output comes first.": _heads(
+        join=lambda parts: np.concatenate(parts[::-1], axis=1)
+    ),
+    "You scaled by √(t/h), the size of a head's values; it is √(d/h), that of its queries and keys.": (
+        _heads(by_values=True)
     ),
     "You scaled by √h, the number of heads; it is √(d/h).": _heads(scaled=lambda d, h: h**-0.5),
     "W_O is transposed.": _heads(project=lambda mixed, W: mixed @ W.T),

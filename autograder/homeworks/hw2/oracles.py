@@ -28,6 +28,12 @@ def head(x: Floats, Wq: Floats, Wk: Floats, Wv: Floats, variant: str = "") -> Fl
     queries, keys, values = x @ Wq.T, x @ Wk.T, x @ Wv.T
     if variant == "queries and keys swapped":
         queries, keys = keys, queries
+    if variant == "keys by Qm":
+        keys = queries
+    if variant == "queries by Km":
+        queries = keys
+    if variant == "cosines":
+        queries, keys = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (queries, keys))
     divisor: Any = {
         "unscaled": 1.0,
         "divided by qk": float(keys.shape[1]),
@@ -39,6 +45,12 @@ def head(x: Floats, Wq: Floats, Wk: Floats, Wv: Floats, variant: str = "") -> Fl
     if variant == "causal":
         scores = np.where(np.tri(len(x), dtype=bool), scores, -np.inf)
     weights = scores if variant == "no softmax" else softmax(scores, axis=0 if variant == "wrong axis" else 1)
+    if variant == "sigmoid":
+        weights = 0.5 * (1 + np.tanh(scores / 2))
+    if variant == "hard":
+        weights = np.eye(len(x))[scores.argmax(1)]
+    if variant == "clipped":
+        weights = softmax(np.clip(scores, -50, 50))
     if variant == "scaled afterwards":
         weights = softmax(queries @ keys.T) / np.sqrt(keys.shape[1])
     output = weights @ (x if variant == "raw values" and x.shape[1] == values.shape[1] else values)
@@ -167,6 +179,8 @@ def feed(x: Floats, weights: Mapping[str, Floats], variant: str = "") -> Floats:
     hidden = seen @ wide["linear1.weight"].T + wide["linear1.bias"]
     if variant in ("gelu", "silu", "sigmoid"):
         hidden = np.asarray(_torch_function(variant, hidden))
+    elif variant == "leaky":
+        hidden = np.maximum(hidden, 0.01 * hidden)
     elif variant == "tanh":
         hidden = np.tanh(hidden)
     elif variant not in ("linear", "relu first", "relu last"):

@@ -16,6 +16,7 @@ def transformer(
     x: Floats, *, init: Any, weights: Mapping[str, Floats], want: Any = (), variant: str = ""
 ) -> Floats:
     """The NumPy model of 2.1; positions are concatenated where there are any."""
+    bare = x
     if "pos.weight" in weights:
         table = np.asarray(weights["pos.weight"])
         rows = {
@@ -24,7 +25,10 @@ def transformer(
             "positions from 1": np.roll(table, -1, axis=0)[: len(x)],
         }.get(variant, table[: len(x)])
         x = np.concatenate([rows, x] if variant == "positions in front" else [x, rows], axis=1)
-    return head(x, weights["Qm.weight"], weights["Km.weight"], weights["Vm.weight"], variant)
+    output = head(x, weights["Qm.weight"], weights["Km.weight"], weights["Vm.weight"], variant)
+    if variant == "residual":  # as an answer has it that asks for equal shapes first
+        return output + next((added for added in (x, bare) if added.shape == output.shape), 0.0)
+    return output
 
 
 TRANSFORMER_MISTAKES = mistakes(
@@ -45,6 +49,14 @@ TRANSFORMER_MISTAKES = mistakes(
         " output i must be the mix that query i asks for.": "transposed weights",
         "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
         "The softmax is missing.": "no softmax",
+        "That is a sigmoid of each score by itself; a softmax divides by the sum over the keys.": "sigmoid",
+        "That is hard attention: the largest score takes all of the weight.": "hard",
+        "The scores are clipped before the softmax; subtract each row's largest score instead.": "clipped",
+        "The scores are cosines; take the dot products, in which length counts.": "cosines",
+        "Queries and keys come from one map (Qm, …); each has its own.": "keys by Qm",
+        "Queries and keys come from one map (Km, …); each has its own.": "queries by Km",
+        "The input is added to the output where the sizes agree;"
+        " this model has no residual connection.": "residual",
         "A causal mask is applied; this model has none: every place sees every place.": "causal",
         "Every place got the position of place 0: look up arange(n).": "one position for all",
         "Positions count from the end; place 0 gets row 0 of the table.": "positions from the end",
@@ -81,6 +93,16 @@ def ported(
     return Case([normal(rng, n, d)], kwargs, note=note, probe="ported", torch=True, **more)
 
 
+def large_scores(rng: np.random.Generator, n: int, sizes: tuple[int, int, int], **more: Any) -> Case:
+    """Scores of about a thousand, several of them in a row, so that clipping them shows."""
+    note = "scores of about a thousand, where a naive exp overflows"
+    while True:
+        case = ported(rng, n, sizes, scale=30.0, note=note, **more)
+        clipped = transformer(*case.args, **case.kwargs, variant="clipped")
+        if np.abs(clipped - transformer(*case.args, **case.kwargs)).max() > 0.1:
+            return case
+
+
 def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Sizes that all differ, so that a swapped one shows."""
     for n, sizes in ((5, (3, 4, 2)), (3, (6, 2, 5)), (6, (4, 5, 3))):
@@ -89,13 +111,17 @@ def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield ported(
         rng, 4, (3, 5, 2), pos=3, places=10, note="positions and input of the same size", group="positions"
     )
+    # outputs of the input's size, to which an input could be added
+    yield ported(rng, 4, (3, 5, 3), note="n = 4 places, v_dim = input_dim", group="plain")
+    for n, v in ((4, 3), (5, 7)):
+        note = f"n = {n} places, input_dim = 3, pos_dim = 4, v_dim = {v}"
+        yield ported(rng, n, (3, 5, v), pos=4, places=6, note=note, group="positions")
     for n in range(1, 7):
         # scores of usual size: with a softmax that is all but hard, a wrong scale would not show
         yield ported(rng, n, (10, 7, 8), scale=0.3, group="lengths")
         note = f"n = {n} of at most 6 places, with positions"
         yield ported(rng, n, (10, 7, 8), pos=3, places=6, scale=0.3, group="lengths", note=note)
-    note = "scores of about a thousand, where a naive exp overflows"
-    yield ported(rng, 5, (3, 4, 2), scale=30.0, group="large", note=note)
+    yield large_scores(rng, 5, (3, 4, 2), group="large")
     yield ported(
         rng, 6, (3, 4, 2), pos=2, places=6, want=["gradients"], group="gradients", note="one backward pass"
     )
@@ -105,10 +131,9 @@ def transformer_examples(rng: np.random.Generator) -> Iterator[Case]:
     """One of each kind of hidden case; sizes differ, so that no two mistakes look the same."""
     yield ported(rng, 4, (5, 3, 2))
     yield ported(rng, 3, (4, 5, 2), pos=2, places=4)
+    yield ported(rng, 3, (4, 2, 4), note="n = 3 places, v_dim = input_dim")
     yield ported(rng, 1, (3, 4, 2), pos=2, places=4)
-    yield ported(
-        rng, 3, (2, 3, 2), scale=30.0, note="scores of about a thousand, where a naive exp overflows"
-    )
+    yield large_scores(rng, 3, (2, 3, 2))
     yield ported(
         rng, 4, (3, 4, 2), pos=2, places=4, want=["gradients"], note="n = 4 places, with a backward pass"
     )

@@ -13,7 +13,7 @@ from autograder.homeworks.hw2.homework import check_cases_and, check_gradients, 
 from autograder.homeworks.hw2.oracles import PROJECTIONS, Floats, feed, norm, numpy_heads
 
 # mistakes within linear1, ReLU, linear2
-NETWORK = ("gelu", "linear", "tanh", "relu first", "relu last", "relu twice")
+NETWORK = ("gelu", "silu", "leaky", "linear", "tanh", "relu first", "relu last", "relu twice")
 
 
 def feed_weights(rng: np.random.Generator, d: int, d_ff: int) -> dict[str, Floats]:
@@ -96,6 +96,8 @@ def numpy_block(
             inner = normal_form(y, which)
             normed = variant in ("residual of the normed", f"residual of the normed {which}")
             added = np.asarray((inner if normed else y * keeps) + function(inner))
+            if variant == "norm at the end" and which == 2:
+                return normal_form(added, 2)
             return normal_form(added, which) if variant == "norm before and after" else added
         if variant == "norm before adding":
             return np.asarray(y + normal_form(function(y), which))
@@ -106,6 +108,10 @@ def numpy_block(
         return real_rows(step(step(x, network, 2), attention, 1), call)
     if variant == "no feed-forward":
         return real_rows(step(x, attention, 1), call)
+    if variant == "one residual over both":
+        inner = attention(normal_form(x, 1)) if first else normal_form(attention(x), 1)
+        last = x + network(normal_form(inner, 2) if first else inner)
+        return real_rows(last if first else normal_form(last, 2), call)
     if variant == "second residual from the start":
         middle = step(x, attention, 1)
         if first:
@@ -212,15 +218,23 @@ block = hw.question(
                     "Pre-norm: the sum is normalized, too; only what goes into a sublayer is.": (
                         "norm before and after"
                     ),
+                    "Pre-norm: norm2 stands once more after the block; what leaves it is not normalized.": (
+                        "norm at the end"
+                    ),
                     "Each sublayer's input is added twice; add it once.": "residual twice",
                     "The feed-forward network comes first; the attention comes first.": "feed-forward first",
                     "The feed-forward sublayer is missing.": "no feed-forward",
+                    "One residual connection spans both sublayers; each sublayer has its own.": (
+                        "one residual over both"
+                    ),
                     "The second residual connection adds the block's input;"
                     " add the output of the first sublayer.": "second residual from the start",
                     "The attention looks along the batch, not along the places:"
                     " nn.MultiheadAttention needs batch_first=True.": "batch as places",
                     "The feed-forward network uses GELU; ReLU is asked for.": "gelu",
                     "The ReLU of the feed-forward network is missing.": "linear",
+                    "The feed-forward network uses SiLU; ReLU is asked for.": "silu",
+                    "The feed-forward network uses a leaky ReLU; ReLU is asked for.": "leaky",
                     "The feed-forward network uses tanh; ReLU is asked for.": "tanh",
                     "The ReLU comes before linear1; it belongs between linear1 and linear2.": "relu first",
                     "The ReLU comes after linear2; it belongs between linear1 and linear2.": "relu last",

@@ -29,6 +29,7 @@ def continued(
         window = {
             "first window": found[:context],
             "last only": found[-1:],
+            "one short": found[1 - context :],
             "prompt alone": prompt,
         }.get(variant, found[-context:])
         logits = toy_logits(window, sizes, seed)[0 if variant == "first place" else -1]
@@ -51,7 +52,7 @@ def greedy_case(rng: np.random.Generator, n: int, count: int) -> Case:
         if continued(tokens, count, sizes=sizes, seed=seed, variant="smallest gap") <= NEAR:
             continue
         variants = ["last only", "first place", "prompt alone"]
-        variants += ["first window"] if n + count > sizes["context"] else []
+        variants += ["first window", "one short"] if n + count > sizes["context"] else []
         others = [continued(tokens, count, sizes=sizes, seed=seed, variant=variant) for variant in variants]
         if not any(np.array_equal(a, b) for a, b in combinations([whole, *others], 2)):
             break
@@ -107,6 +108,9 @@ writing = hw.question(
                     ),
                     "The model sees the first tokens of a long text; it must see the last `context` ones.": (
                         "first window"
+                    ),
+                    "The model sees one token too few of a long text; it must see the last `context` ones.": (
+                        "one short"
                     ),
                     "The model sees the last token alone; it must see up to `context` of them.": "last only",
                     "The model sees the prompt alone each time; it must see what was appended, too.": (

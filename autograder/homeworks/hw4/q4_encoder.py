@@ -60,6 +60,7 @@ self_attention = hw.question(
     difficulty="medium",
     asks={
         "multi-head self-attention, without torch's own": "equals multi-head attention with injected weights",
+        "scores of about 1,000 do not overflow": "equals multi-head attention with injected weights",
         "weights (batch, heads, n, n) on demand": "returns the attention weights on demand",
     },
     forbids=ATTENTION_CALLS,
@@ -72,6 +73,17 @@ self_attention = hw.question(
             mistakes=named_mistakes(
                 attention_output,
                 {
+                    "naive": (
+                        "e^score has overflowed: use torch.softmax, or subtract each row's largest score"
+                        " before the exponential."
+                    ),
+                    "no softmax": "These are the scores themselves: the softmax is missing.",
+                    "sigmoid": ("That is a sigmoid of each score by itself; a softmax divides by their sum."),
+                    "clipped": (
+                        "The scores are clipped before the softmax; subtract each row's largest instead."
+                    ),
+                    "query as key": "Queries and keys come from one map (query, …); each has its own.",
+                    "key as query": "Queries and keys come from one map (key, …); each has its own.",
                     "no scale": "The scores are not scaled: divide by √(dim / heads).",
                     "scale of dim": (
                         "You divided by √dim. Each head works with dim / heads features, so divide by √(dim /"
@@ -178,6 +190,12 @@ block = hw.question(
                     "post-norm": (
                         "That is post-norm, as in the original Transformer. Here each half reads a normalized"
                         " copy of x, and x is kept."
+                    ),
+                    "no norms": "Both norms are missing: each half reads a normalized copy of x.",
+                    "no residuals": "Both residuals are missing: each half adds its answer to x.",
+                    "mlp first": "The MLP comes first; attention comes first.",
+                    "norm at the end": (
+                        "`norm2` stands once more after the block; what leaves it is not normalized."
                     ),
                     "no norm1": "`norm1` is missing: attention must read norm1(x).",
                     "no norm2": "`norm2` is missing: the MLP must read norm2(x).",

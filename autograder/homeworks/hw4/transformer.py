@@ -95,6 +95,10 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         q, v = v, q
     if mistake == "query, value, key":
         k, v = v, k
+    if mistake == "query as key":
+        k = q
+    if mistake == "key as query":
+        q = k
     if mistake == "keys as values":
         v = k
     if mistake == "split by heads":
@@ -112,6 +116,16 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         if mistake == "causal":
             scores = np.where(np.tri(scores.shape[-1], dtype=bool), scores, -np.inf)
         weights.append(softmax(scores, axis=-2 if mistake == "queries" else -1))
+        if mistake in ("no softmax", "sigmoid", "clipped"):
+            weights[-1] = {
+                "no softmax": scores,
+                "sigmoid": 0.5 * (1 + np.tanh(scores / 2)),
+                "clipped": softmax(np.clip(scores, -30, 30)),
+            }[mistake]
+        if mistake == "naive":
+            with np.errstate(all="ignore"):
+                powers = np.exp(scores.astype(np.float32))
+                weights[-1] = powers / powers.sum(-1, keepdims=True)
         if mistake == "scaled after":
             weights[-1] = weights[-1] / math.sqrt(size)
         if mistake == "scores":
@@ -190,15 +204,27 @@ def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[n
         attended, weights = attend(x, maps, heads)
         x = x + norm("norm1", attended)
         return x + norm("norm2", mlp(x)), weights
+    if mistake == "mlp first":
+        x = x + mlp(norm("norm2", x))
+        attended, weights = attend(norm("norm1", x), maps, heads)
+        return x + attended, weights
+    if mistake == "norm at the end":
+        output, weights = encoder(x, w, heads)
+        return norm("norm2", output), weights
     start, (one, two) = x, ("norm2", "norm1") if mistake == "norms swapped" else ("norm1", "norm2")
-    normed = x if mistake == "no norm1" else norm(one, x)
+    normed = x if mistake in ("no norm1", "no norms") else norm(one, x)
     attended, weights = attend(normed, maps, heads)
-    kept = {"no residual 1": 0 * x, "residual of the norm": normed}.get(mistake, x)
+    kept = {"no residual 1": 0 * x, "no residuals": 0 * x, "residual of the norm": normed}.get(mistake, x)
     x = kept + attended
     read = {"side by side": start, "attention alone": attended}.get(mistake, x)
-    normed = read if mistake == "no norm2" else norm("norm1" if mistake == "norm1 twice" else two, read)
+    normed = (
+        read
+        if mistake in ("no norm2", "no norms")
+        else norm("norm1" if mistake == "norm1 twice" else two, read)
+    )
     kept = {
         "no residual 2": 0 * x,
+        "no residuals": 0 * x,
         "residual of the norm": normed,
         "first residual again": start,
         "attention alone": start,

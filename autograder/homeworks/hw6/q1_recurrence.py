@@ -80,6 +80,9 @@ recurrence = hw.question(
                     np.append(0.0, alternating(x)[0]),
                     alternating(x)[1],
                 ],
+                "The state enters with half its size; the factor is −1: h_t = x_t − h_(t-1).": lambda x: (
+                    alternating(x, sign=-0.5)
+                ),
                 "The factor 1000 inside σ is missing.": lambda x: alternating(x, scale=1.0),
                 "You begin with h_0 = x_1; the recurrence begins with h_0 = 0.": lambda x: [
                     begun := alternating(x)[0] + x[0] * (-1.0) ** np.arange(1, len(x) + 1),
@@ -100,6 +103,12 @@ recurrence = hw.question(
                 ),
                 "That is right for odd T only: x_T itself always has the weight +1.": lambda T: (
                     (-1) ** np.arange(T)
+                ),
+                "Your weights shrink by half from place to place; the factor of h_(t-1) is −1.": lambda T: (
+                    (-0.5) ** np.arange(T - 1, -1, -1)
+                ),
+                "Your weights have half their size: x_T itself has +1, the others −1 or +1.": lambda T: (
+                    signs(T) / 2
                 ),
                 "All weights are 1: does the minus in front of h_(t-1) not show?": lambda T: np.ones(T, int),
             },

@@ -41,6 +41,18 @@ def half_causal(Q: Any, K: Any, V: Any, lengths: Any = (), long: int = 0) -> Any
     return np.tril(Q @ K.T) @ V / (Q @ K.T).sum(axis=1, keepdims=True)
 
 
+def decaying(gamma: float) -> Callable[..., Any]:
+    """The causal form of a state that fades from place to place."""
+
+    def forgetful(Q: Any, K: Any, V: Any, lengths: Any = (), long: int = 0) -> Any:
+        Q, K, V = (np.asarray(item, np.float64) for item in (Q, K, V))
+        ago = np.subtract.outer(np.arange(len(Q)), np.arange(len(Q)))
+        similar = np.tril(Q @ K.T) * gamma ** np.maximum(ago, 0)
+        return similar / similar.sum(axis=1, keepdims=True) @ V
+
+    return forgetful
+
+
 def exclusive(Q: Any, K: Any, V: Any, lengths: Any = (), long: int = 0) -> Any:
     """Only earlier places, the own one left out; the first row is 0/0."""
     Q, K, V = (np.asarray(item, np.float64) for item in (Q, K, V))
@@ -239,6 +251,12 @@ causal = hw.question(
                 "The denominator is causal, but the numerator sums over all keys.": (
                     lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / np.tril(Q @ K.T).sum(axis=1, keepdims=True)
                 ),
+                **{
+                    f"The sums decay (by {gamma:g} a place, …); old places count as much as new ones.": (
+                        decaying(gamma)
+                    )
+                    for gamma in (0.9, 0.5, 0.8, 0.95, 0.99)
+                },
                 "Nothing is summed over the places: each sees itself alone, so its weight is 1.": (
                     lambda Q, K, V, lengths=(), **_: V
                 ),

@@ -66,6 +66,9 @@ gaussian = hw.question(
                 "That is D. Compare q·k/√D with the cross term 2·q·k/(2σ²) of the Gaussian's exponent.": (
                     lambda D: np.asarray(float(D))
                 ),
+                "That is D/2. Compare q·k/√D with the cross term 2·q·k/(2σ²) of the Gaussian's exponent.": (
+                    lambda D: np.asarray(D / 2)
+                ),
                 "That is D². Compare q·k/√D with the cross term 2·q·k/(2σ²) of the Gaussian's exponent.": (
                     lambda D: np.asarray(float(D) ** 2)
                 ),

@@ -42,7 +42,8 @@ def estimate_cases(rng: np.random.Generator) -> Iterator[Case]:
         Q, K = scale * rng.normal(size=(5, D)), scale * rng.normal(size=(4, D))
         K[0] = Q[0] - 2.5 * D**0.25 * np.eye(D)[0] * np.sign(Q[0, 0])
         yield Case([Q, K, count, seeds(rng)], note=f"{count:,} frequencies and D = {D}", probe="estimate")
-    Q, K = (0.5 * rng.normal(size=(rows, 9)) for rows in (8, 7))
+    # exact similarities have a rank above twice the number of frequencies, positive features no negative sign
+    Q, K = (rng.normal(size=(rows, 9)) for rows in (16, 15))
     few = public.FEW
     yield Case([Q, K, few, seeds(rng)], note=f"{few} frequencies and D = 9", probe="estimate")
 
@@ -248,9 +249,9 @@ def expected_errors() -> np.ndarray:
 
 
 @fourier.check(points=2, needs=["rff_errors", "rff_slope"])
-def error_against_number_of_features(rff_errors: np.ndarray, rff_slope: np.ndarray) -> Wrong | None:
+def error_against_number_of_features(answer: Answer) -> Wrong | None:
     """Holds recorded errors against theory, and the slope against the errors."""
-    errors, slope = rff_errors.astype(float), float(rff_slope)
+    errors, slope = answer["rff_errors"].astype(float), float(answer["rff_slope"])
     series = {"your errors": errors, "theory": expected_errors()}
     shown = curve(
         "Your errors of the estimate",
@@ -261,9 +262,17 @@ def error_against_number_of_features(rff_errors: np.ndarray, rff_slope: np.ndarr
         log=True,
     )
     problem = public.slope_problem(errors, slope)
+    ratio = errors / expected_errors()
+    ran = [trial for trial in answer.get("estimate_similarity", ()) if trial.status == "ok"]
+    positive = any(
+        isinstance(trial.output, np.ndarray) and public.exponential_features(trial) for trial in ran
+    )
+    if positive and (problem or ratio.max() > 2 or ratio.min() < 1 / 2):
+        return Wrong(
+            f"These are not the errors of random Fourier features. {public.EXPONENTIALS}", evidence=shown
+        )
     if problem and "rff_slope" not in problem:
         return Wrong(problem, evidence=shown)
-    ratio = errors / expected_errors()
     # Over 60 simulated right answers the ratio to theory is 1.0 with a standard deviation of 0.035 (1.4 with
     # random phases); the limits are more than 10 standard deviations away.
     if ratio.max() > 2 or ratio.min() < 1 / 2:

@@ -35,20 +35,26 @@ def minimiser(X: np.ndarray, lam: float) -> np.ndarray:
 
 
 def denoiser_inputs(rng: np.random.Generator) -> Iterator[Case]:
-    """Data with more columns than rows, and with fewer, where some singular values are 0."""
+    """Data with more columns than rows, and with fewer, where some singular values are 0.
+
+    In the first case of each kind one singular value s lies above λ, one below λ with its square above it,
+    and one with its square below it: every threshold shows.
+    """
+
+    def case(X: np.ndarray, lam: float, group: str = "values") -> Case:
+        note = f"X of shape {X.shape}, λ = {lam}"
+        return Case([np.round(X, 2), lam], note=note, group=group, probe="array")
+
+    def spread(d: int, n: int) -> np.ndarray:
+        U, V = (np.linalg.qr(rng.normal(size=(rows, 3)))[0] for rows in (d, n))
+        return np.asarray(U * [12.0, 5.0, 1.0] @ V.T)
+
+    yield case(spread(3, 5), 7.0)
     for d, n, lam in ((2, 4, 0.4), (3, 8, 3.0), (5, 7, 0.05)):
-        yield Case(
-            [np.round(rng.normal(size=(d, n)) * np.arange(d, 0, -1)[:, None], 2), lam],
-            note=f"X of shape ({d}, {n}), λ = {lam}",
-            probe="array",
-        )
+        yield case(rng.normal(size=(d, n)) * np.arange(d, 0, -1)[:, None], lam)
+    yield case(spread(5, 3), 7.0, "thin")
     for d, n, lam in ((4, 2, 0.4), (6, 1, 2.0)):
-        yield Case(
-            [np.round(rng.normal(size=(d, n)), 2), lam],
-            note=f"X of shape ({d}, {n}), λ = {lam}",
-            group="thin",
-            probe="array",
-        )
+        yield case(rng.normal(size=(d, n)), lam, "thin")
 
 
 def by_svd(
@@ -101,6 +107,9 @@ closed = hw.question(
                 "The reconstruction part is divided by the number of columns; the loss is a sum.": (
                     lambda W, X, lam: 2 * (W @ X - X) @ X.T / X.shape[1] + 2 * lam * W
                 ),
+                "The penalty's part is that of λ‖W‖; the loss has the square, λ‖W‖².": lambda W, X, lam: (
+                    gradient_oracle(W, X, 0.0) + lam * W / np.linalg.norm(W)
+                ),
                 "The penalty's part 2λW is missing.": lambda W, X, lam: gradient_oracle(W, X, 0.0),
                 "The penalty's part lacks its factor 2.": lambda W, X, lam: gradient_oracle(W, X, lam / 2),
             },
@@ -136,6 +145,12 @@ closed = hw.question(
                 ),
                 "Your factors are s²/(s² + λ/2): both parts of the gradient have a factor 2.": by_svd(
                     lambda s, lam: s**2 / (s**2 + lam / 2)
+                ),
+                "You keep a direction whole or drop it (by s², λ); the factors s²/(s² + λ) shrink.": by_svd(
+                    lambda s, lam: (s**2 > lam).astype(float)
+                ),
+                "You keep a direction whole or drop it (by s, λ); the factors s²/(s² + λ) shrink.": by_svd(
+                    lambda s, lam: (s > lam).astype(float)
                 ),
                 "Your factors are the roots of s²/(s² + λ); they come in once.": by_svd(
                     lambda s, lam: s / np.sqrt(s**2 + lam)

@@ -247,6 +247,17 @@ def cosines_are_possible(answers: Mapping[str, Any]) -> Lines:
     return lines
 
 
+@visible_check("1.13b")
+def layers_and_updates_are_counted(answers: Mapping[str, Any]) -> Lines:
+    """Layers and updates come in whole numbers; which ones, a student reads after grading."""
+    lines: Lines = []
+    for name, counted in (("window_layers", "layers"), ("rnn_updates", "updates")):
+        found = answers.get(name)
+        if isinstance(found, np.ndarray) and found.size == 1 and not float(found).is_integer():
+            lines.append((False, f"`{name}` is {float(found):g}; a number of {counted} is whole."))
+    return lines
+
+
 @visible_check("1.13c")
 def window_needs_fewer_scores(answers: Mapping[str, Any]) -> Lines:
     fewer = number(answers["window_scores"]) < number(answers["full_scores"])

@@ -104,6 +104,13 @@ def conv_sum_problem(
         "kernel[2] is not used: nothing comes from the right neighbor.": kernel * [[[1]], [[1]], [[0]]],
         "Every head uses kernel[0].": kernel[[0, 0, 0]],
         "Every head uses kernel[1].": kernel[[1, 1, 1]],
+        "Every head uses kernel[2].": kernel[[2, 2, 2]],
+        "Every head uses the sum of the three taps; each head needs its own kernel[i].": (
+            kernel.sum(axis=0)[None][[0, 0, 0]]
+        ),
+        "Every head uses the mean of the three taps; each head needs its own kernel[i].": (
+            kernel.mean(axis=0)[None][[0, 0, 0]]
+        ),
         "The outputs are averaged over the heads, not added.": kernel / 3,
     }
     for says, other in readings.items():

@@ -5,10 +5,12 @@ from __future__ import annotations
 from autograder.homeworks.hw6.public.costs import growth_problem, observe, size_problem
 from autograder.homeworks.hw6.public.denoising import interval_problem, shrinkage
 from autograder.homeworks.hw6.public.features import (
+    EXPONENTIALS,
     FEW,
     GAUSSIAN_COUNTS,
     estimate_shape_problem,
     example_vectors,
+    exponential_features,
     features_problem,
     frequencies_shape_problem,
     fresh_problem,
@@ -25,12 +27,14 @@ from autograder.homeworks.hw6.public.words import listed, named_kind
 from autograder.kit.shared.slider import bars, frames_slider, heat, plane
 
 __all__ = [
+    "EXPONENTIALS",
     "FEW",
     "GAUSSIAN_COUNTS",
     "bars",
     "dot_problem",
     "estimate_shape_problem",
     "example_vectors",
+    "exponential_features",
     "exponents_problem",
     "features_problem",
     "fitted_slope",

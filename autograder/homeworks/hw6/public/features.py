@@ -215,7 +215,25 @@ def product_problem(trial: Trial) -> str | None:
             f" hold exact"
             " similarities, or numbers drawn for each pair? Estimate by φ(q)·φ(k) alone."
         )
+    if exponential_features(trial):
+        return f"With {count} frequencies all of your {found.size} estimates are positive. {EXPONENTIALS}"
     return None
+
+
+EXPONENTIALS = (
+    "Positive features, such as exp(w·x), estimate the same similarity, but with other errors, which long"
+    " vectors dominate; the question asks for cosines (and sines) of w·x, some of which are negative."
+)
+
+
+def exponential_features(trial: Trial) -> bool:
+    """Whether an estimate from few frequencies is a product of positive features.
+
+    The vectors are so many and so long that a product of two cosines a pair is negative for some of them:
+    all are positive with a probability far below one in a million.
+    """
+    found = trial.output
+    return bool(trial.args[2] <= FEW and np.isfinite(found).all() and (found > 0).all())
 
 
 def fresh_problem(trial: Trial) -> str | None:
