@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,7 +51,8 @@ def conclude(
         console.print(
             f"Ignored, not part of a submission: {names}{more}. Full list: {LEFT_ALONE}", soft_wrap=True
         )
-    changed = _changes(output, reports, settings)
+    kept = changes.snapshot(reports, settings)
+    changed = _changes(output, kept)
     publish_pages(console, output, reports, reveal)
     where = speakable(str(output))
     console.print(
@@ -71,7 +73,9 @@ def conclude(
     for line in class_lines(reports):
         console.print(line, soft_wrap=True, highlight=False)
     _tell_changes(console, output, changed)
-    if _tell_faults(console, output, reports):
+    failed = _tell_faults(console, output, reports)
+    changes.write(output, kept)  # last: a run that is killed before has not come to its end
+    if failed:
         raise click.exceptions.Exit(OUR_FAULT)
 
 
@@ -91,14 +95,12 @@ def _tell_faults(console: Terminal, output: Path, reports: Sequence[Report]) -> 
     return True
 
 
-def _changes(output: Path, reports: Sequence[Report], settings: Settings) -> list[Change] | None:
+def _changes(output: Path, kept: Mapping[str, Any]) -> list[Change] | None:
     """The grades that changed since the last run, written as CSV and as a page; None in the first run."""
-    kept = changes.snapshot(reports, settings)
     before = changes.read(output)
     found = None if before is None else changes.compare(before, kept)
     if found is not None:
         write_changes(output, found, now())
-    changes.write(output, kept)
     return found
 
 
