@@ -69,9 +69,10 @@ def test_a_run_that_was_stopped_while_it_wrote_pages_loses_no_change(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(f"autograder.cli.conclude.{step}", stopped)
-        run(folder, again)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, again)
     assert "student-00, hw3 3.1: 0 → 10 (new submission)" in run(folder, again)
     assert len(rows(folder)) == 1
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -52,7 +51,8 @@ def conclude(
             f"Ignored, not part of a submission: {names}{more}. Full list: {LEFT_ALONE}", soft_wrap=True
         )
     kept = changes.snapshot(reports, settings)
-    changed = _changes(output, kept)
+    before = changes.read(output)
+    changed = None if before is None else changes.compare(before, kept)
     publish_pages(console, output, reports, reveal)
     where = speakable(str(output))
     console.print(
@@ -74,7 +74,9 @@ def conclude(
         console.print(line, soft_wrap=True, highlight=False)
     _tell_changes(console, output, changed)
     failed = _tell_faults(console, output, reports)
-    changes.write(output, kept)  # last: a run that is killed before has not come to its end
+    if changed is not None:  # last: a run that is stopped before this has not come to its end
+        write_changes(output, changed, now())
+    changes.write(output, kept)
     if failed:
         raise click.exceptions.Exit(OUR_FAULT)
 
@@ -93,15 +95,6 @@ def _tell_faults(console: Terminal, output: Path, reports: Sequence[Report]) -> 
     for fault in found:
         console.print(speakable(faults.fault_line(fault, path)), soft_wrap=True, highlight=False)
     return True
-
-
-def _changes(output: Path, kept: Mapping[str, Any]) -> list[Change] | None:
-    """The grades that changed since the last run, written as CSV and as a page; None in the first run."""
-    before = changes.read(output)
-    found = None if before is None else changes.compare(before, kept)
-    if found is not None:
-        write_changes(output, found, now())
-    return found
 
 
 def _tell_changes(console: Terminal, output: Path, found: Sequence[Change] | None) -> None:
