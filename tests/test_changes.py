@@ -58,6 +58,25 @@ def test_the_first_run_has_nothing_to_compare_and_an_equal_one_says_so(tmp_path:
     assert SETTINGS.seed not in (folder / changes.FILE).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("step", ["publish_pages", "_tell_changes", "_tell_faults"])
+def test_a_run_that_was_stopped_while_it_wrote_pages_loses_no_change(
+    step: str, tmp_path: Path, reports: list[Report], monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "graded"
+    run(folder, reports)
+    again = [replace(with_full_first(reports[0]), digest="another"), reports[1]]
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"autograder.cli.conclude.{step}", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, again)
+    assert "student-00, hw3 3.1: 0 → 10 (new submission)" in run(folder, again)
+    assert len(rows(folder)) == 1
+
+
 def test_each_reason_is_told_in_words_on_the_terminal_in_the_csv_and_on_the_page(
     tmp_path: Path, reports: list[Report], monkeypatch: pytest.MonkeyPatch
 ):

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from autograder.cli.main import main
 from autograder.kit import LOG_NAME, LOG_SCHEMA
 from autograder.kit.handing_in import cell_digest
-from autograder.submissions import archive, grouping
+from autograder.submissions import archive, belonging
 from autograder.submissions import find as finding
 from autograder.submissions.find import Submission, find
 from autograder.submissions.notebook import read_notebook
@@ -383,7 +383,7 @@ def test_files_that_no_reader_survives_cost_their_own_folder(tmp_path: Path, mon
             raise RecursionError("too deep")
         return read_notebook(data, *rest)
 
-    monkeypatch.setattr(grouping, "read_notebook", read)
+    monkeypatch.setattr(belonging, "read_notebook", read)
     poisoned = notebook("poison = 1")
     files = {f"ann/{LOG_NAME}": log_of(), "ann/a.ipynb": poisoned, "ann/b.ipynb": HW3, "bob/hw3.ipynb": SAMS}
     packed = zipped({"one/a.ipynb": poisoned, "two/submission_log.json": log_of(), "b.ipynb": HW3})

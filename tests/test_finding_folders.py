@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from autograder.grade.grade import read
 from autograder.kit import LOG_NAME, LOG_SCHEMA
+from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import find
+from tests.conftest import SETTINGS
 from tests.platforms import zipped
 from tests.test_finding import HW3, lay, log_of, rows
 
@@ -140,3 +143,24 @@ def test_a_log_that_lies_about_its_cells_costs_nobody_else_a_row(answers: object
     found = rows(lay(tmp_path, {"jane.ipynb": HW3, "eve_submission_log.json": lying, "eve.json": lying}))
     assert found["jane"].notebook == HW3.encode()
     assert not any("could not be sorted" in one.problem for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (HW3.encode("utf-16"), "not UTF-8 text"),
+        (HW3.encode("utf-32"), "not UTF-8 text"),
+        (HW3.encode() + bytes(4096), "not valid JSON: Extra data"),
+        (HW3.encode() * 2, "not valid JSON: Extra data"),
+        (HW3.replace('"cells"', '<<<<<<< HEAD\n"cells"', 1).encode(), "not valid JSON: Expecting"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa", "a pointer of Git LFS"),
+        (b"bplist00\xd1", "a property list"),
+        (b"\xd0\xcf\x11\xe0", "not UTF-8 text"),
+        (HW3.replace('"nbformat": 4', '"nbformat": "4"').encode(), "not a notebook"),
+    ],
+)
+def test_a_notebook_that_a_tool_has_spoiled_is_a_row_that_says_how(data: bytes, says: str, tmp_path: Path):
+    found = rows(lay(tmp_path, {"jane/hw3.ipynb": data, "sam/hw3.ipynb": HW3}))
+    assert set(found) == {"jane", "sam"}
+    with pytest.raises(SubmissionError, match=says):
+        read(found["jane"], SETTINGS)

@@ -61,6 +61,36 @@ def test_brightspace_attempts_in_an_unknown_order_are_left_for_the_instructor(
     assert (tmp_path / "out" / "110513" / "hw3.ipynb").read_text() == NEW
 
 
+WHEN = "Nov 3, 2026 1150 PM"
+
+
+def test_brightspace_goes_by_the_second_number_where_all_have_the_same_first(tmp_path: Path):
+    names = {"1": "Jane Doe", "2": "Jane Doe", "3": "Sam Lee"}
+    files = {f"82432-{number} - {who} - {WHEN}/hw3.ipynb": NEW for number, who in names.items()}
+    files["82432-3 - Sam Lee - Nov 4, 2026 905 AM/hw3.ipynb"] = OLD
+    found = brightspace.read(write_zip(tmp_path / "b.zip", files))
+    assert told(found) == {"1": {"hw3.ipynb": NEW}, "2": {"hw3.ipynb": NEW}, "3": {"hw3.ipynb": OLD}}
+    assert {one.id: one.name for one in found.people} == names, "two students of one name stay two"
+
+
+def test_brightspace_leaves_numbers_that_stand_with_several_names_for_the_instructor(tmp_path: Path):
+    paths = [f"110513-82432 - {who} - {WHEN}/hw3.ipynb" for who in ("Jane Doe", "Sam Lee")]
+    kim = f"110514-82432 - Kim - {WHEN}/a.ipynb"
+    mixed = brightspace.read(write_zip(tmp_path / "a.zip", {paths[0]: OLD, paths[1]: NEW, kim: NEW}))
+    assert told(mixed) == {"110514": {"a.ipynb": NEW}}, "one student's names cost nobody else"
+    assert all("110513-82432 stand with several names; use --match" in line for line in mixed.left)
+    source = write_zip(tmp_path / "b.zip", {paths[0]: OLD, paths[1]: NEW})
+    arguments = ("collect", source, "--from", "brightspace", "-o", tmp_path / "out")
+    refused = command(*arguments)
+    assert refused.exit_code == 1
+    assert "could be assigned to a student" in refused.output
+    (tmp_path / "match.csv").write_text(f'submission,id\n"{paths[0]}",jdoe\n"{paths[1]}",slee\n')
+    result = command(*arguments, "--match", tmp_path / "match.csv")
+    assert result.exit_code == 0, result.output
+    read = {name: (tmp_path / "out" / name / "hw3.ipynb").read_text() for name in ("jdoe", "slee")}
+    assert read == {"jdoe": OLD, "slee": NEW}
+
+
 def test_blackboard_s_own_text_is_read_in_other_languages(tmp_path: Path):
     files = {
         "Taak 3_s_lee_attempt_2026-11-03-12-00-00.txt": "Naam: Sam Lee (s_lee)\nOpdracht: Taak 3\n",

@@ -91,7 +91,8 @@ def collect_command(
                 found.settle(read_matches(match), platform)
         known = _times(times) if times else {}
         found.people = late.with_times(found.people, known, at, allowed)
-        collect.write(found, output)
+        if found.people:
+            collect.write(found, output)
     except (ValueError, OSError) as error:
         raise click.ClickException(speakable(str(error))) from None
     show_list("Not imported", found.left)
@@ -116,6 +117,11 @@ def collect_command(
             ],
         )
     if len(found.people) == 0:
+        if found.unmatched:
+            raise click.ClickException(
+                f"no file in {source} could be assigned to a student. The list above says why; use --match to"
+                " assign the files"
+            )
         raise click.ClickException(f"no file in {source} has a name in the format of {platform}")
     tell(
         f"{len(found.files)} submissions of {len(found.people)} students in {output}. Next: autograder grade"

@@ -50,7 +50,9 @@ def conclude(
         console.print(
             f"Ignored, not part of a submission: {names}{more}. Full list: {LEFT_ALONE}", soft_wrap=True
         )
-    changed = _changes(output, reports, settings)
+    kept = changes.snapshot(reports, settings)
+    before = changes.read(output)
+    changed = None if before is None else changes.compare(before, kept)
     publish_pages(console, output, reports, reveal)
     where = speakable(str(output))
     console.print(
@@ -71,7 +73,11 @@ def conclude(
     for line in class_lines(reports):
         console.print(line, soft_wrap=True, highlight=False)
     _tell_changes(console, output, changed)
-    if _tell_faults(console, output, reports):
+    failed = _tell_faults(console, output, reports)
+    if changed is not None:  # last: a run that is stopped before this has not come to its end
+        write_changes(output, changed, now())
+    changes.write(output, kept)
+    if failed:
         raise click.exceptions.Exit(OUR_FAULT)
 
 
@@ -89,17 +95,6 @@ def _tell_faults(console: Terminal, output: Path, reports: Sequence[Report]) -> 
     for fault in found:
         console.print(speakable(faults.fault_line(fault, path)), soft_wrap=True, highlight=False)
     return True
-
-
-def _changes(output: Path, reports: Sequence[Report], settings: Settings) -> list[Change] | None:
-    """The grades that changed since the last run, written as CSV and as a page; None in the first run."""
-    kept = changes.snapshot(reports, settings)
-    before = changes.read(output)
-    found = None if before is None else changes.compare(before, kept)
-    if found is not None:
-        write_changes(output, found, now())
-    changes.write(output, kept)
-    return found
 
 
 def _tell_changes(console: Terminal, output: Path, found: Sequence[Change] | None) -> None:

@@ -40,7 +40,7 @@ from autograder.grade.settings import Settings
 from autograder.grade.store import OutputBusyError, Results
 from autograder.grade.variants import with_students
 from autograder.grade.workers import Graded, key_of
-from autograder.lms.people import MANIFEST
+from autograder.lms.people import MANIFEST, folders_of
 from autograder.report.tables import REVEAL
 from autograder.run.choose import NoSandboxError, Place, nursery
 from autograder.run.container import within_container
@@ -296,7 +296,7 @@ def _without_data(why: str, judged: int) -> str:
 
 def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequence[str]]:
     """The submissions, with their students' ids if wanted, and the files that are none."""
-    found = find(paths)
+    found = find(paths, people=folders_of(paths))
     if not found.submissions:
         raise click.ClickException(f"found no notebook, log or zip in {', '.join(map(str, paths))}")
     try:

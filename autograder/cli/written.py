@@ -8,6 +8,7 @@ import click
 
 from autograder.cli.shared import FOLDER, chosen, tell
 from autograder.files import encoded, speakable, write_atomically
+from autograder.lms.people import folders_of
 from autograder.report import written
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import find
@@ -38,7 +39,7 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
         raise click.ClickException(str(error)) from None
     output.mkdir(parents=True, exist_ok=True)
     done, left = 0, []
-    for submission in find(submissions).submissions:
+    for submission in find(submissions, people=folders_of(submissions)).submissions:
         try:
             belongs, answered = written.answers(submission, homework)
         except SubmissionError as error:

@@ -40,7 +40,7 @@ from autograder.submissions.find import Submission
 from autograder.submissions.given import given
 from autograder.submissions.library_calls import NOT_SEARCHED
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
-from autograder.submissions.notebook import read_notebook, recognize, written_answers
+from autograder.submissions.notebook import of_several, read_notebook, recognize, written_answers
 from autograder.submissions.own_figures import keep_figures
 
 WITHOUT_NOTEBOOK = (
@@ -145,6 +145,8 @@ def read(submission: Submission, settings: Settings) -> Read:
         homework = recognize(notebook, submission.log, known)
     except SubmissionError as error:
         raise SubmissionError(" ".join([*notes, str(error)])) from None
+    if notebook is not None:
+        notes += of_several(notebook, homework, homeworks())
     claims, told = _claims(submission, homework)
     return Read(submission, homework, notebook, claims, (*notes, *submission.notes, *told))
 

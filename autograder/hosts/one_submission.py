@@ -17,6 +17,7 @@ from autograder.run.choose import in_container
 from autograder.run.container import within_container
 from autograder.run.guard import OverLimitError
 from autograder.run.limits import Limits
+from autograder.submissions.belonging import cells_digest
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission, find
 from autograder.submissions.notebook import read_notebook, recognize
@@ -59,7 +60,7 @@ def gather(folder: Path, homework: Homework) -> Submission:
         mine = [one for one in notebooks if _belongs(one, homework)]
         mine.sort(key=lambda one: one.log is not None)
         mine = list(
-            {one.notebook: one for one in mine}.values()
+            {cells_digest(one.notebook or b""): one for one in mine}.values()
         )  # otter leaves a zip beside what it unpacked
         if len(mine) > 1:
             names = ", ".join(one.name for one in mine)

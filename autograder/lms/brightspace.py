@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,7 @@ CLOCK = re.compile(r"(?P<day>.+?),? (?P<hour>\d{1,2})[:. ]?(?:h ?)?(?P<minute>\d
 DAYS = ("%b %d %Y", "%B %d %Y", "%d %b %Y", "%d %B %Y", "%Y-%m-%d")
 TIME_DIGITS = 6  # of a year, a day and an hour
 UNREAD = "one of several attempts, whose times are not in English; use --match to assign the one that counts"
+SHARED = "the numbers {numbers} stand with several names; use --match to assign the file to a student"
 HEADS = {"id": "OrgDefinedId", "user": "Username", "end": "End-of-Line Indicator"}
 
 
@@ -34,7 +35,7 @@ class Named:
     """What the name of a file in a download says.
 
     Attributes:
-        user, box: the numbers of the student and of the assignment folder.
+        user, box: the numbers of the student and of the assignment folder, in the order that is usual.
         who: the student's name.
         time: as it stands there; empty if there is none.
         name: the file's own name.
@@ -49,26 +50,44 @@ class Named:
     handle: str
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What the names of all files of a download say together.
+
+    Attributes:
+        swapped: whether the second number is the student's: the first is the same for all, and the second
+            has one name each.
+        shared: the students' numbers that stand with several names.
+        unread: the students' numbers with several attempts whose order is not known.
+    """
+
+    swapped: bool
+    shared: frozenset[str]
+    unread: frozenset[str]
+
+
 def read(source: Path) -> Collected:
     """What a download holds: the last attempt of each student."""
     found, boxes = Collected(), set()
     people: dict[str, Person] = {}
-    unread = _several_unread(source)
+    survey = _survey(source)
     for path, data, trouble in read_files(source):
         named = _named(path)
         if named is None or trouble:
             found.leave(path, data, trouble or "not named as Brightspace does")
             continue
-        submission, when = folder_name("", named.user), _time(named.time)
+        user, box = (named.box, named.user) if survey.swapped else (named.user, named.box)
+        boxes.add(box)
+        if user in survey.shared:  # two people are never joined
+            found.leave(path, data, SHARED.format(numbers=f"{named.user}-{named.box}"))
+            continue
+        submission, when = folder_name("", user), _time(named.time)
         other = people.get(submission)
-        if other is not None and other.name != named.who:
-            raise ValueError(f"{path}: the number {named.user} has another name elsewhere: {other.name}")
-        boxes.add(named.box)
         if other is None or other.submitted <= when:
             people[submission] = Person(
-                submission, "brightspace", named.user, named.who, submitted=when, handle=named.handle
+                submission, "brightspace", user, named.who, submitted=when, handle=named.handle
             )
-        if named.user in unread:
+        if user in survey.unread:
             found.files.setdefault(submission, {})
             found.leave(path, data, UNREAD)
         else:
@@ -79,6 +98,34 @@ def read(source: Path) -> Collected:
         )
     found.take_latest()
     found.people = list(people.values())
+    return found
+
+
+def _survey(source: Path) -> Survey:
+    """Looks at all names of a download, before any file of it is taken."""
+    names = [named for path, _, _ in read_files(source) if (named := _named(path)) is not None]
+    first, second = (
+        _names_of((one.user, one.who) for one in names),
+        _names_of((one.box, one.who) for one in names),
+    )
+    swapped = (
+        len(first) == 1
+        and any(len(some) > 1 for some in first.values())
+        and len(second) > 1
+        and all(len(some) == 1 for some in second.values())
+    )
+    times = _names_of((one.box if swapped else one.user, one.time) for one in names)
+    return Survey(
+        swapped,
+        frozenset(user for user, some in (second if swapped else first).items() if len(some) > 1),
+        frozenset(user for user, some in times.items() if len(some) > 1 and not all(map(_time, some))),
+    )
+
+
+def _names_of(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, set()).add(value)
     return found
 
 
@@ -101,15 +148,6 @@ def _named(path: str) -> Named | None:
         if not dash or sum(map(str.isdigit, time)) < TIME_DIGITS:  # no time, in whatever language
             who, time = match["rest"], ""
     return Named(match["id"], match["box"], who.strip(), time, name, folder) if name else None
-
-
-def _several_unread(source: Path) -> set[str]:
-    """The numbers of students with several attempts whose order is not known, as a time cannot be read."""
-    times: dict[str, set[str]] = {}
-    for path, _, _ in read_files(source):
-        if (named := _named(path)) is not None:
-            times.setdefault(named.user, set()).add(named.time)
-    return {user for user, some in times.items() if len(some) > 1 and not all(map(_time, some))}
 
 
 def _time(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -92,3 +93,13 @@ def read_manifest(path: Path) -> list[Person]:
 
 def _unguarded(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in GUARDED and len(text) > 1 else text
+
+
+def folders_of(paths: Iterable[Path]) -> list[str]:
+    """The folders that a ``collected.csv`` in one of the paths lists; each is one person's or group's."""
+    found: list[str] = []
+    for path in paths:
+        if (path / MANIFEST).is_file():
+            with contextlib.suppress(ValueError, OSError):
+                found += [one.submission for one in read_manifest(path / MANIFEST)]
+    return found

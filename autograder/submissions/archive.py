@@ -46,6 +46,8 @@ _MAGIC = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"PK\x03\x04": "a zip",
+    b"version https://git-lfs": "a pointer of Git LFS",  # what a clone without it holds
+    b"bplist00": "a property list, such as iCloud leaves for a file that is not downloaded",
 }
 _NOTEBOOK = re.compile(rb'"(?:cells|nbformat|worksheets)"\s*:')
 _EARLIER = re.compile(r"hw\d{1,2}_recorded\.json")

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from autograder.declare import homeworks
+from autograder.files import encoded, same_name, whole
 from autograder.kit.handing_in import cell_digest
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import MAX_LOG_BYTES, parse_json
-from autograder.submissions.notebook import read_notebook
+from autograder.submissions.notebook import read_notebook, recognize
+
+NAMED = 5  # files that a sentence names
+TAIL = re.compile(r"[ _.-]*(?:submission[ _-]?log|submission|log)$")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(whole(name)[:80] for name in names[:NAMED])}{more}"
 
 
 def bare(path: PurePosixPath) -> str:
@@ -18,16 +33,44 @@ def bare(path: PurePosixPath) -> str:
     return name
 
 
+def stem(path: PurePosixPath) -> str:
+    """What a notebook, its log and its zip have in common: ``hw3_jane_submission.zip`` → ``hw3_jane``."""
+    return TAIL.sub("", same_name(bare(path))) or "submission_log"
+
+
+def cells_digest(notebook: bytes) -> bytes | None:
+    """A digest of a notebook's cells without their outputs; None if it cannot be read."""
+    try:
+        cells = read_notebook(notebook).cells
+    except SubmissionError:
+        return None
+    told = [(cell.cell_type, cell.source, cell.metadata.get("tags")) for cell in cells]
+    return hashlib.sha256(encoded(json.dumps(told, ensure_ascii=False))).digest()
+
+
 def same_cells(one: bytes | None, other: bytes | None) -> bool:
     """Whether two notebooks differ in outputs only: the last cell makes the zip before its print is saved."""
     if not one or not other:
         return False
-    if one == other:
-        return True
+    return one == other or ((digest := cells_digest(one)) is not None and digest == cells_digest(other))
+
+
+def homework_of(notebook: bytes) -> str:
+    """The homework that a notebook belongs to; empty if it is none's or cannot be read."""
     try:
-        return bool(read_notebook(one).cells == read_notebook(other).cells)
+        return recognize(read_notebook(notebook), None, homeworks()).id
     except SubmissionError:
-        return False
+        return ""
+
+
+def homework_of_log(log: bytes) -> str:
+    """The homework that a log names; empty if it cannot be read."""
+    try:
+        document = parse_json(log, MAX_LOG_BYTES, "The log")
+    except SubmissionError:
+        return ""
+    told = document.get("homework") if isinstance(document, dict) else None
+    return told if isinstance(told, str) else ""
 
 
 def fits(log: bytes, notebook: bytes) -> bool | None:

@@ -22,7 +22,8 @@ from autograder.submissions.archive import (
     read_file,
     read_of,
 )
-from autograder.submissions.grouping import HAND_IN, group, listed
+from autograder.submissions.belonging import listed
+from autograder.submissions.grouping import HAND_IN, group
 from autograder.submissions.submission import MAX_NAME, Submission, flat_name
 
 __all__ = ["IGNORED_FOLDERS", "Found", "Submission", "find", "flat_name"]
@@ -40,7 +41,7 @@ class Found:
     ignored: tuple[str, ...]
 
 
-def find(paths: Iterable[Path], *, one_person: bool = False) -> Found:
+def find(paths: Iterable[Path], *, one_person: bool = False, people: Iterable[str] = ()) -> Found:
     """Collects submissions from folders, notebooks, logs and zips, by what is in the files.
 
     A folder with one notebook is one submission, with the log and checkpoints beside it. A folder with
@@ -51,12 +52,15 @@ def find(paths: Iterable[Path], *, one_person: bool = False) -> Found:
         paths: folders and files.
         one_person: whether each is what one person handed in, as on a platform that grades one at a time,
             and not a class.
+        people: the folders directly below the paths of which each is known to be one person's, as
+            ``collected.csv`` lists them.
 
     Raises:
         FileNotFoundError: a path does not exist.
     """
     submissions: list[Submission] = []
     ignored: list[str] = []
+    known = {same_name(name) for name in people} | ({"."} if one_person else set())
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such file or folder")
@@ -74,7 +78,8 @@ def find(paths: Iterable[Path], *, one_person: bool = False) -> Found:
         if path.is_dir() and not one_person:  # an archive in a class's folder is what somebody handed in
             submissions += [_no_notebook(item) for item in items if _is_packed(item)]
             items = [item for item in items if not _is_packed(item)]
-        submissions += group(items, path.stem if path.is_file() else path.name, ignored, own=one_person)
+        name = path.stem if path.is_file() else path.name
+        submissions += group(items, name, ignored, own=one_person, people=known if path.is_dir() else ())
         if path.is_dir() and not one_person:
             read = {item.path.parts[0] for item in items}
             submissions += [_nothing_in(one) for one in _folders_in(path) if one.name not in read]

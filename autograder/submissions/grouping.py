@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import PurePosixPath
 
 from autograder import kit
-from autograder.declare import homeworks
 from autograder.files import cut_to_bytes, same_name, whole
 from autograder.submissions.archive import ATTACHMENT, LOG, NOTEBOOK, OTHER, ZIP, Item
-from autograder.submissions.belonging import bare, fits, same_cells
-from autograder.submissions.errors import SubmissionError
-from autograder.submissions.notebook import read_notebook, recognize
+from autograder.submissions.belonging import (
+    bare,
+    cells_digest,
+    fits,
+    homework_of,
+    listed,
+    same_cells,
+    stem,
+)
+from autograder.submissions.copies import versions, without_copies
 from autograder.submissions.submission import Submission, flat_name
 
 HAND_IN = "Hand in the notebook (the .ipynb file), or the zip that its last cell makes."
 COPY = "This notebook has the cells of another one in the same folder; each was graded by itself."
-NAMED = 5  # files that a sentence names
-TAIL = re.compile(r"[ _.-]*(?:submission[ _-]?log|submission|log)$")
 GENERIC = re.compile(r"submission_log(?:[ _-]*\(?\d+\)?)?")  # what the kit calls it, counted by a browser
 # names that a learning platform made: files that have such names may be different people's
 OF_PLATFORM = re.compile(r"_\d{2,}_|_attempt_\d|_assignsubmission_|^\d+-\d+ - |\([^()]+\)_|_\d{2,}$")
@@ -36,7 +42,9 @@ INSTEAD = {
 }  # fmt: skip
 
 
-def group(items: Sequence[Item], root: str, left: list[str], own: bool) -> list[Submission]:
+def group(
+    items: Sequence[Item], root: str, left: list[str], own: bool, people: Collection[str] = ()
+) -> list[Submission]:
     """The submissions among files.
 
     Args:
@@ -44,6 +52,7 @@ def group(items: Sequence[Item], root: str, left: list[str], own: bool) -> list[
         root: what that is called.
         left: gets a line for each file that is part of no submission.
         own: whether files at the very top may be one person's: so in a zip, not in a class's folder.
+        people: the folders of which each is known to be one person's, as :func:`same_name` writes them.
     """
     folders: dict[PurePosixPath, list[Item]] = {}
     for item in items:
@@ -55,7 +64,8 @@ def group(items: Sequence[Item], root: str, left: list[str], own: bool) -> list[
     for folder, members in folders.items():
         top = folder == PurePosixPath()
         try:
-            found = _of_folder(folder, members, left, own or not top, root)
+            known = same_name(str(folder)) in people
+            found = _of_people(folder, members, left, root, known, own or not top)
         except Exception as error:  # whatever their bytes do to a reader costs these files only
             found = [_unsorted(item, error) for item in members]
         if len(found) == 1 and not top:
@@ -97,6 +107,37 @@ def _bring_together(folders: dict[PurePosixPath, list[Item]], own: bool) -> None
             folders[other].remove(log)
     for folder in [one for one, members in folders.items() if not members]:
         del folders[folder]
+
+
+def _of_people(
+    folder: PurePosixPath, members: Sequence[Item], left: list[str], root: str, known: bool, own: bool
+) -> list[Submission]:
+    """The submissions in one folder, of each notebook one copy.
+
+    Args:
+        folder: its path.
+        members: its files.
+        left: gets a line for each file that is part of no submission.
+        root: what the folder is called that was given.
+        known: whether it is known that the folder is one person's.
+        own: whether it may be.
+    """
+    if not (known or own):
+        return _of_folder(folder, members, left, own, root)
+    kept = without_copies(members, known)
+    parts = versions(kept) if known else [kept.members]
+    found: list[Submission] = []
+    for part in parts:
+        made = _of_folder(folder, part, left, True, root)
+        if len(parts) > 1 and len(made) == 1 and made[0].notebook is not None:
+            made = [replace(made[0], name=flat_name(part[0].path))]
+        said = kept.notes.get(part[0].path, []) if known else [*chain(*kept.notes.values())]
+        found += [
+            replace(one, notes=(*said, *one.notes)) if said and one.notebook is not None else one
+            for one in made
+        ]
+    left += kept.left
+    return found
 
 
 def _of_folder(
@@ -142,10 +183,10 @@ def _joined(one: Item, loose: Sequence[Item], zips: Sequence[Item], own: bool) -
     notebooks = [item for item in loose if item.kind == NOTEBOOK]
     copies = [item for item in inside if item.kind == NOTEBOOK]
     rest = [item for item in inside if item.kind in (LOG, ATTACHMENT)]
-    stem = _stem(one.path)
-    named = [item for item in notebooks if _stem(item.path) == stem]
+    own_stem = stem(one.path)
+    named = [item for item in notebooks if stem(item.path) == own_stem]
     alone = len(zips) == 1
-    if len(named) == 1 and sum(_stem(other.path) == stem for other in zips) == 1:
+    if len(named) == 1 and sum(stem(other.path) == own_stem for other in zips) == 1:
         target = named[0]
     elif own and alone and not notebooks and any(item.kind == LOG for item in loose) and len(copies) == 1:
         return [*(_moved(item, one) for item in [*copies, *rest])]
@@ -157,7 +198,7 @@ def _joined(one: Item, loose: Sequence[Item], zips: Sequence[Item], own: bool) -
         return None
     if not (copies or rest) or any(not same_cells(item.data, target.data) for item in copies):
         return None
-    named_log = [item for item in loose if item.kind == LOG and _stem(item.path) == _stem(target.path)]
+    named_log = [item for item in loose if item.kind == LOG and stem(item.path) == stem(target.path)]
     return [
         _renamed(_moved(item, one), target) if item.kind == LOG and len(notebooks) > 1 else _moved(item, one)
         for item in rest
@@ -197,6 +238,7 @@ def _of_loose(
     own = own and len(notebooks) == 1
     mine = _pairs(notebooks, logs, own)
     used = {id(log) for log in mine.values()}
+    copied = _copied(notebooks)
     made = [
         Submission(
             flat_name(folder) if own and folder != PurePosixPath() else flat_name(item.path),
@@ -207,7 +249,7 @@ def _of_loose(
             notes=(
                 *notes,
                 *([item.problem] if item.problem and number in mine else []),
-                *_copied(item, notebooks),
+                *([COPY] if copied[number] else []),
                 *_spare(logs, mine.get(number), own),
             ),
         )
@@ -241,17 +283,21 @@ def _of_a_homework(notebooks: list[Item]) -> list[Item]:
     """The notebooks that may be a person's submission: those of a homework, unless a platform named them."""
     if len(notebooks) < 2 or any(OF_PLATFORM.search(bare(item.path)) for item in notebooks):
         return notebooks
-    return [item for item in notebooks if _belongs(item)]
+    return [item for item in notebooks if homework_of(item.data)]
 
 
 def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[int, Item]:
     """The log of each notebook, by the notebook's place."""
-    pairs: dict[int, Item] = {}
-    for number, notebook in enumerate(notebooks):
-        stem = _stem(notebook.path)
-        named = [log for log in logs if _stem(log.path) == stem]
-        if len(named) == 1 and sum(_stem(other.path) == stem for other in notebooks) == 1:
-            pairs[number] = named[0]
+    named: dict[str, list[Item]] = {}
+    for log in logs:
+        named.setdefault(stem(log.path), []).append(log)
+    stems = [stem(notebook.path) for notebook in notebooks]
+    counted = Counter(stems)
+    pairs = {
+        number: named[one][0]
+        for number, one in enumerate(stems)
+        if counted[one] == 1 and len(named.get(one, ())) == 1
+    }
     if len(notebooks) != 1 or pairs:
         return pairs
     exact = [log for log in logs if log.path.name == kit.LOG_NAME]
@@ -273,8 +319,10 @@ def _may_join(log: Item, notebook: Item, own: bool) -> bool:
 
 def _spare(logs: Sequence[Item], used: Item | None, own: bool) -> Iterator[str]:
     """What to say where a person's folder holds several logs of the kit."""
+    if not own or used is None:
+        return
     others = [log for log in logs if log is not used and GENERIC.fullmatch(bare(log.path).lower())]
-    if own and used is not None and others:
+    if others:
         names = listed([one.path.name for one in others])
         yield f"Of several logs, {used.path.name} counts; not used: {names}."
 
@@ -283,19 +331,24 @@ def _files_of(item: Item, notebooks: Sequence[Item], files: Sequence[Item], own:
     """The checkpoints of a notebook: all in a folder of its own, else those that begin with its name."""
     if own or (len(notebooks) == 1 and len(files) <= 2):
         return {whole(one.path.name): one.data for one in files}
-    stems = [bare(one.path) for one in notebooks]
+    if not files:
+        return {}
+    mine, names = bare(item.path), [bare(one.path) for one in notebooks]
     return {
         whole(one.path.name): one.data
         for one in files
-        if max((stem for stem in stems if one.path.name.startswith(stem)), key=len, default=None)
-        == bare(item.path)
+        if one.path.name.startswith(mine)
+        and max((name for name in names if one.path.name.startswith(name)), key=len) == mine
     }
 
 
-def _copied(item: Item, notebooks: Sequence[Item]) -> Iterator[str]:
-    """A note where another notebook in the folder has the same cells."""
-    if any(other is not item and same_cells(item.data, other.data) for other in notebooks):
-        yield COPY
+def _copied(notebooks: Sequence[Item]) -> list[bool]:
+    """Whether another notebook in the folder has the same cells, for each of them."""
+    if len(notebooks) < 2:
+        return [False] * len(notebooks)
+    digests = [cells_digest(item.data) for item in notebooks]
+    counted = Counter(digests)
+    return [digest is not None and counted[digest] > 1 for digest in digests]
 
 
 # --- folders without anything -------------------------------------------------------------------------------
@@ -336,26 +389,7 @@ def _only(names: Sequence[str]) -> str:
     return f", only {listed(names)}" if names else ""
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(whole(name)[:80] for name in names[:NAMED])}{more}"
-
-
 # --- what belongs together ----------------------------------------------------------------------------------
-
-
-def _stem(path: PurePosixPath) -> str:
-    """What a notebook, its log and its zip have in common: ``hw3_jane_submission.zip`` → ``hw3_jane``."""
-    return TAIL.sub("", same_name(bare(path))) or "submission_log"
-
-
-def _belongs(item: Item) -> bool:
-    try:
-        recognize(read_notebook(item.data), None, homeworks())
-    except SubmissionError:
-        return False
-    return True
 
 
 def _logs_fit(items: Sequence[Item], notebook: Item) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import nbformat
@@ -20,6 +21,10 @@ from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import parse_json, read_log
 
 MAX_CELLS = 3_000
+RECORD = re.compile(r"""\brecord\([ \t]{0,9}["']([^"'\n]{1,20})["']""")
+MANY_NAMES = (
+    10  # of a homework's answers in a notebook without a record cell; at most 4 are another one's, too
+)
 
 
 def read_notebook(data: bytes, what: str = "The notebook") -> NotebookNode:
@@ -92,7 +97,10 @@ def _tagged_skip(metadata: Any) -> bool:
 def recognize(
     notebook: NotebookNode | None, log: bytes | None, homeworks: Mapping[str, Homework]
 ) -> Homework:
-    """Which homework this is, by the notebook's metadata, then by what its cells record, then by the log.
+    """Which homework this is.
+
+    The notebook's metadata say it, unless its cells are those of another one; then what its cells record
+    decides, then the log.
 
     Args:
         notebook: as read; None if there is none.
@@ -103,33 +111,69 @@ def recognize(
         SubmissionError: it cannot be told.
     """
     if notebook is not None:
-        marked = notebook.metadata.get("attention_homework", {}).get("id")
-        if marked in homeworks:
+        marked, recorded = _marked(notebook), _recorded(notebook, homeworks)
+        if marked in homeworks and recorded[marked]:
             return homeworks[marked]
-        text = "\n".join(cell.source for cell in notebook.cells if KIT_FILE not in cell.source[:60])
-        votes = {
-            homework.id: (
-                sum(
-                    f'record("{question}")' in text or f"record('{question}')" in text
-                    for question in homework.questions
-                )
-                + sum(
-                    entry.name in text
-                    for question in homework.questions.values()
-                    for entry in question.entries
-                )
-            )
-            for homework in homeworks.values()
-        }
+        named = _named(notebook, homeworks)
+        votes = {name: recorded[name] + named[name] for name in homeworks}
         best = max(votes, key=lambda name: votes[name])
+        if marked in homeworks:
+            clear = recorded[best] >= 2 or votes[best] >= MANY_NAMES
+            return homeworks[best if clear and votes[best] > votes[marked] else marked]
         if votes[best] >= 2:
             return homeworks[best]
     if log is not None:
-        named = read_log(log).homework
-        if named in homeworks:
-            return homeworks[named]
-        raise SubmissionError(f"The log belongs to {named}, which this grader does not know.")
+        told = read_log(log).homework
+        if told in homeworks:
+            return homeworks[told]
+        raise SubmissionError(f"The log belongs to {told}, which this grader does not know.")
     raise SubmissionError(f"This notebook belongs to none of the homeworks {', '.join(homeworks)}.")
+
+
+def of_several(notebook: NotebookNode, homework: Homework, homeworks: Mapping[str, Homework]) -> list[str]:
+    """What to say where a notebook's mark and its cells do not name the same homework, and no other.
+
+    Args:
+        notebook: as read.
+        homework: as which it is graded.
+        homeworks: all that there are.
+    """
+    marked, recorded = _marked(notebook), _recorded(notebook, homeworks)
+    others = [name for name, count in recorded.items() if name != homework.id and count >= 2]
+    if marked in homeworks and marked != homework.id and marked not in others:
+        return [
+            f"The notebook is marked as {marked}, but its cells are those of {homework.id}. It was graded as"
+            f" {homework.id}."
+        ]
+    found = " and ".join(f"{recorded[name]} questions of {name}" for name in others)
+    return [f"The notebook holds {found}. Only {homework.id} was graded."] if others else []
+
+
+def _marked(notebook: NotebookNode) -> str:
+    """The homework that a notebook's metadata name."""
+    return str(notebook.metadata.get("attention_homework", {}).get("id", ""))
+
+
+def _own_cells(notebook: NotebookNode) -> Iterator[str]:
+    """The text of the cells that do not hold the kit, which names everything."""
+    return (cell.source for cell in notebook.cells if KIT_FILE not in cell.source[:60])
+
+
+def _recorded(notebook: NotebookNode, homeworks: Mapping[str, Homework]) -> dict[str, int]:
+    """How many questions of each homework have a record cell in a notebook."""
+    there = {match[1] for text in _own_cells(notebook) for match in RECORD.finditer(text)}
+    return {name: len(there & set(homework.questions)) for name, homework in homeworks.items()}
+
+
+def _named(notebook: NotebookNode, homeworks: Mapping[str, Homework]) -> dict[str, int]:
+    """How many names of answers of each homework stand in a notebook."""
+    text = "\n".join(_own_cells(notebook))
+    return {
+        name: sum(
+            entry.name in text for question in homework.questions.values() for entry in question.entries
+        )
+        for name, homework in homeworks.items()
+    }
 
 
 def written_answers(
