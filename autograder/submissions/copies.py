@@ -25,8 +25,8 @@ from autograder.submissions.belonging import (
 )
 
 MARKS = re.compile(
-    r"^(?:copy|kopie|copie|copia|c\u00f3pia)(?: \(?\d+\)?)? (?:of|von|van|de) |"
-    r"[ _-]*(?:copy|kopie|copie|copia|c\u00f3pia)[ _-]?(?:\(?\d+\)?)?$|[ _-]*\(\d{1,2}\)$"
+    r"^(?:copy|kopie|copi[ae]|c\u00f3pia)(?: \(?\d+\)?)? (?:of|von|van|de) |"
+    r"[ _-]*(?:copy|kopie|copi[ae]|c\u00f3pia)[ _-]?(?:\(?\d+\)?)?$|[ _-]*\(\d{1,2}\)$"
 )
 
 
