@@ -158,6 +158,17 @@ def test_a_log_that_lies_about_its_cells_costs_nobody_else_a_row(answers: object
         (b"\xd0\xcf\x11\xe0", "not UTF-8 text"),
         (HW3.replace('"nbformat": 4', '"nbformat": "4"').encode(), "not a notebook"),
     ],
+    ids=[
+        "UTF-16",
+        "UTF-32",
+        "zeros at the end",
+        "twice",
+        "a conflict of git",
+        "Git LFS",
+        "a property list",
+        "an office file",
+        "a format that is text",
+    ],
 )
 def test_a_notebook_that_a_tool_has_spoiled_is_a_row_that_says_how(data: bytes, says: str, tmp_path: Path):
     found = rows(lay(tmp_path, {"jane/hw3.ipynb": data, "sam/hw3.ipynb": HW3}))
