@@ -895,7 +895,7 @@ with when_answered("4.6b"):
 # </details>
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): which class has the most mistakes, and which two classes are never taken for each other?
+# **Predict before you run the next cell** (not graded): which class has the most mistakes, and which kinds of clothes are never taken for each other?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
