@@ -36,7 +36,7 @@ def barriers(page, views=(("light", 1100), ("dark", 390))) -> list[str]:
     """What axe finds on a page with these colors and widths: rule, weight, what it wants, where."""
     found = []
     for scheme, width in views:
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no color halfway to another
         page.set_viewport_size({"width": width, "height": 800})
         found += [
             f"{scheme}: {one['id']} ({one['impact']}): {one['help']}: {node['target']} {node['html'][:200]}"
