@@ -186,7 +186,7 @@ def test_the_plugin_deletes_nothing_but_otters_working_copy(tmp_path: Path):
     ("files", "says"),
     [
         ({"a.ipynb": "{broken"}, "not valid JSON"),
-        ({"a.ipynb": notebook("pass"), "b.ipynb": notebook("pass")}, "Several notebooks of hw3"),
+        ({"a.ipynb": notebook("pass"), "b.ipynb": notebook("answer = 1")}, "Several notebooks of hw3"),
         ({"notes.txt": "sorry"}, "No notebook was handed in"),
     ],
     ids=["broken notebook", "two notebooks", "no notebook"],
