@@ -152,6 +152,17 @@ def test_many_notebooks_in_one_zip_are_read_once_each(tmp_path: Path):
     assert time.process_time() - started < 4
 
 
+def test_one_notebook_in_a_folder_is_not_read_to_look_for_its_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def read_again(*_: object) -> None:
+        raise AssertionError("20 ms for each submission of a class")
+
+    monkeypatch.setattr("autograder.submissions.copies.cells_digest", read_again)
+    found = rows(lay(tmp_path, {"jane/hw3.ipynb": HW3, f"jane/{LOG_NAME}": log_of()}))
+    assert [(one.name, one.problem) for one in found.values()] == [("jane", "")]
+
+
 # which homework ---------------------------------------------------------------------------------------------
 
 

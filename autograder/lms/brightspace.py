@@ -104,10 +104,8 @@ def read(source: Path) -> Collected:
 def _survey(source: Path) -> Survey:
     """Looks at all names of a download, before any file of it is taken."""
     names = [named for path, _, _ in read_files(source) if (named := _named(path)) is not None]
-    first, second = (
-        _names_of((one.user, one.who) for one in names),
-        _names_of((one.box, one.who) for one in names),
-    )
+    first = _names_of((one.user, one.who) for one in names)
+    second = _names_of((one.box, one.who) for one in names)
     swapped = (
         len(first) == 1
         and any(len(some) > 1 for some in first.values())

@@ -57,9 +57,12 @@ def without_copies(members: Sequence[Item], one_persons: bool) -> Kept:
         one_persons: whether it is known that all are one person's; else names decide.
     """
     kept = Kept(list(members))
+    notebooks = [item for item in members if item.kind == NOTEBOOK and not item.problem]
+    if len(notebooks) < 2:
+        return kept
     alike: dict[bytes, list[Item]] = {}
-    for item in members:
-        if item.kind == NOTEBOOK and not item.problem and (digest := cells_digest(item.data)) is not None:
+    for item in notebooks:
+        if (digest := cells_digest(item.data)) is not None:
             alike.setdefault(digest, []).append(item)
     if all(len(some) == 1 for some in alike.values()):
         return kept

@@ -46,14 +46,14 @@ def the_window(window_layers: np.ndarray) -> Wrong | None:
     found = float(window_layers)
     if found == 16:
         return None
+    plain = "words 0 and 63 are 63 places apart, and a layer bridges 4 of them."
     readings = {
         "each word sees 4 before it **and** 4 after it, but only the 4 on one side lead there.": 8.0,
         "that is 63/4; a part of a layer is none, so round up.": 15.75,
         "with 15 layers word 63 sees as far as word 3.": 15.0,
-        "words 0 and 63 are 63 places apart, and a layer bridges 4 of them.": 63.0,
+        plain: 63.0,
         "that is a window of 9 words cut into pieces; from one word to the next it is 4 places.": 7.0,
     }
-    plain = "words 0 and 63 are 63 places apart, and a layer bridges 4 of them."
     if not found.is_integer():
         plain = f"a number of layers is whole; {plain}"
     says = reading_of(found, readings) or plain
