@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autograder.grade.marks import Marks
+from autograder.grade.requests import Requests
 from autograder.kit.shared.patches import patch_viewer
 from autograder.kit.shared.slider import frames_slider
 from autograder.kit.shared.viewer import attention_viewer
@@ -59,7 +60,10 @@ def test_the_pages_of_manual_grading_have_no_barrier(watched: Watched, desk: Run
     assert barriers(page) == []
     enter(watched, desk.links[0])
     key = Marks(output).key("student-00", "3.7")
-    for path in ("/", "/answers/hw3/3.7", "/rubric/hw3/3.7", f"/grade/hw3/3.7/{key}"):
+    Requests(output).add("student-00", "3.1", "Please look again.")
+    shown = Marks(output).key("student-00", "3.1")
+    regrades = ("/requests", "/requests/1", "/points?find=student-00", f"/points/hw3/3.1/{shown}")
+    for path in ("/", "/answers/hw3/3.7", "/rubric/hw3/3.7", f"/grade/hw3/3.7/{key}", *regrades):
         page.goto(f"http://{desk.host}{path}")
         assert barriers(page) == [], path
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from autograder.grade import staff
 from autograder.grade.marks import Marks
+from autograder.grade.requests import Requests
+from autograder.grade.store import read_reports
 from tests import chromium
 from tests.chromium import PATIENCE, Watched, enter, playwright, press, saved, to_next
 from tests.test_desk import Running
@@ -104,3 +108,34 @@ def test_a_group_of_answers_gets_one_mark_with_a_saved_comment_by_keyboard(
     page.get_by_role("button", name="Drop this saved comment").click()
     saved(page, "Dropped.")
     assert page.locator("#snippet-list li").count() == 0
+
+
+def test_a_request_is_imported_answered_with_points_and_the_next_one_opens(
+    watched: Watched, desk: Running, output: Path, tmp_path: Path
+):
+    page = enter(watched, desk.links[0])
+    table = tmp_path / "requests.csv"
+    table.write_text(
+        "student,question,request\nstudent-00,3.1,Look again\nstudent-01,3.7,I said why\n", "utf-8"
+    )
+    page.get_by_role("link", name="Import requests").click()
+    page.get_by_label("Text file or table").set_input_files(table)
+    page.get_by_role("button", name="Import").click()
+    page.get_by_role("link", name="1", exact=True).click(timeout=PATIENCE)
+    page.get_by_role("button", name="Save, next open").click()
+    saved(page, "Choose a decision first.")
+    page.get_by_label("granted", exact=True).check()
+    page.get_by_label("Reply to the student").fill("The matrix is right.")
+    page.get_by_label("Points", exact=True).fill("7")
+    page.get_by_role("button", name="Save, next open").click()
+    page.wait_for_url(re.compile("/requests/2$"), timeout=PATIENCE)
+    assert Requests(output).one(1).request.decision == "granted"
+    (first, *_) = staff.apply(output, read_reports(output))
+    assert [(one.points, one.why) for one in first.questions[0].overrides] == [(7, "The matrix is right.")]
+    page.goto(f"http://{desk.host}/points/hw3/3.1/{Marks(output).key('student-00', '3.1')}")
+    page.get_by_role("button", name="Remove the override").click()
+    playwright.expect(page.get_by_role("heading", name="Overrides", exact=True)).to_have_count(
+        0, timeout=PATIENCE
+    )
+    (first, *_) = staff.apply(output, read_reports(output))
+    assert first.questions[0].overrides == ()

@@ -38,7 +38,7 @@ def test_a_text_file_becomes_a_request_and_its_answer_feedback_with_new_points(g
     asked.write_text(f"In 3.1 my matrix is right: {HOSTILE}", encoding="utf-8")
     done = command(graded, asked)
     assert done.exit_code == 0, done.output
-    assert "1 new requests, 0 already imported." in done.output
+    assert "1 new request, 0 already imported." in done.output
     assert "1. open, student-00 3.1: In 3.1 my matrix" in done.output
     assert "\x1b" not in done.output
     assert "Not answered yet" in page(graded)

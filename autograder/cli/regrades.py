@@ -22,7 +22,7 @@ from autograder.files import encoded, speakable, write_atomically
 from autograder.grade import staff
 from autograder.grade.overrides import OverrideError, Overrides, made, part_of
 from autograder.grade.report import DECISIONS, Report
-from autograder.grade.requests import Kept, RequestError, Requests, match, read_file, to_csv
+from autograder.grade.requests import Kept, RequestError, Requests, counted, take, to_csv
 from autograder.grade.store import read_reports
 from autograder.lms.people import MANIFEST, read_manifest
 
@@ -100,18 +100,8 @@ def _take(files: Sequence[Path], kept: Requests, reports: dict[str, Report], col
     people = []
     if collected is not None:
         people = read_manifest(collected / MANIFEST if collected.is_dir() else collected)
-    new, again, lost = 0, 0, []
-    for path in files:
-        try:
-            for asked in read_file(path):
-                try:
-                    added = kept.add(*match(asked, reports, people), asked.text)
-                    new, again = new + added, again + (not added)
-                except RequestError as error:
-                    lost.append(str(error))
-        except ValueError as error:
-            lost.append(str(error))
-    tell(f"{new} new requests, {again} already imported.")
+    new, again, lost = take(files, kept, reports, people)
+    tell(counted(new, again))
     show_list("Not imported", lost)
 
 

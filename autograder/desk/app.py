@@ -25,6 +25,7 @@ from autograder.desk.address import HERE, Address, AddressError, host_of, listen
 from autograder.desk.asked import BadRequestError
 from autograder.desk.auth import ROLES, Door
 from autograder.desk.calls import Calls
+from autograder.desk.regrades import Regrades
 from autograder.desk.stacks import Desk
 from autograder.desk.staff_calls import NotAllowedError, StaffCalls
 from autograder.desk.views import Pages
@@ -43,6 +44,7 @@ def application(desk: Desk, door: Door) -> Starlette:
     """The grading page as an ASGI application."""
     lock = threading.Lock()
     pages, calls, staff = Pages(desk, door), Calls(desk, door, lock), StaffCalls(desk, door, lock)
+    regrades = Regrades(pages, lock)
     question, answer = "/{homework}/{question}", "/{homework}/{question}/{key}"
 
     async def bad(request: Request, error: Exception) -> Response:
@@ -63,6 +65,10 @@ def application(desk: Desk, door: Door) -> Starlette:
             Route("/desk.css", pages.style),
             Route("/desk.js", pages.script),
             Route("/written.csv", pages.export),
+            Route("/requests", regrades.requests),
+            Route("/requests/{number:int}", regrades.request),
+            Route("/points", regrades.find),
+            Route(f"/points{answer}", regrades.points),
             Route(f"/next{question}", pages.forward),
             Route(f"/answers{question}", pages.answers),
             Route(f"/rubric{question}", pages.rubric),
@@ -78,6 +84,9 @@ def application(desk: Desk, door: Door) -> Starlette:
             Route("/api/invite", staff.invite, methods=["POST"]),
             Route("/api/revoke", staff.revoke, methods=["POST"]),
             Route("/api/import", staff.take_in, methods=["POST"]),
+            Route("/api/requests", regrades.take, methods=["POST"]),
+            Route("/api/requests/{number:int}", regrades.answer_request, methods=["POST"]),
+            Route(f"/api/override{answer}", regrades.override, methods=["POST"]),
             Route("/api/publish", staff.publish, methods=["POST"]),
         ],
         middleware=[Middleware(partial(BaseHTTPMiddleware, dispatch=door.guard))],

@@ -157,6 +157,17 @@ class Site:
             raise BadRequestError("There is no such question here.")
         return found
 
+    def part(self, request: Request) -> Answer:
+        """The question of a submission that a path names, with or without a written answer."""
+        names = request.path_params
+        found = self.desk.parts.get(names["key"])
+        if found is None or (found.report.homework, found.result.id) != (
+            names["homework"],
+            names["question"],
+        ):
+            raise BadRequestError("There is no such question here.")
+        return found
+
     def answer(self, request: Request) -> tuple[Stack, Answer]:
         """The answer that a path names."""
         stack = self.stack(request)

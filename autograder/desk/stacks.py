@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from autograder.declare import Written
@@ -104,6 +105,16 @@ class Desk:
             key: self._stack(key[0], questions[key])
             for key in sorted(questions, key=lambda key: (key[0], [*map(_number, key[1].split("."))]))
         }
+
+    @cached_property
+    def parts(self) -> dict[str, Answer]:
+        """Key → each question of each submission, with or without a written answer."""
+        found = [
+            Answer(report, question, self.marks.key(report.submission, question.id))
+            for report in self.reports
+            for question in report.questions
+        ]
+        return {one.key: one for one in found}
 
     def _stack(self, homework: str, asked: QuestionResult) -> Stack:
         """All answers to one question."""

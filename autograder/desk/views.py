@@ -16,10 +16,13 @@ from autograder.desk.groups import LEAST, MOST, alike, differences
 from autograder.desk.stacks import Answer, Desk, Stack
 from autograder.grade.marks import Mark
 from autograder.grade.marks_csv import to_csv
+from autograder.grade.report import DECISIONS
+from autograder.grade.requests import Requests
 from autograder.report import safehtml
 from autograder.report.shown import shown_check
 
 TEMPLATES = Path(__file__).parent / "templates"
+OPEN = DECISIONS[0]
 MAX_ALIKE = 60  # answers of a group that are shown with their differences
 
 
@@ -63,8 +66,15 @@ class Pages(Site):
                 }
             )
         people = [(one, self.door.state(one)) for one in self.door.people.values()]
+        asked = [one.request.decision for one in Requests(self.desk.output).kept()]
         return self.render(
-            "desk_home.html.j2", request, stacks=stacks, people=people, origin=self.door.address.origin
+            "desk_home.html.j2",
+            request,
+            stacks=stacks,
+            people=people,
+            origin=self.door.address.origin,
+            requests=len(asked),
+            open_requests=asked.count(OPEN),
         )
 
     def enter(self, request: Request) -> Response:
@@ -135,6 +145,7 @@ class Pages(Site):
             stack=stack,
             rubric=self.desk.rubric(stack),
             answer=answer,
+            result=answer.result,
             mark=found[answer.key],
             wanted=wanted,
             among=len(keys),
@@ -174,7 +185,7 @@ class Pages(Site):
 
     def figure(self, request: Request) -> Response:
         """A figure of the student's, written anew."""
-        _, answer = self.answer(request)
+        answer = self.part(request)
         try:
             data = self.shelf.figure(answer, int(request.path_params["number"]))
         except ValueError:

@@ -148,20 +148,26 @@ def _question(report: Report, question: str) -> QuestionResult:
     return known[question]
 
 
+def parts(result: QuestionResult) -> dict[str, float]:
+    """Part → the most points that it can be set to: all checks (empty), each check, the written answer."""
+    found: dict[str, float] = {}
+    if result.checks:  # a check may give a bonus beyond its maximum
+        found[""] = max(result.maximum, result.judged_points)
+        found |= {check.name: max(check.maximum, check.points) for check in result.checks}
+    if result.written is not None:
+        found[WRITTEN_PART] = result.written_points
+    return found
+
+
 def _most(result: QuestionResult, part: str) -> float:
-    if part == WRITTEN_PART or (not part and not result.checks):
-        if result.written is None:
-            raise OverrideError(f"{result.id} has no written answer")
-        return result.written_points
-    if not part:
-        # a check may give a bonus beyond its maximum
-        return max(result.maximum, result.judged_points)
-    checks = {check.name: check for check in result.checks}
-    if part not in checks:
-        raise OverrideError(
-            f"{result.id} has no check {part!r}; there are {', '.join(map(repr, checks)) or 'none'}"
-        )
-    return max(checks[part].maximum, checks[part].points)
+    known = parts(result)
+    part = part or ("" if result.checks else WRITTEN_PART)
+    if part in known:
+        return known[part]
+    if part == WRITTEN_PART:
+        raise OverrideError(f"{result.id} has no written answer")
+    names = ", ".join(repr(check.name) for check in result.checks)
+    raise OverrideError(f"{result.id} has no check {part!r}; there are {names or 'none'}")
 
 
 def _of(part: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.files import encoded, harmless, same_name, whole
-from autograder.grade.marks import FILE, Marks
+from autograder.grade.marks import FILE, ConflictError, Marks
 from autograder.grade.report import DECISIONS, Report, Request
 from autograder.kit.clock import now
 from autograder.lms.people import Person
@@ -170,6 +170,39 @@ def match(asked: Asked, reports: Mapping[str, Report], people: Sequence[Person])
     return submission, named[0] if len(named) == 1 else ""
 
 
+def take(
+    files: Iterable[Path], kept: Requests, reports: Mapping[str, Report], people: Sequence[Person]
+) -> tuple[int, int, list[str]]:
+    """Imports the requests of some files.
+
+    Args:
+        files: as :func:`read_file` takes them.
+        kept: where they are kept.
+        reports: by submission.
+        people: as collected.
+
+    Returns:
+        How many are new, how many were imported before, and a line for each that was not imported.
+    """
+    new, again, lost = 0, 0, []
+    for path in files:
+        try:
+            for asked in read_file(path):
+                try:
+                    added = kept.add(*match(asked, reports, people), asked.text)
+                    new, again = new + added, again + (not added)
+                except RequestError as error:
+                    lost.append(str(error))
+        except ValueError as error:
+            lost.append(str(error))
+    return new, again, lost
+
+
+def counted(new: int, again: int) -> str:
+    """How many requests were imported, in words."""
+    return f"{new} new request{'s' if new != 1 else ''}, {again} already imported."
+
+
 def _submissions(asked: Asked, reports: Mapping[str, Report], people: Sequence[Person]) -> set[str]:
     """All submissions that what is said of the writer could mean: by the file's own words, else its name."""
     by: dict[str, set[str]] = {}
@@ -247,18 +280,30 @@ class Requests(Marks):
             raise RequestError(f"there is no request {number}")
         return found
 
-    def answer(self, number: int, decision: str, reply: str, by: str) -> None:
+    def answer(self, number: int, decision: str, reply: str, by: str, seen: str | None = None) -> None:
         """Keeps what was decided; an earlier decision is replaced.
+
+        Args:
+            number: of the request.
+            decision: one of :data:`DECISIONS`.
+            reply: to the student.
+            by: who decides.
+            seen: when the decision that they saw was made; whatever there is, if left out.
 
         Raises:
             RequestError: there is no such request or decision, or no reply.
+            ConflictError: somebody else has decided since then.
         """
         if decision not in DECISIONS:
             raise RequestError(f"{decision!r} is none of {', '.join(DECISIONS)}")
         if decision != DECISIONS[0] and not reply.strip():
             raise RequestError("a reply is needed, which the student reads: --reply '…'")
-        self.one(number)
+        now_kept = self.one(number)
         with self._writing() as database:
+            there = database.execute("SELECT decided FROM requests WHERE id = ?", (number,)).fetchone()
+            if seen is not None and there["decided"] != seen:
+                who = now_kept.request.by or "Another grader"
+                raise ConflictError(f"{who} answered this request in the meantime. Load it anew.")
             database.execute(
                 "UPDATE requests SET decision = ?, reply = ?, grader = ?, decided = ? WHERE id = ?",
                 (decision, whole(reply.strip())[:MAX_REPLY], by, now(), number),

@@ -10,8 +10,9 @@ function tell(text, trouble = false) {
 }
 
 async function post(path, data) {
-  const sent = typeof data === "string" ? data : JSON.stringify(data);
-  const type = typeof data === "string" ? "text/csv" : "application/json";
+  const raw = typeof data === "string" || data instanceof ArrayBuffer;
+  const sent = raw ? data : JSON.stringify(data);
+  const type = typeof data === "string" ? "text/csv" : raw ? "application/octet-stream" : "application/json";
   const answer = await fetch(path, { method: "POST", headers: { "Content-Type": type }, body: sent, credentials: "same-origin" });
   let body = {};
   try { body = await answer.json(); } catch { body = { error: `The server answered ${answer.status}.` }; }
@@ -39,7 +40,7 @@ function element(name, text = "", attributes = {}) {
 
 // --- the list of questions, the rubric ----------------------------------------------------------------------------------
 
-for (const button of document.querySelectorAll("button[data-post]")) {
+for (const button of document.querySelectorAll("button[data-post]:not([data-undo-override])")) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     const done = await act(button.dataset.post, {});
@@ -94,6 +95,42 @@ if (edited) {
 }
 document.querySelector(".ag-filter")?.addEventListener("change", (event) => {
   if (event.target instanceof HTMLSelectElement) event.currentTarget.requestSubmit();
+});
+
+// --- regrade requests, overrides ----------------------------------------------------------------------------------------
+
+document.getElementById("take")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const file = document.getElementById("file").files[0];
+  if (!file) return tell("Choose a file first.", true);
+  const done = await act(`/api/requests?name=${encodeURIComponent(file.name)}`, await file.arrayBuffer());
+  if (done && !done.told.includes("\n")) setTimeout(() => location.reload(), 1200);
+});
+const reason = document.getElementById("reply");
+function given(form) { // null where no points are typed
+  const typed = form.querySelector("[data-points]")?.value.trim() ?? "";
+  return typed === "" ? null : { part: form.querySelector("[data-part]").value, points: Number(typed) };
+}
+document.getElementById("reply-form")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const decision = form.querySelector("[name=decision]:checked")?.value;
+  if (!decision) return tell("Choose a decision first.", true);
+  const done = await act(form.dataset.post, { decision, reply: reason.value, seen: form.dataset.seen, ...given(form) });
+  if (done) location.assign(form.dataset.next);
+});
+document.getElementById("override-form")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.currentTarget;
+  if (!given(form)) return tell("Points are wanted.", true);
+  if (await act(form.dataset.post, { why: reason.value, ...given(form) })) setTimeout(() => location.reload(), 600);
+});
+for (const button of document.querySelectorAll("[data-undo-override]")) button.addEventListener("click", async () => {
+  if (await act(button.dataset.post, { undo: true, part: button.dataset.undoOverride })) setTimeout(() => location.reload(), 600);
+});
+if (!document.querySelector("main[data-mark]")) document.getElementById("names")?.addEventListener("click", async (event) => {
+  const shown = event.currentTarget.getAttribute("aria-pressed") === "true";
+  if (await act("/api/me", { names: !shown })) location.reload();
 });
 
 // --- one answer ---------------------------------------------------------------------------------------------------------
