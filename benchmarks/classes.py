@@ -48,7 +48,7 @@ def texts(name: str) -> tuple[tuple[str, Mapping[str, bytes]], ...]:
         partly(homework, 1 / 3),
         partly(homework, 2 / 3),
     ]
-    made = students(ROOT, homework, examples(name), NO_LOG, files)
+    made = students(ROOT, homework, examples(name), NO_LOG, files, whole=True)
     return (*((text, files) for text in plain), *((one.notebook, one.attachments) for one in made))
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import signal
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 from nbformat import NotebookNode
 
 from autograder.author.build import build_notebook, dumps
@@ -66,8 +70,29 @@ def by_homework(names: Iterable[str] = tuple(homeworks())) -> list:
     return [pytest.param(name, id=name, marks=pytest.mark.xdist_group(name)) for name in names]
 
 
+_between_workers: list[Path] = []  # the folder that the workers of this run of pytest share
+
+
+@pytest.fixture(scope="session", autouse=True)
+def folder_between_workers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Says where the workers find what one of them has made already."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _between_workers.append(tmp_path_factory.getbasetemp().parent)
+
+
 @cache
 def reference(name: str) -> tuple[str, bytes, dict[str, bytes]]:
+    """Text, log and files of a reference that was run, training included: once, whatever the workers are."""
+    if not _between_workers:
+        return _run_reference(name)
+    kept = _between_workers[0] / f"reference-{name}.pickle"
+    with FileLock(f"{kept}.lock"):
+        if not kept.is_file():
+            kept.write_bytes(pickle.dumps(_run_reference(name)))
+        return pickle.loads(kept.read_bytes())
+
+
+def _run_reference(name: str) -> tuple[str, bytes, dict[str, bytes]]:
     notebook, log, files = reference_submission(ROOT, homeworks()[name])
     return nbformat.writes(notebook), log, files
 

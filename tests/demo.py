@@ -141,7 +141,7 @@ def write_homework(folder: Path, name: str) -> None:
         name = f"{homework.id}-student-{number:02d}"
         skill = dice.betavariate(3, 2)
         chosen = answers_of_one(homework, skill, dice)
-        (student,) = students(ROOT, homework, chosen, log, files)
+        (student,) = students(ROOT, homework, chosen, log, files, whole=True)
         usual, own = dice.choice(["full", "half", "half", "none", "nearly"]), random.Random(name)
         text = with_own_words(student.notebook, homework, usual, own)
         if homework.id == "hw3" and number == 1:

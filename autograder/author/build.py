@@ -15,7 +15,7 @@ import sys
 import textwrap
 import tomllib
 import types
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ def build_notebook(
     *,
     answers: Mapping[str, str] | None = None,
     blank: bool = True,
+    unanswered: Collection[str] = (),
     repository: str = "",
     variants: str = "",
     history: bool = False,
@@ -64,6 +65,7 @@ def build_notebook(
         source: the percent source.
         answers: region label → code or text that replaces the solution region (the gallery's way in).
         blank: whether the other regions become stubs; else they keep the reference solution, without markers.
+        unanswered: questions whose regions become stubs all the same.
         repository: the project's address for the Colab badge.
         variants: the word from which each student's own numbers are drawn; empty for the usual numbers.
         history: whether the notebook keeps the history of checks unless its student says otherwise.
@@ -92,7 +94,7 @@ def build_notebook(
     for index, cell in enumerate(notebook.cells):
         where = f"{source}, cell {index + 1}"
         tags = cell.metadata.get("tags", [])
-        text = _fill_regions(cell, where, answers, blank, entries)
+        text = _fill_regions(cell, where, answers, homework.questions if blank else unanswered, entries)
         if "kit" in tags:
             if built.cells and built.cells[-1].cell_type == "markdown":
                 built.cells[-1].source += RUN_FIRST
@@ -123,7 +125,7 @@ def dumps(notebook: NotebookNode) -> str:
 
 
 def _fill_regions(
-    cell: NotebookNode, where: str, answers: Mapping[str, str], blank: bool, entries: Set[str]
+    cell: NotebookNode, where: str, answers: Mapping[str, str], stubs: Collection[str], entries: Set[str]
 ) -> str:
     lines = cell.source.split("\n")
     for region in reversed(list(regions(cell, where))):
@@ -131,7 +133,7 @@ def _fill_regions(
             text = textwrap.indent(textwrap.dedent(answers[region.label]).strip("\n"), region.indent).split(
                 "\n"
             )
-        elif blank:
+        elif region.question in stubs:
             text = _stub(region, cell.cell_type, where, entries)
         else:
             text = [line for line in region.body if "# STUB:" not in line]

@@ -109,7 +109,12 @@ class Student:
 
 
 def students(
-    root: Path, homework: Homework, examples: Sequence[Example], log: bytes, attachments: Mapping[str, bytes]
+    root: Path,
+    homework: Homework,
+    examples: Sequence[Example],
+    log: bytes,
+    attachments: Mapping[str, bytes],
+    whole: bool = False,
 ) -> list[Student]:
     """Spreads a gallery over as few notebooks as it takes: one example of each question in each.
 
@@ -119,6 +124,8 @@ def students(
         examples: the gallery.
         log: the reference's log, whose training results stand where an example brings none of its own.
         attachments: the reference's files (checkpoints), likewise.
+        whole: whether all other questions have the reference's answers; else those after a notebook's last
+            example are blank, which takes less time to grade.
     """
     source = source_path(root, homework.stem)
     rows: list[list[Example]] = []
@@ -134,7 +141,10 @@ def students(
         for example in row:
             given |= example.attachments
         files = {name: data for name, data in given.items() if data is not None}
-        notebook = dumps(build_notebook(homework, source, answers=answers, blank=False))
+        order = list(homework.questions)
+        last = max(order.index(example.question) for example in row)
+        rest = () if whole else order[last + 1 :]
+        notebook = dumps(build_notebook(homework, source, answers=answers, blank=False, unanswered=rest))
         claims = {name: value for example in row for name, value in example.claims.items()}
         made.append(
             Student(f"{homework.id}-student-{index + 1:02d}", notebook, claim(log, claims), files, tuple(row))
