@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 PIP_FLAGS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 EXTRAS ?= dev,dask,docs,otter
 
-.PHONY: help demo test sweep lint build docs clean
+.PHONY: help demo test sweep versions lint build docs clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -31,6 +31,9 @@ test: $(BIN)/.installed ## Run all tests
 
 sweep: $(BIN)/.installed ## Run the long tests: galleries in other representations and under other seeds
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m sweep
+
+versions: $(BIN)/.installed ## Test a gallery and grade the example class under Python 3.11, 3.12 and 3.13, as far as installed
+	$(BIN)/python -m tests.versions $(VERSIONS)
 
 lint: $(BIN)/.installed ## Check style, types, words, and that generated files are up to date
 	$(BIN)/ruff check .
