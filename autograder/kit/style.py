@@ -136,7 +136,7 @@ def write_on(axis: Any, values: np.ndarray, image: Any, form: str = "{:.2f}", si
     """Writes the numbers of a map into its cells, dark on light and light on dark; a zero is a faint 0."""
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            written = re.sub(r"^[+-]?0(\.0*)?$", "0", form.format(value))
+            written = re.sub(r"^[+-]?0(\.0*)?$", "0", form.format(value)).replace("-", "−")
             red, green, blue, _ = image.cmap(image.norm(value))
             dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
             axis.text(

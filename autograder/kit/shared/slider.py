@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ MAX_FRAMES = 60
 SIDE = 230  # units of a panel's picture; its names stand around it
 # what a picture is about has the ink of its page: dark on a light page, light on a dark one
 ATTENTION, PAGE_INK, KNOWN = "#a0539a", "currentColor", "#8a929c"
+NEGATIVE = re.compile(r"(?<![\w)])-(?=[\d.])")  # a minus sign, as numbers from Python have it
 RULED = 12  # rows or columns of a map with lines between its cells
 ABOVE = 34  # units over a panel, for its title and a name at its upper edge
 SLIDER_STYLE = """
@@ -269,6 +271,7 @@ def frames_slider(
     radios, captions, words = [], [], [f"{title}: {len(names)} frames."]
     for k, name in enumerate(names):
         said = says[k] if len(says) else "; ".join(panel.words[k] for panel in panels)
+        said = NEGATIVE.sub("−", said)
         words.append(f"{name}: {said}.")
         told = html.escape(f"{name}: {said}")
         radios.append(
