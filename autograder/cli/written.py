@@ -57,4 +57,5 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
         tell(f"Skipped: {speakable(line)}")
     if not done:
         raise click.ClickException(f"found no written answers in {', '.join(map(str, submissions))}")
-    tell(f"Written answers of {done} submissions in {output}{', as HTML and PDF' if pdf else ''}")
+    count = f"{done} submission{'s' if done != 1 else ''}"
+    tell(f"Free responses of {count} in {output}{', as HTML and PDF' if pdf else ''}")
