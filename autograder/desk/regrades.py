@@ -25,6 +25,7 @@ from autograder.grade import requests, staff
 from autograder.grade.marks import ConflictError
 from autograder.grade.overrides import Override, OverrideError, Overrides, made, parts
 from autograder.grade.report import DECISIONS, WRITTEN_PART, Report
+from autograder.grade.requests import Kept
 from autograder.report.shown import shown_check
 
 STATES = {"open": "open", "answered": "answered", "all": "all"}
@@ -112,7 +113,7 @@ class Regrades(Site):
             "beside": self.pages.shelf.beside(part),
         }
 
-    def _one(self, number: int) -> requests.Kept:
+    def _one(self, number: int) -> Kept:
         try:
             return self.kept.one(number)
         except requests.RequestError:
@@ -192,7 +193,7 @@ def _named(data: Mapping[str, Any]) -> str:
 
 def _override(report: Report, question: str, data: Mapping[str, Any], why: str, by: str) -> Override:
     points = data.get("points")
-    if type(points) not in (int, float):
+    if isinstance(points, bool) or not isinstance(points, int | float):
         raise BadRequestError("Points are wanted.")
     return made(report, question, _named(data), float(points), why, by)
 
