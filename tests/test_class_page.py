@@ -151,3 +151,17 @@ def test_the_class_report_grows_in_proportion_to_the_class(tmp_path: Path):
 
     small, large = size(500), size(4_000)
     assert large < 8.5 * small
+
+
+def test_a_page_of_a_large_class_does_not_grow_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(student_rows, "MAX_ROWS", 20)
+    monkeypatch.setattr(class_report, "MAX_LISTED", 30)
+    class_ = [why_scaled(f"student-{i:05d}", "The mean: one slip.") for i in range(900)]
+    page = class_report.page(class_, tmp_path, compare=False)
+    assert "These are the first 30 by name. grades.csv has all 900." in page
+    assert "… grades.csv has all of them." in page
+    assert "900 ×" in page
+    larger = class_report.page(
+        [*class_, *(replace(one, submission=f"x{one.submission}") for one in class_)], tmp_path, compare=False
+    )
+    assert len(larger) < 1.05 * len(page)

@@ -32,6 +32,7 @@ MIN_CLASS = 5  # fewer submissions say nothing about a check or a question
 NEARLY_ALL = 0.9
 MAX_MISTAKES = 40
 MAX_LINKS = 12
+MAX_LISTED = 2_000  # submissions in the list of all; a browser opens no page with 100,000 rows
 COMPARE_SECONDS, EACH_SECONDS = 60.0, 2.0  # for looking for similar code, and more for each submission
 PAGE = "report.html"
 NOT_COMPARED = "The submissions were not compared: to do so {why}."
@@ -359,5 +360,6 @@ def _rendered(template: str, **values: object) -> str:
         "max_mistakes": MAX_MISTAKES,
         "max_links": MAX_LINKS,
         "max_rows": MAX_ROWS,
+        "max_listed": MAX_LISTED,
     }
     return environment.get_template(template).render(**values)
