@@ -100,6 +100,17 @@ def by_heads(over: int, cut_values: bool = True, before: bool = False) -> Callab
     return answer
 
 
+def added_up(together: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """1.9 with the heads' outputs put on top of each other."""
+
+    def answer(Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray) -> np.ndarray:
+        q, k, v = (np.stack(np.split(X, heads, axis=1)) for X in (Q, K, V))
+        mixed = together(softmax(q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[2])) @ v, axis=0)
+        return mixed @ W_O[: mixed.shape[1]]
+
+    return answer
+
+
 def waves(angle: Callable[..., np.ndarray]) -> Callable[[int, int], np.ndarray]:
     """1.11's table with another angle of place, column, n and d."""
 
@@ -182,6 +193,10 @@ ANSWERS = [
     (HEADS, by_heads(0), "softmax is over the heads"),
     (HEADS, by_heads(2, cut_values=False), "All features of the values"),
     (HEADS, by_heads(2, before=True), "W_O belongs behind the heads"),
+    (HEADS, added_up(np.sum), "added up"),
+    (HEADS, added_up(np.mean), "averaged"),
+    (NUDGE, nudge(lambda w, y, v, j, f, q, e: sum(w[:, None] * (v - y)) * (q @ e) * f), "moved all keys"),
+    (ERROR, unequal(lambda a, b, plain: float(not np.allclose(a, b))), "only says whether"),
     (ERROR, unequal(lambda a, b, plain: np.linalg.norm(a - b, np.inf)), "largest row sum"),
     (ERROR, unequal(lambda a, b, plain: ((a - b) ** 2).max()), "Those are squares"),
     (ERROR, unequal(lambda a, b, plain: ((a - b) ** 2).mean() ** 0.5), "root of the mean square"),

@@ -37,7 +37,8 @@ def _layer(
 
 def _permuted(layer: Callable[..., np.ndarray], X: np.ndarray, order: np.ndarray) -> float:
     P = np.eye(len(X))[order]  # P @ X shuffles rows
-    return float(np.linalg.norm((layer(P @ X) - P @ layer(X)).ravel(), ord=np.inf))
+    # what rounding leaves is 0 for a reader
+    return round(float(np.linalg.norm((layer(P @ X) - P @ layer(X)).ravel(), ord=np.inf)), 12)
 
 
 def tables(rng: np.random.Generator) -> Iterator[Case]:
@@ -93,6 +94,9 @@ EQUIVARIANCE_ERROR = Challenge(
         ),
         "That is relative to the layer's numbers; the question asks for the difference itself.": _layer(
             lambda f, X, o: np.abs(f(X[o]) - f(X)[o]).max() / np.abs(f(X)).max()
+        ),
+        "That only says whether the two sides differ; the question asks by how much.": _layer(
+            lambda f, X, o: float(not np.allclose(f(X[o]), f(X)[o]))
         ),
         "This is 0 for every layer. Did you shuffle both sides before the layer?": _layer(
             lambda f, X, o: 0.0

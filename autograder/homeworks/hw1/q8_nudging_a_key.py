@@ -124,6 +124,9 @@ FIRST_ORDER_CHANGE = Challenge(
         "That is what the other weights lose; what w_j gains for its own value is missing.": _nudged(
             lambda w, y, v, j, s, d: -w[j] * y * s
         ),
+        "You moved all keys, and then nothing changes; key j alone moves.": _nudged(
+            lambda w, y, v, j, s, d: np.zeros_like(y)
+        ),
         "You moved the key before key j: j counts from 0.": _nudged(
             lambda w, y, v, j, s, d: w[j - 1] * (v[j - 1] - y) * s
         ),

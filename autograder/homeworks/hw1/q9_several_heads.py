@@ -78,6 +78,10 @@ def _bare(mixed: np.ndarray, W: np.ndarray) -> np.ndarray:
     return mixed
 
 
+def _cut_to_fit(mixed: np.ndarray, W: np.ndarray) -> np.ndarray:
+    return mixed @ W[: mixed.shape[1]]
+
+
 def _softmax_over_heads(
     Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray
 ) -> np.ndarray:
@@ -116,6 +120,12 @@ HEAD_MISTAKES: dict[str, Callable[..., np.ndarray]] = {
         lambda Q, K, V, heads, W_O: _heads(project=_bare)(Q, K, V @ W_O, heads, W_O)
     ),
     "All features of the values go through each head; head i takes block i alone.": _values_uncut,
+    "The outputs of the heads are added up; put them side by side.": _heads(
+        join=lambda parts: np.sum(parts, axis=0), project=_cut_to_fit
+    ),
+    "The outputs of the heads are averaged; put them side by side.": _heads(
+        join=lambda parts: np.mean(parts, axis=0), project=_cut_to_fit
+    ),
     "W_O is transposed.": _heads(project=lambda mixed, W: mixed @ W.T),
     "The scale 1/√(d/h) is missing.": _heads(scale=1.0),
     "You divided by d/h; it is √(d/h).": _heads(scaled=lambda d, h: h / d),
