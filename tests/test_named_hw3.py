@@ -20,7 +20,7 @@ def moved(scores: np.ndarray, V: np.ndarray | None = None) -> str | None:
     n, d = len(ORDER), 3
     Q, K = np.vstack([np.zeros((d, n)), scores]), np.vstack([np.zeros((d, n)), np.eye(n)])
     values = np.eye(d + n, d) if V is None else V
-    inputs = [size * np.random.default_rng(0).normal(size=(n, d)) for size in (1, 100)]
+    inputs = [size * np.random.default_rng(0).normal(size=(n, d)) for size in (1, 10)]
     told = (public.move_problem(Q, K, values, x, ORDER, np.eye(d)) for x in inputs)
     return next(filter(None, told), None)
 
@@ -53,7 +53,7 @@ def previous(token: float, offset: int) -> str | None:
 
 NONE, ALL = np.zeros(3), np.ones(4)
 SAID: list[tuple[Callable[[], str | None], str]] = [
-    (lambda: moved(20.0 * np.eye(4)[ORDER]), "but too softly: place"),
+    (lambda: moved(16.0 * np.eye(4)[ORDER]), "but too softly: place"),
     (lambda: moved(-60.0 * np.eye(4)[ORDER]), "sign is turned round"),
     (lambda: moved(60.0 * np.eye(4)), "Each place looks at itself, but place 0 must look at place 2"),
     (lambda: moved(60.0 * np.eye(4)[ORDER], 2 * np.eye(7, 3)), "The attention is right, so look at V"),
