@@ -86,8 +86,10 @@ def drawn(homework: str) -> dict[str, dict[str, Case]]:
     return homeworks()[homework].draw("the tests' seed")
 
 
-def trials(homework: str, challenge: Challenge, answer: Callable[..., Any]) -> list[kit.Trial]:
-    """The runs of an answer on the hidden cases of all groups that call it."""
+def trials(
+    homework: str, challenge: Challenge, answer: Callable[..., Any], probes: tuple[str, ...] = ("call",)
+) -> list[kit.Trial]:
+    """The runs of an answer on the hidden cases that have one of these probes."""
     return [
         kit.Trial(
             number,
@@ -99,7 +101,7 @@ def trials(homework: str, challenge: Challenge, answer: Callable[..., Any]) -> l
             {"result": kit.decode(kit.encode(answer(*case.args, **case.kwargs)))},
         )
         for number, case in drawn(homework)[challenge.name].items()
-        if case.probe == "call"
+        if case.probe in probes
     ]
 
 

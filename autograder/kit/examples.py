@@ -131,6 +131,9 @@ def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, 
     """Compares one response of the ``call`` probe with an example; None if it is right, else words."""
     expected = decode(example["expected"])
     found = as_kind(expected, response["result"])
+    if found is None and expected is not None:
+        note = example.get("note", "an example")
+        return f"`{name}` returned None on {note}: is `return` missing? `print` only shows a value."
     if isinstance(expected, list) and not (isinstance(found, list) and len(found) == len(expected)):
         return _count_problem(name, example, expected, found)
     several = isinstance(expected, list) and isinstance(found, list)
@@ -144,10 +147,24 @@ def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, 
         else:
             problem = compare(np.asarray(right), got, what=what, **tolerance)
         if problem is not None:
-            return problem
+            return f"{problem}{_rounding(right, got)}"
     if response.get("changed_inputs"):
         return f"`{name}` {IN_PLACE}"
     return None
+
+
+def _rounding(expected: Any, found: Any) -> str:
+    """What to say where the found numbers are the expected ones, but rounded; empty if they are not."""
+    if not isinstance(expected, np.ndarray | float) or not isinstance(found, np.ndarray | float):
+        return ""
+    right, got = np.asarray(expected), np.asarray(found)
+    if right.dtype.kind != "f" or got.dtype.kind != "f" or right.shape != got.shape or not got.any():
+        return ""
+    for places in range(1, 5):
+        # one number alone may be round by chance
+        if right.size + places > 2 and np.allclose(right.round(places), got, rtol=1e-6, atol=1e-9):
+            return f" It is rounded to {places} decimal{'s' * (places > 1)}; return it unrounded."
+    return ""
 
 
 def _count_problem(name: str, example: Mapping[str, Any], expected: list[Any], found: Any) -> str:

@@ -23,6 +23,7 @@ EXAMPLES = [
     wrong("1.1", "scaled by d_v", single("keys @ query / np.sqrt(values.shape[1])"), loses=[VALUES], says="scaled by √d_v"),
     wrong("1.1", "scaled by √n", single("keys @ query / np.sqrt(len(keys))"), loses=[VALUES], says="scaled by √n, the number of keys"),
     wrong("1.1", "naive softmax", single(weights="e = np.exp(s)\nw = e / e.sum()"), loses=[LARGE], says="overflowed"),
+    wrong("1.1", "the mean subtracted", single(weights="e = np.exp(s - s.mean())\nw = e / e.sum()"), loses=[LARGE], says="not another number"),
     wrong("1.1", "squeezed, so one key gives a number", single(back="np.squeeze(w @ values), np.squeeze(w)"), loses=[ONE], says="expected (1,)"),
     wrong("1.1", "no softmax", single(weights="w = s"), loses=[VALUES, LARGE, ONE], says="the softmax is missing"),
     wrong("1.1", "swapped results", single(back="w, w @ values"), loses=[VALUES, LARGE, ONE], says="return the output first"),

@@ -388,6 +388,7 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
     wrong("3.4", "all places averaged", moving("0.0 * np.eye(n)"), loses=[IDENTITY, PERMUTATION, RUNNING], says="all places are averaged"),
     wrong("3.4", "tokens leak into the scores", moving(token="np.ones((d, n))"), loses=[IDENTITY, PERMUTATION, RUNNING], says="only the places may decide"),
     wrong("3.4", "gap too small", moving("6.0 * np.eye(n)[list(order)]"), loses=[IDENTITY, PERMUTATION, RUNNING], says="too soft"),
+    wrong("3.4", "a gap that large inputs leak through", moving("20.0 * np.eye(n)[list(order)]"), loses=[IDENTITY, PERMUTATION, RUNNING], says="too softly"),
     wrong("3.4", "the order ignored", moving("60.0 * np.eye(n)"), loses=[PERMUTATION], says="must look at"),
     wrong("3.4", "the map transposed", moving(V="W.T"), loses=[RUNNING], says="transposed"),
     wrong("3.4", "the map forgotten", moving(V="np.eye(d)"), loses=[RUNNING], says="look at V"),

@@ -80,6 +80,13 @@ def _sums(numbers: np.ndarray) -> np.ndarray:
     return numbers.sum(axis=1, keepdims=True)
 
 
+ONE_MAXIMUM = (
+    "The largest number of the whole matrix is subtracted; in rows that lie far below it each e^score becomes"
+    " 0. Subtract from each row its own largest score."
+)
+WRONG_MAXIMUM = "The largest score is taken over the wrong axis: subtract from each row its own."
+NOT_DIVIDED = "The weights don't sum to 1: divide e^score by the sum over the keys."
+NO_EXPONENTIAL = "The scores are divided by their sum; take e^score of each first."
 # Softmaxes of a matrix of scores that go wrong in a half of the formula only.
 HALF_SOFTMAXES: dict[str, Summed] = {
     "You divided by the sums over the wrong axis: for each query the weights must sum to 1 over the keys.": (
@@ -97,5 +104,30 @@ HALF_SOFTMAXES: dict[str, Summed] = {
     "keepdims=True is missing in maximum and sum: now they work on columns, not on rows.": _half(
         lambda s: s.max(axis=1), lambda e: e.sum(axis=1)
     ),
+    ONE_MAXIMUM: _half(lambda s: s.max(), _sums),
+    WRONG_MAXIMUM: _half(lambda s: s.max(axis=0), _sums),
+    NOT_DIVIDED: _half(_rows, lambda e: np.ones((1, 1))),
+    NO_EXPONENTIAL: lambda s: s / _sums(s),
 }
+
+
+def another_taken_off() -> dict[str, Summed]:
+    """Softmaxes that subtract another number than the largest score; the same words but for the example."""
+    told = "Subtract the largest score, not another number ({}, …): e^score still overflows."
+    return {
+        told.format("the smallest score"): _half(lambda s: s.min(axis=1, keepdims=True), _sums),
+        told.format("the mean"): _half(lambda s: s.mean(axis=1, keepdims=True), _sums),
+    }
+
+
+WRONG_SIGN = "The sign of the scores is turned round: the key that fits best must get the largest weight."
+SOFTMAX_TWICE = "The softmax is applied twice."
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """The softmax over the last axis."""
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
 NO_SOFTMAX = "These are the scores themselves: the softmax is missing."

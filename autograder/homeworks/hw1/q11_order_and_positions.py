@@ -37,12 +37,13 @@ def _layer(
 
 def _permuted(layer: Callable[..., np.ndarray], X: np.ndarray, order: np.ndarray) -> float:
     P = np.eye(len(X))[order]  # P @ X shuffles rows
-    return float(np.linalg.norm((layer(P @ X) - P @ layer(X)).ravel(), ord=np.inf))
+    # what rounding leaves is 0 for a reader
+    return round(float(np.linalg.norm((layer(P @ X) - P @ layer(X)).ravel(), ord=np.inf)), 12)
 
 
 def tables(rng: np.random.Generator) -> Iterator[Case]:
     """Places and widths, one place among them."""
-    for n, d in ((5, 4), (1, 6), (int(rng.integers(20, 40)), 10), (3, 2)):
+    for n, d in ((5, 6), (1, 4), (int(rng.integers(20, 40)), 10), (3, 2)):
         yield Case([n, d], note=f"n = {n}, d = {d}")
 
 
@@ -80,6 +81,23 @@ EQUIVARIANCE_ERROR = Challenge(
         "That is the norm of the difference; the question asks for the largest absolute number.": _layer(
             lambda f, X, o: np.linalg.norm(f(X[o]) - f(X)[o])
         ),
+        "np.linalg.norm(…, np.inf) of a matrix is its largest row sum; the question asks for the largest"
+        " absolute number.": _layer(lambda f, X, o: np.linalg.norm(f(X[o]) - f(X)[o], np.inf)),
+        "Those are squares; the question asks for the largest absolute difference.": _layer(
+            lambda f, X, o: np.square(f(X[o]) - f(X)[o]).max()
+        ),
+        "That is the root of the mean square; the question asks for the largest absolute difference.": _layer(
+            lambda f, X, o: np.square(f(X[o]) - f(X)[o]).mean() ** 0.5
+        ),
+        "That is the smallest difference; the question asks for the largest.": _layer(
+            lambda f, X, o: np.abs(f(X[o]) - f(X)[o]).min()
+        ),
+        "That is relative to the layer's numbers; the question asks for the difference itself.": _layer(
+            lambda f, X, o: np.abs(f(X[o]) - f(X)[o]).max() / np.abs(f(X)).max()
+        ),
+        "That only says whether the two sides differ; the question asks by how much.": _layer(
+            lambda f, X, o: float(not np.allclose(f(X[o]), f(X)[o]))
+        ),
         "This is 0 for every layer. Did you shuffle both sides before the layer?": _layer(
             lambda f, X, o: 0.0
         ),
@@ -115,6 +133,27 @@ POSITIONAL_ENCODING = Challenge(
         "The exponent is 2i/d, where 2i is the column; you took twice the column.": _table(
             lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** (2 * c / d))
         ),
+        "The exponent is 2i/d; // cuts it to a whole number.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** ((c - c % 2) // d))
+        ),
+        "The exponent is 2i/d; you divided by d − 2.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** ((c - c % 2) / max(d - 2, 1)))
+        ),
+        "In the exponent 2i/d, i counts from 0; you counted from 1.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** ((c - c % 2 + 2) / d))
+        ),
+        "A cosine has the frequency of the sine before it; yours has that of the next.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** ((c + c % 2) / d))
+        ),
+        "sin and cos take radians; the angle is not turned from degrees.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](math.radians(p / 10000 ** ((c - c % 2) / d)))
+        ),
+        "There is no 2π in the formula.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](math.tau * p / 10000 ** ((c - c % 2) / d))
+        ),
+        "The place p is a whole number; it is not divided by n.": lambda n, d: _table(
+            lambda p, c, d: _wave(p / n, c, d)
+        )(n, d),
         "You multiplied by 10000^(2i/d); divide by it.": _table(
             lambda p, c, d: (math.sin, math.cos)[c % 2](p * 10000 ** ((c - c % 2) / d))
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -83,12 +84,36 @@ def after_attention(bank_contextual: np.ndarray) -> Wrong | None:
             _mistaken_cosine(river=1)
         ),
         "that is the cosine before attention.": 1.0,
+        "that is 1 minus the cosine, a distance; give the cosine.": 1 - _cosine(rows[0][2], rows[1][1]),
+        "that is the angle in degrees; give its cosine.": math.degrees(
+            math.acos(_cosine(rows[0][2], rows[1][1]))
+        ),
+        "that is the distance of the two vectors; give the cosine.": float(
+            np.linalg.norm(rows[0][2] - rows[1][1])
+        ),
+        "a word attends to itself, too; you left “bank” out of its own keys.": _cosine(
+            *(
+                public.library_attention(X[[at]], np.delete(X, at, 0), np.delete(X, at, 0))[0][0]
+                for X, at in ((RIVER, 2), (MONEY, 1))
+            )
+        ),
+        "the “bank” row of the money sentence is the one before attention; take both after it.": _cosine(
+            rows[0][2], MONEY[1]
+        ),
+        "the “bank” row of the river sentence is the one before attention; take both after it.": _cosine(
+            RIVER[2], rows[1][1]
+        ),
+        "the scale is 1/√4, with the size of a vector, not with the number of words.": _cosine(
+            *(variant(X, X, X, scale=len(X) ** -0.5)[0][at] for X, at in ((RIVER, 2), (MONEY, 1)))
+        ),
         "you compared the means of the sentences, not the “bank” rows.": (
             _cosine(RIVER.mean(0), MONEY.mean(0))
         ),
     }
     if says := reading_of(found, readings):
         return Wrong(f"`bank_contextual` is {found:.3f}: {says}")
+    if abs(found - _cosine(rows[0][2], rows[1][1])) < 0.01:
+        return Wrong(f"`bank_contextual` is {found:.4g}, which is close; three right decimals are asked.")
     return Wrong(
         f"`bank_contextual` is {found:.3f}. Take the “bank” row of each sentence's attention output, then the"
         " cosine of the two."

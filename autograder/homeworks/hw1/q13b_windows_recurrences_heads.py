@@ -76,5 +76,11 @@ def one_head(one_head_output: np.ndarray) -> Wrong | None:
     found = np.asarray(one_head_output, float)
     if np.allclose(found, [1, 2], atol=1e-3):
         return None
-    told = "the weights sum to 1, so each is a half." if np.allclose(found, [2, 4]) else "take the mean."
+    told = "take half of each value and add the two."
+    if np.allclose(found, [2, 4]):
+        told = "the weights sum to 1, so each is a half."
+    elif np.allclose(found, [1, 4]) or np.allclose(found, [2, 2]):
+        told = "both values have the weight 1/2."
+    elif np.allclose(found, [0.5, 1]):
+        told = "the weights 1/2 are in already; the sum is not divided by 2 again."
     return Wrong(f"`one_head_output` is {found.tolist()}: {told}")

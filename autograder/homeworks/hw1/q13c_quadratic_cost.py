@@ -61,6 +61,10 @@ def full_attention(full_scores: np.ndarray, numbers: Numbers) -> Wrong | None:
         )
     if found == n * (n - 1):
         return Wrong("`full_scores` leaves out the score of each token with itself.")
+    if found in (n ^ 2, n * 2):
+        return Wrong(
+            f"`full_scores` is {found:,.0f}. In Python n² is `n**2`; `^` is no power, and 2n no square."
+        )
     return Wrong(f"`full_scores` is {found:,.0f}. Each of {n} queries has one score with each of {n} keys.")
 
 
@@ -77,6 +81,13 @@ def the_window(window_scores: np.ndarray, numbers: Numbers) -> Wrong | None:
         f"it counts {w} tokens in all, itself among them; the window is itself and {w} before it.": (
             np.minimum(before + 1, w).sum()
         ),
+        f"token 0 has 1 score, token 1 has 2, …; yours counts the first {w} tokens one too high.": seen
+        + n
+        + w,
+        f"token 0 has 1 score, token 1 has 2, …; yours counts the first {w} tokens one too low.": seen
+        + n
+        - w,
+        f"it leaves out the first {w} tokens, which have fewer scores but some.": (n - w) * (w + 1),
         f"it looks to both sides; the window is itself and the {w} tokens before it.": seen + n + after,
     }
     for says, count in counts.items():
@@ -100,6 +111,11 @@ def the_memory(score_gigabytes: np.ndarray, numbers: Numbers) -> Wrong | None:
         "those are billions of numbers; each takes 4 bytes.": heads * n * n / 1e9,
         "those are gibibytes (2³⁰ bytes); give 10⁹.": heads * n * n * size / 2**30,
         "those are bytes; divide by 10⁹.": heads * n * n * size,
+        "those are megabytes; divide by 10⁹.": heads * n * n * size / 1e6,
+        "that is 8 bytes a number, float64; float32 has 4.": 2 * heads * n * n * size / 1e9,
+        f"each of the n queries meets n keys: n², not n = {n}.": heads * n * size / 1e9,
+        "the scores count once for each head: they are not squared with it.": heads**2 * n * n * size / 1e9,
+        "half of it: without a mask each query meets every key.": heads * n * n * size / 2e9,
         "those are gigabits.": heads * n * n * size * 8 / 1e9,
     }
     for says, value in readings.items():

@@ -35,6 +35,8 @@ scaling = hw.question(
 
 @scaling.check("steps in turn", points=1, needs=["rnn_in_turn", "attention_in_turn"])
 def steps_in_turn(rnn_in_turn: np.ndarray, attention_in_turn: np.ndarray) -> Wrong | None:
+    if float(rnn_in_turn) == TOKENS * LAYERS:
+        return Wrong(f"`rnn_in_turn` is {float(rnn_in_turn):g}: the question asks for one layer.")
     if float(rnn_in_turn) != TOKENS:
         return Wrong(
             f"`rnn_in_turn` is {float(rnn_in_turn):g}: each state needs the one before it, so there is one"
@@ -55,6 +57,8 @@ def what_is_kept(cache_numbers: np.ndarray, state_numbers: np.ndarray) -> Wrong 
         "keys **and** values are kept.": right / 2,
         "that is one layer.": right / LAYERS,
         "that is one token.": right / TOKENS,
+        "that is one layer's keys or values alone; both are kept, in each layer.": TOKENS * WIDTH,
+        "a token's key and value are kept once, not once for each other token.": right * TOKENS,
         "those are bytes; the question asks for how many numbers.": right * 4,
         "scores are not kept; only keys and values are.": TOKENS**2 * LAYERS,
     }
@@ -75,5 +79,10 @@ def the_cost_of_growth(cost_factor: np.ndarray) -> Wrong | None:
     found = float(cost_factor)
     if math.isclose(found, 100, rel_tol=1e-3):
         return None
-    told = "the 6 cancels, and both factors are ten." if found == 600 else "both N and D grow by ten."
+    told = {
+        600: "the 6 cancels, and both factors are ten.",
+        60: "the 6 cancels, and both N and D grow by ten.",
+        20: "cost is a product, so factors of ten multiply.",
+        1000: "there are two factors of ten, N and D.",
+    }.get(round(found), "both N and D grow by ten.")
     return Wrong(f"`cost_factor` is {found:g}: {told}")

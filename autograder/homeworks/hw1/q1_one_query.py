@@ -13,10 +13,17 @@ from autograder.homeworks.hw1.homework import LEAD, LIBRARY, clear_winners, draw
 from autograder.homeworks.hw1.mistakes import (
     AFTER,
     BY_VALUES,
+    HALF_SOFTMAXES,
+    NO_EXPONENTIAL,
     NO_SCALE,
     NO_SOFTMAX,
+    NOT_DIVIDED,
     OVERFLOW,
+    SOFTMAX_TWICE,
     TWICE,
+    WRONG_SIGN,
+    another_taken_off,
+    softmax,
     variant,
 )
 
@@ -55,8 +62,8 @@ def single_examples(rng: np.random.Generator) -> Iterator[Case]:
     )
     yield Case([draw(rng, 4), draw(rng, 5, 4), draw(rng, 5, 3)], note="five keys, d_k = 4, d_v = 3")
     yield Case(
-        [np.array([2000.0, 0.0]), np.array([[1.0, 1.0], [0.4, 2.0]]), np.eye(2)],
-        note="scores around 1400",
+        [np.array([4000.0, 0.0]), np.array([[1.0, 1.0], [0.4, 2.0]]), np.eye(2)],
+        note="scores of 2828 and 1131",
         group="large",
     )
     yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 4)], note="a single key", group="one key")
@@ -85,13 +92,23 @@ def _scores_only(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> lis
     return [scores @ values, scores]
 
 
+def _scores_for_weights(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    return [_single_oracle(query, keys, values)[0], keys @ query / np.sqrt(len(query))]
+
+
+def _from_weights(output: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> Attend:
+    """Right weights (n,), and an output that is another function of them, the keys and the values."""
+
+    def attend(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+        weights = _single_oracle(query, keys, values)[1]
+        return [output(weights, keys, values), weights]
+
+    return attend
+
+
 def _swapped(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
     output, weights = _single_oracle(query, keys, values)
     return [weights, output]
-
-
-def _mean_of_values(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
-    return [values.mean(axis=0), _single_oracle(query, keys, values)[1]]
 
 
 def _scaled_after(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
@@ -137,10 +154,6 @@ SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-def _summed_values(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
-    return [values.sum(axis=0), _single_oracle(query, keys, values)[1]]
-
-
 SCALED_DOT_PRODUCT_ATTENTION = Challenge(
     "scaled_dot_product_attention",
     cases=single_queries,
@@ -155,8 +168,32 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
         "You scaled by √n, the number of keys; the scores are sums of d_k products.": _single(scaled="n"),
         NO_SOFTMAX: _scores_only,
         "Output and weights are swapped: return the output first.": _swapped,
-        "The output is the mean of the values: the weights are not used.": _mean_of_values,
-        "The output is the sum of the values: the weights are not used.": _summed_values,
+        "The output is the mean of the values: the weights are not used.": (
+            _from_weights(lambda w, k, v: v.mean(axis=0))
+        ),
+        "The output is the sum of the values: the weights are not used.": (
+            _from_weights(lambda w, k, v: v.sum(axis=0))
+        ),
+        "The weighted values are averaged; their sum is the output, because the weights sum to 1.": (
+            _from_weights(lambda w, k, v: w @ v / len(w))
+        ),
+        "The weighted values are summed over the features; sum over the keys.": (
+            _from_weights(lambda w, k, v: v.sum(axis=1) * w)
+        ),
+        "The output is an average of the keys; average the values.": _from_weights(lambda w, k, v: w @ k),
+        "The second result holds the scores; return the weights, which are their softmax.": (
+            _scores_for_weights
+        ),
+        WRONG_SIGN: _single(before=np.negative),
+        SOFTMAX_TWICE: _single(after=softmax),
+        **{says: _single(summed=HALF_SOFTMAXES[says]) for says in (NOT_DIVIDED, NO_EXPONENTIAL)},
+        **{says: _single(summed=summed) for says, summed in another_taken_off().items()},
+        "These are sigmoids of the scores; a softmax divides e^score by the sum over the keys.": _single(
+            summed=lambda scores: 1 / (1 + np.exp(-scores))
+        ),
+        "e^score has overflowed, and 0 in place of nan hides it. Subtract the largest score first.": _single(
+            naive=True, after=np.nan_to_num
+        ),
         "All weights are 1/n: the scores make no difference.": _with_weights(
             lambda scores: np.full(len(scores), 1 / len(scores))
         ),

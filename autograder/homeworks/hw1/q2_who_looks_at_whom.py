@@ -100,9 +100,18 @@ def the_weight(cat_weight: np.ndarray) -> Wrong | None:
         "your softmax is over the wrong axis:"
         " the weights of the query “cat” must sum to 1 over the six keys.": _mistaken_weight(axis=0),
         "that is the share of the score, without the exponential.": 6 / 16,
+        "that is the score 6/√3; its weight comes from the softmax of the six scores.": 6 / 3**0.5,
+        "that is e^score; divide it by the sum over the six words.": float(np.exp(6 / 3**0.5)),
+        "you divided by √6, with the number of words; it is √3, with the size of a vector.": (
+            _mistaken_weight(scale=6**-0.5)
+        ),
+        "that is how much “sat” looks at itself: the row belongs to the query.": weights[2, 2],
+        "its own word must count in the sum, too.": weights[1, 2] / (1 - weights[1, 1]),
     }
     if says := reading_of(found, readings):
         return Wrong(f"`cat_weight` is {found:.3f}: {says}")
+    if abs(found / 100 - weights[1, 2]) <= THREE_DECIMALS:
+        return Wrong(f"`cat_weight` is {found:g}: that is in percent; a weight lies between 0 and 1.")
     if abs(found - weights[1, 2]) < 0.01:
         return Wrong(f"`cat_weight` is {found:.3f}, which is close; three right decimals are asked.")
     return Wrong(

@@ -15,8 +15,12 @@ from autograder.homeworks.hw1.mistakes import (
     BY_VALUES,
     HALF_SOFTMAXES,
     NO_SCALE,
+    ONE_MAXIMUM,
+    SOFTMAX_TWICE,
     TWICE,
     WRONG_AXIS,
+    WRONG_SIGN,
+    softmax,
     variant,
 )
 from autograder.kit import Trial
@@ -189,6 +193,10 @@ def _finite(number: float, *, added: bool) -> Callable[..., np.ndarray]:
     )
 
 
+def _spoiled(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda scores: scores if mask is None else scores + -np.inf * ~mask
+
+
 def _added(mask: Mask) -> Callable[[np.ndarray], np.ndarray]:
     return lambda scores: scores if mask is None else scores + mask
 
@@ -223,6 +231,7 @@ CAUSAL_MASK = Challenge(
         "Your mask is transposed: rows are queries, and a query must not see later keys.": lambda n: (
             np.arange(n)[:, None] <= np.arange(n)
         ),
+        "A token must not see the one after it.": lambda n: np.arange(n)[:, None] + 1 >= np.arange(n),
         "A token may see itself: the diagonal is True.": lambda n: np.arange(n)[:, None] > np.arange(n),
     },
 )
@@ -257,12 +266,31 @@ ATTENTION = Challenge(
         **{
             says: _scaled(lambda Q, V: Q.shape[1] ** -0.5, summed=summed)
             for says, summed in HALF_SOFTMAXES.items()
+            if says != ONE_MAXIMUM
         },
+        # under a mask, the whole matrix and the hidden keys of a row are the same to every draw
+        ONE_MAXIMUM: _sequence(
+            lambda Q, K, V, mask: (
+                variant(Q, K, V, summed=HALF_SOFTMAXES[ONE_MAXIMUM])[0] if mask is None else np.zeros(0)
+            )
+        ),
         "Your output is transposed: return (n, d_v).": _sequence(
             lambda Q, K, V, mask: variant(Q, K, V, before=_masked(mask))[0].T
         ),
         "Queries and keys are swapped: row i of the scores must belong to query i.": _sequence(
             lambda Q, K, V, mask: variant(K, Q, V, before=_masked(mask))[0]
+        ),
+        "Keys come from W_K; yours are the queries.": _sequence(
+            lambda Q, K, V, mask: variant(Q, Q, V, before=_masked(mask))[0]
+        ),
+        "Queries come from W_Q; yours are the keys.": _sequence(
+            lambda Q, K, V, mask: variant(K, K, V, before=_masked(mask))[0]
+        ),
+        WRONG_SIGN: _sequence(lambda Q, K, V, mask: variant(Q, K, V, before=lambda s: _masked(mask)(-s))[0]),
+        SOFTMAX_TWICE: _scaled(lambda Q, V: Q.shape[1] ** -0.5, after=softmax),
+        "You multiplied by √d_k; divide by it.": _scaled(lambda Q, V: Q.shape[1] ** 0.5),
+        "The scores themselves weigh the values: the softmax is missing.": _scaled(
+            lambda Q, V: Q.shape[1] ** -0.5, summed=np.asarray
         ),
         "You always mask later tokens; without a mask each query may see every key.": _sequence(
             lambda Q, K, V, mask: variant(Q, K, V, before=lambda s: _causal(_masked(mask)(s)))[0]
@@ -285,6 +313,12 @@ ATTENTION = Challenge(
             f"{told} {EXACTLY_0}": _finite(number, added=added)
             for (number, added), told in FINITE_SCORES.items()
         },
+        "Your mask is inverted: a large number is taken off where it is True.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=lambda s: s if mask is None else s - 1e9 * mask)[0]
+        ),
+        "−∞ times 0 is nan, so multiplying −∞ by a mask spoils each score: choose with np.where.": _sequence(
+            lambda Q, K, V, mask: variant(Q, K, V, before=_spoiled(mask))[0]
+        ),
         "The mask is transposed.": _sequence(
             lambda Q, K, V, mask: variant(Q, K, V, before=_masked(_transposed(mask)))[0]
         ),

@@ -114,6 +114,12 @@ THEORY = Challenge(
         "In the variance, the square of the mean must be taken off.": _with_variance(
             lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2
         ),
+        "In the variance, look at the power of μ in what is taken off.": _with_variance(
+            lambda d, mu, sigma: d * ((sigma**2 + mu**2) ** 2 - mu**2)
+        ),
+        "The variance of a product is more than the product of variances and that of means.": _with_variance(
+            lambda d, mu, sigma: d * (sigma**4 + mu**4)
+        ),
         "In the variance, take off the square of each product's mean, not that of the whole sum.": (
             _with_variance(lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2 - (d * mu**2) ** 2)
         ),
@@ -174,6 +180,9 @@ SAMPLED_STATISTICS = Challenge(
         ),
         "The second number is a mean of variances within the pairs; take the variance of the dot products.": (
             lambda q, k: [(q * k).sum(1).mean(), (q * k).var(axis=1).mean()]
+        ),
+        "You added the variances of the single features; they vary together, too: sum first.": (
+            lambda q, k: [(q * k).sum(1).mean(), (q * k).var(axis=0).sum()]
         ),
         "You multiplied the means of queries and keys; multiply first, pair by pair.": (
             lambda q, k: [q.shape[1] * q.mean() * k.mean(), (q * k).sum(1).var()]
@@ -299,6 +308,7 @@ check_part(
         "That is the mean for μ = 0 only.": lambda d, mu, sigma: 0.0,
         "That is μ, the mean of one entry.": lambda d, mu, sigma: mu,
         "E[xy] is μ², and there are d of them: the factor is d, not d².": lambda d, mu, sigma: (d * mu) ** 2,
+        "That is the variance: return the mean first.": _variance,
         "Sums of d products have d times their mean, not √d times.": lambda d, mu, sigma: d**0.5 * mu**2,
         "Products are no sums: E[xy] is μ·μ, not 2μ.": lambda d, mu, sigma: 2 * d * mu,
     },
@@ -328,6 +338,13 @@ check_part(
         "Take off the square of each product's mean, d·μ⁴ in all; you took off that of the whole sum.": (
             lambda d, mu, sigma: d * (sigma**2 + mu**2) ** 2 - (d * mu**2) ** 2
         ),
+        "Var[xy] = E[x²y²] − E[xy]²: E[xy] is μ², so μ⁴ is taken off, not μ².": (
+            lambda d, mu, sigma: d * ((sigma**2 + mu**2) ** 2 - mu**2)
+        ),
+        "The variance of a product is not the sum of σ²σ² and μ²μ²: use E[x²y²] − E[xy]².": (
+            lambda d, mu, sigma: d * (sigma**4 + mu**4)
+        ),
+        "That is the mean: return the variance second.": lambda d, mu, sigma: d * mu**2,
         "σ⁴ is missing: without any mean, products still vary.": (
             lambda d, mu, sigma: 2 * d * sigma**2 * mu**2
         ),

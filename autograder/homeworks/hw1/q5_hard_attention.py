@@ -87,6 +87,11 @@ HARD_ATTENTION = Challenge(
         "Your argmax runs over an axis of length 1, so it is 0 for every key; it must run over the keys.": (
             lambda q, k, v: np.repeat(v[:1], len(k), axis=0)
         ),
+        "That is the mean of all values; hard attention takes one of them.": lambda q, k, v: v.mean(axis=0),
+        "Those are the weights, one 1 and zeros; multiply them with the values.": (
+            lambda q, k, v: np.eye(len(k))[(k @ q).argmax()]
+        ),
+        "That is the largest score; return the value of its key.": lambda q, k, v: (k @ q).max(),
         "You chose the smallest score.": lambda q, k, v: v[(k @ q).argmin()],
         "That is soft attention, an average of all values.": (
             lambda q, k, v: public.library_attention(q[None], k, v)[0][0]

@@ -10,7 +10,7 @@ import numpy as np
 from autograder.declare import Array, Case, Challenge, Choice, Prediction, Wrong, attention
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import THREE_DECIMALS, hw
-from autograder.homeworks.hw1.mistakes import HALF_SOFTMAXES, OVERFLOW, WRONG_AXIS, variant
+from autograder.homeworks.hw1.mistakes import HALF_SOFTMAXES, OVERFLOW, WRONG_AXIS, WRONG_MAXIMUM, variant
 
 
 def orthogonal(rng: np.random.Generator) -> Iterator[Case]:
@@ -41,16 +41,46 @@ def _copied_oracle(*vectors: np.ndarray) -> np.ndarray:
 
 X = np.array([[0.0, 1, 0, 1], [1, 0, 0, 0], [0, 1, 1, 0]])  # d + b, a, c + b for β = 1 and unit vectors
 
+# The scores are symmetric here: to take the maximum over columns is to forget keepdims.
+HALVES = {says: summed for says, summed in HALF_SOFTMAXES.items() if says != WRONG_MAXIMUM}
+
+
+def _attended(*vectors: np.ndarray, values: np.ndarray, own: bool = True) -> np.ndarray:
+    """The right weights on other values, or with the own place hidden."""
+    x = _tokens(*vectors)
+    return variant(
+        x, x, values, scale=1.0, before=lambda s: s if own else np.where(np.eye(3) > 0, -np.inf, s)
+    )[0]
+
+
+def _plain(x: np.ndarray) -> np.ndarray:
+    return variant(x, x, x, scale=1.0)[0]
+
+
 COPY_OUTPUTS = Challenge(
     "copy_outputs",
     cases=orthogonal,
     expected=_copied_oracle,
     mistakes={
         WRONG_AXIS: _copied(axis=0),
-        **{says: _copied(summed=summed) for says, summed in HALF_SOFTMAXES.items()},
+        **{says: _copied(summed=summed) for says, summed in HALVES.items()},
         OVERFLOW: _copied(naive=True),
         "You scaled by 1/√dim; here there is no scale.": (
             lambda a, b, c, d: _copied(len(a) ** -0.5)(a, b, c, d)
+        ),
+        "You scaled by 1/√3; here there is no scale.": _copied(3**-0.5),
+        "Each token also looks at itself; you left that out.": lambda *vectors: _attended(
+            *vectors, values=_tokens(*vectors), own=False
+        ),
+        "Those are the weights; multiply them with the three vectors.": lambda *vectors: _attended(
+            *vectors, values=np.eye(3)
+        ),
+        "The values are the three vectors x0, x1, x2 themselves, not a, b and c.": lambda *vectors: _attended(
+            *vectors, values=np.stack(vectors[:3])
+        ),
+        "x2 is c + b; you took c alone.": lambda a, b, c, d: _plain(np.stack([d + b, a, c])),
+        "Each vector stands by itself in your sequence; it is x0 = d + b, x1 = a, x2 = c + b.": (
+            lambda *vectors: _plain(np.stack(vectors))
         ),
         "You took the weights of β = 1 for every β; the scores grow like β².": lambda *vectors: (
             variant(X, X, X, scale=1.0)[1] @ _tokens(*vectors)
@@ -141,7 +171,18 @@ def the_weights(weights_17: np.ndarray) -> Wrong | None:
         "You scaled by 1/√4; here there is no scale.": _mistaken_weights(scale=0.5),
         "You scaled by 1/√3; here there is no scale.": _mistaken_weights(scale=3**-0.5),
         "Those are the weights for β = 2; the scores grow like β².": _mistaken_weights(2 * X),
-        **{says: _mistaken_weights(summed=summed) for says, summed in HALF_SOFTMAXES.items()},
+        **{says: _mistaken_weights(summed=summed) for says, summed in HALVES.items()},
+        "The softmax is not finished: divide each e^score by the sum of its row.": np.exp(X @ X.T),
+        "The score of x0 with itself is |x0|² = 2β², as that of x2.": _mistaken_weights(
+            before=lambda scores: np.minimum(scores, 1.0)
+        ),
+        "Only b is in both x0 and x2, so x0·x2 is β², not 2β².": _mistaken_weights(
+            before=lambda scores: scores + (scores + np.eye(3) == 1) * (1 - np.eye(3))
+        ),
+        "Those are the weights for very large β; at β = 1 each token also looks at the others.": np.eye(3),
+        "The scores are plain dot products; you took cosines.": _mistaken_weights(
+            X / np.linalg.norm(X, axis=1, keepdims=True)
+        ),
         "You took x0·x2 = 0, but they share b, so it is β².": _mistaken_weights(before=_diagonal),
         "Orthogonal tokens have the score 0, and e⁰ is 1: their weight is not 0.": _mistaken_weights(
             before=lambda scores: np.where(scores == 0, -np.inf, scores)

@@ -14,7 +14,7 @@ from autograder.homeworks.hw1.homework import draw, hw
 
 def nudges(rng: np.random.Generator) -> Iterator[Case]:
     """Nudges large enough that the exact change differs from the first-order one."""
-    for n, d_k, d_v, j in ((4, 3, 2, 1), (6, 5, 3, 5), (3, 2, 4, 0), (8, 4, 1, 3)):
+    for n, d_k, d_v, j in ((4, 3, 2, 2), (6, 5, 3, 5), (3, 2, 4, 0), (8, 4, 1, 3)):
         yield Case(
             [draw(rng, d_k) + 0.5, draw(rng, n, d_k), draw(rng, n, d_v), j, draw(rng, d_k) + 0.3],
             note=f"n = {n}, d_k = {d_k}, d_v = {d_v}, key {j} moved",
@@ -78,6 +78,19 @@ def _by_the_key(
     return np.asarray(weights[0, j] * (values[j] - output[0]) * (keys[j] @ epsilon) / math.sqrt(len(query)))
 
 
+def _jacobian(
+    query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
+) -> np.ndarray:
+    output, weights = public.library_attention(query[None], keys, values)
+    return np.outer(weights[0, j] * (values[j] - output[0]), query) / math.sqrt(len(query))
+
+
+def _unscaled_weights(
+    query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
+) -> np.ndarray:
+    return _never_scaled(query, keys, values, j, epsilon) / math.sqrt(len(query))
+
+
 FIRST_ORDER_CHANGE = Challenge(
     "first_order_change",
     cases=nudges,
@@ -103,6 +116,20 @@ FIRST_ORDER_CHANGE = Challenge(
         "The scale 1/√d_k is missing, in the weights too.": _never_scaled,
         "The score of key j is q·k_j/√d_k, so it changes with q·ε, not with k_j·ε.": _by_the_key,
         "You moved key 0, whatever j is.": _nudged(lambda w, y, v, j, s, d: w[0] * (v[0] - y) * s),
+        "That is the Jacobian of the output, (d_v, d_k); multiply it by ε.": _jacobian,
+        "The scale 1/√d_k is missing in the weights.": _unscaled_weights,
+        "You subtracted the plain mean of the values; it is y, the mean by the weights.": _nudged(
+            lambda w, y, v, j, s, d: w[j] * (v[j] - v.mean(axis=0)) * s
+        ),
+        "That is what the other weights lose; what w_j gains for its own value is missing.": _nudged(
+            lambda w, y, v, j, s, d: -w[j] * y * s
+        ),
+        "You moved all keys, and then nothing changes; key j alone moves.": _nudged(
+            lambda w, y, v, j, s, d: np.zeros_like(y)
+        ),
+        "You moved the key before key j: j counts from 0.": _nudged(
+            lambda w, y, v, j, s, d: w[j - 1] * (v[j - 1] - y) * s
+        ),
         "The factor 1 − w_j is one too many: v_j − y already holds what the other weights lose.": _nudged(
             lambda w, y, v, j, s, d: w[j] * (1 - w[j]) * (v[j] - y) * s
         ),

@@ -78,6 +78,25 @@ def _bare(mixed: np.ndarray, W: np.ndarray) -> np.ndarray:
     return mixed
 
 
+def _cut_to_fit(mixed: np.ndarray, W: np.ndarray) -> np.ndarray:
+    return mixed @ W[: mixed.shape[1]]
+
+
+def _softmax_over_heads(
+    Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray
+) -> np.ndarray:
+    q, k, v = (np.stack(_cut_features(X, heads)) for X in (Q, K, V))
+    weights = np.exp(q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[2]))
+    mixed = np.concatenate(list(weights / weights.sum(axis=0) @ v), axis=1)
+    return np.asarray(mixed @ W_O)
+
+
+def _values_uncut(Q: np.ndarray, K: np.ndarray, V: np.ndarray, heads: int, W_O: np.ndarray) -> np.ndarray:
+    """The mean over the heads, each with all values."""
+    parts = zip(_cut_features(Q, heads), _cut_features(K, heads), strict=True)
+    return np.asarray(np.mean([variant(q, k, V)[0] for q, k in parts], axis=0) @ W_O)
+
+
 HEAD_MISTAKES: dict[str, Callable[..., np.ndarray]] = {
     "The output projection W_O is missing.": _heads(project=_bare),
     "Each head has d/h features, so the scale is 1/√(d/h), not 1/√d.": _heads(scaled=lambda d, h: d**-0.5),
@@ -96,6 +115,17 @@ HEAD_MISTAKES: dict[str, Callable[..., np.ndarray]] = {
         _heads(by_values=True)
     ),
     "You scaled by √h, the number of heads; it is √(d/h).": _heads(scaled=lambda d, h: h**-0.5),
+    "The softmax is over the heads; in each head it is over the keys.": _softmax_over_heads,
+    "W_O belongs behind the heads; you multiplied the values by it before they were cut.": (
+        lambda Q, K, V, heads, W_O: _heads(project=_bare)(Q, K, V @ W_O, heads, W_O)
+    ),
+    "All features of the values go through each head; head i takes block i alone.": _values_uncut,
+    "The outputs of the heads are added up; put them side by side.": _heads(
+        join=lambda parts: np.sum(parts, axis=0), project=_cut_to_fit
+    ),
+    "The outputs of the heads are averaged; put them side by side.": _heads(
+        join=lambda parts: np.mean(parts, axis=0), project=_cut_to_fit
+    ),
     "W_O is transposed.": _heads(project=lambda mixed, W: mixed @ W.T),
     "The scale 1/√(d/h) is missing.": _heads(scale=1.0),
     "You divided by d/h; it is √(d/h).": _heads(scaled=lambda d, h: h / d),

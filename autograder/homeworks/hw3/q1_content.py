@@ -58,6 +58,10 @@ GAPS = math.log(5 / ATOL - 5), math.log(5 / ATOL)  # exactly, and with the 1 bes
 SLIPS = {
     "that is one other token; there are five, and each takes a share": (1 / ATOL - 1, 1 / ATOL),
     "that is four other tokens; of six tokens, five can be of another kind": (4 / ATOL - 4, 4 / ATOL),
+    "that is for five tokens of two kinds; five of one kind put more into one of the zeros": (
+        5 / (2 * ATOL) - 5,
+        3 / ATOL,
+    ),
     "that is six other tokens; of six tokens, one is the query's own": (6 / ATOL - 6, 6 / ATOL),
     "the wanted zeros have the smaller tolerance: 0.001·0 adds nothing there": (
         5 / (ATOL + public.CONTENT_RTOL) - 5,
@@ -77,8 +81,13 @@ def the_gap_is_just_enough_for_six_tokens(smallest_score_gap: np.ndarray) -> Wro
             return Wrong(f"{told}: {says}.")
     if any(abs(found - gap * 3**0.5) <= 0.03 for gap in GAPS):
         return Wrong(f"{told}: that is the gap before the division by √3; the gap is of the scores s.")
-    if any(abs(found - gap / math.log(10)) <= slack for gap in GAPS):
-        return Wrong(f"{told}: that is a logarithm to base 10; the softmax has e.")
+    if any(abs(found - gap / 3**0.5) <= slack for gap in GAPS):
+        return Wrong(f"{told}: that is divided by √3 once more; the gap is of the scores s, divided already.")
+    for base in (2, 10):
+        if any(abs(found - gap / math.log(base)) <= slack for gap in GAPS):
+            return Wrong(f"{told}: that is a logarithm to base {base}; the softmax has e.")
+    if any(math.isclose(found, math.exp(gap), rel_tol=1e-2) for gap in GAPS):
+        return Wrong(f"{told}: that is e to the gap; the gap is its logarithm.")
     short = 5 / (math.exp(min(found, 50.0)) + 5)
     if found < min(GAPS):
         return Wrong(f"{told}: then five tokens of another kind take {short:.3g} of the attention, too much.")

@@ -14,12 +14,13 @@ from autograder.homeworks.hw3.homework import hw
 from autograder.kit import Trial
 
 Heads = dict[str, np.ndarray]  # pos, Q, K and V of the three heads
-HeadsJudge = Callable[[np.ndarray, Heads, np.ndarray], Wrong | None]  # of kernel, heads and a sequence
+HeadsJudge = Callable[[np.ndarray, Heads, list[np.ndarray]], Wrong | None]  # of kernel, heads and sequences
 
 
 def kernels(rng: np.random.Generator) -> Iterator[Case]:
     """Kernels (3, d, out) of several sizes: a construction that only fits the example fails."""
-    for d, out in ((1, 1), (2, 3), (4, 2), (3, 3)):
+    # first one in which no axis has the length 1, so that a mistake has one explanation
+    for d, out in ((2, 3), (4, 2), (3, 3), (1, 1)):
         yield Case([rng.normal(size=(3, d, out))], note=f"a kernel of shape (3, {d}, {out})")
 
 
@@ -87,15 +88,15 @@ def judge_heads(trials: Sequence[Trial], judge: HeadsJudge) -> Wrong | None:
         if problem:
             return Wrong(f"On {trial.note}: {problem}")
         kernel = trial.args[0]
-        for x in padded_inputs(trial.id, kernel.shape[1]):
-            if wrong := judge(kernel, heads, x):
-                return replace(wrong, feedback=f"On {trial.note}: {wrong.feedback}")
+        if wrong := judge(kernel, heads, list(padded_inputs(trial.id, kernel.shape[1]))):
+            return replace(wrong, feedback=f"On {trial.note}: {wrong.feedback}")
     return None
 
 
-def judge_places(kernel: np.ndarray, heads: Heads, x: np.ndarray) -> Wrong | None:
+def judge_places(kernel: np.ndarray, heads: Heads, inputs: list[np.ndarray]) -> Wrong | None:
     """Whether each head looks at its place, whatever the kernel; else words with the three maps."""
-    problem = public.conv_places_problem(heads, x)
+    found = ((x, problem) for x in inputs if (problem := public.conv_places_problem(heads, x)))
+    x, problem = next(found, (inputs[0], None))
     if not problem:
         return None
     _, maps = public.conv_heads_output(x, heads)
@@ -107,7 +108,7 @@ def judge_places(kernel: np.ndarray, heads: Heads, x: np.ndarray) -> Wrong | Non
     return Wrong(problem, evidence=drawn)
 
 
-def judge_sum(kernel: np.ndarray, heads: Heads, x: np.ndarray) -> Wrong | None:
+def judge_sum(kernel: np.ndarray, heads: Heads, inputs: list[np.ndarray]) -> Wrong | None:
     """Whether the sum of the heads is the convolution with the kernel; else the likely mistake in words."""
-    problem = public.conv_sum_problem(heads, x, kernel, conv1d)
+    problem = public.conv_sum_problem(heads, inputs, kernel, conv1d)
     return Wrong(problem) if problem else None

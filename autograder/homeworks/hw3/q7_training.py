@@ -23,8 +23,15 @@ def scores(Q: np.ndarray, K: np.ndarray, mistake: str = "") -> np.ndarray:
     d, qk = Q.shape
     unscaled = ("no scale", "neither scaled nor turned")
     scales = {"no root": qk, "root of d": np.sqrt(d), "root of 8": np.sqrt(8), "times root": qk**-0.5}
+    scales["root of 3"] = np.sqrt(3)
     scale = 1.0 if mistake in unscaled else scales.get(mistake, np.sqrt(qk))
     found = (K @ Q.T if mistake in ("transposed", "neither scaled nor turned") else Q @ K.T) / scale
+    if mistake == "Q twice":
+        found = Q @ Q.T / scale
+    if mistake == "cosine":
+        found = Q @ K.T / np.outer(np.linalg.norm(Q, axis=1), np.linalg.norm(K, axis=1))
+    if mistake == "sign":
+        found = -found
     if mistake == "softmax":
         found = np.exp(found - found.max(1, keepdims=True))
         found = found / found.sum(1, keepdims=True)
@@ -58,6 +65,8 @@ def rebased(Q: np.ndarray, K: np.ndarray, M: np.ndarray, mistake: str = "") -> l
         "Q as it was": [Q, its_K],
         "swapped": [its_K, Q @ M],
         "inverse for Q": [Q @ np.linalg.inv(M), K @ M.T],
+        "transposed for Q": [Q @ M.T, K @ np.linalg.inv(M)],
+        "1 by 1": [Q @ M, K @ (1 / M).T],
     }
     return others.get(mistake, [Q @ M, its_K])
 
@@ -99,6 +108,14 @@ trained = hw.question(
                 " columns.": partial(scores, mistake="root of d"),
                 "You divided by √8, which fits the trained heads alone; d_qk is the number of columns of"
                 " any Q and K.": partial(scores, mistake="root of 8"),
+                "You divided by √3, whatever Q and K are; d_qk is their number of columns.": partial(
+                    scores, mistake="root of 3"
+                ),
+                "Q stands on both sides: the keys come from K.": partial(scores, mistake="Q twice"),
+                "Those are cosines; the model takes plain dot products, in which length counts.": partial(
+                    scores, mistake="cosine"
+                ),
+                "The sign is turned round.": partial(scores, mistake="sign"),
                 "You multiplied by √d_qk; the model divides by it.": partial(scores, mistake="times root"),
                 "That is KQᵀ without the scale: row i must belong to query token i, and the model applies"
                 " 1/√d_qk.": partial(scores, mistake="neither scaled nor turned"),
@@ -128,6 +145,12 @@ trained = hw.question(
                 "Q is unchanged; the question asks for QM first.": partial(rebased, mistake="Q as it was"),
                 "The two are swapped: return QM first, then the K that goes with it.": partial(
                     rebased, mistake="swapped"
+                ),
+                "Q is multiplied by Mᵀ. No score changes with that either, but the question asks for QM.": (
+                    partial(rebased, mistake="transposed for Q")
+                ),
+                "1/M inverts each number by itself; the inverse of a matrix is np.linalg.inv(M).": partial(
+                    rebased, mistake="1 by 1"
                 ),
                 "Q is multiplied by M⁻¹. No score changes with that either, but the question asks for QM.": (
                     partial(rebased, mistake="inverse for Q")

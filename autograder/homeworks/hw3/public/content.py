@@ -33,6 +33,8 @@ def content_attention_problem(Q: np.ndarray, K: np.ndarray, groups: Sequence[np.
                     " Look at the query/key product: does it depend on whether two tokens are equal?"
                 )
             told = f"{told}: only {own[index, place]:.2f} of it on tokens of its own kind."
+            if is_uniform(weights[index, place][None]):
+                return f"{told} This query gives every token the same score; must each kind ask for its own?"
             tokens = group[index]
             if tokens[weights[index, place].argmax()] == tokens[place]:
                 return f"{told} They have the highest score, but not by enough. What multiplies every score?"
@@ -71,7 +73,7 @@ def content_copy_problem(
     if own > 1 - CONTENT_ATOL:
         return f"{told} The attention {listed(row)} is right, so look at the value matrix."
     if is_uniform(row[None]):
-        return f"{told} The output is an average: every position gets the same score."
+        return f"{told} The output is an average: this query gives every position the same score."
     told = f"{told} Only {own:.3f} of the attention is on tokens of its own kind:"
     if tokens[row.argmax()] != tokens[place]:
         return f"{told} tokens of another kind have the higher score."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ HEAD_SHAPES = {"pos": (PLACES, "p"), "Q": (3, "d+p", "qk"), "K": (3, "d+p", "qk"
 def conv_arrays(trial: Trial) -> tuple[dict[str, np.ndarray], str | None]:
     """The four arrays that ``conv_heads`` returned, by name, or what is wrong with them."""
     kernel, output = np.asarray(trial.args[0]), trial.output
+    if output is None:
+        return {}, "`conv_heads` returned None: is `return` missing?"
     if not isinstance(output, list) or len(output) != 4:
         return {}, "`conv_heads` should return four arrays: pos, Q, K, V."
     if trial.result.get("changed_inputs"):
@@ -79,19 +81,50 @@ def plain_convolution(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def conv_sum_problem(
     arrays: Mapping[str, np.ndarray],
-    x: np.ndarray,
+    inputs: Sequence[np.ndarray],
     kernel: np.ndarray,
     convolution: Convolution = plain_convolution,
 ) -> str | None:
-    """Whether the sum of the heads is the convolution with the kernel; else words with the likely mistake."""
-    found, expected = conv_heads_output(x, arrays)[0][1:-1], convolution(x, kernel)
-    if np.allclose(found, expected, rtol=1e-3, atol=1e-3):  # soft attention with gaps of 20 leaks 1e-8
-        return None
-    place = int(np.argwhere(~np.isclose(found, expected, rtol=1e-3, atol=1e-3).all(-1))[0, 0])
-    told = (
-        f"With {len(x)} places the heads give {listed(found[place])} at place {place + 1}, the convolution"
-        f" {listed(expected[place])}."
-    )
+    """Whether the sum of the heads is the convolution with the kernel on each input; else words.
+
+    They name a mistake that explains all inputs: among three places only the middle tap meets no zero token.
+    """
+    found = [conv_heads_output(x, arrays)[0][1:-1] for x in inputs]
+    for x, output in zip(inputs, found, strict=True):
+        expected = convolution(x, kernel)
+        if not _alike(output, expected):  # soft attention with gaps of 20 leaks 1e-8
+            place = int(np.argwhere(~np.isclose(output, expected, rtol=1e-3, atol=1e-3).all(-1))[0, 0])
+            told = (
+                f"With {len(x)} places the heads give {listed(output[place])} at place {place + 1}, the"
+                f" convolution {listed(expected[place])}."
+            )
+            return f"{told} {_conv_mistake(arrays, inputs, found, kernel, convolution)}".rstrip()
+    return None
+
+
+def _alike(found: np.ndarray, expected: np.ndarray) -> bool:
+    return np.allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def _conv_mistake(
+    arrays: Mapping[str, np.ndarray],
+    inputs: Sequence[np.ndarray],
+    found: Sequence[np.ndarray],
+    kernel: np.ndarray,
+    convolution: Convolution,
+) -> str:
+    """A mistake that explains what the heads give on every input, in words; empty if none does."""
+    if not all(np.isfinite(output).all() for output in found):
+        return "Scores or values are too large for a float: take smaller numbers."
+    d, V = kernel.shape[1], np.array(arrays["V"], dtype=float)
+    of_tokens = {**arrays, "V": np.concatenate([V[:, :d], 0 * V[:, d:]], axis=1)}
+    if all(_alike(conv_heads_output(x, of_tokens)[0][1:-1], convolution(x, kernel)) for x in inputs):
+        return "The rows of V that meet the place add to the output; they must be zero."
+    if all(_leading(x, arrays) and _alike(_sharp_output(x, arrays), convolution(x, kernel)) for x in inputs):
+        return (
+            "Each head looks at the right place, but too softly: the other places still count. Make the gap"
+            " larger."
+        )
     square = kernel.shape[1] == kernel.shape[2]
     readings = {
         "Your kernel is flipped: kernel[0] belongs to the left neighbor (deep learning's convolution does not"
@@ -114,9 +147,22 @@ def conv_sum_problem(
         "The outputs are averaged over the heads, not added.": kernel / 3,
     }
     for says, other in readings.items():
-        if np.allclose(found, convolution(x, other), rtol=1e-3, atol=1e-3):
-            return f"{told} {says}"
-    return told
+        if all(_alike(output, convolution(x, other)) for x, output in zip(inputs, found, strict=True)):
+            return says
+    return ""
+
+
+def _leading(x: np.ndarray, arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether each query between the ends gives one place more than half."""
+    return bool(conv_heads_output(x, arrays)[1][:, 1:-1].max(-1).min() > 0.5)
+
+
+def _sharp_output(x: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What the heads would give if each query took the place with its largest weight alone."""
+    _, weights = conv_heads_output(x, arrays)
+    values = with_places(x, arrays["pos"]) @ np.asarray(arrays["V"], dtype=float)  # (head, n, out)
+    looked = weights.argmax(-1)
+    return np.asarray(sum(values[head][looked[head]] for head in range(3))[1:-1])
 
 
 def _shown_input(n: int, d: int) -> np.ndarray:
@@ -135,11 +181,11 @@ def check_convolution(answers: Mapping[str, Any]) -> list[tuple[bool | None, str
         if problem:
             return [(False, f"On {trial.note}: {problem}")]
         kernel = np.asarray(trial.args[0])
-        for n in (5, 3, PLACES):
-            x = _shown_input(n, kernel.shape[1])
-            looked, summed = conv_places_problem(arrays, x), conv_sum_problem(arrays, x, kernel)
-            if looked or summed:
-                return [(False, f"On {trial.note}: {told}") for told in (looked, summed) if told]
+        inputs = [_shown_input(n, kernel.shape[1]) for n in (5, 3, PLACES)]
+        looked = next(filter(None, (conv_places_problem(arrays, x) for x in inputs)), None)
+        summed = conv_sum_problem(arrays, inputs, kernel)
+        if looked or summed:
+            return [(False, f"On {trial.note}: {told}") for told in (looked, summed) if told]
     return [
         (True, "Left, own and right place each have their head."),
         (True, "The sum of the heads is the convolution for three kernels, with 3, 5 and 8 places."),

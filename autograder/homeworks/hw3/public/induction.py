@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,27 +24,45 @@ def previous_problem(
     Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
 ) -> str | None:
     """Whether every place but the first gives the token before it, under a causal mask; else words."""
+    missed = list(_not_the_previous(Q, K, V, pos, groups))
+    if not missed:
+        return None
+    # the first whose attention says more than "all alike", if there is one
+    tokens, place, row = next((one for one in missed if not is_uniform(one[2][None])), missed[0])
+    told = f"In `{spell(tokens)}` the query at place {place} has the attention {listed(row)}"
+    if row[place - 1] > 1 - CONTENT_ATOL:
+        return f"{told}: that is right, so look at V."
+    if is_uniform(row[None]):
+        return (
+            f"{told}: every place that it may see gets the same score; the place before it must get"
+            " nearly all of it."
+        )
+    same = np.zeros((1, len(tokens)), int)
+    of_places = attend(with_places(np.eye(4)[same], pos), Q, K, V, causal=True)[1][0, place, : place + 1]
+    if np.abs(of_places - row).max() > 1e-3:
+        return (
+            f"{told}, and in `{spell(same[0])}` {listed(of_places)}: it changes with the tokens, but here the"
+            " places alone must decide. Which rows of Q and K see the token?"
+        )
+    if row[place] > 0.5:
+        return f"{told}: it looks at its own place, not at the one before."
+    if row.argmax() == place - 1:
+        return f"{told}: the place before it leads, but not by enough. What multiplies every score?"
+    if place > 1 and row[place - 2] > 0.5:
+        return f"{told}: it looks two places back, not one."
+    return f"{told}: the place before it must get nearly all of it."
+
+
+def _not_the_previous(
+    Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
+) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
+    """Each output of a group that is not the token before: sequence, place, attention on what it may see."""
     for group in groups:
         x = np.eye(4)[group]
         output, weights = attend(with_places(x, pos), Q, K, V, causal=True)
         bad = (np.abs(output[:, 1:] - x[:, :-1]) > CONTENT_ATOL + CONTENT_RTOL * x[:, :-1]).any(-1)
-        if bad.any():
-            index, place = np.argwhere(bad)[0] + [0, 1]
-            row = weights[index, place]
-            told = f"In `{spell(group[index])}` the query at place {place} has the attention {listed(row)}"
-            if row[place - 1] > 1 - CONTENT_ATOL:
-                return f"{told}: that is right, so look at V."
-            if is_uniform(row[None, : place + 1]):
-                return (
-                    f"{told}: every place that it may see gets the same score; the place before it must get"
-                    " nearly all of it."
-                )
-            if row.argmax() == place:
-                return f"{told}: it looks at its own place, not at the one before."
-            if row.argmax() == place - 1:
-                return f"{told}: the place before it leads, but not by enough. What multiplies every score?"
-            return f"{told}: the place before it must get nearly all of it."
-    return None
+        for index, before in np.argwhere(bad):
+            yield group[index], int(before) + 1, weights[index, before + 1, : before + 2]
 
 
 def induction_output(group: np.ndarray, weights: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

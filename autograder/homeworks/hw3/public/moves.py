@@ -36,6 +36,8 @@ def move_problem(
         f"Output place {place} is {listed(output[place])}, expected {listed(wanted[place])} for a random real"
         " input."
     )
+    if not np.isfinite(output).all():
+        return f"{told} Scores or values are too large for a float: take smaller numbers."
     inverse = np.argsort(source)
     if is_uniform(weights):
         return f"{told} Every position gets the same score, so all places are averaged."
@@ -50,7 +52,16 @@ def move_problem(
             f"{told} The attention changes when the tokens change; for real inputs only the places may"
             " decide. Which rows of Q and K see the token?"
         )
-    if weights[range(len(x)), list(source)].min() > 0.999:
+    aimed = weights[range(len(x)), list(source)]
+    if (looked == np.asarray(source)).all() and np.allclose(
+        places[list(source)] @ V, wanted, rtol=1e-3, atol=1e-3
+    ):
+        soft = int(aimed.argmin())
+        return (
+            f"{told} Each place looks at the right one, but too softly: place {soft} gives it"
+            f" {aimed[soft]:.5f}, and the rest of a large input still counts. Make the gap larger."
+        )
+    if aimed.min() > 0.999:
         if (
             linear.shape[0] == linear.shape[1]
             and np.allclose(output, x[list(source)] @ linear.T, atol=1e-3)
@@ -64,11 +75,13 @@ def move_problem(
             f"{told} The attention is right, so look at V: which of its rows see the token, and which the"
             " place?"
         )
-    if (looked == np.asarray(source)).all():
+    others = np.array([np.delete(row, at) for row, at in zip(weights, source, strict=True)])
+    if others.shape[1] > 1 and np.ptp(others, axis=1).max() < 1e-6 and (aimed < others.min(axis=1)).all():
         return (
-            f"{told} Place {place} has the attention {listed(weights[place])}: right, but too soft. Make the"
-            " gap larger."
+            f"{told} Every place but the one that it must look at gets attention: the sign is turned round."
         )
+    if (looked == np.arange(len(x))).all():
+        return f"{told} Each place looks at itself, but place {place} must look at place {source[place]}."
     return f"{told} Place {place} looks at place {looked[place]}, but it must look at {source[place]}."
 
 
@@ -76,6 +89,8 @@ def move_arrays(trial: Trial) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray]
     """Q, K and V that ``moving_head`` returned, or what is wrong with them."""
     order, linear, output = np.asarray(trial.args[0]), np.asarray(trial.args[1]), trial.output
     none = np.zeros((0, 0))
+    if output is None:
+        return (none, none, none), "`moving_head` returned None: is `return` missing?"
     if not isinstance(output, list) or len(output) != 3:
         return (none, none, none), "`moving_head` should return three arrays: Q, K, V."
     if trial.result.get("changed_inputs"):

@@ -35,10 +35,10 @@ def first_place_problem(
 ) -> str | None:
     """Whether every query puts most of its attention on place 0; else a failing sequence in words.
 
-    It is the first whose map is not uniform, if there is one: a head whose keys differ only at the last place
-    is uniform in short sequences.
+    It is one of the longest, as of two places the second is also the last. It is the first whose map is not
+    uniform, if there is one: a head whose keys differ only at the last place is uniform in short sequences.
     """
-    missed = list(_missed(Q, K, pos, groups))
+    missed = sorted(_missed(Q, K, pos, groups), key=lambda one: -len(one[0]))
     if not missed:
         return None
     tokens, place, rows = next((one for one in missed if not is_uniform(one[2])), missed[0])
@@ -52,15 +52,26 @@ def first_place_problem(
             " Look at the query/key product: a score must differ between the first place and the"
             " others, so their keys must differ."
         )
+    same = np.eye(3)[np.zeros((1, n), int)]
+    of_places = attend(with_places(same, pos), Q, K, np.zeros((3 + pos.shape[1], 1)))[1][0]
+    if np.abs(of_places - rows).max() > 1e-3:
+        return (
+            f"{told}, and in `{spell(np.zeros(n, int))}` {listed(of_places[place])}: it changes with the"
+            " tokens, but here the places alone must decide. Which rows of Q and K see the token?"
+        )
+    if n > 2 and np.ptp(row[1:]) < 1e-6 and row[0] < row[1]:
+        return f"{told}: the first place gets the least; is the sign turned round?"
     if (rows.argmax(-1) == n - 1).all():
         return f"{told}: it looks at the last place, not the first."
     if (rows.argmax(-1) == np.arange(n)).all():
         return f"{told}: it looks at its own place. Must the queries differ from place to place here?"
     if n > 2 and (rows[1:].argmax(-1) == np.arange(n - 1)).all():
         return f"{told}: queries look at the place before their own. Here all of them must look at place 0."
+    if is_uniform(row[None]):
+        return f"{told}: this query gives every place the same score. Must not all of them ask?"
     return (
-        f"{told}: only {row[0]:.2f} on the first place. Which rows of K see the token, and which see"
-        " the place?"
+        f"{told}: most is on place {row.argmax()}, on the first only {row[0]:.2f}. Which rows of K see the"
+        " token, and which see the place?"
     )
 
 
