@@ -84,6 +84,25 @@ recurrence = hw.question(
                     alternating(x, sign=-0.5)
                 ),
                 "The factor 1000 inside σ is missing.": lambda x: alternating(x, scale=1.0),
+                "You divide h_T by 1000 inside σ; multiply it.": lambda x: alternating(x, scale=0.001),
+                "Your states are differences of neighbors, x_t − x_(t−1); subtract the state h_(t−1).": (
+                    lambda x: [
+                        apart := np.diff(np.asarray(x, float), prepend=0.0),
+                        sigmoid(1000 * apart[-1]),
+                    ]
+                ),
+                "The output is a tanh, between −1 and 1; σ lies between 0 and 1.": lambda x: [
+                    alternating(x)[0],
+                    np.tanh(1000 * alternating(x)[0][-1]),
+                ],
+                "A step stands in the place of σ; σ(0) is 1/2.": lambda x: [
+                    alternating(x)[0],
+                    np.asarray(float(alternating(x)[0][-1] > 0)),
+                ],
+                "You begin with h_0 = 1; the recurrence begins with h_0 = 0.": lambda x: [
+                    begun := alternating(x)[0] + (-1.0) ** np.arange(1, len(x) + 1),
+                    sigmoid(1000 * begun[-1]),
+                ],
                 "You begin with h_0 = x_1; the recurrence begins with h_0 = 0.": lambda x: [
                     begun := alternating(x)[0] + x[0] * (-1.0) ** np.arange(1, len(x) + 1),
                     sigmoid(1000 * begun[-1]),

@@ -78,6 +78,9 @@ counts = hw.question(
             expected=softmax_count,
             mistakes={
                 "The second product, weights times values, is missing.": lambda N, D, M: N * N * D,
+                "Both products are counted with D; the second one has M columns.": lambda N, D, M: (
+                    2 * N * N * D
+                ),
                 "The first product, queries times keys, is missing.": lambda N, D, M: N * N * M,
                 "Each product is counted twice: multiplications alone, not additions.": lambda N, D, M: (
                     2 * N * N * (D + M)
@@ -97,6 +100,9 @@ counts = hw.question(
             expected=kernel_count,
             mistakes={
                 "The normalizer φ(Q)·(Σφ(k)) is missing: it costs N·C.": lambda N, C, M: 2 * N * C * M,
+                "The normalizer φ(Q)·z is a matrix times a vector: N·C, not N·C·M.": lambda N, C, M: (
+                    3 * N * C * M
+                ),
                 "φ(K)ᵀV and φ(Q)·(…) are two products; you count one.": lambda N, C, M: N * C * M + N * C,
                 (
                     "You count one product and no normalizer; there are two products of N·C·M and"
