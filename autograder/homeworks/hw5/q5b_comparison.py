@@ -17,7 +17,7 @@ def outcomes(rng: np.random.Generator) -> Iterator[Case]:
         while one.mean() <= other.mean():
             one = rng.random(n) < first
             other = np.where(rng.random(n) < agree, one, rng.random(n) < 0.55)
-        if n == 40:
+        if n == 150:
             yield Case([other, one], note=f"two models on {n} sentences, the second better")
         else:
             yield Case([one, other], note=f"two models on {n} sentences")

@@ -12,7 +12,7 @@ from autograder.homeworks.hw5.homework import hw
 
 def scripted(rng: np.random.Generator) -> Iterator[Case]:
     """Accuracies by epoch whose best one is in the middle, first, last; with a tie."""
-    yield Case([np.array([0.6, 0.8, 0.7])], note="accuracies 0.6, 0.8, 0.7", probe="keep_best")
+    yield Case([np.array([0.6, 0.7, 0.9, 0.8])], note="accuracies 0.6, 0.7, 0.9, 0.8", probe="keep_best")
     yield Case(
         [np.array([0.45, 0.4, 0.3])], note="the first epoch the best, all below one half", probe="keep_best"
     )

@@ -44,7 +44,7 @@ def crossover(D: int, M: int) -> int:
 
 def three_sizes(rng: np.random.Generator) -> Iterator[Case]:
     """Different sizes, so that no two can be confused; D is the larger of D and M, then M, in turns."""
-    yield Case([5, 2, 4], note="the sizes (5, 2, 4)")  # each usual slip gives another number here
+    yield Case([5, 2, 6], note="the sizes (5, 2, 6)")  # each usual slip gives another number here
     for larger in "DMDM":
         N, *two = (int(size) for size in rng.choice(np.arange(2, 30), size=3, replace=False))
         sizes = [N, *sorted(two, reverse=larger == "D")]

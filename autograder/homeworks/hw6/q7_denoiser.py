@@ -155,9 +155,6 @@ closed = hw.question(
                 "Those are the factors on the diagonal; W = U · factors · Uᵀ.": lambda X, lam: (
                     (U := np.linalg.svd(X)[0]).T @ minimiser(X, lam) @ U
                 ),
-                "One direction alone is kept; every direction has its factor s²/(s² + λ).": by_svd(
-                    lambda s, lam: (np.arange(len(s)) < 1).astype(float)
-                ),
                 "Your factors are s²/(s² + λ/2): both parts of the gradient have a factor 2.": by_svd(
                     lambda s, lam: s**2 / (s**2 + lam / 2)
                 ),
