@@ -296,7 +296,7 @@ fact_check(
     {
         "multiply by the number of tokens, so that 1 is an even share.": lambda facts: facts["received"] / 6,
         "that is the sum over the queries; take the mean.": lambda facts: facts["received"] * 6,
-        "that is what these two words give, each as a query; sum over the queries what they receive.": (
+        "all are 1, as of a softmax over the queries, or of what words give; take what they receive.": (
             lambda facts: np.ones_like(facts["received"])
         ),
         "good words come first, then bad words.": lambda facts: np.roll(facts["received"], 10, axis=0),
