@@ -317,7 +317,7 @@ record("5.2")
 #
 # The mean runs over **tokens**, not over features: with $n = d$ both run without an error, but one result is nonsense. Return **raw logits** of shape
 # (batch,); the loss applies the sigmoid itself. The modules must be called `embed`, `hidden` and `output`: the grader
-# injects weights by name.
+# injects weights by name. Gradients must reach every parameter, here and in 5.4.
 #
 # <details><summary>Hint</summary>The mean is that of 5.2, with self.embed(ids) in the place of table[ids].</details>
 
@@ -640,7 +640,7 @@ record("5.6a")
 # ## 5.6b One epoch of training
 # {{header 5.6b}}
 #
-# `batches` is a list of `(ids, mask, labels)`; labels are floats. For each batch, one step on the **mean** binary cross entropy with
+# `batches` is a list of `(ids, mask, labels)`; labels are floats. For each batch, in this order, one step on the **mean** binary cross entropy with
 # logits. Return the mean loss **over sentences**: batches may have different sizes.
 #
 # <details><summary>Hint</summary>Four lines in the loop: loss, zero_grad, backward, step; and a running sum of loss × batch size.</details>

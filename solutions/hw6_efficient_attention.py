@@ -182,7 +182,7 @@ record("6.1")
 #
 # $$ Y = \frac{(Q K^\top)\, V}{(Q K^\top)\, \mathbf 1} $$
 #
-# Matrix products are associative. Compute the same numbers **without ever creating a T×T tensor**, in work that grows like T. The
+# Matrix products are associative. Compute the same numbers in torch **without ever creating a T×T tensor**, in work that grows like T. The
 # check runs your function under observation at growing T.
 #
 # <details><summary>Hint 1</summary>Which two of the three matrices can be multiplied first? What shape has the result?</details>

@@ -23,6 +23,9 @@ def compare(
     found = as_kind(expected, found)
     if isinstance(found, bool | int | float):
         found = np.asarray(found)
+    odd = [one for one in found if one is None or isinstance(one, str)] if isinstance(found, list) else []
+    if odd and expected.ndim:
+        return f"{what} should hold numbers, but it holds {clipped(odd[0])}."
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
         form = f"an array of shape {expected.shape}" if expected.ndim else "a number"
         return f"{what} should be {form}, but it is {describe(found)}."

@@ -13,6 +13,10 @@ from autograder.kit.probes import Trial, error_words, trial_of, trouble_words
 from autograder.kit.values import as_kind, decode, describe
 
 IN_PLACE = "changed its inputs in place. Work on a copy."
+BY_CHANCE = (
+    "A second call with the same input gives another result, even in evaluation mode: F.dropout is on unless"
+    " it is told training=self.training; nn.Dropout knows the mode by itself."
+)
 
 
 def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> list[Line]:
@@ -129,6 +133,11 @@ def _example_line(name: str, example: Mapping[str, Any], response: Mapping[str, 
 
 def judge_example(name: str, example: Mapping[str, Any], response: Mapping[str, Any]) -> str | None:
     """Compares one response of the ``call`` probe with an example; None if it is right, else words."""
+    problem = _difference(name, example, response)
+    return f"{problem} {BY_CHANCE}" if problem and response.get("random") else problem
+
+
+def _difference(name: str, example: Mapping[str, Any], response: Mapping[str, Any]) -> str | None:
     expected = decode(example["expected"])
     found = as_kind(expected, response["result"])
     if found is None and expected is not None:

@@ -198,12 +198,13 @@ def describe(value: Any) -> str:
         return f"an array of shape {value.shape}, dtype {value.dtype}"
     if isinstance(value, list) and value and all(isinstance(item, np.ndarray) for item in value):
         return f"a list or tuple of {len(value)} array{'s' if len(value) > 1 else ''}"
+    if isinstance(value, list):
+        return f"a list or tuple of {len(value)}"
     names = {
         str: "text",
         bool: "True or False",
         int: "a whole number",
         float: "a number",
-        list: "a list",
         dict: "a dict",
     }
     return names.get(type(value), f"a {type(value).__name__}")

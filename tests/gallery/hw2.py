@@ -12,6 +12,7 @@ PLAIN, PLACED = "equal to the NumPy model without positions", "equal to the NumP
 LENGTHS, LARGE = "for every length from 1 to the largest", "large scores do not overflow"
 PORT_GRADIENTS = "gradients reach every parameter of PytorchTransformer"
 PORT_ALL = [PLAIN, PLACED, LENGTHS, LARGE, PORT_GRADIENTS]
+PORT_SOFTMAX = PORT_ALL[:4]
 
 HEAD = """
 if self.pos is not None:
@@ -72,6 +73,17 @@ EXAMPLES = [
     wrong("2.1", "naive softmax", port("return torch.softmax(scores, dim=1) @ self.Vm(x)", "powers = scores.exp()\nreturn powers / powers.sum(1, keepdim=True) @ self.Vm(x)"), loses=[LARGE], says="nan"),
     wrong("2.1", "a residual where the shapes match", port("return torch.softmax(scores, dim=1) @ self.Vm(x)", "out = torch.softmax(scores, dim=1) @ self.Vm(x)\nreturn out + x if out.shape == x.shape else out"), loses=[PLAIN, PLACED], says="this model has no residual connection"),
     wrong("2.1", "a sigmoid", port("torch.softmax(scores, dim=1)", "torch.sigmoid(scores)"), loses=[PLAIN, PLACED, LENGTHS, LARGE], says="a sigmoid of each score by itself"),
+    *(
+        wrong("2.1", name, port("torch.softmax(scores, dim=1)", weights), loses=loses, says=says)
+        for name, weights, loses, says in (
+            ("tanh in place of the softmax", "torch.tanh(scores)", PORT_SOFTMAX, "The weights are tanh(score)"),
+            ("ReLU in place of the softmax", "torch.relu(scores)", PORT_SOFTMAX, "The weights are relu(score)"),
+            ("the largest score takes all", "F.one_hot(scores.argmax(1), len(x)).float()", [PLAIN, PLACED, LENGTHS, PORT_GRADIENTS], "That is hard attention"),
+            ("scores clipped", "torch.softmax(scores.clamp(-50, 50), dim=1)", [LARGE], "The scores are clipped"),
+        )
+    ),
+    wrong("2.1", "cosines", port("self.Qm(x) @ self.Km(x).T", "F.normalize(self.Qm(x), dim=1) @ F.normalize(self.Km(x), dim=1).T"), loses=PORT_SOFTMAX, says="The scores are cosines"),
+    wrong("2.1", "keys by the queries' map", port("self.Km(x)", "self.Qm(x)"), loses=[*PORT_SOFTMAX, PORT_GRADIENTS], says="come from one map (Qm, …)"),
     wrong("2.1", "all positions, whatever the length", port("torch.arange(len(x))", "torch.arange(self.pos.num_embeddings)"), loses=[PLACED, LENGTHS], says="raised RuntimeError"),
     wrong("2.1", "detached on the way", port("@ self.Vm(x)", "@ self.Vm(x).detach()"), loses=[PORT_GRADIENTS], says="is something detached"),
     wrong("2.1", "torch's transposed habit: nn.Parameter of shape (d, qk)", {
@@ -367,6 +379,9 @@ return x
     wrong("2.5b", "post-norm normalizes before adding", block(("self.norm1(x + attend(x))", "x + self.norm1(attend(x))"), ("self.norm2(x + feed(x))\n", "x + self.norm2(feed(x))\n")), loses=[POST, HIDDEN], says="add the input first"),
     wrong("2.5b", "norm1 twice", block(("self.norm2", "self.norm1")), loses=[POST, PRE, HIDDEN, BLOCK_GRADIENTS], says="norm1 is used twice"),
     wrong("2.5b", "GELU", block(("torch.relu", "F.gelu")), loses=[POST, PRE, HIDDEN], says="uses GELU"),
+    wrong("2.5b", "SiLU", block(("torch.relu", "F.silu")), loses=[POST, PRE, HIDDEN], says="uses SiLU"),
+    wrong("2.5b", "a leaky ReLU", block(("torch.relu", "F.leaky_relu")), loses=[POST, PRE, HIDDEN], says="uses a leaky ReLU"),
+    wrong("2.5b", "a norm after the last sum of pre-norm", block(("return x + feed(self.norm2(x))", "return self.norm2(x + feed(self.norm2(x)))")), loses=[PRE, HIDDEN], says="norm2 stands once more after the block"),
     wrong("2.5b", "padding ignored", block(("key_padding_mask=padding, ", "")), loses=[HIDDEN], says="pass it on as key_padding_mask"),
     wrong("2.5b", "padding inverted", block(("key_padding_mask=padding", "key_padding_mask=None if padding is None else ~padding")), loses=[HIDDEN], says="padding mask is inverted"),
     wrong("2.5b", "attention's result detached", block(("need_weights=False)[0]", "need_weights=False)[0].detach()")), loses=[BLOCK_GRADIENTS], says="self_attn.in_proj_weight"),
@@ -567,6 +582,7 @@ EXAMPLES += [
     wrong("2.8c", "always the likeliest", {"2.8c sample": "return int(logits.argmax())"}, loses=[TEMPERATURE, LIKELIEST], says="the same letter"),
     wrong("2.8c", "the temperature is forgotten", draws("logits / temperature", "logits"), loses=[TEMPERATURE, LIKELIEST], says="as if the temperature were 1"),
     wrong("2.8c", "multiplied by the temperature", draws("logits / temperature", "logits * temperature"), loses=[TEMPERATURE, LIKELIEST], says="multiplied by the temperature"),
+    wrong("2.8c", "probabilities squared", draws("torch.softmax(scores, dim=-1)", "torch.softmax(scores, dim=-1) ** 2"), loses=[TEMPERATURE, LIKELIEST], says="as if each probability were squared"),
     wrong("2.8c", "top_k is forgotten", draws("if top_k is not None:", "if False:"), loses=[LIKELIEST], says="likeliest may"),
     wrong("2.8c", "uniform over the k likeliest", draws("torch.softmax(scores, dim=-1)", "torch.isfinite(scores).float()"), loses=[TEMPERATURE, LIKELIEST], says="equally likely"),
 ]

@@ -175,6 +175,19 @@ EXAMPLES += [
     wrong("4.4a", "torch's own module, which is noted and takes no injected weights", {"4.4a init": "        self.inner = nn.MultiheadAttention(dim, heads, batch_first=True)", "4.4a forward": "        output, weights = self.inner(x, x, x, average_attn_weights=False)\n        return (output, weights) if return_weights else output"}, loses=[ATTENTION, MAPS], says="it has no parameter", noted="uses `MultiheadAttention`"),
     wrong("4.4a", "heads split by one reshape", attention(split="reshape(batch, self.heads, n, -1)"), loses=[ATTENTION, MAPS], says="at once mixes tokens"),
     wrong("4.4a", "divided by the root of the number of heads", attention(scale="math.sqrt(self.heads)"), loses=[ATTENTION, MAPS], says="the root of the number of heads"),
+    *(
+        wrong("4.4a", name, {"4.4a forward": attention()["4.4a forward"].replace(old, new)}, loses=loses, says=says)
+        for name, old, new, loses, says in (
+            ("no softmax", ".softmax(dim=-1)", "", [ATTENTION, MAPS], "the softmax is missing"),
+            ("a sigmoid", ".softmax(dim=-1)", ".sigmoid()", [ATTENTION, MAPS], "a sigmoid of each score by itself"),
+            ("ReLU in place of the softmax", ".softmax(dim=-1)", ".relu()", [ATTENTION, MAPS], "The weights are relu(score)"),
+            ("scores clipped", ".softmax(dim=-1)", ".clamp(-30, 30).softmax(dim=-1)", [ATTENTION], "The scores are clipped"),
+            ("keys by the queries' map", "(self.query, self.key, self.value)", "(self.query, self.query, self.value)", [ATTENTION, MAPS], "come from one map (query, …)"),
+            ("queries by the keys' map", "(self.query, self.key, self.value)", "(self.key, self.key, self.value)", [ATTENTION, MAPS], "come from one map (key, …)"),
+            ("the output map twice", "self.out(mixed)", "self.out(self.out(mixed))", [ATTENTION, MAPS], "is applied twice"),
+            ("dropout that is always on", "mixed = (weights @ v)", "mixed = (F.dropout(weights, 0.1) @ v)", [ATTENTION, MAPS], "F.dropout is on unless it is told"),
+        )
+    ),
     wrong("4.4a", "softmax over heads", attention(axis="1"), loses=[ATTENTION, MAPS], says="softmax is over the heads"),
 ]
 
@@ -199,6 +212,14 @@ EXAMPLES += [
     wrong("4.4b", "no second residual", block(ATTEND, ADD, "x = self.mlp(self.norm2(x))"), loses=[BLOCK, HANDED], says="The second residual is missing"),
     wrong("4.4b", "the normalized x is carried on", block("x = self.norm1(x)", "attended, weights = self.attention(x, return_weights=True)", ADD, "x = self.norm2(x)", "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="The residual carries the normalized x"),
     wrong("4.4b", "ReLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.ReLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is ReLU"),
+    wrong("4.4b", "SiLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.SiLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is SiLU"),
+    wrong("4.4b", "GELU by tanh", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.GELU('tanh'), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="approximation by tanh"),
+    wrong("4.4b", "attention twice", block(ATTEND, ADD, "x = x + self.attention(self.norm1(x))", THINK), loses=[BLOCK, HANDED], says="Attention acts twice"),
+    wrong("4.4b", "attention added twice", block(ATTEND, ADD, ADD, THINK), loses=[BLOCK, HANDED], says="is added twice"),
+    wrong("4.4b", "no norms", block("attended, weights = self.attention(x, return_weights=True)", ADD, "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="Both norms are missing"),
+    wrong("4.4b", "no residuals", block(ATTEND, "x = self.mlp(self.norm2(attended))"), loses=[BLOCK, HANDED], says="Both residuals are missing"),
+    wrong("4.4b", "the MLP first", block(THINK, ATTEND, ADD), loses=[BLOCK, HANDED], says="The MLP comes first"),
+    wrong("4.4b", "a norm at the end", block(ATTEND, ADD, THINK, "x = self.norm2(x)"), loses=[BLOCK, HANDED], says="once more after the block"),
     wrong("4.4b", "no activation", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="no activation"),
     wrong("4.4b", "the second residual from the block's input", block(ATTEND, "y = x + attended", "x = x + self.mlp(self.norm2(y))"), loses=[BLOCK, HANDED], says="so that of attention is lost"),
     wrong("4.4b", "weights kept to itself", block("x = x + self.attention(self.norm1(x))", THINK, last="x"), loses=[HANDED], says="should return 2 things"),

@@ -246,10 +246,14 @@ return ["<pad>", "<unk>"] + words
     wrong("5.1a", "words with apostrophes kept whole", {"5.1a tokens": """return re.findall(r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\\sa-z0-9]", text.lower())"""}, loses=[TOKENS], says="isn't is two tokens here"),
     wrong("5.1a", "isn and 't", {"5.1a tokens": """return re.findall(r"'(?:t|s|re|ve|m|ll|d)\\b|\\w+|[^\\w\\s]", text.lower())"""}, loses=[TOKENS], says="the n belongs to n't"),
     wrong("5.1a", "apostrophes split", {"5.1a tokens": 'return re.findall(r"\\w+|[^\\w\\s]", text.lower())'}, loses=[TOKENS], says="Every apostrophe is a token"),
+    wrong("5.1a", "isn, ' and t", {"5.1a tokens": """return re.findall(r"n't\\b|'(?:s|re|ve|m|ll|d)\\b|\\w+|[^\\w\\s]", text.lower())"""}, loses=[TOKENS], says="ends before an n't"),
+    wrong("5.1a", "marks that stand together", {"5.1a tokens": """return re.findall(r"n't\\b|'(?:s|re|ve|m|ll|d)\\b|\\w+?(?=n't\\b)|\\w+|[^\\w\\s]+", text.lower())"""}, loses=[TOKENS], says="each mark is a token of its own"),
+    wrong("5.1a", "an s behind an opening quote", {"5.1a tokens": """return re.findall(r"n't|'(?:s|re|ve|m|ll|d)|\\w+?(?=n't)|\\w+|[^\\w\\s]", text.lower())"""}, loses=[TOKENS], says="at the end of a word only"),
     wrong("5.1a", "no special tokens", {"5.1a vocabulary": "c = Counter(w for t in texts for w in t)\nreturn sorted((w for w in c if c[w] >= min_count), key=lambda w: (-c[w], w))"}, loses=[VOCABULARY], says="<pad> comes first"),
     wrong("5.1a", "more than min_count", {"5.1a vocabulary": "c = Counter(w for t in texts for w in t)\nreturn ['<pad>', '<unk>'] + sorted((w for w in c if c[w] > min_count), key=lambda w: (-c[w], w))"}, loses=[VOCABULARY], says="exactly min_count times stays"),
     wrong("5.1a", "unknown as padding", {"5.1a unknown": "return [index.get(token, 0) for token in tokens]"}, loses=[UNKNOWN], says="became 0, which is padding"),
     wrong("5.1a", "unknown dropped", {"5.1a unknown": "return [index[token] for token in tokens if token in index]"}, loses=[UNKNOWN], says="were dropped"),
+    wrong("5.1a", "None for unknown words", {"5.1a unknown": "return [index.get(token) for token in tokens]"}, loses=[UNKNOWN], says="should hold numbers, but it holds None"),
     wrong("5.1a", "unknown raises", {"5.1a unknown": "return [index[token] for token in tokens]"}, loses=[UNKNOWN], says="KeyError"),
     # 5.1b
     right("5.1b", "torch's pad_sequence and lengths", {"5.1b": """
@@ -280,9 +284,10 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
     }, loses=[AVERAGE, COUNTS], says="divide by the padded length"),
     wrong("5.2", "labels flipped in the fit", claims={"average_weights": np.r_[1.0, np.zeros(49)], "average_bias": -9.0}, loses=[AVERAGE_FIT], says="Did the fitting cell run", visible=IN_THE_LOG),
     wrong("5.2", "weights made up", claims={"average_weights": np.ones(50), "bag_weights": np.ones(5912)}, loses=[AVERAGE_FIT, BAG_FIT], says="validation sentences right", visible=IN_THE_LOG),
+    wrong("5.2", "divided by the batch's real tokens, mask of the counts inverted", {"5.2 average": "return (table[ids] * mask[..., None]).sum(1) / mask.sum()", "5.2 counts": "return torch.zeros(len(ids), n_words).scatter_add_(1, ids, (~mask).float())"}, loses=[AVERAGE, COUNTS], says="real tokens in the whole batch"),
     wrong("5.2", "a bag of the whole table", claims={"bag_weights": np.zeros(17375)}, loses=[BAG_FIT], says="17,375 numbers", visible=IN_THE_LOG),
     right("5.2", "another word that negates", {"5.2 pair": 'return "none of it is good , all is bad", "none of it is bad , all is good"'}),
-    wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="More often in the first: not; in the second: very", visible=FITTED_FIRST),
+    wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="More often in the first: 'not'; in the second: 'very'", visible=FITTED_FIRST),
     wrong("5.2", "the same sentence twice", {"5.2 pair": 'return "this film is not good", "This film is NOT good"'}, loses=[PAIR], says="the same sentence", visible=FITTED_FIRST),
     wrong("5.2", "no negation", {"5.2 pair": 'return "the dog bites the man", "the man bites the dog"'}, loses=[PAIR], says="Use a negation", visible=FITTED_FIRST),
     # 5.3
@@ -299,6 +304,8 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
     wrong("5.3", "relu", feed(out="self.output(torch.relu(self.hidden(mean))).squeeze(-1)"), loses=[LOGITS], says="That is a ReLU"),
     wrong("5.3", "a column of logits", feed(out="self.output(torch.tanh(self.hidden(mean)))"), loses=[LOGITS], says="has shape"),
     wrong("5.3", "divided by the padded length", feed(mean="(x * w).mean(1)"), loses=[LOGITS], says="divide by the padded length"),
+    wrong("5.3", "detached", feed(out="self.output(torch.tanh(self.hidden(mean))).squeeze(-1).detach()"), loses=[LOGITS], says="No gradient reaches `embed.weight`"),
+    wrong("5.3", "dropout that is always on", feed(out="self.output(nn.functional.dropout(torch.tanh(self.hidden(mean)))).squeeze(-1)"), loses=[LOGITS], says="F.dropout is on unless it is told"),
     wrong("5.3", "no bias in the hidden layer", {"5.3 layers": "self.embed = nn.Embedding(n_words, d_model)\nself.hidden = nn.Linear(d_model, hidden, bias=False)\nself.output = nn.Linear(hidden, 1)"}, loses=[LOGITS], says="it has no parameter hidden.bias"),
     # 5.4
     right("5.4", "one sentence at a time", {"5.4 forward": """
@@ -328,6 +335,8 @@ return (logits, maps) if return_weights else logits
     wrong("5.4", "scale of the word vectors", attend(scores="self.Qm(x) @ self.Km(x).transpose(1, 2) / x.shape[-1] ** 0.5"), loses=[LOGITS, ATTENTION], says="√d of the word vectors"),
     wrong("5.4", "divided by the padded length", attend(out="self.output((mixed * w).mean(1)).squeeze(-1)"), loses=[LOGITS], says="divide by the padded length"),
     right("5.4", "torch's own function, which is noted for the instructor", {"5.4 forward": attend()["5.4 forward"].replace("mixed = weights @ self.Vm(x)", "mixed = nn.functional.scaled_dot_product_attention(self.Qm(x), self.Km(x), self.Vm(x), mask[:, None, :])")}, noted="uses `scaled_dot_product_attention`"),
+    wrong("5.4", "one map for queries and keys", attend(scores="self.Qm(x) @ self.Qm(x).transpose(1, 2) / 8"), loses=[LOGITS, ATTENTION], says="come from one map (Qm, …)"),
+    wrong("5.4", "attention without gradients", attend(weights="scores.detach().masked_fill(~mask[:, None, :], -torch.inf).softmax(-1)"), loses=[LOGITS], says="No gradient reaches `Qm.weight`, `Km.weight`"),
     wrong("5.4", "weights forgotten", {"5.4 forward": attend()["5.4 forward"].replace("(logits, weights) if return_weights else logits", "logits")}, loses=[ATTENTION], says="should return two things"),
     # 5.5
     right("5.5", "gradients kept by requires_grad alone; the GRU over lengths", gru() | {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.train(False)\n    return self"}),
@@ -354,6 +363,10 @@ return self.output(self.dropout(torch.stack(finals)))[:, 0]
     wrong("5.5", "counts without the pooler, one direction", {"5.5 counts": "bert_total = 111650817\nbert_trainable = 1379585"}, loses=[TOTAL, TRAINABLE], says="left out the pooler", visible=ON_PAPER),
     wrong("5.5", "the first layer's states", gru(out="self.output(torch.cat([final[0], final[1]], 1)).squeeze(1)"), loses=[LOGITS], says="Those are the first layer's states"),
     wrong("5.5", "every axis of size 1 squeezed", gru(out="self.output(self.dropout(torch.cat([final[-2], final[-1]], 1))).squeeze()"), loses=[ALONE], says="One sentence alone gives a logit of shape ()"),
+    wrong("5.5", "no dropout before the output", gru(out="self.output(torch.cat([final[-2], final[-1]], 1)).squeeze(1)"), loses=[LOGITS], says="reads the final states whole"),
+    wrong("5.5", "no dropout between the layers", {"5.5 layers": UNFROZEN.replace("self.encoder = encoder", "self.encoder = encoder.requires_grad_(False)").replace(", dropout=dropout)", ")")}, loses=[LOGITS], says="no dropout between its layers"),
+    wrong("5.5", "lengths that must be sorted", {"5.5 forward": gru()["5.5 forward"].replace(", enforce_sorted=False", "")}, loses=[LOGITS, PASSED, ALONE, FROZEN, LEARN], says="must be sorted"),
+    wrong("5.5", "the output reads one direction", {"5.5 layers": UNFROZEN.replace("self.encoder = encoder", "self.encoder = encoder.requires_grad_(False)").replace("2 * hidden", "hidden")} | gru(out="self.output(self.dropout(final[-1])).squeeze(1)"), loses=[LOGITS, PASSED, ALONE, FROZEN, LEARN, TOTAL, TRAINABLE], says="it reads both directions"),
     wrong("5.5", "train() returns nothing", {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.eval()"}, loses=[FROZEN], says="does not return the model"),
     # 5.5b
     right("5.5b", "by counts of who alone is right", {"5.5b pair": """
@@ -369,6 +382,7 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.5b", "the other sign", {"5.5b pair": "d = np.asarray(right_other, float) - np.asarray(right_one, float)\nreturn d.mean(), d.std() / len(d) ** 0.5"}, loses=[PAIRED], says="The sign is wrong"),
     wrong("5.5b", "percent", {"5.5b pair": "d = 100 * (np.asarray(right_one, float) - np.asarray(right_other, float))\nreturn d.mean(), d.std() / len(d) ** 0.5"}, loses=[PAIRED], says="Those are percent"),
     wrong("5.5b", "ddof 1", {"5.5b pair": "d = np.asarray(right_one, float) - np.asarray(right_other, float)\nreturn d.mean(), d.std(ddof=1) / len(d) ** 0.5"}, loses=[PAIRED], says="with ddof=1"),
+    wrong("5.5b", "the sign lost", {"5.5b pair": "d = np.asarray(right_one, float) - np.asarray(right_other, float)\nreturn abs(d.mean()), d.std() / len(d) ** 0.5"}, loses=[PAIRED], says="The sign is lost"),
     right("5.5b", "one array of float32", {"5.5b error": "r = np.asarray(right, dtype=np.float32)\nreturn np.array([r.mean(), r.std() / np.sqrt(np.float32(len(r)))])"}),
     right("5.5b", "by the spread", {"5.5b error": "return float(np.mean(right)), float(np.std(right)) / len(right) ** 0.5"}),
     wrong("5.5b", "not divided by √n", {"5.5b error": "return np.mean(right), np.std(right)"}, loses=[MEASURED], says="divide by √n"),
@@ -379,6 +393,8 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6a", "logits against 0.5", {"5.6a": "return ((logits > 0.5) == (labels > 0.5)).float().mean().item()"}, loses=[SHARE], says="probability 0.5 is logit 0"),
     wrong("5.6a", "the number", {"5.6a": "return ((logits > 0) == (labels > 0.5)).float().sum().item()"}, loses=[SHARE], says="not their share"),
     wrong("5.6a", "flipped labels", {"5.6a": "return ((logits < 0) == (labels > 0.5)).float().mean().item()"}, loses=[SHARE], says="a label is flipped"),
+    wrong("5.6a", "floor division", {"5.6a": "return ((logits > 0) == (labels > 0.5)).sum().item() // len(labels)"}, loses=[SHARE], says="divide with /"),
+    wrong("5.6a", "recall", {"5.6a": "return (logits > 0)[labels > 0.5].float().mean().nan_to_num().item()"}, loses=[SHARE], says="That is the recall"),
     wrong("5.6a", "rounded logits", {"5.6a": "return (torch.round(logits) == labels).float().mean().item()"}, loses=[SHARE], says="apply the sigmoid first"),
     # 5.6b
     right("5.6b", "gradients cleared after the step, loss class", train(zero="pass", loss="nn.BCEWithLogitsLoss()(model(ids, mask), labels)", step="optimizer.step(); optimizer.zero_grad()")),
@@ -388,6 +404,8 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6b", "no step", train(step="pass"), loses=[STEP], says="optimizer.step()"),
     wrong("5.6b", "mean of batch means", train(back="float(np.mean(losses))"), loses=[STEP], says="averaged over sentences"),
     wrong("5.6b", "labels flipped", train(loss="nn.functional.binary_cross_entropy_with_logits(model(ids, mask), 1 - labels)"), loses=[STEP], says="labels are flipped"),
+    wrong("5.6b", "gradients cleared before the step", train(zero="pass", step="optimizer.zero_grad()\n    optimizer.step()"), loses=[STEP], says="with no zero_grad() between the two"),
+    wrong("5.6b", "padding told to be real", train(loss="nn.functional.binary_cross_entropy_with_logits(model(ids, torch.ones_like(mask)), labels)"), loses=[STEP], says="told that padding is real"),
     wrong("5.6b", "summed loss", train(loss="nn.functional.binary_cross_entropy_with_logits(model(ids, mask), labels, reduction='sum')", back="float(np.sum(losses) / np.sum(sizes))"), loses=[STEP], says="use the mean of each batch"),
     # 5.6c
     right("5.6c", "inference mode and means", evaluate(context="torch.inference_mode()")),
@@ -402,6 +420,8 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6c", "accuracy by batch", evaluate(back="torch.cat(losses).mean().item(), float(np.mean([x.mean() for x in rights]))"), loses=[MEANS], says="Accuracy is averaged over batches"),
     wrong("5.6c", "sigmoid before the loss", evaluate(shown="torch.sigmoid(logits)"), loses=[MEANS], says="which applies it itself"),
     wrong("5.6c", "logits against 0.5", evaluate(right="logits > 0.5"), loses=[MEANS], says="probability 0.5 is logit 0"),
+    wrong("5.6c", "loss by batch", evaluate(back="float(np.mean([one.mean() for one in losses])), torch.cat(rights).float().mean().item()"), loses=[MEANS], says="The loss is averaged over batches"),
+    wrong("5.6c", "the mode of the outer module alone", evaluate(mode="model.training = False"), loses=[EVAL_MODE], says="was in train mode while it was evaluated"),
     wrong("5.6c", "accuracy first", evaluate(back="torch.cat(rights).float().mean().item(), torch.cat(losses).mean().item()"), loses=[MEANS], says="have changed places"),
     # 5.6d
     right("5.6d", "tensors cloned, every epoch kept", {"5.6d": """
@@ -417,7 +437,8 @@ return accuracies
     wrong("5.6d", "the later of a tie", {"5.6d": "accuracies, best = [], None\nfor _ in range(epochs):\n    train_one_epoch()\n    accuracies.append(validate())\n    if accuracies[-1] >= max(accuracies):\n        best = copy.deepcopy(model.state_dict())\nmodel.load_state_dict(best)\nreturn accuracies"}, loses=[BEST], says="replace the best only if"),
     wrong("5.6d", "the worst kept", {"5.6d": "accuracies, best = [], None\nfor _ in range(epochs):\n    train_one_epoch()\n    accuracies.append(validate())\n    if accuracies[-1] < min(accuracies[:-1], default=2):\n        best = copy.deepcopy(model.state_dict())\nmodel.load_state_dict(best)\nreturn accuracies"}, loses=[BEST], says="The worst epoch was kept"),
     wrong("5.6d", "parameters only", {"5.6d": "accuracies, best = [], None\nfor _ in range(epochs):\n    train_one_epoch()\n    accuracies.append(validate())\n    if accuracies[-1] > max(accuracies[:-1], default=-1):\n        best = {n: p.detach().clone() for n, p in model.named_parameters()}\nmodel.load_state_dict(best, strict=False)\nreturn accuracies"}, loses=[BEST], says="the buffers are not"),
-    wrong("5.6d", "the best accuracy returned", {"5.6d": "best = max(((train_one_epoch(), validate(), copy.deepcopy(model.state_dict()))[1:] for _ in range(epochs)), key=lambda pair: pair[0])\nmodel.load_state_dict(best[1])\nreturn best[0]"}, loses=[BEST], says="has shape (); expected (3,)"),
+    wrong("5.6d", "only what is better than one half", {"5.6d": "accuracies, best, state = [], 0.5, copy.deepcopy(model.state_dict())\nfor _ in range(epochs):\n    train_one_epoch()\n    accuracies.append(validate())\n    if accuracies[-1] > best:\n        best, state = accuracies[-1], copy.deepcopy(model.state_dict())\nmodel.load_state_dict(state)\nreturn accuracies"}, loses=[BEST], says="all below one half"),
+    wrong("5.6d", "the best accuracy returned", {"5.6d": "best = max(((train_one_epoch(), validate(), copy.deepcopy(model.state_dict()))[1:] for _ in range(epochs)), key=lambda pair: pair[0])\nmodel.load_state_dict(best[1])\nreturn best[0]"}, loses=[BEST], says="has shape (); expected (4,)"),
     # 5.7a
     right("5.7a", "a float32 file", {}, **checkpoint(saved({name: value.float() for name, value in WEIGHTS.items()}))),
     wrong("5.7a", "never trained", **checkpoint(UNTRAINED), loses=[HIDDEN], shows="matrix", says="points rise from 60% to 78%", visible=ON_HIDDEN_SENTENCES),

@@ -8,6 +8,7 @@ from autograder.homeworks.hw6 import public
 ON_PAPER = "the value is the answer of a derivation, and a check cell that knew it would give it away"
 MEASURED_FIRST = "the check cell judges what was measured once the times are there, which grading leaves out"
 OTHER_CASES = "the point of the hidden cases: what holds for the shown sizes does not hold for all"
+NO_THEORY = "the slope is right, and the check cell has no theory to hold the size of the errors against"
 IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
 
 
@@ -80,6 +81,8 @@ EXAMPLES = [
     wrong("6.1", "weights for even T only", {"6.1 weights": "return (-1) ** np.arange(1, T + 1)"}, loses=[UNROLLED], says="right for even T only"),
     wrong("6.1", "weights all one", {"6.1 weights": "return np.ones(T)"}, loses=[UNROLLED], says="All weights are 1"),
     wrong("6.1", "weights for odd T only", {"6.1 weights": "return (-1.0) ** np.arange(T)"}, loses=[UNROLLED], says="right for odd T only"),
+    wrong("6.1", "differences of neighbors", {"6.1 rnn": "states = np.diff(x, prepend=0.0)\nreturn states, 0.5 + 0.5 * np.tanh(500 * states[-1])"}, loses=[STATES], says="differences of neighbors"),
+    wrong("6.1", "a step for σ", rnn("number - h", "float(h > 0)"), loses=[STATES], says="A step stands in the place of σ"),
     wrong("6.1", "odd places", {"6.1 choice": 'alternating_decides = "C"'}, loses=["alternating_decides"], says="even places count positive"),
     wrong("6.1", "plain sum", {"6.1 choice": 'alternating_decides = "D"'}, loses=["alternating_decides"], says="makes them alternate"),
     wrong("6.1", "only the output", {"6.1 rnn": "h = 0.0\nfor number in x:\n    h = number - h\nreturn float(h > 0)"}, loses=[STATES], says="should return 2 things"),
@@ -93,6 +96,7 @@ EXAMPLES = [
     wrong("6.2a", "numerator regrouped, denominator not", "return Q @ (K.T @ V) / (Q @ K.T).sum(dim=1, keepdim=True)", loses=[SMALL, GROWTH], says="that is a T×T tensor"),
     wrong("6.2a", "no normalizer", "return Q @ (K.T @ V)", loses=[QUADRATIC], says="division by the sum of the similarities is missing"),
     wrong("6.2a", "divided by T", "return Q @ (K.T @ V) / len(Q)", loses=[QUADRATIC], says="number of tokens"),
+    wrong("6.2a", "softmaxes of queries and keys", "return Q.softmax(1) @ (K.softmax(0).T @ V)", loses=[QUADRATIC], says="Softmaxes of queries and keys"),
     wrong("6.2a", "softmax", "return softmax_attention(Q, K, V)", loses=[QUADRATIC, SMALL, GROWTH], says="softmax attention with its scale"),
     wrong("6.2a", "queries and keys swapped", "return K @ (Q.T @ V) / (K @ Q.sum(dim=0))[:, None]", loses=[QUADRATIC], says="changed places"),
     wrong("6.2a", "out of sight of torch", "q, k, v = Q.numpy(), K.numpy(), V.numpy()\nreturn q @ (k.T @ v) / (q @ k.sum(0))[:, None]", loses=[SMALL, GROWTH], says="No torch operation was seen"),
@@ -120,6 +124,7 @@ EXAMPLES = [
     wrong("6.2b", "nothing summed", 'return torch.einsum("td,tdm->tm", Q, K[:, :, None] * V[:, None, :]) / (Q * K).sum(1, keepdim=True)', loses=[MASKED], says="Nothing is summed over the places"),
     wrong("6.2b", "own place left out", 'terms = K[:, :, None] * V[:, None, :]\nstate = torch.cumsum(terms, dim=0) - terms\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * (torch.cumsum(K, dim=0) - K)).sum(1, keepdim=True)', loses=[MASKED], says="does not see itself"),
     wrong("6.2b", "sums from the end", 'state = torch.cumsum((K[:, :, None] * V[:, None, :]).flip(0), dim=0).flip(0)\ntotal = torch.cumsum(K.flip(0), dim=0).flip(0)\nreturn torch.einsum("td,tdm->tm", Q, state) / (Q * total).sum(1, keepdim=True)', loses=[MASKED], says="sums run from the end"),
+    wrong("6.2b", "queries inside the sums", "similar = (Q * K).sum(1, keepdim=True)\nreturn torch.cumsum(similar * V, 0) / torch.cumsum(similar, 0) + 0 * (K[:, :, None] * V[:, None, :]).cumsum(0).sum(1)", loses=[MASKED], says="The queries are inside the sums"),
     wrong("6.2b", "no normalizer", 'return torch.einsum("td,tdm->tm", Q, torch.cumsum(K[:, :, None] * V[:, None, :], dim=0))', loses=[MASKED], says="division by the sum"),
     wrong("6.2b", "a state that decays", "rows, state, total = [], 0, 0\nfor q, k, v in zip(Q, K, V):\n    state, total = 0.9 * state + torch.outer(k, v), 0.9 * total + k\n    rows.append(q @ state / (q @ total))\nreturn torch.stack(rows)", loses=[MASKED], says="The sums decay"),
     # 6.3
@@ -150,6 +155,8 @@ EXAMPLES = [
     wrong("6.4", "linear terms with weight 1", features(ONE, "X", SQUARES, CROSS), loses=[KERNEL], says="The linear terms come in with the weight 1"),
     wrong("6.4", "all weights 1", features(ONE, "X", SQUARES, "X[:, i] * X[:, j]"), loses=[KERNEL], says="All weights are 1"),
     wrong("6.4", "constant left out", features(LINEAR, SQUARES, CROSS) | {"6.4 count": "return (D + 1) * (D + 2) // 2 - 1"}, loses=[KERNEL, FEW, COUNT], says="constant feature is missing"),
+    wrong("6.4", "squares among the pairs too", {"6.4 features": "i, j = np.triu_indices(X.shape[1])\nreturn np.concatenate([np.ones((len(X), 1)), 2**0.5 * X, X**2, 2**0.5 * X[:, i] * X[:, j]], axis=1)"}, loses=[KERNEL, FEW], says="The squares come in twice"),
+    wrong("6.4", "pairs of neighbors alone", features(ONE, LINEAR, SQUARES, "2**0.5 * X[:, 1:] * X[:, :-1]"), loses=[KERNEL, FEW], says="Some are missing"),
     wrong("6.4", "all products of pairs in both orders", features(ONE, LINEAR, "(X[:, :, None] * X[:, None, :]).reshape(len(X), -1)") | {"6.4 count": "return D * D + D + 1"}, loses=[FEW, COUNT], says="x_j·x_i both"),
     wrong("6.4", "a root of the Gram matrix", {"6.4 features": "return np.linalg.cholesky((X @ X.T + 1) ** 2 + 1e-12 * np.eye(len(X)))"}, loses=[KERNEL, FEW], says="number of features differs"),
     wrong("6.4", "pairs counted in both orders", {"6.4 value": "features_for_64 = 64**2 + 64 + 1"}, loses=[AT_64], says="one feature for each pair is enough", visible=ON_PAPER),
@@ -172,6 +179,7 @@ EXAMPLES = [
     }),
     wrong("6.5b", "one product of softmax", {"6.5b softmax": "return N * N * D", "6.5b kernel": "return N * C * M + N * C", "6.5b crossover": "C = (D + 1) * (D + 2) // 2\nreturn C * (2 * M + 1) // (D + M) + 1"}, loses=[SOFTMAX_COUNT, KERNEL_COUNT], says="second product, weights times values, is missing"),
     wrong("6.5b", "the larger of D and M; no normalizer", {"6.5b softmax": "return N * N * max(D, M)", "6.5b kernel": "return 2 * N * C * M"}, loses=[SOFTMAX_COUNT, KERNEL_COUNT], says="normalizer"),
+    wrong("6.5b", "D for M, M for the normalizer", {"6.5b softmax": "return 2 * N * N * D", "6.5b kernel": "return 3 * N * C * M"}, loses=[SOFTMAX_COUNT, KERNEL_COUNT], says="counted with D"),
     wrong("6.5b", "additions too", {"6.5b softmax": "return 2 * N * N * (D + M)", "6.5b kernel": "return 2 * (2 * N * C * M + N * C)"}, loses=[SOFTMAX_COUNT, KERNEL_COUNT], says="multiplications alone, not additions"),
     wrong("6.5b", "D² features", {"6.5b crossover": "return D * D * (2 * M + 1) // (D + M) + 1"}, loses=[MEET], says="You take D²"),
     wrong("6.5b", "one too small", {"6.5b crossover": "C = (D + 1) * (D + 2) // 2\nreturn C * (2 * M + 1) // (D + M)"}, loses=[MEET], says="One too small"),
@@ -194,6 +202,7 @@ EXAMPLES = [
     wrong("6.6a", "1/σ²; sign of the factor", {"6.6a variance": "return 1 / np.sqrt(D)", "6.6a factor": "return np.exp(-(X**2).sum(axis=1) / (2 * np.sqrt(X.shape[1])))"}, loses=[VARIANCE, FACTOR], says="The sign of the exponent"),
     wrong("6.6a", "the 2 forgotten", {"6.6a factor": "return np.exp((X**2).sum(axis=1) / np.sqrt(X.shape[1]))"}, loses=[FACTOR], says="The 2 in 2σ²"),
     wrong("6.6a", "sines missing", {"6.6a features": "return np.cos(X @ W.T) / np.sqrt(len(W))"}, loses=[RANDOM], says="The sines are missing"),
+    wrong("6.6a", "right for D = 4 alone; angles divided by σ", {"6.6a variance": "return 2.0", "6.6a factor": "return np.exp((X**2).sum(1) / 4)", "6.6a features": "a = X @ W.T / X.shape[1] ** 0.25\nreturn np.concatenate([np.cos(a), np.sin(a)], axis=1) / len(W) ** 0.5"}, loses=[VARIANCE, FACTOR, RANDOM], says="right for D = 4 alone"),
     wrong("6.6a", "no mean", {"6.6a features": "return np.concatenate([np.cos(X @ W.T), np.sin(X @ W.T)], axis=1)"}, loses=[RANDOM], says="the factor 1/√R"),
     wrong("6.6a", "divided by R", {"6.6a features": "return np.concatenate([np.cos(X @ W.T), np.sin(X @ W.T)], axis=1) / len(W)"}, loses=[RANDOM], says="You divide each feature by R"),
     wrong("6.6a", "divided by the number of features", {"6.6a features": "return np.concatenate([np.cos(X @ W.T), np.sin(X @ W.T)], axis=1) / np.sqrt(2 * len(W))"}, loses=[RANDOM], says="number of features 2R"),
@@ -214,12 +223,14 @@ EXAMPLES = [
     wrong("6.6b", "positive features", {"6.6b estimate": "W, D = draw_frequencies(rng, count, Q.shape[1]), Q.shape[1]\nleft, right = (np.exp(X @ W.T - (X**2).sum(1, keepdims=True) / 2 / D**0.5) for X in (Q, K))\nreturn left @ right.T / count"}, loses=[CONVERGES, ERRORS], says="Positive features"),
     wrong("6.6b", "exact with noise of the right size", {"6.6b estimate": 'W = draw_frequencies(rng, count, Q.shape[1])\nD = Q.shape[1]\ns = np.sqrt(D)\nd = ((Q[:, None] - K[None]) ** 2).sum(-1)\nk = np.exp(-d / (2 * s))\nf = np.exp(Q @ K.T / s) / k\nv = np.sqrt(np.maximum((1 + k**4) / 2 - k**2, 0) / count)\nreturn f * (k + v * rng.normal(size=k.shape))'}, loses=[CONVERGES], says="of rank 4 at most"),
     wrong("6.6b", "different frequencies for queries and keys", {"6.6b estimate": "W = draw_frequencies(rng, count, Q.shape[1])\n" + GAUSSIAN.replace("K @ W.T", "K @ draw_frequencies(rng, count, Q.shape[1]).T") + "return f(Q)[:, None] * kernel * f(K)"}, loses=[CONVERGES, ERRORS], says="further off than chance allows"),
+    wrong("6.6b", "means of absolute errors", {"6.6b errors": "exact = np.exp(queries_66 @ keys_66.T / 2)\nrff_errors = np.array([np.mean([np.abs(estimate_similarity(queries_66, keys_66, c, rng_66) - exact) for _ in range(20)]) for c in GAUSSIAN_COUNTS])\nrff_slope = fitted_slope(GAUSSIAN_COUNTS, rff_errors)"}, loses=[ERRORS], says="means of absolute errors", visible=NO_THEORY),
     wrong("6.6b", "mean square without the root", {"6.6b errors": "exact = np.exp(queries_66 @ keys_66.T / 2)\nrff_errors = np.array([np.mean([np.square(estimate_similarity(queries_66, keys_66, c, rng_66) - exact) for _ in range(20)]) for c in GAUSSIAN_COUNTS])\nrff_slope = fitted_slope(GAUSSIAN_COUNTS, rff_errors)"}, loses=[ERRORS], shows="curve", says="the error its square root"),
     wrong("6.6b", "slope of the plain numbers", {"6.6b errors": "exact = np.exp(queries_66 @ keys_66.T / 2)\nrff_errors = np.array([np.sqrt(np.mean([np.square(estimate_similarity(queries_66, keys_66, c, rng_66) - exact) for _ in range(20)])) for c in GAUSSIAN_COUNTS])\nrff_slope = np.polyfit(GAUSSIAN_COUNTS, rff_errors, 1)[0]"}, loses=[ERRORS], shows="curve", says="the errors that you recorded have the slope"),
     # 6.7a
     right("6.7a", "norms from NumPy, fractions", {"6.7a loss": "return np.linalg.norm(X - W @ X) ** 2 + lam * np.trace(W.T @ W)"} | values("[[0, 2], [1e-3, 1]]", "1 / 1000")),
     wrong("6.7a", "norms not squared", {"6.7a loss": "return np.linalg.norm(X - W @ X) + lam * np.linalg.norm(W)"} | values("[[0.0, 1.4142], [0.0316, 1.0]]", "0.0764"), loses=[LOSS, CANDIDATES, EQUAL], says="The norms must be squared"),
     wrong("6.7a", "means", {"6.7a loss": "return np.square(X - W @ X).mean() + lam * np.square(W).mean()"} | values("[[0.0, 0.5], [0.000125, 0.25]]", "0.0005"), loses=[LOSS, CANDIDATES, EQUAL], says="You took means"),
+    wrong("6.7a", "the reconstruction's mean", {"6.7a loss": "return np.square(X - W @ X).mean() + lam * np.square(W).sum()"}, loses=[LOSS], says="mean of the reconstruction"),
     wrong("6.7a", "λ left out", {"6.7a loss": "return np.square(X - W @ X).sum() + np.square(W).sum()"}, loses=[LOSS], says="you left it out"),
     wrong("6.7a", "rows swapped; identity", values("[[0.001, 1.0], [0.0, 2.0]]", "0.001", "A"), loses=[CANDIDATES, "larger_lambda"], says="rows have changed places", visible=ON_PAPER),
     wrong("6.7a", "error of the other row", values("[[0.0, 2.0], [6.25, 1.0]]", "6.25", "C"), loses=[CANDIDATES, EQUAL, "larger_lambda"], says="What is left of X after WX is taken away?", visible=ON_PAPER),
@@ -234,6 +245,8 @@ EXAMPLES = [
     wrong("6.7b", "sign of the reconstruction; λ squared", {"6.7b gradient": "return 2 * (X - W @ X) @ X.T + 2 * lam * W", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s**2 / (s**2 + lam**2)) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="The sign of the reconstruction part"),
     wrong("6.7b", "right singular vectors", {"6.7b closed": "_, s, Vt = np.linalg.svd(X, full_matrices=False)\nreturn Vt.T * (s**2 / (s**2 + lam)) @ Vt"}, loses=[CLOSED, VANISHES], says="has shape"),
     wrong("6.7b", "the inverse of XXᵀ, which may not exist", {"6.7b closed": "return np.linalg.inv(np.eye(len(X)) + lam * np.linalg.inv(X @ X.T))"}, loses=[VANISHES], says="so it has no inverse", visible=OTHER_CASES),
+    wrong("6.7b", "2λ", {"6.7b closed": "return X @ X.T @ np.linalg.inv(X @ X.T + 2 * lam * np.eye(len(X)))"}, loses=[CLOSED, VANISHES], says="have a 2, which cancels"),
+    wrong("6.7b", "the factors alone", {"6.7b closed": "s2 = np.linalg.eigvalsh(X @ X.T)[::-1]\nreturn np.diag(s2 / (s2 + lam))"}, loses=[CLOSED, VANISHES], says="factors on the diagonal"),
     wrong("6.7b", "no penalty", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T", "6.7b closed": "return X @ np.linalg.pinv(X)"}, loses=[GRADIENT, CLOSED, VANISHES], says="as if λ were 0"),
     wrong("6.7b", "a threshold; the norm without its square", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T + lam * W / np.linalg.norm(W)", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s**2 > lam) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="whole or drop it"),
     wrong("6.7b", "what should go is kept", {"6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (lam / (s**2 + lam)) @ U.T"}, loses=[CLOSED, VANISHES], says="keeps what should go"),
@@ -245,6 +258,9 @@ EXAMPLES = [
     wrong("6.7c", "s instead of s²", {"6.7c range": "lambda_range = np.array([1.0, 1.0])", "6.7c interval": "high, low = keep.min() * (1 / at_least - 1), drop.max() * (1 / at_most - 1)\nreturn (low, high) if low <= high else None"}, loses=[GIVEN, INTERVAL], says="used s where s² belongs"),
     wrong("6.7c", "limits from the largest kept and the smallest dropped", {"6.7c range": "lambda_range = np.array([0.0001, 25.0])", "6.7c interval": "return drop.min() ** 2 * (1 / at_most - 1), keep.max() ** 2 * (1 / at_least - 1)"}, loses=[GIVEN, INTERVAL, NONE], says="Of the kept ones the smallest"),
     wrong("6.7c", "an interval where there is none", {"6.7c interval": "return drop.max() ** 2 * (1 / at_most - 1), keep.min() ** 2 * (1 / at_least - 1)"}, loses=[NONE], says="both cannot be, so the answer is None"),
+    wrong("6.7c", "the last value of each", {"6.7c interval": "high, low = keep[-1] ** 2 * (1 / at_least - 1), drop[-1] ** 2 * (1 / at_most - 1)\nreturn (low, high) if low <= high else None"}, loses=[INTERVAL], says="Of the unwanted values the largest"),
+    wrong("6.7c", "values sorted in place", {"6.7c interval": "keep.sort()\ndrop.sort()\nhigh, low = keep[0] ** 2 * (1 / at_least - 1), drop[-1] ** 2 * (1 / at_most - 1)\nreturn (low, high) if low <= high else None"}, loses=[INTERVAL], says="in place"),
+    wrong("6.7c", "not divided by the limit", {"6.7c interval": "high, low = keep.min() ** 2 * (1 - at_least), drop.max() ** 2 * (1 - at_most)\nreturn (low, high) if low <= high else None"}, loses=[INTERVAL], says="division by a is missing"),
     wrong("6.7c", "ends swapped", {"6.7c range": "lambda_range = np.array([4.0, 1.0])", "6.7c interval": "high, low = keep.min() ** 2 * (1 / at_least - 1), drop.max() ** 2 * (1 / at_most - 1)\nreturn (high, low) if low <= high else None"}, loses=[GIVEN, INTERVAL], says="changed places"),
     wrong("6.7c", "limits of the example written into the code", {"6.7c interval": "high, low = keep.min() ** 2 / 4, drop.max() ** 2\nreturn (low, high) if low <= high else None"}, loses=[INTERVAL], says="limits 0.9 and 0.3", visible=OTHER_CASES),
     wrong("6.7c", "None always", {"6.7c interval": "return None"}, loses=[INTERVAL, NONE], says="you say that no λ satisfies both conditions"),

@@ -45,8 +45,12 @@ def head(x: Floats, Wq: Floats, Wk: Floats, Wv: Floats, variant: str = "") -> Fl
     if variant == "causal":
         scores = np.where(np.tri(len(x), dtype=bool), scores, -np.inf)
     weights = scores if variant == "no softmax" else softmax(scores, axis=0 if variant == "wrong axis" else 1)
-    if variant == "sigmoid":
-        weights = 0.5 * (1 + np.tanh(scores / 2))
+    if variant in ("sigmoid", "tanh", "relu"):
+        weights = {
+            "sigmoid": 0.5 * (1 + np.tanh(scores / 2)),
+            "tanh": np.tanh(scores),
+            "relu": np.maximum(scores, 0),
+        }[variant]
     if variant == "hard":
         weights = np.eye(len(x))[scores.argmax(1)]
     if variant == "clipped":

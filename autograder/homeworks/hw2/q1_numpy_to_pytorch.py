@@ -50,6 +50,8 @@ TRANSFORMER_MISTAKES = mistakes(
         "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
         "The softmax is missing.": "no softmax",
         "That is a sigmoid of each score by itself; a softmax divides by the sum over the keys.": "sigmoid",
+        "The weights are tanh(score); a softmax takes exponentials and divides by their sum.": "tanh",
+        "The weights are relu(score); a softmax takes exponentials and divides by their sum.": "relu",
         "That is hard attention: the largest score takes all of the weight.": "hard",
         "The scores are clipped before the softmax; subtract each row's largest score instead.": "clipped",
         "The scores are cosines; take the dot products, in which length counts.": "cosines",
@@ -116,7 +118,7 @@ def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
     for n, v in ((4, 3), (5, 7)):
         note = f"n = {n} places, input_dim = 3, pos_dim = 4, v_dim = {v}"
         yield ported(rng, n, (3, 5, v), pos=4, places=6, note=note, group="positions")
-    for n in range(1, 7):
+    for n in (3, 1, 2, 4, 5, 6):  # a single score above 0 would not tell a ReLU from no softmax at all
         # scores of usual size: with a softmax that is all but hard, a wrong scale would not show
         yield ported(rng, n, (10, 7, 8), scale=0.3, group="lengths")
         note = f"n = {n} of at most 6 places, with positions"

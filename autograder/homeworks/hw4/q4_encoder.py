@@ -79,6 +79,9 @@ self_attention = hw.question(
                     ),
                     "no softmax": "These are the scores themselves: the softmax is missing.",
                     "sigmoid": ("That is a sigmoid of each score by itself; a softmax divides by their sum."),
+                    "relu": (
+                        "The weights are relu(score); a softmax takes exponentials and divides by their sum."
+                    ),
                     "clipped": (
                         "The scores are clipped before the softmax; subtract each row's largest instead."
                     ),
@@ -149,6 +152,7 @@ self_attention = hw.question(
                         " you reshape."
                     ),
                     "no output map": "The output map `out` is missing.",
+                    "output map twice": "The output map `out` is applied twice.",
                     "one head": "All features are in one head: split them into `heads` groups first.",
                     "one head, scaled": (
                         "All features are in one head: split them into `heads` groups before you multiply."
@@ -229,6 +233,9 @@ block = hw.question(
                     ),
                     "tanh": "The GELU is the approximation by tanh; take nn.GELU() as it is.",
                     "relu": "The MLP's activation is ReLU; the question asks for GELU.",
+                    "silu": "The MLP's activation is SiLU; the question asks for GELU.",
+                    "attention twice": "Attention acts twice before the MLP; once is asked for.",
+                    "attention added twice": "What attention answers is added twice; add it once.",
                     "no activation": "The MLP has no activation between its two linear maps.",
                 },
             ),

@@ -116,10 +116,11 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         if mistake == "causal":
             scores = np.where(np.tri(scores.shape[-1], dtype=bool), scores, -np.inf)
         weights.append(softmax(scores, axis=-2 if mistake == "queries" else -1))
-        if mistake in ("no softmax", "sigmoid", "clipped"):
+        if mistake in ("no softmax", "sigmoid", "relu", "clipped"):
             weights[-1] = {
                 "no softmax": scores,
                 "sigmoid": 0.5 * (1 + np.tanh(scores / 2)),
+                "relu": np.maximum(scores, 0),
                 "clipped": softmax(np.clip(scores, -30, 30)),
             }[mistake]
         if mistake == "naive":
@@ -139,7 +140,7 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         mixed = np.stack(outputs, axis=-1).reshape(x.shape)
     if mistake == "heads not merged":
         mixed = np.stack(outputs, axis=1).reshape(x.shape)
-    if mistake != "no output map":
+    for _ in range({"no output map": 0, "output map twice": 2}.get(mistake, 1)):
         mixed = mixed @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"]
     if mistake == "residual inside":
         mixed = x + mixed
@@ -189,6 +190,8 @@ def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[n
             if mistake == "relu"
             else hidden
             if mistake in ("no activation", "activation last")
+            else hidden * 0.5 * (1 + np.tanh(hidden / 2))
+            if mistake == "silu"
             else gelu_by_tanh(hidden)
             if mistake == "tanh"
             else gelu(hidden)
@@ -208,6 +211,11 @@ def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[n
         x = x + mlp(norm("norm2", x))
         attended, weights = attend(norm("norm1", x), maps, heads)
         return x + attended, weights
+    if mistake in ("attention twice", "attention added twice"):
+        attended, weights = attend(norm("norm1", x), maps, heads)
+        x = x + attended
+        x = x + (attended if "added" in mistake else attend(norm("norm1", x), maps, heads)[0])
+        return x + mlp(norm("norm2", x)), weights
     if mistake == "norm at the end":
         output, weights = encoder(x, w, heads)
         return norm("norm2", output), weights

@@ -12,7 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Case, Oracle, Question, Wrong, not_run, wrong_on
+from autograder.declare import (
+    Answer,
+    Case,
+    Challenge,
+    Oracle,
+    Question,
+    Wrong,
+    judge_cases,
+    not_run,
+    wrong_on,
+)
 from autograder.homeworks.hw5.fetch import movie_splits, movie_vectors
 
 WORDS = (
@@ -91,7 +101,7 @@ def classifier_cases(
     order = [1, 0, 3, 2, 4] if square_first else [0, 1, 3, 2, 4]
 
     def cases(rng: np.random.Generator) -> Iterator[Case]:
-        for rows, n, d, unpadded in (shapes[place] for place in order):
+        for number, (rows, n, d, unpadded) in enumerate(shapes[place] for place in order):
             ids, mask = token_batch(rng, rows, n, 12, unpadded)
             weights = {"embed.weight": rng.normal(size=(12, d)), **more(rng, d)}
             weights |= {"output.weight": rng.normal(size=(1, hidden or d)), "output.bias": rng.normal(size=1)}
@@ -100,7 +110,11 @@ def classifier_cases(
             told = f"{told if unpadded else told.replace('of', 'of up to')}, vectors of {d}"
             yield Case(
                 [ids, mask],
-                {"init": {"n_words": 12, "d_model": d}, "weights": weights},
+                {
+                    "init": {"n_words": 12, "d_model": d},
+                    "weights": weights,
+                    "want": [] if number else ["gradients"],
+                },
                 told,
                 probe="module",
                 torch=True,
@@ -142,6 +156,22 @@ def flag_check(
                 if words := problem(trial):
                     return wrong_on(trial, f"On {trial.note}: {words}")
         return None
+
+
+def cases_check(
+    question: Question, target: str, name: str, points: float, problem: Callable[[Any], str | None]
+) -> None:
+    """Registers a comparison with the oracle; what is wrong beside the values costs a third of the points."""
+    challenge = question.entry(target)
+    assert isinstance(challenge, Challenge)
+
+    @question.check(name, points=points, needs=[target])
+    def equals_the_oracle(answer: Answer) -> Wrong | None:
+        if wrong := judge_cases(challenge, answer[target]):
+            return wrong
+        ran = (trial for trial in answer[target] if trial.status == "ok")
+        told = next((f"On {trial.note}: {words}" for trial in ran if (words := problem(trial))), None)
+        return Wrong(told, earned=2 / 3) if told else None
 
 
 @cache

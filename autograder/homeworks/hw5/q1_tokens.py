@@ -33,10 +33,11 @@ def split_words(text: str, pattern: str = rf"{ENDS}|\w+?(?=n't\b)|\w+|[^\w\s]") 
 
 def texts_to_split(rng: np.random.Generator) -> Iterator[Case]:
     """Texts for the tokeniser."""
-    yield Case(["It isn't bad, at ALL!"], note='"It isn\'t bad, at ALL!"')
-    yield Case(["A so-so, 50-year-old re-make?"], note='"A so-so, 50-year-old re-make?"')
+    yield Case(["It isn't bad, that's ALL!"], note="\"It isn't bad, that's ALL!\"")
+    yield Case(["A so-so, 50-year-old re-make...?"], note='"A so-so, 50-year-old re-make...?"')
     yield Case(
-        ["They'll say it's what we've seen; I'd, you're, I'm."], note="all the endings with an apostrophe"
+        ["They'll say it's the 'same' we've seen; I'd, you're, I'm."],
+        note="all the endings with an apostrophe, and a word in quotes",
     )
     yield Case(
         ["'Twas   the dogs' day...\n(9/10)"], note="apostrophes at the edge of words, a line break and digits"
@@ -73,7 +74,8 @@ def words_to_encode(rng: np.random.Generator) -> Iterator[Case]:
     """Tokens and an index, with known and unknown words."""
     index = {word: row for row, word in enumerate(["<pad>", "<unk>", *INVENTED])}
     yield Case(
-        [["the", "quaint", "film"], index], note='["the", "quaint", "film"], of which "quaint" is unknown'
+        [["the", "quaint", "zesty", "film"], index],
+        note='["the", "quaint", "zesty", "film"], of which two are unknown',
     )
     yield Case([["quaint"], index], note="one unknown word alone")
     for _ in range(3):
@@ -82,6 +84,12 @@ def words_to_encode(rng: np.random.Generator) -> Iterator[Case]:
         yield Case(
             [tokens, {word: row for row, word in enumerate(shuffled)}], note="10 tokens, some of them unknown"
         )
+
+
+def grown(tokens: Sequence[str], index: dict[str, int]) -> np.ndarray:
+    """The mistake of giving each unknown word the next free number."""
+    longer = dict(index)
+    return np.array([longer.setdefault(token, len(longer)) for token in tokens])
 
 
 def by_count_only(texts: Sequence[Sequence[str]], minimum: int) -> list[str]:
@@ -131,6 +139,13 @@ words = hw.question(
                 "isn't became isn and 't: the n belongs to n't.": lambda text: split_words(
                     text, r"'(?:t|s|re|ve|m|ll|d)\b|\w+|[^\w\s]"
                 ),
+                "isn't became isn, ' and t: a run of letters ends before an n't.": lambda text: split_words(
+                    text, rf"{ENDS}|\w+|[^\w\s]"
+                ),
+                "An apostrophe takes an s (or re, ve, …) with it at the end of a word only: 'same' has a"
+                " mark of its own.": lambda text: split_words(
+                    text, r"n't|'(?:s|re|ve|m|ll|d)|\w+?(?=n't)|\w+|[^\w\s]"
+                ),
                 "Every apostrophe is a token: n't, 's and the others stay together.": lambda text: (
                     split_words(text, r"\w+|[^\w\s]")
                 ),
@@ -146,6 +161,9 @@ words = hw.question(
                 ),
                 "<pad> must be number 0 and <unk> number 1; you have them the other way round.": (
                     lambda texts, minimum: vocabulary(texts, minimum, ("<unk>", "<pad>"))
+                ),
+                "<pad> and <unk> come last in yours; they must be numbers 0 and 1.": (
+                    lambda texts, minimum: [*vocabulary(texts, minimum, ()), "<pad>", "<unk>"]
                 ),
                 (
                     "min_count is the least count that is kept: a word that occurs exactly min_count"
@@ -194,8 +212,12 @@ words = hw.question(
                 "Unknown words became 0, which is padding, as if they were not there. They are number 1.": (
                     lambda tokens, index: np.array([index.get(token, 0) for token in tokens])
                 ),
+                "Unknown words were added to the index, each with a number of its own; theirs is 1.": grown,
                 "Unknown words got a new number; their number is 1.": lambda tokens, index: np.array(
                     [index.get(token, len(index)) for token in tokens]
+                ),
+                "Unknown words became -1; their number is 1.": lambda tokens, index: np.array(
+                    [index.get(token, -1) for token in tokens]
                 ),
                 "Unknown words were dropped. They keep their place, as number 1.": lambda tokens, index: (
                     np.array([index[token] for token in tokens if token in index], dtype=int)
@@ -260,8 +282,19 @@ padding = hw.question(
                 ],
                 "Your batch is turned: each row belongs to one sentence"
                 " (batch_first=True).": lambda sequences: [part.T for part in padded(sequences)],
+                "Your batch is as wide as the first sequence; it must hold the longest.": lambda sequences: (
+                    padded([one[: len(sequences[0])] for one in sequences])
+                ),
                 "You cut to the shortest sequence; fill up to the longest one.": lambda sequences: padded(
                     [one[: min(map(len, sequences))] for one in sequences]
+                ),
+                "You padded with -1; padding is 0.": lambda sequences: padded(sequences, pad=-1),
+                "Your mask is True at one place too many, the first behind the tokens.": lambda sequences: [
+                    padded(sequences)[0],
+                    padded([[*one, 0] for one in sequences])[1][:, : max(map(len, sequences))],
+                ],
+                "The sentences stand in the order of their lengths; keep the order that they come in.": (
+                    lambda sequences: padded(sorted(sequences, key=len, reverse=True))
                 ),
                 "Your mask is True everywhere, padding included.": lambda sequences: [
                     padded(sequences)[0],

@@ -80,8 +80,22 @@ averages = hw.question(
                 "Unknown words (number 1) are left out like padding; they are real tokens.": (
                     lambda ids, mask, table: mean_over(table[ids], ids > 1)
                 ),
+                "You divide by the number of real tokens in the whole batch; each sentence has its own.": (
+                    lambda ids, mask, table: (table[ids] * mask[..., None]).sum(1) / mask.sum()
+                ),
+                "A word that occurs twice counts once; the mean runs over the tokens.": (
+                    lambda ids, mask, table: np.array(
+                        [table[np.unique(row[keep])].mean(0) for row, keep in zip(ids, mask, strict=True)]
+                    )
+                ),
                 "You averaged over the features of each token; average over the tokens (axis 1).": (
                     lambda ids, mask, table: table[ids].mean(2)
+                ),
+                "The mask is used the wrong way round: it is True at real tokens. A full row is 0/0 so.": (
+                    lambda ids, mask, table: (
+                        (table[ids] * ~mask[..., None]).sum(1)
+                        / np.where(mask.all(1), np.nan, (~mask).sum(1))[:, None]
+                    )
                 ),
                 "The mask is used the wrong way round: it is True at real tokens.": lambda ids, mask, table: (
                     (table[ids] * ~mask[..., None]).sum(1) / np.maximum((~mask).sum(1), 1)[:, None]
@@ -94,6 +108,12 @@ averages = hw.question(
             expected=counted,
             mistakes={
                 "Padding is counted as word 0.": lambda ids, mask, n: counted(ids, np.ones_like(mask), n),
+                "The mask is used the wrong way round: it is True at real tokens.": lambda ids, mask, n: (
+                    counted(ids, ~mask, n)
+                ),
+                "Every row has the counts of the whole batch; each sentence has its own.": (
+                    lambda ids, mask, n: counted(ids, mask, n).sum(0, keepdims=True).repeat(len(ids), 0)
+                ),
                 "That says whether a word occurs; the question asks how often.": lambda ids, mask, n: (
                     np.minimum(counted(ids, mask, n), 1)
                 ),

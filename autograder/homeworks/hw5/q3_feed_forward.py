@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from autograder.declare import Challenge
+from autograder.homeworks.hw5 import public
 from autograder.homeworks.hw5.common import (
     COLUMN,
     DIVIDED,
     PROBABILITY,
     Weights,
+    cases_check,
     classifier_cases,
     mean_over,
     sigmoid,
@@ -36,6 +38,10 @@ def feed_forward(
         mean = x.mean(2)
     if variant == "sum":
         mean = (x * mask[..., None]).sum(1)
+    if variant == "largest":
+        mean = np.where(mask[..., None], x, -np.inf).max(1)
+    if variant == "batch length":
+        mean = (x * mask[..., None]).sum(1) / mask.sum()
     if variant == "padding summed":
         mean = x.sum(1) / mask.sum(1, keepdims=True)
     if variant == "first token":
@@ -50,6 +56,8 @@ def feed_forward(
     hidden = mean @ w["hidden.weight"].T + w["hidden.bias"]
     if variant == "tanh last":
         return np.tanh(hidden @ w["output.weight"].T + w["output.bias"])[:, 0]
+    if variant == "tanh twice":
+        return np.tanh(np.tanh(hidden) @ w["output.weight"].T + w["output.bias"])[:, 0]
     hidden = {"relu": np.maximum(hidden, 0), "linear": hidden, "sigmoid": sigmoid(hidden)}.get(
         variant, np.tanh(hidden)
     )
@@ -69,6 +77,7 @@ forward = hw.question(
     difficulty="easy",
     asks={
         "raw logits from the mean over tokens": "logits",
+        "gradients reach every parameter": "logits",
     },
     topic="feed-forward classifier",
     entries=[
@@ -92,7 +101,12 @@ forward = hw.question(
                         " real tokens."
                         " Its row of the table is not zero: multiply the vectors by the mask."
                     ),
+                    "largest": "You take the largest over the tokens; take their mean.",
                     "first token": "You classify the first token; take the mean over the real tokens.",
+                    "batch length": (
+                        "You divide by the number of real tokens in the whole batch; each sentence has"
+                        " its own."
+                    ),
                     "batch": "The mean runs over the whole batch; each sentence has its own.",
                     "unknown": "Unknown words (number 1) are left out like padding; they are real tokens.",
                     "mean of tanh": (
@@ -102,6 +116,7 @@ forward = hw.question(
                         "The tanh is on the output; it belongs between the two linear maps, and logits have"
                         " any size."
                     ),
+                    "tanh twice": "A second tanh is on the output; logits have any size.",
                     "relu": "That is a ReLU; the question asks for tanh.",
                     "linear": "The hidden layer has no nonlinearity: tanh is missing.",
                     "sigmoid": "The hidden layer has a sigmoid; the question asks for tanh.",
@@ -114,4 +129,4 @@ forward = hw.question(
         )
     ],
 )
-forward.check_cases("FeedForwardClassifier", "logits", points=5)
+cases_check(forward, "FeedForwardClassifier", "logits", 5, public.gradient_problem)

@@ -10,11 +10,13 @@ import numpy as np
 from autograder import kit
 from autograder.declare import NOT_JUDGED, Case, Challenge, Wrong, not_run, wrong_on
 from autograder.declare import attention as attention_map
+from autograder.homeworks.hw5 import public
 from autograder.homeworks.hw5.common import (
     COLUMN,
     DIVIDED,
     PROBABILITY,
     Weights,
+    cases_check,
     classifier_cases,
     mean_over,
     sigmoid,
@@ -26,12 +28,18 @@ from autograder.homeworks.hw5.homework import hw
 def attention_weights(ids: np.ndarray, mask: np.ndarray, weights: Weights, variant: str = "") -> np.ndarray:
     """Attention (batch, query, key) of 5.4; padding keys get none."""
     x = weights["embed.weight"][ids]
-    scores = (x @ weights["Qm.weight"].T) @ np.swapaxes(x @ weights["Km.weight"].T, 1, 2)
+    Q, K = x @ weights["Qm.weight"].T, x @ weights["Km.weight"].T
+    Q, K = K if variant == "queries by Km" else Q, Q if variant == "keys by Qm" else K
+    if variant == "cosines":
+        Q, K = (part / np.linalg.norm(part, axis=-1, keepdims=True) for part in (Q, K))
+    scores = Q @ (K.reshape(len(x), -1, x.shape[1]) if variant == "reshaped" else np.swapaxes(K, 1, 2))
     if variant == "keys by queries":
         scores = np.swapaxes(scores, 1, 2)
     if variant == "divided by 64":
         scores = scores / np.sqrt(weights["Qm.weight"].shape[0])
-    if variant not in ("unscaled", "scaled after"):
+    if variant == "scaled up":
+        scores = scores * weights["Qm.weight"].shape[0]
+    if variant not in ("unscaled", "scaled after", "cosines"):
         scores = scores / np.sqrt(weights["Qm.weight"].shape[1 if variant == "scale of d" else 0])
     allowed = {"attended": np.ones_like(mask), "inverted": ~mask}.get(variant, mask)[:, None, :]
     axis = 1 if variant == "axis" else -1
@@ -59,10 +67,13 @@ def self_attention(
     mixed = attention_weights(ids, mask, w, "attended" if variant == "no mask at all" else variant) @ values
     if variant == "residual":
         mixed = x + mixed
+    if variant == "no attention":
+        mixed = values
     kept = np.ones_like(mask) if variant in ("padding averaged", "no mask at all") else mask
     mean = (mixed * mask[..., None]).mean(1) if variant == "padded length" else mean_over(mixed, kept)
     mean = {
         "sum": (mixed * mask[..., None]).sum(1),
+        "batch length": (mixed * mask[..., None]).sum(1) / mask.sum(),
         "first token": mixed[:, 0],
         "largest": np.where(mask[..., None], mixed, -np.inf).max(1),
     }.get(variant, mean)
@@ -87,7 +98,7 @@ def sentences_for_weights(rng: np.random.Generator) -> Iterator[Case]:
         yield case
         yield Case(
             case.args,
-            {**case.kwargs, "call": {"return_weights": True}},
+            {**case.kwargs, "call": {"return_weights": True}, "want": []},
             f"{case.note}, with weights",
             "weights",
             "module",
@@ -108,11 +119,11 @@ def logits_and_weights(ids: np.ndarray, mask: np.ndarray, **kwargs: Any) -> Any:
     logits = self_attention(ids, mask, **kwargs)
     if not kwargs.get("call"):
         return logits
+    wide = {name: np.asarray(value, float) for name, value in kwargs["weights"].items()}
+    variant = kwargs.get("variant", "")
     return [
         logits,
-        attention_weights(
-            ids, mask, {name: np.asarray(value, float) for name, value in kwargs["weights"].items()}
-        ),
+        attention_weights(ids, mask, wide, "attended" if variant == "no mask at all" else variant),
     ]
 
 
@@ -123,6 +134,7 @@ attention = hw.question(
     difficulty="medium",
     asks={
         "raw logits, padding masked twice": "logits",
+        "gradients reach every parameter": "logits",
         "weights (batch, query, key) on demand": "attention weights",
         "no library attention": NOT_JUDGED,
     },
@@ -135,7 +147,7 @@ attention = hw.question(
             examples=shown_sentences,
             expected=logits_and_weights,
             mistakes=variants(
-                self_attention,
+                logits_and_weights,
                 {
                     "no mask at all": (
                         "Padding is attended to and averaged: the mask must act twice, on the keys and on the"
@@ -161,6 +173,16 @@ attention = hw.question(
                         " scores to −∞ before."
                     ),
                     "scaled after": "The scale 1/√64 comes after the softmax; divide the scores before it.",
+                    "reshaped": "The keys are reshaped, which mixes them: transpose the last two axes.",
+                    "no attention": "The attention is not used: the mean is over the values themselves.",
+                    "scaled up": "You multiplied the scores by √64; divide by it.",
+                    "keys by Qm": "Queries and keys come from one map (Qm, …); each has its own.",
+                    "queries by Km": "Queries and keys come from one map (Km, …); each has its own.",
+                    "cosines": "The scores are cosines; take the dot products, in which length counts.",
+                    "batch length": (
+                        "You divide by the number of real tokens in the whole batch; each sentence has"
+                        " its own."
+                    ),
                     "divided by 64": "You divided the scores by 64; the question asks for its root, 8.",
                     "causal": "Later tokens are hidden; here every token sees all real ones.",
                     "residual": "The input is added to what attention gives; the question has no residual.",
@@ -190,7 +212,7 @@ attention = hw.question(
         )
     ],
 )
-attention.check_cases("SelfAttentionClassifier", "logits", points=5)
+cases_check(attention, "SelfAttentionClassifier", "logits", 5, public.gradient_problem)
 
 
 @attention.check("attention weights", points=3)
@@ -200,7 +222,8 @@ def real_tokens_attend_as_they_should(SelfAttentionClassifier: Sequence[kit.Tria
         if trouble := not_run("SelfAttentionClassifier", trial):
             return trouble
         if words_ := weights_problem(trial):
-            return wrong_on(trial, f"On {trial.note}: {words_}", sentence_map)
+            chance = f" {kit.BY_CHANCE}" if trial.result.get("random") else ""
+            return wrong_on(trial, f"On {trial.note}: {words_}{chance}", sentence_map)
     return None
 
 
@@ -239,6 +262,11 @@ def weights_problem(trial: Any) -> str | None:
         "unscaled": "the scale 1/√64 is missing",
         "scale of d": "the scale is √d of the word vectors, not √64",
         "divided by 64": "the scores are divided by 64, not by its root",
+        "scaled up": "the scores are multiplied by √64, not divided",
+        "reshaped": "the keys are reshaped, which mixes them: transpose the last two axes",
+        "keys by Qm": "queries and keys come from one map, Qm",
+        "queries by Km": "queries and keys come from one map, Km",
+        "cosines": "the scores are cosines, not dot products",
         "causal": "later tokens are hidden; here every token sees all real ones",
         "keys by queries": "queries and keys are swapped",
     }

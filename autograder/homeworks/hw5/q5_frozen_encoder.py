@@ -12,6 +12,7 @@ from autograder.homeworks.hw5.common import (
     COLUMN,
     PROBABILITY,
     Weights,
+    cases_check,
     flag_check,
     sigmoid,
     token_batch,
@@ -35,7 +36,9 @@ def gru_sizes(d: int, hidden: int) -> dict[str, tuple[int, ...]]:
 def encoder_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Batches of unequal lengths over stand-in encoders with other weights and GRUs of other sizes."""
     for rows, n, hidden in ((3, 5, 4), (4, 8, 6), (5, 12, 4)):
-        ids, mask = token_batch(rng, rows, n, 64)
+        ids, mask = (
+            part[::-1].copy() for part in token_batch(rng, rows, n, 64)
+        )  # the longest sentence is not first
         weights = {
             name: (0.6 * rng.normal(size=shape)).astype(np.float32)
             for name, shape in gru_sizes(16, hidden).items()
@@ -114,6 +117,7 @@ frozen = hw.question(
     difficulty="hard",
     asks={
         "logits from the final states of both directions": "logits",
+        "dropout between the GRU's layers and before `output`": "logits",
         "the mask reaches the encoder": "the attention mask is passed on",
         "the GRU stops at the last real token": "the same logit alone and in a batch",
         "frozen, in eval mode even after train()": "the encoder is frozen and stays in eval mode",
@@ -179,7 +183,8 @@ frozen = hw.question(
         Array("bert_trainable"),
     ],
 )
-frozen.check_cases("FrozenEncoderGRU", "logits", points=3)
+
+cases_check(frozen, "FrozenEncoderGRU", "logits", 3, public.dropout_problem)
 flag_check(frozen, "FrozenEncoderGRU", "the attention mask is passed on", 2, public.mask_problem)
 flag_check(frozen, "FrozenEncoderGRU", "the same logit alone and in a batch", 1, public.batch_problem)
 flag_check(
@@ -227,6 +232,8 @@ def all_parameters_are_counted(bert_total: np.ndarray) -> Wrong | None:
         BERT_TOTAL - POOLER: (
             "You left out the pooler, which belongs to the encoder although this model does not use it."
         ),
+        BERT_TOTAL - 256: "`output` reads both directions, 2·256 numbers.",
+        BERT_TOTAL - ONE_WAY - NARROW - 256: "That is a GRU of one direction.",
         BERT_TOTAL - ONE_WAY: "That is a GRU of one direction.",
         BERT_TOTAL - ONE_WAY - NARROW: "That is a GRU of one direction.",
     }
@@ -239,6 +246,8 @@ def trainable_parameters_are_counted(bert_trainable: np.ndarray) -> Wrong | None
     slips = {
         BERT_TOTAL: "That is everything: is the encoder frozen with requires_grad_(False)?",
         BERT_HEAD - 513: "That is the GRU without the linear head.",
+        BERT_HEAD - 256: "`output` reads both directions, 2·256 numbers.",
+        BERT_HEAD - ONE_WAY - NARROW - 256: "That is a GRU of one direction.",
         BERT_HEAD - ONE_WAY: "That is a GRU of one direction.",
         BERT_HEAD - ONE_WAY - NARROW: "That is a GRU of one direction.",
         BERT_HEAD + POOLER: "The pooler belongs to the frozen encoder.",

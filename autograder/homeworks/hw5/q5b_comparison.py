@@ -13,9 +13,14 @@ from autograder.homeworks.hw5.homework import hw
 def outcomes(rng: np.random.Generator) -> Iterator[Case]:
     """Which sentences two models get right, models that agree often and models that agree never."""
     for n, first, agree in ((40, 0.75, 0.8), (150, 0.8, 0.9), (90, 0.7, 0.5)):
-        one = rng.random(n) < first
-        other = np.where(rng.random(n) < agree, one, rng.random(n) < 0.55)
-        yield Case([one, other], note=f"two models on {n} sentences")
+        one = other = np.zeros(n, bool)
+        while one.mean() <= other.mean():
+            one = rng.random(n) < first
+            other = np.where(rng.random(n) < agree, one, rng.random(n) < 0.55)
+        if n == 150:
+            yield Case([other, one], note=f"two models on {n} sentences, the second better")
+        else:
+            yield Case([one, other], note=f"two models on {n} sentences")
     yield Case([np.array([True, True, False, True]), np.array([False, True, True, True])], note="4 sentences")
 
 
@@ -37,6 +42,15 @@ def paired(one: np.ndarray, other: np.ndarray, mistake: str = "") -> list[np.nda
         return [np.array(differences.sum()), np.array(np.sqrt((differences != 0).sum()))]
     if mistake == "errors added":
         error = (one.std() + other.std()) / np.sqrt(n)
+    if mistake == "interval":
+        error = 1.96 * error
+    if mistake == "unsigned":
+        differences = (one.astype(np.uint8) - other.astype(np.uint8)).astype(float)
+        error = differences.std() / np.sqrt(n)
+    if mistake == "number":
+        return [np.array(differences.sum()), np.array(error)]
+    if mistake == "size":
+        return [np.array(abs(differences.mean())), np.array(error)]
     if mistake == "swapped":
         return [np.array(error), np.array(differences.mean())]
     if mistake == "variance":
@@ -74,6 +88,8 @@ def measured(right: np.ndarray, mistake: str = "") -> list[np.ndarray]:
         return [np.array(error), np.array(p)]
     if mistake == "percent":
         return [np.array(100 * p), np.array(100 * error)]
+    if mistake == "count alone":
+        return [np.array(p * n), np.array(error)]
     if mistake == "count":
         return [np.array(p * n), np.array(error * n)]
     return [np.array(p), np.array(error)]
@@ -110,6 +126,12 @@ comparison = hw.question(
                 "You add the errors of both models. They saw the same sentences: take the spread of the"
                 " differences.": slip("errors added"),
                 "Those are numbers of sentences; give shares, from -1 to 1.": slip("counts"),
+                "That is half of an interval of 95%; give the standard error itself.": slip("interval"),
+                "You subtract unsigned numbers, where 0 − 1 is 255; turn them into floats first.": slip(
+                    "unsigned"
+                ),
+                "The first value is a number of sentences; give their share, from -1 to 1.": slip("number"),
+                "The sign is lost: the difference is negative where the second is better.": slip("size"),
                 "Difference and error have changed places: the difference comes first.": slip("swapped"),
                 "The root is missing: np.std(d) / √n.": slip("variance"),
                 "The sign is wrong: first minus second, negative where the second is better.": slip("sign"),
@@ -137,6 +159,9 @@ comparison = hw.question(
                 "Those are percent; give shares from 0 to 1.": lambda right: measured(right, "percent"),
                 "That is the number of right sentences; the accuracy is their share.": lambda right: measured(
                     right, "count"
+                ),
+                "The first value is the number of right sentences; give their share.": lambda right: measured(
+                    right, "count alone"
                 ),
                 "The root is missing: √(p(1 - p)/n).": lambda right: measured(right, "no root"),
             },

@@ -14,10 +14,10 @@ def logits_and_labels(rng: np.random.Generator) -> Iterator[Case]:
     """Logits between 0 and 0.5, large ones, one alone, all wrong."""
     yield Case(
         [
-            np.array([2.0, 0.4, -0.2, -0.6, 1.2, 0.7, -2.0, -1.0, 0.3], np.float32),
-            np.array([0, 1, 1, 1, 0, 0, 1, 0, 1], np.float32),
+            np.array([1.2, -2.0, -0.4, -0.6, 0.4, -1.4, 0.7, 0.3, -0.2, -1.0, 1.0], np.float32),
+            np.array([1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], np.float32),
         ],
-        note="nine sentences with logits from −2 to 2",  # each usual slip gives another share
+        note="eleven sentences with logits from −2 to 1.2",  # each usual slip gives another share
         torch=True,
     )
     yield Case(
@@ -85,6 +85,21 @@ binary = hw.question(
                 " (torch.sign gives -1"
                 " where the label is 0).": (
                     lambda logits, labels: np.array(((logits > 0) & (labels > 0.5)).mean())
+                ),
+                "That is the share of sentences called positive; the labels do not enter.": (
+                    lambda logits, labels: np.array((logits > 0).mean())
+                ),
+                "That is the recall, of positive sentences alone; all sentences count.": (
+                    lambda logits, labels: np.array((logits > 0)[labels > 0.5].mean())
+                ),
+                "That is the precision, of sentences called positive alone; all sentences count.": (
+                    lambda logits, labels: np.array((labels > 0.5)[logits > 0].mean())
+                ),
+                "You compare the logits themselves with the labels; decide first, by logits > 0.": (
+                    lambda logits, labels: np.array((logits == labels).mean())
+                ),
+                "// cuts the share to a whole number; divide with /.": lambda logits, labels: np.array(
+                    ((logits > 0) == (labels > 0.5)).sum() // len(labels)
                 ),
                 "You rounded the logits themselves: apply the sigmoid first, or compare with 0.": (
                     lambda logits, labels: np.array((np.round(logits) == labels).mean())

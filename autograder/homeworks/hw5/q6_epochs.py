@@ -46,7 +46,7 @@ def training_case(
 
 def training_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Exact steps without dropout; modes with dropout."""
-    yield training_case(rng, (4, 4, 4), "three equal batches", lr=0.5)
+    yield training_case(rng, (4, 4, 4, 4, 4), "five equal batches", lr=0.5)
     yield training_case(rng, (4,), "one batch", lr=0.5)
     yield training_case(rng, (8, 8, 1), "batches of 8, 8 and 1", lr=1.0)
     yield training_case(
@@ -73,7 +73,8 @@ def trained_toy(
     losses, sizes = [], []
     carried_w, carried_b = np.zeros_like(w), 0.0
     for ids, mask, labels in batches:
-        x, y = averaged(ids, mask, table), np.asarray(labels, float)
+        kept = np.ones_like(mask) if variant == "padding" else mask
+        x, y = averaged(ids, kept, table), np.asarray(labels, float)
         z = x @ w + b
         shown = sigmoid(z) if variant == "sigmoid twice" else z
         losses.append(cross_entropy(shown, y).mean() * (len(y) if variant == "summed, told so" else 1))
@@ -87,7 +88,9 @@ def trained_toy(
         if variant == "squares":
             slope = 2 * (sigmoid(z) - y) * sigmoid(z) * (1 - sigmoid(z))
             losses[-1] = np.square(sigmoid(z) - y).mean()
-        scale = len(y) if variant.startswith("summed") else 1.0
+        scale = {"divided again": 1 / len(y), "two steps": 2.0}.get(variant, 1.0)
+        scale = len(y) if variant.startswith("summed") else scale
+        losses[-1] = losses[-1] / len(y) if variant == "divided again" else losses[-1]
         grad_w, grad_b = scale * (slope[:, None] * x).mean(0), scale * slope.mean()
         if variant == "accumulated":
             grad_w, grad_b = grad_w + carried_w, grad_b + carried_b
@@ -159,8 +162,15 @@ training = hw.question(
                         "The labels are flipped: the model learns to call positive sentences negative."
                     ),
                     "never stepped": (
-                        "The weights did not change: is there an optimizer.step() for each batch?"
+                        "The weights did not change: each batch needs a backward() and then an"
+                        " optimizer.step(), with no zero_grad() between the two."
                     ),
+                    "padding": "The model is told that padding is real: pass it the batch's own mask.",
+                    "divided again": (
+                        "The loss is divided by the batch's size once more; binary cross entropy is a mean"
+                        " already."
+                    ),
+                    "two steps": "There are two steps for each batch; one is asked for.",
                     "summed": "The gradients are of the summed loss; use the mean of each batch.",
                     "summed, told so": (
                         "The loss is summed over each batch, and so are the gradients; use the mean of each"
@@ -177,17 +187,24 @@ training.check_cases("train_epoch", "loss and weights after one epoch", points=3
 flag_check(training, "train_epoch", "training runs in train mode", 1, public.train_mode_problem)
 
 
+def telling_case(rng: np.random.Generator, *args: Any, **options: Any) -> Case:
+    """A case in which each of some slips gives an accuracy of its own."""
+    while True:
+        case = training_case(rng, *args, **options)
+        slips = ("", "half", "error rate", "all positive")
+        found = {round(float(evaluated_toy(**case.kwargs, variant=slip)[1]), 6) for slip in slips}
+        if len(found) == len(slips):
+            return case
+
+
 def evaluation_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Batches of unequal sizes; dropout; both modes before."""
-    first = training_case(rng, (5,), "one batch")
-    while evaluated_toy(**first.kwargs, variant="half")[1] == evaluated_toy(**first.kwargs)[1]:
-        first = training_case(rng, (5,), "one batch")  # until a logit lies between 0 and 0.5
-    yield first
+    yield telling_case(rng, (7,), "one batch")
     yield training_case(rng, (9, 9, 1), "batches of 9, 9 and 1")
     yield training_case(
         rng, (2, 15), "batches of 2 and 15, the model coming in train mode", start_in_train=True
     )
-    yield training_case(
+    yield telling_case(
         rng, (6, 6, 2), "a model with dropout in train mode", "modes", dropout=0.5, start_in_train=True
     )
     yield training_case(rng, (4, 3), "a model with dropout in evaluation mode", "modes", dropout=0.5)
@@ -199,9 +216,11 @@ def evaluated_toy(
     """[mean loss, accuracy] over all sentences."""
     losses, rights = [], []
     for ids, mask, labels in batches:
-        z = averaged(ids, mask, table) @ np.asarray(weight, float) + float(bias[0])
+        kept = np.ones_like(mask) if variant == "padding" else mask
+        z = averaged(ids, kept, table) @ np.asarray(weight, float) + float(bias[0])
         y = 1 - labels if variant == "flipped" else labels
         losses.append(cross_entropy(sigmoid(z) if variant == "sigmoid twice" else z, y))
+        losses[-1] = np.square(sigmoid(z) - y) if variant == "squares" else losses[-1]
         rights.append((z > (0.5 if variant == "half" else 0)) == (y > 0.5))
     if variant == "mean of means":
         return [
@@ -218,9 +237,14 @@ def evaluated_toy(
     n = sum(map(len, losses))
     told = {
         "swapped": found[::-1],
+        "loss by batch": [np.array(np.mean([part.mean() for part in losses])), found[1]],
+        "first batch": [np.array(losses[0].mean()), np.array(rights[0].mean())],
+        "all positive": [found[0], np.mean([label for _, _, labels in batches for label in labels])],
         "error rate": [found[0], 1 - found[1]],
         "count": [found[0], found[1] * n],
         "loss summed": [found[0] * n, found[1]],
+        "both summed": [found[0] * n, found[1] * n],
+        "percent": [found[0], found[1] * 100],
         "means added": [np.array(sum(part.mean() for part in losses) / n), found[1]],
     }
     return told.get(variant, found)
@@ -254,10 +278,24 @@ evaluation = hw.question(
                         "Accuracy is averaged over batches; with unequal batches (the last one is small) it"
                         " must be over sentences."
                     ),
+                    "loss by batch": (
+                        "The loss is averaged over batches; with unequal batches (the last one is small) it"
+                        " must be over sentences."
+                    ),
+                    "first batch": "Only the first batch counts: does the return stand inside the loop?",
+                    "all positive": (
+                        "You compare probabilities with 0, and all of them are above. Compare logits with 0."
+                    ),
                     "swapped": "Loss and accuracy have changed places: the loss comes first.",
                     "error rate": "That is the share of wrong answers; the accuracy is that of right ones.",
                     "count": "The accuracy is a count; divide by the number of sentences.",
                     "loss summed": "The loss is a sum; divide by the number of sentences.",
+                    "both summed": "Loss and accuracy are sums; divide both by the number of sentences.",
+                    "percent": "The accuracy is a percentage; give a share from 0 to 1.",
+                    "squares": (
+                        "That is the squared error of the probabilities; take the binary cross entropy."
+                    ),
+                    "padding": "The model is told that padding is real: pass it the batch's own mask.",
                     "means added": (
                         "You added up means of batches and divided by the number of sentences: use"
                         ' reduction="sum".'

@@ -12,8 +12,10 @@ from autograder.homeworks.hw5.homework import hw
 
 def scripted(rng: np.random.Generator) -> Iterator[Case]:
     """Accuracies by epoch whose best one is in the middle, first, last; with a tie."""
-    yield Case([np.array([0.6, 0.8, 0.7])], note="accuracies 0.6, 0.8, 0.7", probe="keep_best")
-    yield Case([np.array([0.7, 0.6, 0.5])], note="the first epoch the best", probe="keep_best")
+    yield Case([np.array([0.6, 0.7, 0.9, 0.8])], note="accuracies 0.6, 0.7, 0.9, 0.8", probe="keep_best")
+    yield Case(
+        [np.array([0.45, 0.4, 0.3])], note="the first epoch the best, all below one half", probe="keep_best"
+    )
     yield Case(
         [np.array([0.5, 0.7, 0.7, 0.6])],
         note="a tie of epochs 2 and 3 (the earlier counts)",
@@ -59,6 +61,9 @@ best = hw.question(
                 ),
                 "validate() comes before train_one_epoch(), so it is one epoch late.": lambda accuracies: (
                     _shifted(accuracies)
+                ),
+                "The model has the weights from before the best epoch; copy them after validate().": (
+                    lambda accuracies: kept(accuracies, int(np.argmax(accuracies)))
                 ),
                 "The worst epoch was kept: higher accuracy is better.": lambda accuracies: kept(
                     accuracies, int(np.argmin(accuracies)) + 1

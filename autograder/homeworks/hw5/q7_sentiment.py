@@ -151,10 +151,10 @@ def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
         ("a warm and funny film", 0.2, -1.0, 0),
         ("dull from start to end", -0.3, 1.0, 1),
         ("fine", 0.0, 0.3, 2),
-        ("odd but fresh", 0.5, -3.0, 0),
+        ("odd but fresh , a slow story with warm songs and a dull ending", 0.1, -3.0, 0),
     )
-    for text, scale, shift, order in fixed:
-        yield predicted_case(text, scale, shift, maps[order])
+    for place, (text, scale, shift, order) in enumerate(fixed):
+        yield predicted_case(text, scale, shift, maps[order], train=place != 1)
     for _ in range(4):
         text = invented_text(rng, int(rng.integers(2, 9)))
         yield predicted_case(
@@ -162,16 +162,23 @@ def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
         )
 
 
-def predicted_case(text: str, scale: float, shift: float, labels: list[list[Any]]) -> Case:
-    """One text with a model whose logit is known."""
+def predicted_case(
+    text: str, scale: float, shift: float, labels: list[list[Any]], train: bool = True
+) -> Case:
+    """One text with a model whose logit is known, and the mode in which it comes."""
     note = f'"{text}" with the label map {{{", ".join(f"{number}: {name}" for number, name in labels)}}}'
-    return Case([text], {"scale": scale, "shift": shift, "labels": labels}, note, probe="predict")
+    options = {"scale": scale, "shift": shift, "labels": labels, "train": train}
+    return Case([text], options, note, probe="predict")
 
 
-def predicted(text: str, scale: float, shift: float, labels: Any, variant: str = "") -> list[Any]:
+def predicted(
+    text: str, scale: float, shift: float, labels: Any, train: bool, variant: str = ""
+) -> list[Any]:
     """[label, probability of positive]."""
     logit = (
-        shift + scale * sum(len(word) for word in text.split()) + (25.0 if variant == "train mode" else 0.0)
+        shift
+        + scale * sum(len(word) for word in text.split())
+        + (25.0 if variant == "train mode" and train else 0.0)
     )
     probability, positive = float(sigmoid(np.array(logit))), logit > 0
     names = dict(map(tuple, labels))
@@ -192,7 +199,7 @@ def predicted(text: str, scale: float, shift: float, labels: Any, variant: str =
     if variant == "percent":
         return [names[int(positive)], 100 * probability]
     if variant == "sigmoid twice":
-        probability = float(sigmoid(np.array(probability)))
+        probability, positive = float(sigmoid(np.array(probability))), True
     if variant == "of the label":
         return [names[int(positive)], max(probability, 1 - probability)]
     return [names[int(positive)], logit if variant == "logit" else probability]

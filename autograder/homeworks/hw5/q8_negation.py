@@ -41,15 +41,21 @@ def logit_of(
     allowed = ~np.isin(np.arange(len(votes)), list(forbidden))
     if variant == "scaled":
         scores = scores / 8
+    if variant == "clipped":
+        scores = np.clip(scores, -50, 50)
     shown = np.where(allowed[:, None] if variant == "queries" else allowed, scores, -1e300)
     if variant in ("not renormalized", "scores zeroed"):
         shown = scores if variant == "not renormalized" else np.where(allowed, scores, 0)
     axis = 0 if variant == "axis" else 1
+    if variant == "naive" and np.abs(scores).max() > 700:
+        return np.array(np.nan)
     a = np.exp(shown - shown.max(axis, keepdims=True))
     a = a / a.sum(axis, keepdims=True)
     if variant == "not renormalized":
         a = a * allowed
     mixed = a @ votes
+    if variant == "divided by 6":
+        mixed = mixed * len(votes) / 6
     if variant == "last query":
         mixed = mixed[-1:]
     if variant == "queries too":
@@ -84,7 +90,10 @@ looking = hw.question(
             mistakes=variants(
                 logit_of,
                 {
-                    "axis": "The softmax runs over the queries; it must run over the keys, row by row.",
+                    "axis": (
+                        "The softmax runs over the queries, or the weights meet the votes transposed; it must"
+                        " run over the keys, row by row."
+                    ),
                     "sum": "The queries' outputs are summed; the classifier takes their mean.",
                     "no bias": "The bias is missing.",
                     "not renormalized": (
@@ -93,6 +102,12 @@ looking = hw.question(
                     ),
                     "scores zeroed": "A score of 0 still gets weight e⁰: forbid with −∞.",
                     "last query": "That is the output of the last query; take the mean over all.",
+                    "divided by 6": "You divide by 6; the mean runs over all n queries.",
+                    "naive": (
+                        "e^score over- or underflows: subtract each row's own largest score before the"
+                        " exponential."
+                    ),
+                    "clipped": "The scores are clipped; subtract each row's largest score instead.",
                     "scaled": "You divide the scores by 8; the given scores are as they enter the softmax.",
                     "queries too": (
                         "The forbidden places are left out of the mean as well; they still look, so the mean"
@@ -189,18 +204,27 @@ def given_received(sentence: str, word: str) -> float:
 FRAME = "the film is {} {} ."
 
 
+def _shifts(words: Sequence[str], frame: str = FRAME) -> np.ndarray:
+    """By how much "not" in place of "very" moves the logit of a sentence with each word."""
+    return np.array(
+        [given_logit(frame.format("not", word)) - given_logit(frame.format("very", word)) for word in words]
+    )
+
+
+def _interaction(frame: str = FRAME, sign: float = -1.0) -> np.ndarray:
+    """The shift of each good word (rows) with that of each bad word, by default their difference."""
+    good, bad = (_shifts(words, frame) for words in (public.GOOD, public.BAD))
+    return np.asarray(good[:, None] + sign * bad)
+
+
 @cache
 def negation_facts() -> dict[str, np.ndarray]:
     """What 5.8 asks for, from the given model's tables."""
-    shift = {
-        word: given_logit(FRAME.format("not", word)) - given_logit(FRAME.format("very", word))
-        for word in (*public.GOOD, *public.BAD)
-    }
     everyone = [FRAME.format("not", word) for word in (*public.GOOD, *public.BAD)]
     adjectives = [*public.GOOD, *public.BAD]
     return {
         "order_logits": np.array([given_logit("not good , bad"), given_logit("not bad , good")]),
-        "interaction": np.array([[shift[good] - shift[bad] for bad in public.BAD] for good in public.GOOD]),
+        "interaction": _interaction(),
         "received": np.array(
             [
                 [given_received(text, "not"), given_received(text, word)]
@@ -237,7 +261,12 @@ fact_check(
     "order_logits",
     "the pair's logits",
     1,
-    {"those are probabilities; give logits.": lambda facts: sigmoid(facts["order_logits"])},
+    {
+        "those are probabilities; give logits.": lambda facts: sigmoid(facts["order_logits"]),
+        "the comma is a token too.": lambda facts: np.array(
+            [given_logit("not good bad"), given_logit("not bad good")]
+        ),
+    },
     'The sentences are "not good , bad" and "not bad , good", tokens split at blanks.',
 )
 fact_check(
@@ -251,6 +280,8 @@ fact_check(
         "the sign is turned: it is the shift of the good word minus the shift of the bad word.": (
             lambda facts: -facts["interaction"]
         ),
+        "you add the two shifts; the interaction is their difference.": lambda facts: _interaction(sign=1.0),
+        "the full stop is a token too.": lambda facts: _interaction(FRAME.removesuffix(" .")),
         'that is the effect of "very" against "not" and bad against good; see the definition.': (
             lambda facts: -facts["interaction"].T
         ),
@@ -264,6 +295,11 @@ fact_check(
     1,
     {
         "multiply by the number of tokens, so that 1 is an even share.": lambda facts: facts["received"] / 6,
+        "that is the sum over the queries; take the mean.": lambda facts: facts["received"] * 6,
+        "all are 1, as of a softmax over the queries, or of what words give; take what they receive.": (
+            lambda facts: np.ones_like(facts["received"])
+        ),
+        "good words come first, then bad words.": lambda facts: np.roll(facts["received"], 10, axis=0),
         'column 0 is for "not", column 1 for the adjective.': lambda facts: facts["received"][:, ::-1],
     },
     'Mean over the queries (rows) times 6, of "not" (column 0) and of the adjective (column 1), good words'
@@ -282,7 +318,22 @@ fact_check(
     {
         "the sign is turned: it is the logit without minus the logit with.": lambda facts: (
             -facts["without_not"]
-        )
+        ),
+        'that is the logit when nobody looks at "not"; subtract f.': lambda facts: np.array(
+            [given_logit(FRAME.format("not", word), "not") for word in public.GOOD]
+        ),
+        "you left the word out of the sentence; keep it, and forbid its place.": lambda facts: np.array(
+            [
+                given_logit(f"the film is {word} .") - given_logit(FRAME.format("not", word))
+                for word in public.GOOD
+            ]
+        ),
+        'place 4 is that of the adjective; "not" stands at place 3, counted from 0.': lambda facts: np.array(
+            [
+                given_logit(FRAME.format("not", word), word) - given_logit(FRAME.format("not", word))
+                for word in public.GOOD
+            ]
+        ),
     },
     'f with place 3 forbidden minus f, for "the film is not GOOD .".',
 )

@@ -28,9 +28,9 @@ def alternating(
 
 def number_sequences(rng: np.random.Generator) -> Iterator[Case]:
     """Sequences of even and odd length; sums at even and odd places that differ clearly, or not at all."""
-    yield Case([np.array([1.0, 3.0, 2.0, 1.0])], note="the sequence [1, 3, 2, 1]")
-    yield Case([np.full(6, 2.5)], note="a constant sequence of six numbers")
+    yield Case([np.array([2.0, 5.0, 3.0, 1.0])], note="the sequence [2, 5, 3, 1]")
     yield Case([np.array([0.25, -0.5])], note="the sequence [0.25, -0.5]")
+    yield Case([np.full(6, 2.5)], note="a constant sequence of six numbers")
     for length in (1, 5, 8, 31, 64):
         yield Case(
             [np.round(rng.normal(size=length), 2)], note=f"{length} random number{'s' if length > 1 else ''}"
@@ -84,6 +84,25 @@ recurrence = hw.question(
                     alternating(x, sign=-0.5)
                 ),
                 "The factor 1000 inside σ is missing.": lambda x: alternating(x, scale=1.0),
+                "You divide h_T by 1000 inside σ; multiply it.": lambda x: alternating(x, scale=0.001),
+                "Your states are differences of neighbors, x_t − x_(t−1); subtract the state h_(t−1).": (
+                    lambda x: [
+                        apart := np.diff(np.asarray(x, float), prepend=0.0),
+                        sigmoid(1000 * apart[-1]),
+                    ]
+                ),
+                "The output is a tanh, between −1 and 1; σ lies between 0 and 1.": lambda x: [
+                    alternating(x)[0],
+                    np.tanh(1000 * alternating(x)[0][-1]),
+                ],
+                "A step stands in the place of σ; σ(0) is 1/2.": lambda x: [
+                    alternating(x)[0],
+                    np.asarray(float(alternating(x)[0][-1] > 0)),
+                ],
+                "You begin with h_0 = 1; the recurrence begins with h_0 = 0.": lambda x: [
+                    begun := alternating(x)[0] + (-1.0) ** np.arange(1, len(x) + 1),
+                    sigmoid(1000 * begun[-1]),
+                ],
                 "You begin with h_0 = x_1; the recurrence begins with h_0 = 0.": lambda x: [
                     begun := alternating(x)[0] + x[0] * (-1.0) ** np.arange(1, len(x) + 1),
                     sigmoid(1000 * begun[-1]),

@@ -209,6 +209,31 @@ linear = hw.question(
                 "You divide by the sum of the outputs; divide by the sum of the similarities, Q (Σ k).": (
                     lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / (Q @ K.T @ V).sum(axis=1, keepdims=True)
                 ),
+                "The keys stand in the place of the queries as well: sim is q·k.": (
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(K, K, V)
+                ),
+                "That is the plain mean of the values; the similarities q·k are not in it.": (
+                    lambda Q, K, V, lengths=(), **_: np.repeat(V.mean(axis=0, keepdims=True), len(V), axis=0)
+                ),
+                "You divide by q times the mean of the keys; it is their sum.": (
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(Q, K, V) * len(K)
+                ),
+                "The normalizer sums each key's features; sum the keys over the places (dim=0).": (
+                    lambda Q, K, V, lengths=(), **_: (
+                        Q @ K.T @ V / (Q * K.sum(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+                    )
+                ),
+                "You divide by the sum of the query's numbers; divide by the sum of its similarities.": (
+                    lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / Q.sum(axis=1, keepdims=True)
+                ),
+                "Softmaxes of queries and keys stand in the place of the sums; here φ(x) = x.": (
+                    lambda Q, K, V, lengths=(), **_: (
+                        np.exp(Q)
+                        / np.exp(Q).sum(axis=1, keepdims=True)
+                        @ (np.exp(K) / np.exp(K).sum(axis=0, keepdims=True)).T
+                        @ V
+                    )
+                ),
                 "You divide by the number of tokens, not by the sum of the similarities.": (
                     lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / len(Q)
                 ),
@@ -267,6 +292,24 @@ causal = hw.question(
                 " belongs to its own value.": lambda Q, K, V, lengths=(), **_: np.cumsum(V, axis=0),
                 "Queries and keys have changed places.": lambda Q, K, V, lengths=(), **_: linear_oracle(
                     K, Q, V, causal=True
+                ),
+                "You take exponentials of queries and keys; here φ(x) = x, so use them as they are.": (
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(np.exp(Q), np.exp(K), V, causal=True)
+                ),
+                "The scale 1/√D stands in the numerator alone; here there is none.": (
+                    lambda Q, K, V, lengths=(), **_: linear_oracle(Q, K, V, causal=True) / np.sqrt(Q.shape[1])
+                ),
+                "The queries are inside the sums; each place multiplies the sums by its own query.": (
+                    lambda Q, K, V, lengths=(), **_: (
+                        np.cumsum((Q * K).sum(axis=1, keepdims=True) * V, axis=0)
+                        / np.cumsum((Q * K).sum(axis=1, keepdims=True), axis=0)
+                    )
+                ),
+                "The sums of k in the denominator run over the features; they must run over the places"
+                " (dim=0).": (
+                    lambda Q, K, V, lengths=(), **_: (
+                        np.tril(Q @ K.T) @ V / (Q * np.cumsum(K, axis=1)).sum(axis=1, keepdims=True)
+                    )
                 ),
                 "That is the plain mean of the values so far; the similarities q·k are not in it.": (
                     lambda Q, K, V, lengths=(), **_: np.cumsum(V, axis=0) / np.arange(1, len(V) + 1)[:, None]

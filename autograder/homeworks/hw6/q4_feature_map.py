@@ -61,7 +61,7 @@ polynomial = hw.question(
     },
     topic="feature maps of a kernel",
     entries=[
-        Challenge("polynomial_features", cases=vector_pairs((3, 1, 2, 5)), examples=vector_pairs((2,))),
+        Challenge("polynomial_features", cases=vector_pairs((3, 1, 2, 5)), examples=vector_pairs((2, 3))),
         Challenge("feature_count", cases=some_dimensions, expected=count_monomials, mistakes=COUNT_SLIPS),
         Array("features_for_64"),
     ],
@@ -115,6 +115,12 @@ def polynomial_problem(left: Trial, right: Trial) -> str | None:
         "The squares come in with the weight √2; each x_i² occurs once, so its weight is 1.": (
             2 * squares + 2 * cross + 2 * dot + 1
         ),
+        (
+            "The squares come in twice, as x_i² and among the pairs i ≤ j: the pairs are i < j"
+            " (k=1 in np.triu_indices)."
+        ): (3 * squares + 2 * cross + 2 * dot + 1),
+        "The squares are missing: (q·k)² holds q_i²k_i².": 2 * cross + 2 * dot + 1,
+        "That is q·k + 1; it is to be squared.": dot + 1,
         "That is (q·k)²: the linear terms and the constant are missing.": dot**2,
         "That is q·k itself: multiply (q·k + 1)² out first.": dot,
         "The constant feature is missing: (q·k + 1)² holds a 1.": dot**2 + 2 * dot,

@@ -44,7 +44,7 @@ def crossover(D: int, M: int) -> int:
 
 def three_sizes(rng: np.random.Generator) -> Iterator[Case]:
     """Different sizes, so that no two can be confused; D is the larger of D and M, then M, in turns."""
-    yield Case([5, 2, 4], note="the sizes (5, 2, 4)")  # each usual slip gives another number here
+    yield Case([5, 2, 6], note="the sizes (5, 2, 6)")  # each usual slip gives another number here
     for larger in "DMDM":
         N, *two = (int(size) for size in rng.choice(np.arange(2, 30), size=3, replace=False))
         sizes = [N, *sorted(two, reverse=larger == "D")]
@@ -78,6 +78,9 @@ counts = hw.question(
             expected=softmax_count,
             mistakes={
                 "The second product, weights times values, is missing.": lambda N, D, M: N * N * D,
+                "Both products are counted with D; the second one has M columns.": lambda N, D, M: (
+                    2 * N * N * D
+                ),
                 "The first product, queries times keys, is missing.": lambda N, D, M: N * N * M,
                 "Each product is counted twice: multiplications alone, not additions.": lambda N, D, M: (
                     2 * N * N * (D + M)
@@ -97,6 +100,9 @@ counts = hw.question(
             expected=kernel_count,
             mistakes={
                 "The normalizer φ(Q)·(Σφ(k)) is missing: it costs N·C.": lambda N, C, M: 2 * N * C * M,
+                "The normalizer φ(Q)·z is a matrix times a vector: N·C, not N·C·M.": lambda N, C, M: (
+                    3 * N * C * M
+                ),
                 "φ(K)ᵀV and φ(Q)·(…) are two products; you count one.": lambda N, C, M: N * C * M + N * C,
                 (
                     "You count one product and no normalizer; there are two products of N·C·M and"

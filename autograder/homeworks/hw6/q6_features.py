@@ -73,6 +73,7 @@ gaussian = hw.question(
                     lambda D: np.asarray(float(D) ** 2)
                 ),
                 "That is σ, not σ².": lambda D: D**0.25,
+                "That is right for D = 4 alone.": lambda D: np.asarray(2.0),
                 "That is 1/σ²: the variance of the frequencies, not of the kernel.": lambda D: 1 / np.sqrt(D),
                 "That is 2√D: mind the 2 in 2σ², and the 2 of the cross term -2·q·k.": lambda D: (
                     2 * np.sqrt(D)
@@ -91,6 +92,18 @@ gaussian = hw.question(
                     lambda X: np.exp(-squared_norms(X) / (2 * np.sqrt(X.shape[1])))
                 ),
                 "The 2 in 2σ² is missing.": lambda X: np.exp(squared_norms(X) / np.sqrt(X.shape[1])),
+                "That is right for D = 4 alone: σ² follows from the number of columns.": lambda X: np.exp(
+                    squared_norms(X) / 4
+                ),
+                "You take the number of vectors for D; D is the number of columns.": lambda X: np.exp(
+                    squared_norms(X) / (2 * np.sqrt(len(X)))
+                ),
+                "You square the sum of the numbers; ‖x‖² is the sum of their squares.": lambda X: np.exp(
+                    X.sum(axis=1) ** 2 / (2 * np.sqrt(X.shape[1]))
+                ),
+                "That is the exponent; the factor is e to its power.": lambda X: (
+                    squared_norms(X) / (2 * np.sqrt(X.shape[1]))
+                ),
                 "You divide by 2D; σ² is not D.": lambda X: np.exp(squared_norms(X) / (2 * X.shape[1])),
                 "You take the mean of the squares; ‖x‖² is their sum.": lambda X: np.exp(
                     (X**2).mean(axis=1) / (2 * np.sqrt(X.shape[1]))
@@ -145,6 +158,9 @@ def fourier_problem(left: Trial, right: Trial) -> str | None:
         ),
         "The cosines are missing: cos(a - b) = cos a cos b + sin a sin b.": sines / len(W),
         "Cosine and sine are added up in one feature; keep them as two features.": added / len(W),
+        "The angles are divided by σ; they are w·x as it is.": np.cos(angles / X.shape[1] ** 0.25).mean(
+            axis=-1
+        ),
         "The angles have a factor 2π; they are w·x as it is.": np.cos(2 * np.pi * angles).mean(axis=-1),
         (
             "The cosines stand there twice; the second half must be the sines."

@@ -40,6 +40,18 @@ candidates = hw.question(
                 "You took means; ‖·‖² is the sum of all squares.": lambda W, X, lam: (
                     np.square(X - W @ X).mean() + lam * np.square(W).mean()
                 ),
+                "You took the mean of the reconstruction's squares; ‖·‖² is their sum.": lambda W, X, lam: (
+                    np.square(X - W @ X).mean() + lam * np.square(W).sum()
+                ),
+                "The penalty is subtracted; add it.": lambda W, X, lam: (
+                    np.square(X - W @ X).sum() - lam * np.square(W).sum()
+                ),
+                "λ multiplies the reconstruction error; it belongs to the penalty.": lambda W, X, lam: (
+                    lam * np.square(X - W @ X).sum() + np.square(W).sum()
+                ),
+                "The reconstruction WX is to be compared with X: ‖X − WX‖².": lambda W, X, lam: (
+                    np.square(W @ X).sum() + lam * np.square(W).sum()
+                ),
                 "You add up absolute values; ‖·‖² is the sum of squares.": lambda W, X, lam: (
                     np.abs(X - W @ X).sum() + lam * np.abs(W).sum()
                 ),

@@ -143,6 +143,18 @@ closed = hw.question(
                 "On these data that takes nothing away, as if λ were 0: the factors should be s²/(s² + λ).": (
                     by_svd(lambda s, lam: np.ones_like(s))
                 ),
+                "Your factors are s²/(s² + 2λ): both parts of the gradient have a 2, which cancels.": by_svd(
+                    lambda s, lam: s**2 / (s**2 + 2 * lam)
+                ),
+                "That is XXᵀ itself; the factors are s²/(s² + λ), between 0 and 1.": by_svd(
+                    lambda s, lam: s**2
+                ),
+                "U is turned round: W = U · factors · Uᵀ.": lambda X, lam: (
+                    (U := np.linalg.svd(X)[0]).T @ U.T @ minimiser(X, lam) @ U @ U
+                ),
+                "Those are the factors on the diagonal; W = U · factors · Uᵀ.": lambda X, lam: (
+                    (U := np.linalg.svd(X)[0]).T @ minimiser(X, lam) @ U
+                ),
                 "Your factors are s²/(s² + λ/2): both parts of the gradient have a factor 2.": by_svd(
                     lambda s, lam: s**2 / (s**2 + lam / 2)
                 ),

@@ -48,8 +48,9 @@ def interval_inputs(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def interval_examples(rng: np.random.Generator) -> Iterator[Case]:
-    """The case of the question and one without a fitting λ."""
-    yield Case([GIVEN_KEEP, GIVEN_DROP, 0.8, 0.5], note=GIVEN_INTERVAL, group="possible")
+    """The case of the question with its values in another order, and one without a fitting λ."""
+    mixed = [GIVEN_KEEP[[1, 2, 0]], GIVEN_DROP[[1, 0, 3, 4, 2]], 0.8, 0.5]
+    yield Case(mixed, note=f"{GIVEN_INTERVAL} in another order", group="possible")
     yield Case(
         [np.array([3.0, 2.0]), np.array([1.9]), 0.9, 0.1],
         note="keep 3 and 2, drop 1.9, limits 0.9 and 0.1 (no λ fits)",
@@ -105,14 +106,19 @@ def slipped(case: Sequence[Any], found: Any) -> str:
         "The fraction is upside down: s²/(s² + λ) = a gives λ = s²(1 - a)/a.": (
             bounds(keep, drop, 1 - at_least, 1 - at_most)
         ),
+        "s²/(s² + λ) = a gives λ = s²(1 - a)/a; the division by a is missing.": (
+            low * at_most,
+            high * at_least,
+        ),
         "Your ends have changed places.": (high, low),
     }
-    return next((words for words, wrong in slips.items() if np.allclose(values, wrong, rtol=1e-3)), "")
+    named = (words for words, wrong in slips.items() if np.allclose(values, wrong, rtol=1e-3))
+    return next(named, "")
 
 
 def judged_interval(trial: Trial) -> str | None:
     """The interval problem of one trial, with a slip named."""
-    problem = public.interval_problem(trial.args, trial.output)
+    problem = public.interval_problem(trial.args, trial.output) or public.changed(trial)
     return f"On {trial.note}: {problem} {slipped(trial.args, trial.output)}".strip() if problem else None
 
 

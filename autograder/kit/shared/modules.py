@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import decode, describe, encode, probe
+from autograder.kit import decode, describe, encode, probe, same
 from autograder.kit.shared.dispatch import undisturbed
 
 SEED = "the seed of torch's random numbers"
@@ -100,6 +100,21 @@ def take_inputs_of_own_dtype(module: Any) -> Any:
 
         module.register_forward_pre_hook(turn)
     return module
+
+
+def left_to_chance(before: Any, output: Any, again: Callable[[], Any]) -> bool:
+    """Whether a module's output follows from random numbers, so that a second call gives another one.
+
+    Args:
+        before: torch's random state before the first call.
+        output: of the first call.
+        again: the second call, which is made only if the first one drew random numbers.
+    """
+    import torch
+
+    if torch.equal(before, torch.get_rng_state()):
+        return False
+    return not same(*(decode(encode(one)) for one in (output, again())))
 
 
 class MismatchError(Exception):
@@ -207,7 +222,8 @@ def module_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     tensor operations the call dispatches), ``parameters`` (name → shape).
 
     Returns:
-        ``result`` and ``changed_inputs`` as the ``call`` probe, and what ``want`` asks for.
+        ``result`` and ``changed_inputs`` as the ``call`` probe, ``random`` in evaluation mode (see
+        :func:`left_to_chance`), and what ``want`` asks for.
     """
     import torch
 
@@ -217,8 +233,11 @@ def module_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     module = build_module(cls, options["init"], options.get("weights"))
     module.train(bool(options.get("train", False)))
     want = options.get("want", [])
+    drawn = torch.get_rng_state()
     output, operations = count_operations(lambda: module(*inputs, **options.get("call", {})))
     found: dict[str, Any] = {"result": encode(output)}
+    if not module.training:
+        found["random"] = left_to_chance(drawn, output, lambda: module(*inputs, **options.get("call", {})))
     found["changed_inputs"] = any(
         isinstance(a, torch.Tensor) and not torch.equal(a, b) for a, b in zip(inputs, before, strict=True)
     )

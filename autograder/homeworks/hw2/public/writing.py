@@ -175,6 +175,7 @@ def wrong_draws(logits: np.ndarray, temperature: float, top_k: int | None) -> li
         return probabilities(np.where(which, numbers, others))
 
     twice = "as if the softmax were taken twice"
+    squared = "as if each probability were squared (which halves the temperature)"
     found = [
         ("as if every letter were equally likely", np.full(len(logits), 1 / len(logits))),
         ("as if the temperature were 1: divide the logits by it", among(kept, logits)),
@@ -186,6 +187,7 @@ def wrong_draws(logits: np.ndarray, temperature: float, top_k: int | None) -> li
         (twice, among(kept, probabilities(logits) / temperature)),
         (twice, among(kept, probabilities(scores))),
         (twice, probabilities(among(kept, scores))),
+        (squared, among(kept, 2 * scores)),
     ]
     if top_k is None:
         return found

@@ -13,6 +13,7 @@ from autograder.kit.shared.checkpoints import checkpoint_probe  # noqa: F401  # 
 from autograder.kit.shared.dispatch import undisturbed
 from autograder.kit.shared.modules import (
     MismatchError,
+    left_to_chance,
     missing_words,
     require_module,
     state_kept,
@@ -206,8 +207,10 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         inject(module, options["weights"])
     module.eval()
     with state_kept():
+        drawn = torch.get_rng_state()
         output = module(*inputs, **options.get("call", {}))
-    found: dict[str, Any] = {"result": encode(output)}
+        random = left_to_chance(drawn, output, lambda: module(*inputs, **options.get("call", {})))
+    found: dict[str, Any] = {"result": encode(output), "random": random}
     found["changed_inputs"] = any(not torch.equal(a, b) for a, b in zip(inputs, before, strict=True))
     want = options.get("want", [])
     if "parameters" in want:

@@ -15,9 +15,10 @@ from autograder.homeworks.hw5.public.encoder import (
     start_from,
     train_alike,
 )
-from autograder.homeworks.hw5.public.flags import ids_problem
+from autograder.homeworks.hw5.public.flags import gradient_problem, ids_problem
 from autograder.homeworks.hw5.public.frozen import (
     batch_problem,
+    dropout_problem,
     frozen_problem,
     learning_problem,
     mask_problem,
@@ -69,12 +70,14 @@ __all__ = [
     "are_probabilities",
     "attention_viewer",
     "batch_problem",
+    "dropout_problem",
     "evaluation_mode_problem",
     "fit_logistic",
     "frequent_columns",
     "frozen_problem",
     "given_scores",
     "given_votes",
+    "gradient_problem",
     "ids_problem",
     "learning_problem",
     "load_checkpoint",

@@ -89,6 +89,10 @@ def frequent_columns(
     return columns, len(kept) + 2
 
 
+def _quoted(tokens: Sequence[str]) -> str:
+    return ", ".join(map(repr, tokens)) or "none"
+
+
 def pair_problem(pair: Any) -> str | None:
     """Whether two sentences differ in order only (5.2)."""
     if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
@@ -105,7 +109,7 @@ def pair_problem(pair: Any) -> str | None:
         )
         return (
             "The averages differ: the tokens are not the same. More often in the first:"
-            f" {' '.join(one) or '(none)'}; in the second: {' '.join(other) or '(none)'}."
+            f" {_quoted(one)}; in the second: {_quoted(other)}."
         )
     if not NEGATIONS & set(first):
         return "Use a negation (such as not, n't, no, never, none, without) whose place decides the meaning."

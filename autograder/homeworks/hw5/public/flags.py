@@ -23,6 +23,19 @@ def check_flags(question: str, name: str, *problems: Any) -> None:
         return [*lines, (True, "Modes, masks and gradients are as they should be.")]
 
 
+def gradient_problem(trial: Any) -> str | None:
+    """Whether a backward pass reaches every parameter (5.3, 5.4); else words."""
+    without = trial.result.get("without_gradient")
+    if not without:
+        return None
+    names = ", ".join(f"`{name}`" for name in without[:4]) + (" and others" if len(without) > 4 else "")
+    return f"No gradient reaches {names}: is something detached, left out, or inside torch.no_grad()?"
+
+
+for _question, _name in (("5.3", "FeedForwardClassifier"), ("5.4", "SelfAttentionClassifier")):
+    check_flags(_question, _name, gradient_problem)
+
+
 def ids_problem(output: Any) -> str | None:
     """Whether ids of 5.1b are whole numbers, as a table of vectors needs them; else words."""
     ids = output[0] if isinstance(output, list) and output else None

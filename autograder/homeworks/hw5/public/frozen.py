@@ -10,7 +10,7 @@ import numpy as np
 from autograder.homeworks.hw5.public.flags import check_flags
 from autograder.kit import Trial, compare, decode, encode, probe
 from autograder.kit.shared.encoders import stand_in_encoder
-from autograder.kit.shared.modules import MismatchError, require_module
+from autograder.kit.shared.modules import MismatchError, left_to_chance, require_module
 
 
 @probe("frozen_encoder")
@@ -21,10 +21,12 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     encoder, ``hidden`` and ``weights`` of GRU and output.
 
     Returns:
-        ``result`` the logits; ``alone`` the logits of each sentence by itself; ``masks`` what the encoder was
-        given; ``training`` whether any part of it was in train mode after ``model.train()``; ``total`` and
-        ``trainable`` counts; ``learns`` which of ``encoder``, ``gru``, ``output`` one step changed;
-        ``hands_on`` whether train() returned the model.
+        ``result`` the logits; ``random`` whether they follow from random numbers; ``alone`` the logits of
+        each sentence by itself; ``masks`` what the encoder was given; ``training`` whether any part of it was
+        in train mode after ``model.train()``; ``total`` and ``trainable`` counts; ``learns`` which of
+        ``encoder``, ``gru``, ``output`` one step changed; ``hands_on`` whether train() returned the model;
+        ``trains`` whether it was in train mode then, and ``dropped_between``, ``dropped`` whether dropout
+        acted between the GRU's layers and before the output.
     """
     import torch
 
@@ -55,12 +57,18 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             and all("_reverse" in name for name in lacks)
         ):
             raise MismatchError("the GRU has one direction only: say bidirectional=True")
+        if any(name.startswith("gru.") for name in own) and lacks and all("_l1" in name for name in lacks):
+            raise MismatchError("the GRU has one layer only: pass num_layers=layers")
         raise MismatchError(
             f"parts must be called encoder, gru and output: parameters lacking {lacks[:3]}, not expected"
             f" {extra[:3]}"
         )
     with torch.no_grad():
         for name, value in options["weights"].items():
+            if name == "output.weight" and own[name].shape[1] == options["hidden"]:
+                raise MismatchError(
+                    "`output` has hidden inputs; it reads both directions, 2 · hidden numbers"
+                )
             if own[name].shape != value.shape:
                 raise MismatchError(
                     f"with hidden={options['hidden']}: {name} has shape {tuple(own[name].shape)}; expected"
@@ -68,11 +76,15 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
                 )
             own[name].copy_(value)
         model.eval()
+        drawn = torch.get_rng_state()
         together = model(ids, mask)
+        random = left_to_chance(drawn, together, lambda: model(ids, mask))
         singles = [model(row[keep][None], keep[keep][None]) for row, keep in zip(ids, mask, strict=True)]
         alone = torch.stack([single.reshape(()) for single in singles])
     masks = [given for given, _ in seen[:1]]
     hands_on = model.train() is model
+    trains, dropped = model.training, _zeros_before_output(model, ids, mask)
+    between = getattr(getattr(model, "gru", None), "dropout", None)
     in_train_mode = any(part.training for part in encoder.modules())
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     solver = torch.optim.SGD(model.parameters(), lr=0.5)
@@ -90,6 +102,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     )
     found = {
         "result": encode(together),
+        "random": random,
         "alone": encode(alone),
         "squeezed": any(single.ndim == 0 for single in singles),
         "masks": encode(masks),
@@ -98,8 +111,37 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         "trainable": sum(value.numel() for value in model.parameters() if value.requires_grad),
         "learns": learns,
         "hands_on": hands_on,
+        "trains": trains,
+        "dropped": dropped,
+        "dropped_between": between != 0,
     }
     return {"fields": found}
+
+
+def _zeros_before_output(model: Any, ids: Any, mask: Any) -> bool:
+    """Whether ``output`` reads numbers that a dropout has set to 0, as far as that can be seen."""
+    read: list[bool] = []
+    hook = model.output.register_forward_pre_hook(lambda _, args: read.append(bool((args[0] == 0).any())))
+    for _ in range(6):  # a right answer drops none of 24 numbers or more once in a thousand calls
+        model(ids, mask)
+        if not read or read[-1]:
+            break
+    hook.remove()
+    return not read or read[-1]
+
+
+def dropout_problem(trial: Trial) -> str | None:
+    """Whether dropout acts between the GRU's layers and before the output, in train mode (5.5)."""
+    if not trial.result["trains"]:
+        return (
+            "After model.train() the whole model is in evaluation mode, so no dropout acts; only the encoder"
+            " stays in it."
+        )
+    if not trial.result["dropped_between"]:
+        return "`gru` has no dropout between its layers: give nn.GRU the argument dropout=dropout."
+    if not trial.result["dropped"]:
+        return "In train mode `output` reads the final states whole: a dropout belongs before it."
+    return None
 
 
 def batch_problem(trial: Trial) -> str | None:
@@ -176,4 +218,12 @@ def learning_problem(trial: Trial) -> str | None:
     return None
 
 
-check_flags("5.5", "FrozenEncoderGRU", mask_problem, batch_problem, frozen_problem, learning_problem)
+check_flags(
+    "5.5",
+    "FrozenEncoderGRU",
+    mask_problem,
+    batch_problem,
+    frozen_problem,
+    learning_problem,
+    dropout_problem,
+)

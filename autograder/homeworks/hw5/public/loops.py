@@ -26,7 +26,7 @@ def _toy(options: Mapping[str, Any]) -> Any:
             self.linear = nn.Linear(self.table.shape[1], 1)
 
         def forward(self, ids: Any, mask: Any) -> Any:
-            modes.append(self.training)  # a copy of the model notes its calls here, too
+            modes.append(self.dropout.training)  # a copy of the model notes its calls here, too
             gradients.append(torch.is_grad_enabled())
             weight = mask[..., None].float()
             mean = (self.table[ids] * weight).sum(1) / weight.sum(1)

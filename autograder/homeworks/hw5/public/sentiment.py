@@ -50,7 +50,7 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
     """Runs ``predict_sentiment(text, model, encode, labels)`` with a scripted model.
 
     The case's args are the text; its kwargs are ``scale`` and ``shift`` (logit = shift + scale · number of
-    letters) and ``labels``, pairs of number and name in the order of the map.
+    letters), ``labels``, pairs of number and name in the order of the map, and ``train``, the model's mode.
     """
     import torch
 
@@ -79,7 +79,7 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
             noise = 25.0 if self.training else 0.0  # as dropout would, only more visibly
             return options["shift"] + noise + options["scale"] * (ids * mask).sum(1).to(torch.float32)
 
-    model = Scripted().train(True)
+    model = Scripted().train(options["train"])
     with state_kept() as left:
         answer = function(
             decode(case["args"])[0],
@@ -99,11 +99,11 @@ def predict_problem(trial: Trial) -> str | None:
     """Whether the model was asked properly (5.7b)."""
     if trial.result["problems"]:
         return f"{trial.result['problems'][0]}."
-    return (
-        None
-        if trial.result["mode_after"]
-        else "The model came in train mode and left in evaluation mode: restore it."
-    )
+    if trial.result["mode_after"] == trial.kwargs["train"]:
+        return None
+    modes = (trial.kwargs["train"], not trial.kwargs["train"])
+    came, left = ("train" if mode else "evaluation" for mode in modes)
+    return f"The model came in {came} mode and left in {left} mode: restore it."
 
 
 check_flags("5.7b", "predict_sentiment", predict_problem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autograder.homeworks.hw6.public.costs import growth_problem, observe, size_problem
-from autograder.homeworks.hw6.public.denoising import interval_problem, shrinkage
+from autograder.homeworks.hw6.public.denoising import changed, interval_problem, shrinkage
 from autograder.homeworks.hw6.public.features import (
     EXPONENTIALS,
     FEW,
@@ -31,6 +31,7 @@ __all__ = [
     "FEW",
     "GAUSSIAN_COUNTS",
     "bars",
+    "changed",
     "dot_problem",
     "estimate_shape_problem",
     "example_vectors",

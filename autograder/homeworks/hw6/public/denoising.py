@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import after_grading, visible_check
+from autograder.kit import IN_PLACE, after_grading, visible_check
 
 
 def shrinkage(values: np.ndarray, strength: float) -> np.ndarray:
@@ -80,6 +80,12 @@ def interval_problem(case: Sequence[Any], found: Any) -> str | None:
     return None
 
 
+def changed(trial: Any) -> str | None:
+    """Whether a function changed the arrays that it was given, in words."""
+    in_place = isinstance(trial.result, Mapping) and trial.result.get("changed_inputs")
+    return f"the function {IN_PLACE}" if in_place else None
+
+
 def _number(item: Any) -> Any:
     return item.item() if isinstance(item, np.ndarray) and item.size == 1 else item
 
@@ -111,7 +117,7 @@ def intervals_are_whole(answers: Mapping[str, Any]) -> list[tuple[bool | None, s
     for trial in answers.get("lambda_interval", []):
         if trial.status == "ok":
             rightly_none = trial.output is None and trial.group == "impossible"
-            problem = None if rightly_none else interval_problem(trial.args, trial.output)
+            problem = None if rightly_none else interval_problem(trial.args, trial.output) or changed(trial)
             lines.append(
                 (
                     problem is None,
