@@ -177,6 +177,16 @@ def test_a_gpu_that_a_function_asks_for_gives_the_students_line():
     assert "no GPU" in words
 
 
+def test_a_default_device_that_is_not_there_is_named_where_it_costs_something():
+    report = graded(first_lines("import torch", 'torch.set_default_device("cuda")'))
+    assert all(some == {"not run here"} for some in causes(report).values()), causes(report)
+    for question in causes(report):
+        words = told(report, question)
+        assert "no GPU" in words, words
+        assert "device =" in words
+        assert "site-packages" not in words
+
+
 def test_a_line_of_a_library_is_never_given_as_the_students():
     with pytest.raises(ValueError, match="reshape") as caught:
         np.zeros((2, 3)).reshape(4)

@@ -23,10 +23,12 @@ from autograder.submissions.belonging import (
     cells_digest,
     fits,
     homework_of,
+    identity_of,
     listed,
     same_cells,
     stem,
 )
+from autograder.submissions.below import bring_together
 from autograder.submissions.copies import versions, without_copies
 from autograder.submissions.submission import Submission, flat_name
 
@@ -57,8 +59,9 @@ def group(
     folders: dict[PurePosixPath, list[Item]] = {}
     for item in items:
         folders.setdefault(item.path.parent, []).append(item)
+    below: dict[PurePosixPath, list[str]] = {}
     with contextlib.suppress(Exception):  # what cannot be read is said where its folder is sorted
-        _bring_together(folders, own)
+        below = bring_together(folders, own, people, left)
     made: list[Submission] = []
     full: set[PurePosixPath] = set()
     for folder, members in folders.items():
@@ -70,6 +73,10 @@ def group(
             found = [_unsorted(item, error) for item in members]
         if len(found) == 1 and not top:
             found = [replace(found[0], name=flat_name(folder))]
+        if notes := below.get(folder):
+            found = [
+                one if one.notebook is None else replace(one, notes=(*notes, *one.notes)) for one in found
+            ]
         if found:
             full.add(folder)
         made += found
@@ -82,31 +89,6 @@ def _unsorted(item: Item, error: Exception) -> Submission:
     """The row of a file in a folder where it could not be told what belongs together."""
     told = f"The files around {item.path.name} could not be sorted ({type(error).__name__}: {error})"
     return Submission(flat_name(item.path), problem=f"{cut_to_bytes(told, 400)}. Grade each file by itself.")
-
-
-def _bring_together(folders: dict[PurePosixPath, list[Item]], own: bool) -> None:
-    """Puts a log beside its notebook where one of the two lies in a folder below the other's.
-
-    Only where the content fits and nothing else there could be meant: two people may share a folder.
-    """
-    below: dict[PurePosixPath, list[Item]] = {}
-    for folder, members in folders.items():
-        for above in (folder, *folder.parents):
-            below.setdefault(above, []).extend(members)
-    for folder in list(folders):
-        if folder == PurePosixPath() and not own:
-            continue
-        notebooks = [item for item in below[folder] if item.kind == NOTEBOOK]
-        logs = [item for item in below[folder] if item.kind == LOG]
-        if len(notebooks) != 1 or len(logs) != 1 or any(item.kind == ZIP for item in below[folder]):
-            continue
-        (notebook,), (log,) = notebooks, logs
-        place, other = notebook.path.parent, log.path.parent
-        if place != other and folder in (place, other) and fits(log.data, notebook.data):
-            folders[place].append(replace(log, path=place / log.path.name))
-            folders[other].remove(log)
-    for folder in [one for one, members in folders.items() if not members]:
-        del folders[folder]
 
 
 def _of_people(
@@ -146,15 +128,25 @@ def _of_folder(
     """The submissions whose files lie in one folder, those in its zips included."""
     loose, zips = [one for one in members if one.kind != ZIP], [one for one in members if one.kind == ZIP]
     made = []
+    there: set[bytes] | None = None  # what the notebooks beside the zips hold
+    stems = Counter(stem(one.path) for one in zips)
+    named: dict[str, list[Item]] = {}
+    for item in loose:
+        if item.kind == NOTEBOOK:
+            named.setdefault(stem(item.path), []).append(item)
     for one in zips:
-        joined = None if one.problem else _joined(one, loose, zips, own)
+        own_stem = stem(one.path)
+        target = named.get(own_stem, []) if stems[own_stem] == 1 else []
+        joined = None if one.problem else _joined(one, loose, target, own, len(zips) == 1)
         if joined is not None:
             taken = {(item.path.name) for item in loose}
             loose += [item for item in joined if item.path.name not in taken]
             left += [f"{one.path}: {item.path}" for item in one.items if item.kind == OTHER]
             continue
         inside = _of_zip(one, left)
-        if any(same_cells(a.notebook, b.data) for a in inside for b in loose if b.kind == NOTEBOOK):
+        if there is None:
+            there = {identity_of(item.data) for item in loose if item.kind == NOTEBOOK}
+        if any(item.notebook and identity_of(item.notebook) in there for item in inside):
             inside = [replace(item, notes=(*item.notes, COPY)) for item in inside]
         made += inside
     return [*_of_loose(folder, loose, left, own, root), *made]
@@ -169,7 +161,7 @@ def _of_zip(item: Item, left: list[str]) -> list[Submission]:
     found = group(item.items, name, inner, own=True)
     left += [f"{item.path}: {line}" for line in inner]
     if not found:
-        files = [str(one.path) for one in item.items]
+        files = [f"{one.path} ({one.problem})" if one.problem else str(one.path) for one in item.items]
         problem = f"{item.path.name} holds no notebook and no {kit.LOG_NAME}{_only(files)}. {HAND_IN}"
         return [Submission(name, problem=problem)]
     if len(found) == 1:
@@ -177,16 +169,23 @@ def _of_zip(item: Item, left: list[str]) -> list[Submission]:
     return [replace(one, name=flat_name(PurePosixPath(f"{name}-{one.name}"))) for one in found]
 
 
-def _joined(one: Item, loose: Sequence[Item], zips: Sequence[Item], own: bool) -> list[Item] | None:
-    """A zip's files under the folder's path, if they belong to what lies loose there; None if not."""
+def _joined(
+    one: Item, loose: Sequence[Item], named: Sequence[Item], own: bool, alone: bool
+) -> list[Item] | None:
+    """A zip's files under the folder's path, if they belong to what lies loose there; None if not.
+
+    Args:
+        one: the zip.
+        loose: what lies beside it.
+        named: the notebooks of them that have the zip's name, if no other zip has it.
+        own: whether the folder may be one person's.
+        alone: whether it is the folder's only zip.
+    """
     inside = list(_flat(one))
     notebooks = [item for item in loose if item.kind == NOTEBOOK]
     copies = [item for item in inside if item.kind == NOTEBOOK]
     rest = [item for item in inside if item.kind in (LOG, ATTACHMENT)]
-    own_stem = stem(one.path)
-    named = [item for item in notebooks if stem(item.path) == own_stem]
-    alone = len(zips) == 1
-    if len(named) == 1 and sum(stem(other.path) == own_stem for other in zips) == 1:
+    if len(named) == 1:
         target = named[0]
     elif own and alone and not notebooks and any(item.kind == LOG for item in loose) and len(copies) == 1:
         return [*(_moved(item, one) for item in [*copies, *rest])]
@@ -239,12 +238,13 @@ def _of_loose(
     mine = _pairs(notebooks, logs, own)
     used = {id(log) for log in mine.values()}
     copied = _copied(notebooks)
+    theirs = _files_of(notebooks, files, own)
     made = [
         Submission(
             flat_name(folder) if own and folder != PurePosixPath() else flat_name(item.path),
             None if item.problem else item.data,
             mine[number].data if number in mine else None,
-            _files_of(item, notebooks, files, own),
+            theirs.get(bare(item.path), {}),
             item.problem if number not in mine else "",
             notes=(
                 *notes,
@@ -327,19 +327,17 @@ def _spare(logs: Sequence[Item], used: Item | None, own: bool) -> Iterator[str]:
         yield f"Of several logs, {used.path.name} counts; not used: {names}."
 
 
-def _files_of(item: Item, notebooks: Sequence[Item], files: Sequence[Item], own: bool) -> dict[str, bytes]:
-    """The checkpoints of a notebook: all in a folder of its own, else those that begin with its name."""
-    if own or (len(notebooks) == 1 and len(files) <= 2):
-        return {whole(one.path.name): one.data for one in files}
-    if not files:
-        return {}
-    mine, names = bare(item.path), [bare(one.path) for one in notebooks]
-    return {
-        whole(one.path.name): one.data
-        for one in files
-        if one.path.name.startswith(mine)
-        and max((name for name in names if one.path.name.startswith(name)), key=len) == mine
-    }
+def _files_of(notebooks: Sequence[Item], files: Sequence[Item], own: bool) -> dict[str, dict[str, bytes]]:
+    """Name of a notebook → its files: all in a folder of its own, else those that begin with its name."""
+    names = {bare(item.path) for item in notebooks}
+    if len(notebooks) == 1 and (own or len(files) <= 2):
+        return {name: {whole(one.path.name): one.data for one in files} for name in names}
+    found: dict[str, dict[str, bytes]] = {}
+    for one in files:
+        beginnings = (one.path.name[:end] for end in range(len(one.path.name), 0, -1))
+        if (mine := next((name for name in beginnings if name in names), None)) is not None:
+            found.setdefault(mine, {})[whole(one.path.name)] = one.data
+    return found
 
 
 def _copied(notebooks: Sequence[Item]) -> list[bool]:
