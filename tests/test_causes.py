@@ -178,12 +178,17 @@ def test_a_gpu_that_a_function_asks_for_gives_the_students_line():
 
 
 def test_a_default_device_that_is_not_there_is_named_where_it_costs_something():
-    report = graded(first_lines("import torch", 'torch.set_default_device("cuda")'))
-    assert all(some == {"not run here"} for some in causes(report).values()), causes(report)
-    for question in causes(report):
+    def change(notebook: NotebookNode) -> None:
+        cell = cell_with(notebook, "from homework_kit import")
+        cell.source = f'import torch\ntorch.set_default_device("cuda")\n{cell.source}'
+
+    report = graded(change, "hw2", log=False)
+    lost = {question for question, some in causes(report).items() if "not run here" in some}
+    assert {"2.2", "2.4", "2.5a"} <= lost
+    for question in lost:
         words = told(report, question)
-        assert "no GPU" in words, words
-        assert "device =" in words
+        assert "Grading has no GPU: use `device =" in words
+        assert 'asks for it for all tensors: `torch.set_default_device("cuda")`' in words
         assert "site-packages" not in words
 
 

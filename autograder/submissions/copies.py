@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from autograder.files import same_name
@@ -26,6 +26,7 @@ from autograder.submissions.belonging import (
     stem,
 )
 
+MAX_VERSIONS = 12  # different notebooks of one person: a term has six homeworks
 MARKS = re.compile(
     r"^(?:copy|kopie|copi[ae]|c\u00f3pia)(?: \(?\d+\)?)? (?:of|von|van|de) |"
     r"(?<![ _-])[ _-]*(?:copy|kopie|copi[ae]|c\u00f3pia)[ _-]?(?:\(?\d+\)?)?$|(?<![ _-])[ _-]*\(\d{1,2}\)$"
@@ -107,6 +108,13 @@ def versions(kept: Kept) -> list[list[Item]]:
     some = [item for item in notebooks if belongs.get(item.path)]
     if not some:
         return [kept.members]
+    if len(some) > MAX_VERSIONS:
+        told = f"{len(some)} notebooks of homeworks with different cells were handed in"
+        item = replace(
+            some[0], data=b"", problem=f"{told}, more than {MAX_VERSIONS}. Hand in the one that counts."
+        )
+        kept.left += [f"{one.path} (one of {len(some)} notebooks)" for one in some[1:]]
+        return [[item]]
     others = [item for item in notebooks if not belongs[item.path]]
     kept.left += [f"{item.path} (a notebook of no homework, beside {some[0].path.name})" for item in others]
     logs = [item for item in kept.members if item.kind == LOG]

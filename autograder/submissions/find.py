@@ -23,8 +23,9 @@ from autograder.submissions.archive import (
     read_of,
 )
 from autograder.submissions.belonging import listed
-from autograder.submissions.grouping import HAND_IN, group
+from autograder.submissions.grouping import group
 from autograder.submissions.submission import MAX_NAME, Submission, flat_name
+from autograder.submissions.without import HAND_IN
 
 __all__ = ["IGNORED_FOLDERS", "Found", "Submission", "find", "flat_name"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import PurePosixPath
@@ -21,27 +21,25 @@ from autograder.submissions.archive import ATTACHMENT, LOG, NOTEBOOK, OTHER, ZIP
 from autograder.submissions.belonging import (
     bare,
     cells_digest,
+    code_of,
+    fit,
     fits,
     homework_of,
     identity_of,
     listed,
     same_cells,
+    sources_of,
     stem,
 )
 from autograder.submissions.below import bring_together
 from autograder.submissions.copies import versions, without_copies
 from autograder.submissions.submission import Submission, flat_name
+from autograder.submissions.without import HAND_IN, only, rows_without
 
-HAND_IN = "Hand in the notebook (the .ipynb file), or the zip that its last cell makes."
 COPY = "This notebook has the cells of another one in the same folder; each was graded by itself."
 GENERIC = re.compile(r"submission_log(?:[ _-]*\(?\d+\)?)?")  # what the kit calls it, counted by a browser
 # names that a learning platform made: files that have such names may be different people's
 OF_PLATFORM = re.compile(r"_\d{2,}_|_attempt_\d|_assignsubmission_|^\d+-\d+ - |\([^()]+\)_|_\d{2,}$")
-# what a student hands in instead of a notebook; a folder of nothing but pictures or tables is no submission
-INSTEAD = {
-    ".py", ".pdf", ".html", ".htm", ".rar", ".7z", ".gz", ".tgz", ".tar", ".xz", ".docx", ".doc", ".odt",
-    ".pages", ".rtf", ".md", ".tex", ".rmd", ".qmd", ".txt", ".ipynb", ".zip", ".bz2",
-}  # fmt: skip
 
 
 def group(
@@ -82,7 +80,7 @@ def group(
         made += found
         if own and top and len(found) == 1:  # one person's: folders beside it are hers, too
             full |= set(folders)
-    return [*made, *_without(folders, full, own and len(made) == 1)]
+    return [*made, *rows_without(folders, full, own and len(made) == 1)]
 
 
 def _unsorted(item: Item, error: Exception) -> Submission:
@@ -162,7 +160,7 @@ def _of_zip(item: Item, left: list[str]) -> list[Submission]:
     left += [f"{item.path}: {line}" for line in inner]
     if not found:
         files = [f"{one.path} ({one.problem})" if one.problem else str(one.path) for one in item.items]
-        problem = f"{item.path.name} holds no notebook and no {kit.LOG_NAME}{_only(files)}. {HAND_IN}"
+        problem = f"{item.path.name} holds no notebook and no {kit.LOG_NAME}{only(files)}. {HAND_IN}"
         return [Submission(name, problem=problem)]
     if len(found) == 1:
         return [replace(found[0], name=name)]
@@ -298,6 +296,8 @@ def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[i
         for number, one in enumerate(stems)
         if counted[one] == 1 and len(named.get(one, ())) == 1
     }
+    if len(notebooks) > 1:
+        return pairs | _by_content(notebooks, logs, pairs)
     if len(notebooks) != 1 or pairs:
         return pairs
     exact = [log for log in logs if log.path.name == kit.LOG_NAME]
@@ -307,6 +307,20 @@ def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[i
         if len(fitting) == 1:
             return {0: fitting[0]}
     return {0: sorted(generic, key=lambda log: log.path.name)[-1]} if own and generic else {}
+
+
+def _by_content(notebooks: Sequence[Item], logs: Sequence[Item], pairs: dict[int, Item]) -> dict[int, Item]:
+    """The logs whose answers come from one of several notebooks, and from no other; each of one notebook."""
+    used = {id(log) for log in pairs.values()}
+    sources = [(log, told) for log in logs if id(log) not in used and (told := sources_of(log.data))]
+    code = [code_of(item.data) for item in notebooks] if sources else []
+    fitting = [[n for n, there in enumerate(code) if fit(told, there)] for _, told in sources]
+    sure = Counter(some[0] for some in fitting if len(some) == 1)
+    return {
+        some[0]: log
+        for (log, _), some in zip(sources, fitting, strict=True)
+        if len(some) == 1 and sure[some[0]] == 1 and some[0] not in pairs
+    }
 
 
 def _may_join(log: Item, notebook: Item, own: bool) -> bool:
@@ -347,44 +361,6 @@ def _copied(notebooks: Sequence[Item]) -> list[bool]:
     digests = [cells_digest(item.data) for item in notebooks]
     counted = Counter(digests)
     return [digest is not None and counted[digest] > 1 for digest in digests]
-
-
-# --- folders without anything -------------------------------------------------------------------------------
-
-
-def _without(
-    folders: dict[PurePosixPath, list[Item]], full: Iterable[PurePosixPath], one_person: bool
-) -> Iterator[Submission]:
-    """A row for each person's folder in which nothing can be graded.
-
-    Args:
-        folders: all of them.
-        full: those with a submission.
-        one_person: whether all may be one person's; then a folder needs a file that students hand in instead.
-    """
-    full, top = set(full), PurePosixPath()
-    above = {parent for folder in full for parent in (folder, *folder.parents)}
-    told: set[PurePosixPath] = set()
-    for folder in sorted(folders):
-        chain = [folder, *folder.parents]
-        if folder == top or any(parent in full for parent in chain if parent != top):
-            continue
-        without = [one for one in chain if one != top and one not in above]
-        if not without or (empty := without[-1]) in told:  # the topmost without any
-            continue
-        inside = [item for other in folders if other.is_relative_to(empty) for item in folders[other]]
-        deep = one_person or len(empty.parts) > 1
-        if deep and not any(item.path.suffix.lower() in INSTEAD for item in inside):
-            continue
-        paths = ((item.path.relative_to(empty).as_posix(), item.problem) for item in inside)
-        names = [f"{path} ({problem})" if problem else path for path, problem in paths]
-        told.add(empty)
-        problem = f"The folder holds no notebook, log or zip{_only(names)}. {HAND_IN}"
-        yield Submission(flat_name(empty), problem=problem)
-
-
-def _only(names: Sequence[str]) -> str:
-    return f", only {listed(names)}" if names else ""
 
 
 # --- what belongs together ----------------------------------------------------------------------------------
