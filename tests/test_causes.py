@@ -270,6 +270,19 @@ def test_a_limit_is_the_cause_of_what_it_costs():
     assert set().union(*causes(report).values()) <= set(CAUSES)
 
 
+def test_time_that_is_used_up_by_a_cell_that_cannot_be_interrupted_is_the_cause_of_all_that_follows():
+    stubborn = "import time\nwhile True:\n    try: time.sleep(9)\n    except KeyboardInterrupt: pass"
+
+    def change(notebook: NotebookNode) -> None:
+        notebook.cells.insert(notebook.cells.index(cell_with(notebook, IMPORTS)) + 1, new_code_cell(stubborn))
+
+    limits = Limits(cell_seconds=30, grace_seconds=0.5, total_seconds=4)
+    report = graded(change, limits=limits)
+    assert set().union(*causes(report).values()) == {"limit"}
+    assert "ran longer than 4 s in total" in told(report, "3.1")
+    assert "run again" not in " ".join(report.notes)
+
+
 @pytest.mark.parametrize("sandbox", ["auto", "off"])
 def test_a_folder_of_packages_can_be_imported_from(tmp_path: Path, sandbox: str):
     extra = tmp_path / "extra"  # readable by everyone, as pip makes it; pytest's own folder is not

@@ -218,3 +218,9 @@ def test_a_person_with_many_versions_is_one_row_that_says_so(tmp_path: Path):
     assert (
         "30 notebooks of homeworks with different cells were handed in, more than 12" in found["eve"].problem
     )
+
+
+def test_of_a_zip_only_the_copies_are_called_so(tmp_path: Path):
+    files = {"jane.ipynb": HW3, "kim.ipynb": EMPTY, "all.zip": zipped({"a.ipynb": HW3, "b.ipynb": SAMS})}
+    found = {name: one.notes for name, one in rows(lay(tmp_path, files)).items()}
+    assert {name for name, notes in found.items() if notes} == {"all-a"}

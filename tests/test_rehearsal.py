@@ -241,8 +241,8 @@ def test_in_colab_mistakes_of_every_kind_are_named(tmp_path: Path):
     )
     skipped = home.insert(home.place("attention_by_position_pos ="), SKIP + "kept_here = 0.0")
     home.change("attention_by_position_pos =", lambda text: text + "\nattention_by_position_pos += kept_here")
-    cuda = home.change("def moving_head", lambda text: "import torch\ntorch.zeros(1).cuda()\n" + text)
-    home.change("def conv_heads", lambda text: "deleted + 1\n" + text)
+    cuda = home.change("def moving_head", lambda text: "import torch\nmine = torch.zeros(1).cuda()\n" + text)
+    home.change("smallest_score_gap =", lambda text: text + "\nsmallest_score_gap += deleted - 1")
     out = home.run()
     assert "the notebook as it is on the page now" in out
     assert "imports `mine.py`, which goes into the zip" in out
@@ -252,7 +252,7 @@ def test_in_colab_mistakes_of_every_kind_are_named(tmp_path: Path):
     assert "3.4" in told(out, f"Cell {cuda} raises")
     assert "only in the running kernel" in told(out, "`deleted`")
     report, _ = grade_submission(home.submission(), SETTINGS, kernels(PLACE)[0])
-    assert lost(report) - {"3.7"} == costs(out) == {"3.1", "3.2", "3.4", "3.6"}
+    assert lost(report) - {"3.7"} == costs(out) == {"3.1", "3.1b", "3.2", "3.4"}
 
 
 def test_word_vectors_are_there_while_grading(tmp_path: Path):

@@ -144,9 +144,12 @@ def _of_folder(
         inside = _of_zip(one, left)
         if there is None:
             there = {identity_of(item.data) for item in loose if item.kind == NOTEBOOK}
-        if any(item.notebook and identity_of(item.notebook) in there for item in inside):
-            inside = [replace(item, notes=(*item.notes, COPY)) for item in inside]
-        made += inside
+        made += [
+            replace(item, notes=(*item.notes, COPY))
+            if item.notebook and identity_of(item.notebook) in there
+            else item
+            for item in inside
+        ]
     return [*_of_loose(folder, loose, left, own, root), *made]
 
 
