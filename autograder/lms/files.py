@@ -55,7 +55,12 @@ def read_files(source: Path) -> Iterator[Found]:
 def read_zip(file: Path | IO[bytes]) -> Iterator[Found]:
     """Each ordinary file in a platform's zip; a member that cannot be read is said, the others go on."""
     archive.check_directory(file, MAX_FILES)
-    with zipfile.ZipFile(file) as opened:
+    try:
+        opened = zipfile.ZipFile(file)
+    except Exception as error:  # zipfile raises nearly anything for a damaged directory
+        told = f"{file}: the zip cannot be read ({error}); download it again"
+        raise ValueError(told) from None
+    with opened:
         infos = opened.infolist()
         if len(infos) > MAX_FILES:
             raise ValueError(f"the zip holds {len(infos)} files; the limit is {MAX_FILES}")
