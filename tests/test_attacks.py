@@ -69,7 +69,9 @@ def hidden(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=[True, pytest.param(False, marks=pytest.mark.sweep)], ids=["", "cold"])
+@pytest.fixture(
+    scope="module", params=[True, pytest.param(False, marks=pytest.mark.sweep)], ids=["warm", "cold"]
+)
 def sandbox(hidden: Path, request: pytest.FixtureRequest) -> Iterator[SandboxKernels]:
     os.environ["COURSE_SECRET"] = SECRET
     kernels = SandboxKernels(warm=request.param, hidden=[hidden])

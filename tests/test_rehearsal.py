@@ -240,9 +240,9 @@ def test_in_colab_mistakes_of_every_kind_are_named(tmp_path: Path):
         lambda text: "import einops\n" + text.replace("6.0 * np.eye(3)", "einops.rearrange(6.0 * np.eye(3))"),
     )
     skipped = home.insert(home.place("attention_by_position_pos ="), SKIP + "kept_here = 0.0")
-    home.change("attention_by_position_pos =", lambda text: text + "\nattention_by_position_pos += kept_here")
+    for name, put in (("attention_by_position_pos =", "kept_here +"), ("smallest_score_gap =", "deleted *")):
+        home.change(name, lambda text, name=name, put=put: text.replace(name, f"{name} {put}"))
     cuda = home.change("def moving_head", lambda text: "import torch\nmine = torch.zeros(1).cuda()\n" + text)
-    home.change("smallest_score_gap =", lambda text: text + "\nsmallest_score_gap += deleted - 1")
     out = home.run()
     assert "the notebook as it is on the page now" in out
     assert "imports `mine.py`, which goes into the zip" in out
