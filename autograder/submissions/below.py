@@ -13,7 +13,7 @@ from autograder.submissions.belonging import fits, homework_of, identity_of, lis
 
 # folders in which people keep what they had before; other names may be a second person's
 OLDER = re.compile(
-    r"(?:old(?:er)?|backups?|bak|archived?|cop(?:y|ies)|previous|versions?|drafts?|history|te?mp"
+    r"(?:old(?:er)?|backups?|bak|archived?|cop(?:y|ies)|previous|versions?|drafts?|history|temp|tmp"
     r"|trash|alt|kopien?|sicherung|entw[u\u00fc]rfe?|vieux|ancien(?:ne)?s?|viejos?|copias?)"
     r"(?:[ _.-]?(?:versions?|files?|stuff))?"
 )
