@@ -69,10 +69,12 @@ def hidden(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def sandbox(hidden: Path) -> Iterator[SandboxKernels]:
+@pytest.fixture(
+    scope="module", params=[True, pytest.param(False, marks=pytest.mark.sweep)], ids=["warm", "cold"]
+)
+def sandbox(hidden: Path, request: pytest.FixtureRequest) -> Iterator[SandboxKernels]:
     os.environ["COURSE_SECRET"] = SECRET
-    kernels = SandboxKernels(hidden=[hidden])
+    kernels = SandboxKernels(warm=request.param, hidden=[hidden])
     yield kernels
     kernels.close()
     del os.environ["COURSE_SECRET"]

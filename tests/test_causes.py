@@ -177,6 +177,21 @@ def test_a_gpu_that_a_function_asks_for_gives_the_students_line():
     assert "no GPU" in words
 
 
+def test_a_default_device_that_is_not_there_is_named_where_it_costs_something():
+    def change(notebook: NotebookNode) -> None:
+        cell = cell_with(notebook, "from homework_kit import")
+        cell.source = f'import torch\ntorch.set_default_device("cuda")\n{cell.source}'
+
+    report = graded(change, "hw2", log=False)
+    lost = {question for question, some in causes(report).items() if "not run here" in some}
+    assert {"2.2", "2.4", "2.5a"} <= lost
+    for question in lost:
+        words = told(report, question)
+        assert "Grading has no GPU: use `device =" in words
+        assert 'asks for it for all tensors: `torch.set_default_device("cuda")`' in words
+        assert "site-packages" not in words
+
+
 def test_a_line_of_a_library_is_never_given_as_the_students():
     with pytest.raises(ValueError, match="reshape") as caught:
         np.zeros((2, 3)).reshape(4)
@@ -253,6 +268,19 @@ def test_a_limit_is_the_cause_of_what_it_costs():
     assert causes(report) == {"3.1": {"limit"}}
     assert "ran longer than 2 s" in told(report, "3.1")
     assert set().union(*causes(report).values()) <= set(CAUSES)
+
+
+def test_time_that_is_used_up_by_a_cell_that_cannot_be_interrupted_is_the_cause_of_all_that_follows():
+    stubborn = "import time\nwhile True:\n    try: time.sleep(9)\n    except KeyboardInterrupt: pass"
+
+    def change(notebook: NotebookNode) -> None:
+        notebook.cells.insert(notebook.cells.index(cell_with(notebook, IMPORTS)) + 1, new_code_cell(stubborn))
+
+    limits = Limits(cell_seconds=30, grace_seconds=0.5, total_seconds=4)
+    report = graded(change, limits=limits)
+    assert set().union(*causes(report).values()) == {"limit"}
+    assert "ran longer than 4 s in total" in told(report, "3.1")
+    assert "run again" not in " ".join(report.notes)
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "off"])

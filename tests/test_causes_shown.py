@@ -19,6 +19,7 @@ from autograder.cli.packages import check_packages
 from autograder.declare import homeworks
 from autograder.grade.report import CAUSES, CheckResult, QuestionResult, Raised, Report
 from autograder.grade.store import read_results, results_json
+from autograder.hosts import gradescope
 from autograder.hosts.bundle import Config
 from autograder.report import tables
 from autograder.report.class_report import page
@@ -69,6 +70,14 @@ def test_otter_says_what_was_not_run():
     report = Report("s", "hw3", "graded with problems", (QuestionResult("3.1", "A", (check,)),))
     (file,) = [one for one in otter.test_files(report, config) if one.name == "3.1"]
     assert file.test_case_results[0].message == "**Not run here.** why"
+
+
+def test_gradescope_says_what_was_not_run():
+    question = homeworks()["hw3"].questions["3.1"]
+    check = CheckResult(question.checks[0].name, "unanswered", 0.0, 10.0, "why", cause="not run here")
+    report = Report("s", "hw3", "graded with problems", (QuestionResult("3.1", "A", (check,)),))
+    (test,) = gradescope.results(report, Config("hw3", "s"), {})["tests"]
+    assert (test["output"], test["tags"]) == ("**Not run here.** why", ["not run here"])
 
 
 def test_the_class_report_has_a_section_on_what_did_not_run(tmp_path: Path):

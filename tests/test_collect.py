@@ -249,3 +249,13 @@ def test_a_zip_cannot_write_outside_the_folder_or_fill_the_disk(
     assert "not a zip file that can be read" in result.output
     large = canvas.read(write_zip(tmp_path / "l.zip", {"eve_1_2_x.ipynb": "x" * 20_000}))
     assert large.left == ["eve_1_2_x.ipynb (larger than 0 MB)"]
+
+
+@pytest.mark.parametrize("platform", ["canvas", "moodle", "gradescope", "blackboard"])
+def test_a_download_whose_directory_is_damaged_is_told_in_one_sentence(platform: str, tmp_path: Path):
+    source = write_zip(tmp_path / "s.zip", {"eve_1_2_hw3.ipynb": NOTEBOOK, "max_3_4_hw3.ipynb": NOTEBOOK})
+    source.write_bytes(source.read_bytes().replace(b"PK\x01\x02", b"PK\x01\x01"))
+    result = command("collect", source, "--from", platform, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "the zip cannot be read" in result.output
+    assert "download it again" in result.output

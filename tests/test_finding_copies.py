@@ -196,3 +196,31 @@ def test_cells_of_a_second_homework_in_a_notebook_are_named():
 def test_the_mark_counts_where_the_cells_are_not_clearly_another_homeworks(cells: tuple[str, ...]):
     found = read_one(notebook(*cells, homework="hw6"))
     assert (found.homework.id, found.notes) == ("hw6", ())
+
+
+def test_a_log_joins_the_one_of_several_notebooks_from_whose_cells_it_comes(tmp_path: Path):
+    fitting = log_of('record("3.1")', "answer = 1")
+    files = {"hw4.ipynb": HW4, "hw3.ipynb": HW3, LOG_NAME: fitting}
+    found = rows(lay(tmp_path / "a", {f"jane/{name}": data for name, data in files.items()}))
+    assert {name: bool(one.log) for name, one in found.items()} == {"jane-hw3": True, "jane-hw4": False}
+    shared = log_of('record("3.1")')  # from the cells of both
+    found = rows(lay(tmp_path / "b", {"w/jane.ipynb": HW3, "w/sam.ipynb": SAMS, f"w/{LOG_NAME}": shared}))
+    assert sorted(bool(one.log) for one in found.values()) == [False, False, True]
+    assert all(one.log is None for one in found.values() if one.notebook)
+    two = {"w/jane.ipynb": HW3, "w/sam.ipynb": SAMS, "w/a_log.json": fitting, "w/b_log.json": fitting}
+    assert len(rows(lay(tmp_path / "c", two))) == 4
+
+
+def test_a_person_with_many_versions_is_one_row_that_says_so(tmp_path: Path):
+    many = {f"eve/{n}.ipynb": notebook('record("3.1")', 'record("3.2")', f"x = {n}") for n in range(30)}
+    found = collected(tmp_path, {**many, "sam/hw3.ipynb": HW3})
+    assert set(found) == {"eve", "sam"}
+    assert (
+        "30 notebooks of homeworks with different cells were handed in, more than 12" in found["eve"].problem
+    )
+
+
+def test_of_a_zip_only_the_copies_are_called_so(tmp_path: Path):
+    files = {"jane.ipynb": HW3, "kim.ipynb": EMPTY, "all.zip": zipped({"a.ipynb": HW3, "b.ipynb": SAMS})}
+    found = {name: one.notes for name, one in rows(lay(tmp_path, files)).items()}
+    assert {name for name, notes in found.items() if notes} == {"all-a"}

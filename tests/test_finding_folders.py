@@ -13,8 +13,8 @@ from autograder.kit import LOG_NAME, LOG_SCHEMA
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import find
 from tests.conftest import SETTINGS
-from tests.platforms import zipped
-from tests.test_finding import HW3, lay, log_of, rows
+from tests.platforms import notebook, zipped
+from tests.test_finding import HW3, SAMS, lay, log_of, rows
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,7 @@ def test_a_log_that_lies_about_its_cells_costs_nobody_else_a_row(answers: object
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (HW3.encode("utf-16"), "not UTF-8 text"),
-        (HW3.encode("utf-32"), "not UTF-8 text"),
+        (b"\xff\xfe" + HW3.encode(), "not valid JSON"),
         (HW3.encode() + bytes(4096), "not valid JSON: Extra data"),
         (HW3.encode() * 2, "not valid JSON: Extra data"),
         (HW3.replace('"cells"', '<<<<<<< HEAD\n"cells"', 1).encode(), "not valid JSON: Expecting"),
@@ -159,8 +158,7 @@ def test_a_log_that_lies_about_its_cells_costs_nobody_else_a_row(answers: object
         (HW3.replace('"nbformat": 4', '"nbformat": "4"').encode(), "not a notebook"),
     ],
     ids=[
-        "UTF-16",
-        "UTF-32",
+        "a mark that lies",
         "zeros at the end",
         "twice",
         "a conflict of git",
@@ -175,3 +173,69 @@ def test_a_notebook_that_a_tool_has_spoiled_is_a_row_that_says_how(data: bytes, 
     assert set(found) == {"jane", "sam"}
     with pytest.raises(SubmissionError, match=says):
         read(found["jane"], SETTINGS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_an_editor_has_saved_in_another_encoding_is_read(
+    encoding: str, mark: str, packed: bool, tmp_path: Path
+):
+    log, page = log_of('record("3.1")'), HW3.replace("answer = 1", "answer = 1  # \u00e9\U0001f600")
+
+    def saved(text: str) -> bytes:
+        return (mark + text).encode(encoding)
+
+    files = {"hw3.ipynb.txt": saved(page), "answers.json": saved(log)}
+    whole = {f"jane/{name}": data for name, data in files.items()}
+    one = rows(lay(tmp_path, {"jane.zip": zipped(files)} if packed else whole))["jane"]
+    assert read(one, SETTINGS).notebook.cells[-1].source == "answer = 1  # \u00e9\U0001f600"
+    assert one.log is not None
+    assert json.loads(one.log.decode("utf-8-sig")) == json.loads(log)
+
+
+# --- older versions -----------------------------------------------------------------------------------------
+
+OLD = notebook('record("3.1")', 'record("3.2")', "answer = 0")
+
+
+@pytest.mark.parametrize("folder", ["old", "Backup", "old versions/2", "hw3/old", "drafts 2", "Kopie"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_copy_in_a_folder_of_older_versions_is_no_row(folder: str, packed: bool, tmp_path: Path):
+    log = log_of("something else")
+    files = {
+        "hw3.ipynb": HW3,
+        LOG_NAME: log_of(),
+        f"{folder}/hw3 (1).ipynb": HW3,
+        f"{folder}/{LOG_NAME}": log,
+    }
+    whole = {f"jane/{name}": data for name, data in files.items()}
+    lay(tmp_path, {"jane.zip": zipped(files)} if packed else whole | {"sam/hw3.ipynb": SAMS})
+    found = rows(tmp_path)
+    assert set(found) == ({"jane"} if packed else {"jane", "sam"})
+    assert (found["jane"].notebook, found["jane"].log) == (HW3.encode(), log_of().encode())
+    assert found["jane"].notes == (f"hw3.ipynb was graded; {folder}/hw3 (1).ipynb has the same cells.",)
+    assert "(a copy of hw3.ipynb, in a folder above)" in " ".join(find([tmp_path]).ignored)
+
+
+def test_the_log_of_a_copy_in_a_folder_of_older_versions_joins_its_notebook(tmp_path: Path):
+    files = {"jane/hw3.ipynb": HW3, "jane/old/hw3.ipynb": HW3, f"jane/old/{LOG_NAME}": log_of()}
+    found = rows(lay(tmp_path, files))
+    assert {name: one.log for name, one in found.items()} == {"jane": log_of().encode()}
+
+
+def test_an_older_version_with_other_cells_is_a_row_and_both_say_so(tmp_path: Path):
+    found = rows(lay(tmp_path, {"jane/hw3.ipynb": HW3, "jane/old/hw3.ipynb": OLD}))
+    assert set(found) == {"jane", "jane-old"}
+    assert "with different cells: old/hw3.ipynb." in found["jane"].notes[0]
+    assert "with different cells: hw3.ipynb in a folder above." in found["jane-old"].notes[0]
+
+
+def test_a_folder_that_may_be_a_second_persons_keeps_its_copy(tmp_path: Path):
+    for number, folder in enumerate(("kim/", "goldman/", "hw3/")):
+        files = {"week3/hw3.ipynb": HW3, f"week3/{folder}hw3.ipynb": HW3}
+        assert len(rows(lay(tmp_path / str(number), files))) == 2, folder
+    assert len(rows(lay(tmp_path / "top", {"hw3.ipynb": HW3, "old/hw3.ipynb": HW3}))) == 2
+    files = {"jane/hw3.ipynb": HW3, "jane/hw3/hw3.ipynb": HW3}
+    found = find([lay(tmp_path / "known", files)], people=["jane"]).submissions
+    assert [one.name for one in found] == ["jane"]

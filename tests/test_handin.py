@@ -19,6 +19,7 @@ from autograder.declare import homeworks
 from autograder.grade.grade import grade_submission
 from autograder.hosts.one_submission import gather
 from autograder.kit import handing_in as handin
+from autograder.kit import packing
 from autograder.lms import collect
 from autograder.names import notebook_path, source_path
 from autograder.run.choose import kernels
@@ -96,6 +97,21 @@ def test_a_zip_that_cannot_be_written_leaves_the_old_one_and_says_so(
     assert "hw3_hand_designed.ipynb, submission_log.json" in out
     assert (desk.folder / ZIP).read_bytes() == before
     assert not list(desk.folder.glob(".*"))
+
+
+def test_a_large_notebook_is_said_and_one_that_is_too_large_is_not_ready(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    answer_31(desk)
+    desk.save()
+    monkeypatch.setattr(packing, "BIG_BYTES", 10_000)
+    out = desk.finish()
+    assert "your learning platform may refuse files of that size. Clear the outputs" in out
+    assert f"Hand in this one file, `{ZIP}`" in out
+    monkeypatch.setattr(packing, "MAX_NOTEBOOK_BYTES", 20_000)
+    out = desk.finish()
+    assert "the grader reads 0 MB at most. Clear the outputs" in out
+    assert "This is not ready to hand in" in out
 
 
 def test_the_points_are_told_apart(desk: Desk):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from autograder import kit
 from autograder.author import fetch as author_fetch
 from autograder.author.build import repository_address
 from autograder.declare import homeworks
@@ -104,6 +105,21 @@ def test_hidden_sentences_depend_on_the_seed_and_carry_no_label():
     labels = q7_sentiment.hidden_labels(*one.args)
     assert len(labels) == 800
     assert 0.45 < labels.mean() < 0.55
+
+
+def test_sentences_all_right_are_flagged_and_a_table_of_them_earns_nothing():
+    case = homeworks()["hw5"].draw("a")["SentimentModel"]["SentimentModel/0"]
+    logits = np.where(q7_sentiment.hidden_labels(*case.args), 1.0, -1.0)
+
+    def judged(forgotten: list[object]):
+        result = {"result": logits, "forgotten": forgotten}
+        trial = kit.Trial("M/0", "", "", case.args, {}, "ok", result)
+        return q7_sentiment.accuracy_on_hidden_sentences([trial])
+
+    assert "more than is published for such models; your instructor will ask" in judged([]).feedback
+    found = judged([logits])
+    assert (type(found).__name__, found.earned) == ("Wrong", 0)
+    assert "do not come from the weights, and earn nothing" in found.feedback
 
 
 def test_the_loader_names_this_repository():

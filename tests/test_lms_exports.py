@@ -182,6 +182,21 @@ def test_a_german_worksheet_comes_back_as_it_was(encoding: str, tmp_path: Path):
     assert made == expected.replace("\n", "\r\n").encode(encoding)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('ID,Grade,Max\r1,,"90,00"\r2,"3,5","90,00"\r', 'ID,Grade,Max\r1,"94,5","90,00"\r2,"3,5","90,00"\r'),
+        ('ID,Grade,Max\n1,,"1,000"\n', 'ID,Grade,Max\n1,94.5,"1,000"\n'),
+        ('ID,Grade,Max\n1,,"90,00"\n2,1.5,\n', 'ID,Grade,Max\n1,94.5,"90,00"\n2,1.5,\n'),
+    ],
+    ids=["of a Mac, decimal commas in quotes", "thousands", "both"],
+)
+def test_a_table_with_commas_between_cells_comes_back_as_it_was(text: str, expected: str, tmp_path: Path):
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    read = read_table(tmp_path / "t.csv")
+    assert read.written(read.text.replace("1,,", "1,94.5,")) == expected.encode()
+
+
 def test_a_head_that_is_not_there_is_named_with_those_that_are(tmp_path: Path):
     (tmp_path / "w.csv").write_text(GERMAN)
     with pytest.raises(ValueError, match=r"0 columns are called 'Nummer'; there are: ID; Vollst"):

@@ -204,7 +204,18 @@ def test_a_gpu_a_screen_and_answers_at_a_prompt_are_not_there(tmp_path: Path):
 
 def test_in_colab_the_page_is_rehearsed_and_its_modules_are_named(tmp_path: Path):
     home = Home(tmp_path, "hw3")
-    home.only_here = [
+    home.only_here = colab(home)
+    at = home.insert(home.place("^import "), "from google.colab import drive\ndrive.mount('/content/drive')")
+    out = home.run()
+    assert "the notebook as it is on the page now" in out
+    assert "ModuleNotFoundError" in told(out, f"Cell {at} raises")
+    assert "Nothing that is recorded hangs on it" in told(out, f"Cell {at} raises")
+    assert FINE in out
+
+
+def colab(home: Home) -> list[str]:
+    """Cells after which a kernel is taken for Colab's, whose page holds the notebook."""
+    return [
         "import json, pathlib, sys, types\n"
         "google, colab = types.ModuleType('google'), types.ModuleType('google.colab')\n"
         f"page = pathlib.Path({str(home.folder / 'hw3_hand_designed.ipynb')!r})\n"
@@ -214,12 +225,34 @@ def test_in_colab_the_page_is_rehearsed_and_its_modules_are_named(tmp_path: Path
         "google.__path__, colab.__path__ = [], []\n"
         "sys.modules |= {'google': google, 'google.colab': colab}"
     ]
-    at = home.insert(home.place("^import "), "from google.colab import drive\ndrive.mount('/content/drive')")
+
+
+def test_in_colab_mistakes_of_every_kind_are_named(tmp_path: Path):
+    """Those of a table of mistakes that happen at home, and what grading then loses."""
+    home = Home(tmp_path, "hw3")
+    home.only_here = [*colab(home), "import torch\ntorch.Tensor.cuda = lambda self: self\ndeleted = 1.0"]
+    home.packages = {"seaborn.py": "", "einops.py": "def rearrange(x): return x"}
+    (home.folder / "mine.py").write_text("def same(x):\n    return x\n")
+    home.runs_too = "kept_here"
+    first = home.change("^import ", lambda text: "import seaborn\nfrom mine import same\n" + text)
+    content = home.change(
+        "attention_by_content_Q =",
+        lambda text: "import einops\n" + text.replace("6.0 * np.eye(3)", "einops.rearrange(6.0 * np.eye(3))"),
+    )
+    skipped = home.insert(home.place("attention_by_position_pos ="), SKIP + "kept_here = 0.0")
+    for name, put in (("attention_by_position_pos =", "kept_here +"), ("smallest_score_gap =", "deleted *")):
+        home.change(name, lambda text, name=name, put=put: text.replace(name, f"{name} {put}"))
+    cuda = home.change("def moving_head", lambda text: "import torch\nmine = torch.zeros(1).cuda()\n" + text)
     out = home.run()
     assert "the notebook as it is on the page now" in out
-    assert "ModuleNotFoundError" in told(out, f"Cell {at} raises")
-    assert "Nothing that is recorded hangs on it" in told(out, f"Cell {at} raises")
-    assert FINE in out
+    assert "imports `mine.py`, which goes into the zip" in out
+    assert f"Cell {first} raises ModuleNotFoundError: No module named 'seaborn'" in told(out, "'seaborn'")
+    assert "3.1" in told(out, f"Cell {content} raises ModuleNotFoundError: No module named 'einops'")
+    assert f"only in cell {skipped}, which grading skips" in told(out, "`kept_here`")
+    assert "3.4" in told(out, f"Cell {cuda} raises")
+    assert "only in the running kernel" in told(out, "`deleted`")
+    report, _ = grade_submission(home.submission(), SETTINGS, kernels(PLACE)[0])
+    assert lost(report) - {"3.7"} == costs(out) == {"3.1", "3.1b", "3.2", "3.4"}
 
 
 def test_word_vectors_are_there_while_grading(tmp_path: Path):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from autograder import kit
-from autograder.declare import Case, Checkpoint, Choice, homeworks
+from autograder.declare import Case, Checkpoint, Choice, Wrong, homeworks
 from autograder.homeworks.hw4 import public
 from autograder.homeworks.hw4.cases import (
     evaluation_inputs,
@@ -22,7 +22,7 @@ from autograder.homeworks.hw4.cases import (
     trainings_shown,
 )
 from autograder.homeworks.hw4.hidden import hidden_images, hidden_labels, image_batches
-from autograder.homeworks.hw4.q7_training import same_without_weights
+from autograder.homeworks.hw4.q7_training import accuracy_on_hidden_images, same_without_weights
 from autograder.homeworks.hw6.q2_linear_attention import long_inputs
 from autograder.kit.shared.checkpoints import checkpoint_probe
 
@@ -176,6 +176,28 @@ def test_guesses_that_do_not_come_from_the_weights_are_seen(
     case = entry.drawn(np.random.default_rng(0))[0].as_json("M/0")
     found = kit.decode(checkpoint_probe(type(model), case))
     assert same_without_weights(found["result"], found["forgotten"]) is same
+
+
+def judged(right: float, forgotten: bool):
+    """The verdict on 4.7 for so many right guesses; forgotten: with guesses that come from no weights."""
+    case = next(iter(image_batches(np.random.default_rng(0))))
+    labels = hidden_labels(case.args[0])
+    guesses = np.where(np.arange(len(labels)) < right * len(labels), labels, (labels + 1) % 10)
+    logits = np.eye(10, dtype=np.float32)[guesses]
+    result = {"result": logits, "forgotten": [logits if forgotten else np.zeros_like(logits)]}
+    return accuracy_on_hidden_images([kit.Trial("M/0", "", "", case.args, {}, "ok", result)])
+
+
+def test_an_accuracy_above_what_is_published_is_flagged():
+    assert "more than is published for such models; your instructor will ask" in judged(1.0, False).feedback
+    assert "published" not in judged(0.9, False).feedback
+
+
+def test_guesses_that_do_not_come_from_the_weights_earn_nothing_and_the_note_says_so():
+    found = judged(1.0, True)
+    assert isinstance(found, Wrong)
+    assert found.earned == 0
+    assert "do not come from the weights, and earn nothing" in found.feedback
 
 
 class Small(nn.Module):

@@ -31,7 +31,7 @@ from autograder.run.execute import Execution
 from autograder.run.raised import ENDED, CellError
 from autograder.run.raised import MODULE as LOST_MODULE
 from autograder.run.runner import skip_reason
-from autograder.submissions.cells import RECORD
+from autograder.submissions.cells import RECORD, is_kit
 from autograder.submissions.given import given
 from autograder.submissions.log import Log
 from autograder.submissions.names_of_cells import Cell, NamesOfCells
@@ -43,6 +43,7 @@ NO_GPU = re.compile(
     r"Torch not compiled with CUDA|No CUDA GPUs are available|Found no NVIDIA driver|on a CUDA device but"
     r"|CUDA driver|Invalid device id"
 )
+DEFAULT_DEVICE = ".set_default_device("
 STOPPED = re.compile(r"was stopped|was never run")
 GPU = (
     'Grading has no GPU: use `device = "cuda" if torch.cuda.is_available() else "cpu"` and `.to(device)`'
@@ -138,7 +139,7 @@ class Witnesses:
         if check.cause != WRONG or check.points:
             return None
         if NO_GPU.search(told):
-            return Blame(NOT_RUN, f"{told} {GPU}")
+            return Blame(NOT_RUN, f"{told} {GPU}{self._default_device()}")
         if (lost := LOST_MODULE.search(told)) and "ModuleNotFoundError" in told:
             return Blame(NOT_RUN, f"{told} `{lost[1]}` is not installed where grading runs.")
         if (lost := LOST_NAME.search(told)) and self.names is not None:
@@ -170,6 +171,14 @@ class Witnesses:
             NOT_RUN,
             f"Your log holds an answer to {question.id}, but this run gave none: {self._gap(witness[0])}",
         )
+
+    def _default_device(self) -> str:
+        """The line that makes every tensor one of a device, in words; empty without one."""
+        for index, cell in enumerate(self.names.cells if self.names is not None else ()):
+            line = next((line for line in cell.source.split("\n") if DEFAULT_DEVICE in line), "")
+            if cell.runs and line and not is_kit(cell.source):
+                return f" Cell {index + 1} asks for it for all tensors: `{_quoted(line.strip()[:100])}`."
+        return ""
 
     def _gap(self, name: str) -> str:
         """Why an answer is not in the notebook that is in the log, in words."""

@@ -26,7 +26,7 @@ SAYS = 4  # words that make a string or a comment a sentence
 
 _PLACEHOLDER = re.compile(r"[*_]{0,3}Write your answer here\.?[*_]{0,3}", re.I)
 _SECTION = re.compile(r"\s*#{1,6}\s+(?P<question>\d+\.\d+[a-z]?)\b")
-_RUNS = re.compile(r"^\s*(?:record|check|finish)\(", re.M)
+_RUNS = re.compile(r"^[^\S\n]*(?:record|check|finish)\(", re.M)
 
 Cell = tuple[str, str]  # kind (code, markdown, raw) and text
 
@@ -213,7 +213,7 @@ class _Pages:
 
     def _up_to_record(self, question: str) -> tuple[int, int]:
         """The cells before a question's record cell, back to the last one that records or begins anything."""
-        record = re.compile(rf"""^\s*record\(\s*["']{re.escape(question)}["']""", re.M)
+        record = re.compile(rf"""^[^\S\n]*record\(\s*["']{re.escape(question)}["']""", re.M)
         end = next(
             (n for n, page in enumerate(self.pages) if page.kind == "code" and record.search(page.text)), 0
         )

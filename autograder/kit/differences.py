@@ -172,7 +172,7 @@ class _Notebook:
         if error.kind == ENDED:
             return Cause(f"cell {at} failed: {error.message}", at, "Take out what ends the kernel.")
         # of a SyntaxError the file is a temporary one
-        message = re.sub(r"\(\S*, (line \d+)\)$", r"(\1)", error.message)
+        message = re.sub(r"\([^\s()]*, (line \d+)\)$", r"(\1)", error.message)
         told = f"cell {at} raises {error.kind}: {message}"
         return Cause(told, at, self.advice(error.kind, message, error.name))
 

@@ -41,7 +41,7 @@ def when_answered(*questions: str) -> Iterator[None]:
         raise
     except BaseException as error:  # an answer may raise anything, also SystemExit
         _close_since(before)
-        asked = re.findall(r"\d+\.\d+[a-z]?", " ".join(questions))
+        asked = re.findall(r"\b\d+\.\d+[a-z]?", " ".join(questions))
         lines: list[Line] = [(None, "It does not fit the present answers.")]
         with contextlib.suppress(Exception):  # whatever answers are and raise: the words never fail either
             lines = what_it_needs(opened_homework(), asked, error)
@@ -59,7 +59,7 @@ def what_it_needs(log: Log, questions: list[str], error: BaseException) -> list[
     needs = [need for question in questions if question in log.questions for need in _needs_of(log, question)]
     raised = explain_error(error)
     told = error_words(raised)
-    if isinstance(error, NotImplementedError) and re.fullmatch(r"\d+\.\d+\w*", raised["message"]):
+    if isinstance(error, NotImplementedError) and re.fullmatch(r"\d+\.\d\w*", raised["message"]):
         needs = needs or [f"It needs the answer to {raised['message']}, which is not written yet."]
     elif isinstance(error, FileNotFoundError) or type(error).__name__ in TELL_ALL:
         needs = [str(error)]

@@ -22,7 +22,7 @@ from typing import Any
 from autograder.kit.answers import Cell
 from autograder.kit.statements import python_text
 
-ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d+\w*)\*\*")  # a written answer's first line
+ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
 # the first line of a cell that grading skips; it survives any front end, as tags and ids may not
 SKIPPED = re.compile(r"^\s*#\s*(?:figure|training) \(skipped while grading\)")

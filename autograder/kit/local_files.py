@@ -119,5 +119,5 @@ def local_problem(file: str, modules: Iterable[str] = ()) -> str:
 
 def _run_by_magic(text: str) -> Iterator[str]:
     """The names of files that a cell runs by ``%run``."""
-    for name in re.findall(r"^\s*%run\s+(?:-\w\s+)*[\"']?([\w.]+)", text, flags=re.MULTILINE):
+    for name in re.findall(r"^[^\S\n]*%run[ \t]+(?:-\w[ \t]+)*[\"']?([\w.]+)", text, flags=re.MULTILINE):
         yield name.removesuffix(".py")

@@ -244,7 +244,7 @@ def name_to_come(error: NameError) -> str:
 
 
 def _raised_by_stub(error: BaseException) -> bool:
-    return bool(error.args) and bool(re.fullmatch(r"\d+\.\d+\w*", str(error.args[0])))
+    return bool(error.args) and bool(re.fullmatch(r"\d+\.\d\w*", str(error.args[0])))
 
 
 def explain_error(error: BaseException) -> dict[str, str]:

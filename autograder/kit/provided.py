@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from autograder.kit.statements import python_text
 
+MAX_KEPT = 10_000  # characters of a cell whose names are remembered, so that long ones fill no memory
+
 
 @dataclass(frozen=True)
 class CellNames:
@@ -25,9 +27,17 @@ class CellNames:
     readable: bool = True
 
 
-@lru_cache(maxsize=4000)
 def names_of(source: str) -> CellNames:
     """The names of a code cell or of one statement."""
+    return _kept_names(source) if len(source) <= MAX_KEPT else _read_names(source)
+
+
+@lru_cache(maxsize=4000)
+def _kept_names(source: str) -> CellNames:
+    return _read_names(source)
+
+
+def _read_names(source: str) -> CellNames:
     try:
         top = symtable.symtable(python_text(source), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 LOST = re.compile(r"name '(\w{1,100})' is not defined")
-STUB = re.compile(r"\d+\.\d+\w*")  # what a blank cell's NotImplementedError says: the question
-MAGIC = re.compile(r"^(\s*)(?:[%!]|[\w., ]+=\s*[%!]).*$", re.MULTILINE)
-HELP = re.compile(r"^(\s*)(?:\?.*|[\w.]+\?{1,2}\s*)$", re.MULTILINE)
+STUB = re.compile(r"\d+\.\d\w*")  # what a blank cell's NotImplementedError says: the question
+# of a line without its indent: a pattern over many lines takes quadratic time where most of them are blank
+MAGIC = re.compile(r"[%!]|[\w., ]+=\s*[%!]|\?|[\w.]+\?{1,2}\s*$")
 TRANSPARENT = ("%%time", "%%capture", "%%timeit")  # cell magics below which Python stands
 MAX_STATEMENTS = 200  # of one cell that are run one by one
 MAX_CELL = 200_000  # characters of a cell that are looked at
@@ -48,7 +48,12 @@ def python_text(source: str) -> str:
         return ""
     if first.startswith("%%") and not first.startswith(TRANSPARENT):
         return ""
-    return HELP.sub(r"\1pass", MAGIC.sub(r"\1pass", source))
+    return "\n".join(map(_without_magic, source.split("\n")))
+
+
+def _without_magic(line: str) -> str:
+    bare = line.lstrip()
+    return f"{line[: len(line) - len(bare)]}pass" if MAGIC.match(bare) else line
 
 
 def parse(source: str) -> ast.Module | None:

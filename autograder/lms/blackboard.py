@@ -18,7 +18,7 @@ from autograder.lms.people import Person, folder_name
 # first mark is Blackboard's: what follows the time is a name that the student chose.
 MARK = re.compile(r"_attempt_(?P<when>\d{4}(?:-\d\d){5})(?P<rest>.*)", re.DOTALL)
 # its first line, in the site's language: "Name: Jane Doe (jdoe)", "Naam: …"
-NAME = re.compile(r"\s*[^\s:：][^:：]{0,40}[:：]\s*(?P<name>.*)\((?P<user>[^()]+)\)\s*")
+NAME = re.compile(r"\s*[^\s:：][^:：]{0,40}[:：](?P<name>.*)\((?P<user>[^()]+)\)\s*")
 HEADS = {"user": "Username"}
 
 

@@ -14,6 +14,7 @@ from autograder.submissions.find import IGNORED_FOLDERS
 
 MAX_FILE_BYTES = 50_000_000  # a notebook may have 30 MB, a checkpoint 4
 MAX_FILES = 100_000  # of a class
+MAX_PATH = 4_096  # characters: systems have no longer paths, but a zip may have 65,535
 Found = tuple[str, bytes, str]  # path, content, and what is wrong with it: empty if nothing is
 
 
@@ -54,13 +55,21 @@ def read_files(source: Path) -> Iterator[Found]:
 def read_zip(file: Path | IO[bytes]) -> Iterator[Found]:
     """Each ordinary file in a platform's zip; a member that cannot be read is said, the others go on."""
     archive.check_directory(file, MAX_FILES)
-    with zipfile.ZipFile(file) as opened:
+    try:
+        opened = zipfile.ZipFile(file)
+    except Exception as error:  # zipfile raises nearly anything for a damaged directory
+        told = f"{file}: the zip cannot be read ({error}); download it again"
+        raise ValueError(told) from None
+    with opened:
         infos = opened.infolist()
         if len(infos) > MAX_FILES:
             raise ValueError(f"the zip holds {len(infos)} files; the limit is {MAX_FILES}")
         kept = archive.read_of([PurePosixPath(info.filename) for info in infos if not info.is_dir()])
         for info in infos:
             if info.is_dir() or PurePosixPath(info.filename) not in kept:
+                continue
+            if len(info.filename) > MAX_PATH or info.filename.count("/") > archive.MAX_DEPTH:
+                yield info.filename[:200], b"", "a path too long"
                 continue
             try:
                 with opened.open(info) as member:

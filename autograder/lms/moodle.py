@@ -93,7 +93,7 @@ def fill(worksheet: str, grades: Mapping[str, float | None]) -> Upload:
     notes = []
     for line, row in export.whole_rows():
         # "Participant 4711", "Teilnehmer/in4711"
-        who = match[0] if (match := re.search(r"[0-9]+$", row[identity].strip())) else ""
+        who = match[0] if (match := re.search(r"(?<![0-9])[0-9]+$", row[identity].strip())) else ""
         if who not in grades:
             notes.append(f"{row[identity]}: in the worksheet, but it has no grade here; unchanged")
             continue

@@ -10,7 +10,7 @@ import contextlib
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,8 @@ def read_table(path: Path) -> Table:
         data = path.read_bytes()
         mark, encoding, text = _decoded(data)
         newline = "\r\n" if "\r\n" in text else "\n"
+        if "\r" in text and "\n" not in text:  # "CSV (Macintosh)" of Excel
+            newline, text = "\r", text.replace("\r", "\n")
         first, _, rest = text.partition("\n")
         if first.strip().lower().startswith("sep=") and len(first.strip()) == 5:
             delimiter, text = first.strip()[4], rest  # a line that only Excel knows
@@ -104,10 +106,18 @@ def read_table(path: Path) -> Table:
             rows.extend(csv.reader(io.StringIO(text), delimiter=delimiter))
         except csv.Error as error:
             raise ValueError(f"row {len(rows) + 1}: {error}") from None
-        comma = delimiter != "," and any(COMMA.fullmatch(cell.strip()) for row in rows for cell in row)
+        comma = _has_decimal_commas([cell.strip() for row in rows for cell in row], delimiter)
         made = io.StringIO()
         csv.writer(made, lineterminator="\n").writerows(rows)
         return Table(made.getvalue(), encoding, mark, delimiter, newline, comma)
+
+
+def _has_decimal_commas(cells: Sequence[str], delimiter: str) -> bool:
+    """Whether numbers have a decimal comma; beside commas between cells, 1,000 may be a thousand."""
+    found = [cell for cell in cells if COMMA.fullmatch(cell)]
+    if delimiter != ",":
+        return bool(found)
+    return any(len(cell.partition(",")[2]) < 3 for cell in found) and not any(map(POINT.fullmatch, cells))
 
 
 def read_matches(path: Path) -> dict[str, str]:

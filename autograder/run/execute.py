@@ -130,7 +130,10 @@ def execute(
                 deadline = time.monotonic() + limits.total_seconds
                 finished = _run(notebook, session, limits, deadline, progress, given, spare)
             _collect(session.folder, keep, limits.file_bytes, progress)
-            if finished or time.monotonic() >= deadline:
+            if finished:
+                break
+            if time.monotonic() >= deadline:
+                _out_of_time(notebook, limits, progress)
                 break
         else:
             told = f"More than {limits.restarts} cells ended the kernel; the rest was not run."
@@ -176,9 +179,7 @@ def _run(
     try:
         runner.preprocess(notebook, {"metadata": {"path": session.kernel_folder}}, km=session.manager())
     except OutOfTimeError:
-        told = f"The notebook ran longer than {limits.total_seconds:.3g} s in total"
-        events.append(f"{told}; the cells after that were not run.")
-        _note_unrun(notebook, progress, told, [*progress.seconds, *runner.seconds])
+        _out_of_time(notebook, limits, progress, runner.seconds)
     except Exception as error:  # whatever a kernel does or says ends its own run at most
         why = session.ended()
         if runner.current is None:
@@ -190,7 +191,8 @@ def _run(
         at = runner.current
         progress.struck.add(at)
         ended = _end_in_words(why, error)
-        events.append(f"{cell_name(notebook.cells[at], at)} {ended}; the notebook was run again without it.")
+        again = "" if time.monotonic() >= deadline else "; the notebook was run again without it"
+        events.append(f"{cell_name(notebook.cells[at], at)} {ended}{again}.")
         limit = why or runner.stopped
         progress.errors[_unrun(notebook.cells[at], at, limit or ended, limit)] = None
         return False
@@ -201,6 +203,15 @@ def _run(
         progress.errors |= dict.fromkeys(runner.errors)
         progress.stops |= runner.stops
     return True
+
+
+def _out_of_time(
+    notebook: NotebookNode, limits: Limits, progress: _Progress, ran: Iterable[int] = ()
+) -> None:
+    """Says that the time of the whole submission is used up, and which cells that costs."""
+    told = f"The notebook ran longer than {limits.total_seconds:.3g} s in total"
+    progress.events.append(f"{told}; the cells after that were not run.")
+    _note_unrun(notebook, progress, told, [*progress.seconds, *ran])
 
 
 def _unrun(cell: NotebookNode, index: int, told: str, limit: str) -> CellError:

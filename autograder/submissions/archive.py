@@ -29,7 +29,8 @@ SNIFFED = 64_000  # bytes at a file's beginning that say what it is
 # What else counts, by suffix. Checkpoints; a homework's declaration says which of them it reads. A new kind
 # of file that students hand in goes here. Modules that a notebook imports; only its kernel ever opens them.
 ATTACHMENTS = (".pt", ".pth", ".py")
-MAX_DEPTH = 60  # folders within folders on disk; people have 10
+MAX_DEPTH = 60  # folders within folders, on disk and in a zip; people have 10
+MAX_PART = 255  # characters of one name: no file system has longer ones, but a zip may have 65,535
 IGNORED_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".git"}
 JUNK = {"thumbs.db", "desktop.ini"}
 
@@ -48,6 +49,17 @@ _MAGIC = {
     b"PK\x03\x04": "a zip",
     b"version https://git-lfs": "a pointer of Git LFS",  # what a clone without it holds
     b"bplist00": "a property list, such as iCloud leaves for a file that is not downloaded",
+}
+# how JSON begins in another encoding than UTF-8, with a mark or without; UTF-32 first, as UTF-16 begins alike
+_OTHER_TEXT = {
+    b"\xff\xfe\0\0": "utf-32-le",
+    b"\0\0\xfe\xff": "utf-32-be",
+    b"{\0\0\0": "utf-32-le",
+    b"\0\0\0{": "utf-32-be",
+    b"\xff\xfe": "utf-16-le",
+    b"\xfe\xff": "utf-16-be",
+    b"{\0": "utf-16-le",
+    b"\0{": "utf-16-be",
 }
 _NOTEBOOK = re.compile(rb'"(?:cells|nbformat|worksheets)"\s*:')
 _EARLIER = re.compile(r"hw\d{1,2}_recorded\.json")
@@ -149,6 +161,7 @@ def kind_of(name: str, head: bytes) -> str:
         return ATTACHMENT
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return OTHER if last in _DOCUMENT_ZIPS else ZIP
+    head = as_utf8(head)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if _EARLIER.fullmatch(lower):
         return OTHER  # the record of another homework, which the kit keeps in the same folder
@@ -164,6 +177,12 @@ def kind_of(name: str, head: bytes) -> str:
     if last == ".zip" and described(head) == "":
         return ZIP
     return LOG if last == ".json" and "log" in PurePosixPath(lower).stem else OTHER
+
+
+def as_utf8(data: bytes) -> bytes:
+    """JSON that an editor has saved in UTF-16 or UTF-32, in UTF-8; everything else as it is."""
+    mark = next((mark for mark in _OTHER_TEXT if data.startswith(mark)), None)
+    return data if mark is None else data.decode(_OTHER_TEXT[mark], "replace").removeprefix("\ufeff").encode()
 
 
 def described(head: bytes) -> str:
@@ -212,6 +231,8 @@ def _read(path: PurePosixPath, head: bytes, stream: IO[bytes], budget: Budget | 
     data = head + stream.read(max(0, ask))
     if budget is not None:
         budget.spend(len(data) - len(head))
+    if kind in (NOTEBOOK, LOG) and len(data) <= most:
+        data = as_utf8(data)
     # of a checkpoint the beginning is enough to say that it is too large
     if len(data) > most and kind != ATTACHMENT:
         return Item(path, kind, problem=f"{name} is larger than {most / 1e6:.0f} MB, too large to read.")
@@ -240,18 +261,22 @@ def _members(archive: zipfile.ZipFile, what: str, budget: Budget, level: int) ->
         SubmissionError: it is encrypted, or holds too much.
     """
     files = [info for info in archive.infolist() if not info.is_dir()]
-    paths = [PurePosixPath(info.filename.replace("\\", "/")) for info in files]
+    parts = [safe_parts(info.filename) for info in files]
+    paths = [
+        PurePosixPath(*(some if len(some) <= MAX_DEPTH + 1 else (some[0], "\u2026", some[-1])))
+        for some in parts
+    ]
     kept = read_of(paths)
-    infos = [info for info, path in zip(files, paths, strict=True) if path in kept]
-    budget.spend(0, len(infos))
-    if any(info.flag_bits & 1 for info in infos):
-        raise SubmissionError(f"{what} is encrypted. Hand in a zip without a password.")
+    budget.spend(0, sum(path in kept for path in paths))
     items = []
-    for info in infos:
-        parts = safe_parts(info.filename)
-        if not parts:
+    for info, path, some in zip(files, paths, parts, strict=True):
+        if not some or path not in kept:
             continue
-        path = PurePosixPath(*parts)
+        if info.flag_bits & 1:
+            raise SubmissionError(f"{what} is encrypted. Hand in a zip without a password.")
+        if len(some) > MAX_DEPTH + 1:
+            items.append(Item(path, OTHER, problem="a file too deep within folders"))
+            continue
         with archive.open(info) as member:  # the size in the directory may lie
             head = member.read(min(SNIFFED, budget.left() + 1))
             if kind_of(path.name, head) != ZIP:
@@ -322,5 +347,10 @@ def is_junk(name: str) -> bool:
 
 
 def safe_parts(name: str) -> list[str]:
-    """The parts of a path in a zip, without those that lead elsewhere."""
-    return [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("..", "/", ".")]
+    """The parts of a path in a zip, without those that lead elsewhere; long ones are cut in the middle."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return [
+        part if len(part) <= MAX_PART else part[: MAX_PART - 50] + part[-50:]
+        for part in parts
+        if part not in ("..", "/", ".")
+    ]

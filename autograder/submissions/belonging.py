@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import PurePosixPath
 
 from autograder.declare import homeworks
@@ -16,7 +16,7 @@ from autograder.submissions.log import MAX_LOG_BYTES, parse_json
 from autograder.submissions.notebook import read_notebook, recognize
 
 NAMED = 5  # files that a sentence names
-TAIL = re.compile(r"[ _.-]*(?:submission[ _-]?log|submission|log)$")
+TAIL = re.compile(r"(?<![ _.-])[ _.-]*(?:submission[ _-]?log|submission|log)$")
 
 
 def listed(names: Sequence[str]) -> str:
@@ -48,11 +48,14 @@ def cells_digest(notebook: bytes) -> bytes | None:
     return hashlib.sha256(encoded(json.dumps(told, ensure_ascii=False))).digest()
 
 
+def identity_of(notebook: bytes) -> bytes:
+    """What notebooks that differ in outputs only have in common; all of the bytes of an unreadable one."""
+    return cells_digest(notebook) or hashlib.sha256(b"unreadable" + notebook).digest()
+
+
 def same_cells(one: bytes | None, other: bytes | None) -> bool:
     """Whether two notebooks differ in outputs only: the last cell makes the zip before its print is saved."""
-    if not one or not other:
-        return False
-    return one == other or ((digest := cells_digest(one)) is not None and digest == cells_digest(other))
+    return bool(one and other) and (one == other or identity_of(one or b"") == identity_of(other or b""))
 
 
 def homework_of(notebook: bytes) -> str:
@@ -75,20 +78,36 @@ def homework_of_log(log: bytes) -> str:
 
 def fits(log: bytes, notebook: bytes) -> bool | None:
     """Whether most answers in a log come from a notebook's cells; None if it does not say."""
+    return fit(sources_of(log), code_of(notebook))
+
+
+def fit(told: Set[str], there: Set[str] | None) -> bool | None:
+    """The same of what was read: :func:`sources_of` a log and :func:`code_of` a notebook."""
+    return 2 * len(told & there) >= len(told) if told and there is not None else None
+
+
+def sources_of(log: bytes) -> frozenset[str]:
+    """The digests of the cells from which the answers in a log come; empty if it does not say."""
     try:
         document = parse_json(log, MAX_LOG_BYTES, "The log")
-        cells = read_notebook(notebook).cells
     except SubmissionError:
-        return None
+        return frozenset()
     answers = document.get("answers") if isinstance(document, dict) else None
-    told = {
+    return frozenset(
         source
         for answer in (answers.values() if isinstance(answers, dict) else ())
         for source in _listed(answer)
         if isinstance(source, str)
-    }
-    there = {cell_digest(cell.source) for cell in cells if cell.cell_type == "code"}
-    return 2 * len(told & there) >= len(told) if told else None
+    )
+
+
+def code_of(notebook: bytes) -> frozenset[str] | None:
+    """The digests of a notebook's code cells; None if it cannot be read."""
+    try:
+        cells = read_notebook(notebook).cells
+    except SubmissionError:
+        return None
+    return frozenset(cell_digest(cell.source) for cell in cells if cell.cell_type == "code")
 
 
 def _listed(answer: object) -> list[object]:

@@ -10,8 +10,8 @@ from autograder.declare import Homework
 from autograder.kit.headings import heading
 from autograder.names import KIT_FILE
 
-RECORD = re.compile(r"""^\s*record\(\s*["'](\d+\.\d+\w*)["']\s*\)""", re.MULTILINE)
-CHECK = re.compile(r"""^\s*check\(\s*["'](\d+\.\d+\w*)["']\s*\)""", re.MULTILINE)
+RECORD = re.compile(r"""^[^\S\n]*record\(\s*["'](\d+\.\d\w*)["']\s*\)""", re.MULTILINE)
+CHECK = re.compile(r"""^[^\S\n]*check\(\s*["'](\d+\.\d\w*)["']\s*\)""", re.MULTILINE)
 
 
 def is_kit(source: str) -> bool:

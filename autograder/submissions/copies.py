@@ -8,8 +8,8 @@ browser, a system or Jupyter sets: such names tell nobody apart.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from autograder.files import same_name
@@ -17,16 +17,19 @@ from autograder.submissions.archive import ATTACHMENT, LOG, NOTEBOOK, Item
 from autograder.submissions.belonging import (
     bare,
     cells_digest,
-    fits,
+    code_of,
+    fit,
     homework_of,
     homework_of_log,
     listed,
+    sources_of,
     stem,
 )
 
+MAX_VERSIONS = 12  # different notebooks of one person: a term has six homeworks
 MARKS = re.compile(
     r"^(?:copy|kopie|copi[ae]|c\u00f3pia)(?: \(?\d+\)?)? (?:of|von|van|de) |"
-    r"[ _-]*(?:copy|kopie|copi[ae]|c\u00f3pia)[ _-]?(?:\(?\d+\)?)?$|[ _-]*\(\d{1,2}\)$"
+    r"(?<![ _-])[ _-]*(?:copy|kopie|copi[ae]|c\u00f3pia)[ _-]?(?:\(?\d+\)?)?$|(?<![ _-])[ _-]*\(\d{1,2}\)$"
 )
 
 
@@ -105,10 +108,19 @@ def versions(kept: Kept) -> list[list[Item]]:
     some = [item for item in notebooks if belongs.get(item.path)]
     if not some:
         return [kept.members]
+    if len(some) > MAX_VERSIONS:
+        told = f"{len(some)} notebooks of homeworks with different cells were handed in"
+        item = replace(
+            some[0], data=b"", problem=f"{told}, more than {MAX_VERSIONS}. Hand in the one that counts."
+        )
+        kept.left += [f"{one.path} (one of {len(some)} notebooks)" for one in some[1:]]
+        return [[item]]
     others = [item for item in notebooks if not belongs[item.path]]
     kept.left += [f"{item.path} (a notebook of no homework, beside {some[0].path.name})" for item in others]
     logs = [item for item in kept.members if item.kind == LOG]
     rest = [item for item in kept.members if item.kind not in (LOG, NOTEBOOK)]
+    code = {item.path: code_of(item.data) for item in some} if logs and len(some) > 1 else {}
+    sources = {log.path: sources_of(log.data) for log in logs} if code else {}
     found, used = [], set()
     for number, item in enumerate(some):
         if others:
@@ -119,7 +131,8 @@ def versions(kept: Kept) -> list[list[Item]]:
         if len(same) > 1:
             told = f"Several notebooks of {mine} with different cells were handed in: {listed(same)}."
             kept.say(item, f"{told} Each was graded by itself.")
-        joining = logs if len(some) == 1 else _logs_of(item, mine, logs, some)
+        fitting = {log.path: fit(sources[log.path], code[item.path]) for log in logs} if code else {}
+        joining = logs if len(some) == 1 else _logs_of(item, mine, logs, some, fitting)
         used |= {log.path for log in joining}
         found.append([item, *joining, *(one for one in rest if number == 0 or one.kind == ATTACHMENT)])
     spare = [log for log in logs if log.path not in used]
@@ -128,14 +141,19 @@ def versions(kept: Kept) -> list[list[Item]]:
     return [*found, *([log] for log in spare if _of(log) not in graded)]
 
 
-def _logs_of(notebook: Item, homework: str, logs: Sequence[Item], notebooks: Sequence[Item]) -> list[Item]:
-    """The logs that may be one notebook's of several that a person handed in."""
+def _logs_of(
+    notebook: Item,
+    homework: str,
+    logs: Sequence[Item],
+    notebooks: Sequence[Item],
+    fitting: Mapping[PurePosixPath, bool | None],
+) -> list[Item]:
+    """The logs that may be one notebook's of several that a person handed in; ``fitting`` by content."""
     stems = {stem(one.path) for one in notebooks}
     named = [log for log in logs if stem(log.path) == stem(notebook.path)]
     free = [log for log in logs if stem(log.path) not in stems and _of(log) in (homework, "")]
-    told = {log.path: fits(log.data, notebook.data) for log in free}
-    sure = [log for log in free if told[log.path]]
-    return named or sure or [log for log in free if told[log.path] is None]
+    sure = [log for log in free if fitting[log.path]]
+    return named or sure or [log for log in free if fitting[log.path] is None]
 
 
 def _of(log: Item) -> str:

@@ -23,8 +23,9 @@ from autograder.submissions.archive import (
     read_of,
 )
 from autograder.submissions.belonging import listed
-from autograder.submissions.grouping import HAND_IN, group
+from autograder.submissions.grouping import group
 from autograder.submissions.submission import MAX_NAME, Submission, flat_name
+from autograder.submissions.without import HAND_IN
 
 __all__ = ["IGNORED_FOLDERS", "Found", "Submission", "find", "flat_name"]
 
@@ -149,13 +150,15 @@ def _no_notebook(item: Item) -> Submission:
 def _unique(submissions: Iterable[Submission]) -> Iterator[Submission]:
     """Gives each a name of its own, for file systems that do not tell case or composition apart, too."""
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # of the last one of each name
     for one in submissions:
         base = one.name or "submission"
-        name, number = base, 2
+        name, number = base, numbers.get(same_name(base), 2)
         while same_name(name) in taken:
             mark = f" ({number})"
             name, number = cut_to_bytes(base, MAX_NAME - len(mark)) + mark, number + 1
         taken.add(same_name(name))
+        numbers[same_name(base)] = number
         yield replace(one, name=name, problem=speakable(one.problem), notes=tuple(map(speakable, one.notes)))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import PurePosixPath
@@ -21,25 +21,25 @@ from autograder.submissions.archive import ATTACHMENT, LOG, NOTEBOOK, OTHER, ZIP
 from autograder.submissions.belonging import (
     bare,
     cells_digest,
+    code_of,
+    fit,
     fits,
     homework_of,
+    identity_of,
     listed,
     same_cells,
+    sources_of,
     stem,
 )
+from autograder.submissions.below import bring_together
 from autograder.submissions.copies import versions, without_copies
 from autograder.submissions.submission import Submission, flat_name
+from autograder.submissions.without import HAND_IN, only, rows_without
 
-HAND_IN = "Hand in the notebook (the .ipynb file), or the zip that its last cell makes."
 COPY = "This notebook has the cells of another one in the same folder; each was graded by itself."
 GENERIC = re.compile(r"submission_log(?:[ _-]*\(?\d+\)?)?")  # what the kit calls it, counted by a browser
 # names that a learning platform made: files that have such names may be different people's
 OF_PLATFORM = re.compile(r"_\d{2,}_|_attempt_\d|_assignsubmission_|^\d+-\d+ - |\([^()]+\)_|_\d{2,}$")
-# what a student hands in instead of a notebook; a folder of nothing but pictures or tables is no submission
-INSTEAD = {
-    ".py", ".pdf", ".html", ".htm", ".rar", ".7z", ".gz", ".tgz", ".tar", ".xz", ".docx", ".doc", ".odt",
-    ".pages", ".rtf", ".md", ".tex", ".rmd", ".qmd", ".txt", ".ipynb", ".zip", ".bz2",
-}  # fmt: skip
 
 
 def group(
@@ -57,8 +57,9 @@ def group(
     folders: dict[PurePosixPath, list[Item]] = {}
     for item in items:
         folders.setdefault(item.path.parent, []).append(item)
+    below: dict[PurePosixPath, list[str]] = {}
     with contextlib.suppress(Exception):  # what cannot be read is said where its folder is sorted
-        _bring_together(folders, own)
+        below = bring_together(folders, own, people, left)
     made: list[Submission] = []
     full: set[PurePosixPath] = set()
     for folder, members in folders.items():
@@ -70,43 +71,22 @@ def group(
             found = [_unsorted(item, error) for item in members]
         if len(found) == 1 and not top:
             found = [replace(found[0], name=flat_name(folder))]
+        if notes := below.get(folder):
+            found = [
+                one if one.notebook is None else replace(one, notes=(*notes, *one.notes)) for one in found
+            ]
         if found:
             full.add(folder)
         made += found
         if own and top and len(found) == 1:  # one person's: folders beside it are hers, too
             full |= set(folders)
-    return [*made, *_without(folders, full, own and len(made) == 1)]
+    return [*made, *rows_without(folders, full, own and len(made) == 1)]
 
 
 def _unsorted(item: Item, error: Exception) -> Submission:
     """The row of a file in a folder where it could not be told what belongs together."""
     told = f"The files around {item.path.name} could not be sorted ({type(error).__name__}: {error})"
     return Submission(flat_name(item.path), problem=f"{cut_to_bytes(told, 400)}. Grade each file by itself.")
-
-
-def _bring_together(folders: dict[PurePosixPath, list[Item]], own: bool) -> None:
-    """Puts a log beside its notebook where one of the two lies in a folder below the other's.
-
-    Only where the content fits and nothing else there could be meant: two people may share a folder.
-    """
-    below: dict[PurePosixPath, list[Item]] = {}
-    for folder, members in folders.items():
-        for above in (folder, *folder.parents):
-            below.setdefault(above, []).extend(members)
-    for folder in list(folders):
-        if folder == PurePosixPath() and not own:
-            continue
-        notebooks = [item for item in below[folder] if item.kind == NOTEBOOK]
-        logs = [item for item in below[folder] if item.kind == LOG]
-        if len(notebooks) != 1 or len(logs) != 1 or any(item.kind == ZIP for item in below[folder]):
-            continue
-        (notebook,), (log,) = notebooks, logs
-        place, other = notebook.path.parent, log.path.parent
-        if place != other and folder in (place, other) and fits(log.data, notebook.data):
-            folders[place].append(replace(log, path=place / log.path.name))
-            folders[other].remove(log)
-    for folder in [one for one, members in folders.items() if not members]:
-        del folders[folder]
 
 
 def _of_people(
@@ -146,17 +126,30 @@ def _of_folder(
     """The submissions whose files lie in one folder, those in its zips included."""
     loose, zips = [one for one in members if one.kind != ZIP], [one for one in members if one.kind == ZIP]
     made = []
+    there: set[bytes] | None = None  # what the notebooks beside the zips hold
+    stems = Counter(stem(one.path) for one in zips)
+    named: dict[str, list[Item]] = {}
+    for item in loose:
+        if item.kind == NOTEBOOK:
+            named.setdefault(stem(item.path), []).append(item)
     for one in zips:
-        joined = None if one.problem else _joined(one, loose, zips, own)
+        own_stem = stem(one.path)
+        target = named.get(own_stem, []) if stems[own_stem] == 1 else []
+        joined = None if one.problem else _joined(one, loose, target, own, len(zips) == 1)
         if joined is not None:
             taken = {(item.path.name) for item in loose}
             loose += [item for item in joined if item.path.name not in taken]
             left += [f"{one.path}: {item.path}" for item in one.items if item.kind == OTHER]
             continue
         inside = _of_zip(one, left)
-        if any(same_cells(a.notebook, b.data) for a in inside for b in loose if b.kind == NOTEBOOK):
-            inside = [replace(item, notes=(*item.notes, COPY)) for item in inside]
-        made += inside
+        if there is None:
+            there = {identity_of(item.data) for item in loose if item.kind == NOTEBOOK}
+        made += [
+            replace(item, notes=(*item.notes, COPY))
+            if item.notebook and identity_of(item.notebook) in there
+            else item
+            for item in inside
+        ]
     return [*_of_loose(folder, loose, left, own, root), *made]
 
 
@@ -169,24 +162,31 @@ def _of_zip(item: Item, left: list[str]) -> list[Submission]:
     found = group(item.items, name, inner, own=True)
     left += [f"{item.path}: {line}" for line in inner]
     if not found:
-        files = [str(one.path) for one in item.items]
-        problem = f"{item.path.name} holds no notebook and no {kit.LOG_NAME}{_only(files)}. {HAND_IN}"
+        files = [f"{one.path} ({one.problem})" if one.problem else str(one.path) for one in item.items]
+        problem = f"{item.path.name} holds no notebook and no {kit.LOG_NAME}{only(files)}. {HAND_IN}"
         return [Submission(name, problem=problem)]
     if len(found) == 1:
         return [replace(found[0], name=name)]
     return [replace(one, name=flat_name(PurePosixPath(f"{name}-{one.name}"))) for one in found]
 
 
-def _joined(one: Item, loose: Sequence[Item], zips: Sequence[Item], own: bool) -> list[Item] | None:
-    """A zip's files under the folder's path, if they belong to what lies loose there; None if not."""
+def _joined(
+    one: Item, loose: Sequence[Item], named: Sequence[Item], own: bool, alone: bool
+) -> list[Item] | None:
+    """A zip's files under the folder's path, if they belong to what lies loose there; None if not.
+
+    Args:
+        one: the zip.
+        loose: what lies beside it.
+        named: the notebooks of them that have the zip's name, if no other zip has it.
+        own: whether the folder may be one person's.
+        alone: whether it is the folder's only zip.
+    """
     inside = list(_flat(one))
     notebooks = [item for item in loose if item.kind == NOTEBOOK]
     copies = [item for item in inside if item.kind == NOTEBOOK]
     rest = [item for item in inside if item.kind in (LOG, ATTACHMENT)]
-    own_stem = stem(one.path)
-    named = [item for item in notebooks if stem(item.path) == own_stem]
-    alone = len(zips) == 1
-    if len(named) == 1 and sum(stem(other.path) == own_stem for other in zips) == 1:
+    if len(named) == 1:
         target = named[0]
     elif own and alone and not notebooks and any(item.kind == LOG for item in loose) and len(copies) == 1:
         return [*(_moved(item, one) for item in [*copies, *rest])]
@@ -239,12 +239,13 @@ def _of_loose(
     mine = _pairs(notebooks, logs, own)
     used = {id(log) for log in mine.values()}
     copied = _copied(notebooks)
+    theirs = _files_of(notebooks, files, own)
     made = [
         Submission(
             flat_name(folder) if own and folder != PurePosixPath() else flat_name(item.path),
             None if item.problem else item.data,
             mine[number].data if number in mine else None,
-            _files_of(item, notebooks, files, own),
+            theirs.get(bare(item.path), {}),
             item.problem if number not in mine else "",
             notes=(
                 *notes,
@@ -298,6 +299,8 @@ def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[i
         for number, one in enumerate(stems)
         if counted[one] == 1 and len(named.get(one, ())) == 1
     }
+    if len(notebooks) > 1:
+        return pairs | _by_content(notebooks, logs, pairs)
     if len(notebooks) != 1 or pairs:
         return pairs
     exact = [log for log in logs if log.path.name == kit.LOG_NAME]
@@ -307,6 +310,20 @@ def _pairs(notebooks: Sequence[Item], logs: Sequence[Item], own: bool) -> dict[i
         if len(fitting) == 1:
             return {0: fitting[0]}
     return {0: sorted(generic, key=lambda log: log.path.name)[-1]} if own and generic else {}
+
+
+def _by_content(notebooks: Sequence[Item], logs: Sequence[Item], pairs: dict[int, Item]) -> dict[int, Item]:
+    """The logs whose answers come from one of several notebooks, and from no other; each of one notebook."""
+    used = {id(log) for log in pairs.values()}
+    sources = [(log, told) for log in logs if id(log) not in used and (told := sources_of(log.data))]
+    code = [code_of(item.data) for item in notebooks] if sources else []
+    fitting = [[n for n, there in enumerate(code) if fit(told, there)] for _, told in sources]
+    sure = Counter(some[0] for some in fitting if len(some) == 1)
+    return {
+        some[0]: log
+        for (log, _), some in zip(sources, fitting, strict=True)
+        if len(some) == 1 and sure[some[0]] == 1 and some[0] not in pairs
+    }
 
 
 def _may_join(log: Item, notebook: Item, own: bool) -> bool:
@@ -327,19 +344,17 @@ def _spare(logs: Sequence[Item], used: Item | None, own: bool) -> Iterator[str]:
         yield f"Of several logs, {used.path.name} counts; not used: {names}."
 
 
-def _files_of(item: Item, notebooks: Sequence[Item], files: Sequence[Item], own: bool) -> dict[str, bytes]:
-    """The checkpoints of a notebook: all in a folder of its own, else those that begin with its name."""
-    if own or (len(notebooks) == 1 and len(files) <= 2):
-        return {whole(one.path.name): one.data for one in files}
-    if not files:
-        return {}
-    mine, names = bare(item.path), [bare(one.path) for one in notebooks]
-    return {
-        whole(one.path.name): one.data
-        for one in files
-        if one.path.name.startswith(mine)
-        and max((name for name in names if one.path.name.startswith(name)), key=len) == mine
-    }
+def _files_of(notebooks: Sequence[Item], files: Sequence[Item], own: bool) -> dict[str, dict[str, bytes]]:
+    """Name of a notebook → its files: all in a folder of its own, else those that begin with its name."""
+    names = {bare(item.path) for item in notebooks}
+    if len(notebooks) == 1 and (own or len(files) <= 2):
+        return {name: {whole(one.path.name): one.data for one in files} for name in names}
+    found: dict[str, dict[str, bytes]] = {}
+    for one in files:
+        beginnings = (one.path.name[:end] for end in range(len(one.path.name), 0, -1))
+        if (mine := next((name for name in beginnings if name in names), None)) is not None:
+            found.setdefault(mine, {})[whole(one.path.name)] = one.data
+    return found
 
 
 def _copied(notebooks: Sequence[Item]) -> list[bool]:
@@ -349,44 +364,6 @@ def _copied(notebooks: Sequence[Item]) -> list[bool]:
     digests = [cells_digest(item.data) for item in notebooks]
     counted = Counter(digests)
     return [digest is not None and counted[digest] > 1 for digest in digests]
-
-
-# --- folders without anything -------------------------------------------------------------------------------
-
-
-def _without(
-    folders: dict[PurePosixPath, list[Item]], full: Iterable[PurePosixPath], one_person: bool
-) -> Iterator[Submission]:
-    """A row for each person's folder in which nothing can be graded.
-
-    Args:
-        folders: all of them.
-        full: those with a submission.
-        one_person: whether all may be one person's; then a folder needs a file that students hand in instead.
-    """
-    full, top = set(full), PurePosixPath()
-    above = {parent for folder in full for parent in (folder, *folder.parents)}
-    told: set[PurePosixPath] = set()
-    for folder in sorted(folders):
-        chain = [folder, *folder.parents]
-        if folder == top or any(parent in full for parent in chain if parent != top):
-            continue
-        without = [one for one in chain if one != top and one not in above]
-        if not without or (empty := without[-1]) in told:  # the topmost without any
-            continue
-        inside = [item for other in folders if other.is_relative_to(empty) for item in folders[other]]
-        deep = one_person or len(empty.parts) > 1
-        if deep and not any(item.path.suffix.lower() in INSTEAD for item in inside):
-            continue
-        paths = ((item.path.relative_to(empty).as_posix(), item.problem) for item in inside)
-        names = [f"{path} ({problem})" if problem else path for path, problem in paths]
-        told.add(empty)
-        problem = f"The folder holds no notebook, log or zip{_only(names)}. {HAND_IN}"
-        yield Submission(flat_name(empty), problem=problem)
-
-
-def _only(names: Sequence[str]) -> str:
-    return f", only {listed(names)}" if names else ""
 
 
 # --- what belongs together ----------------------------------------------------------------------------------

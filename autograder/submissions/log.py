@@ -205,7 +205,9 @@ def parse_json(data: bytes, limit: int, what: str, problem: type[SubmissionError
         # the walk costs time, and only an escape can spell half a character
         return whole_values(document) if rb"\ud" in data.lower() else document
     except UnicodeDecodeError:
-        raise problem(f"{what} is not UTF-8 text.") from None
+        raise problem(
+            f"{what} is not UTF-8 text. Another program has changed it; hand in the file that Jupyter saved."
+        ) from None
     except RecursionError:
         raise problem(f"{what} is nested too deeply.") from None
     except json.JSONDecodeError as error:

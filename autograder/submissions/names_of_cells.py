@@ -150,7 +150,7 @@ def _definition(name: str) -> re.Pattern[str]:
 def _is_open(source: str, name: str) -> bool:
     """Whether a cell leaves a name as it was given out."""
     return bool(
-        re.search(r"raise NotImplementedError\([\"']\d+\.\d+\w*[\"']\)", source)
+        re.search(r"raise NotImplementedError\([\"']\d+\.\d\w*[\"']\)", source)
         or re.search(rf"^[ \t]*{re.escape(name)}[ \t]*=[ \t]*None\b", source, re.MULTILINE)
     )
 
