@@ -32,6 +32,7 @@ pytestmark = [
     pytest.mark.xdist_group("jupyter"),
 ]
 
+SKIPPED = "# figure (skipped while grading)"
 SWEEP = pytest.mark.sweep  # a real JupyterLab is slow; make test walks through hw3 and hw5
 
 
@@ -233,7 +234,7 @@ def test_hw1_is_solved_with_its_written_answers(opened):
     assert "✗" not in shown
 
 
-def test_the_rehearsal_names_a_missing_package_and_a_file_that_goes_along(opened):
+def test_the_rehearsal_names_every_kind_of_mistake_that_happens_at_home(opened):
     notebook = opened("hw3", "rehearse-hw3")
     text = "import numpy as np\n\n\ndef unit():\n    return np.eye(3)\n"
     (notebook.folder / "my_helpers.py").write_text(text)
@@ -248,24 +249,43 @@ def test_the_rehearsal_names_a_missing_package_and_a_file_that_goes_along(opened
     place = notebook.place("# Shapes: pos (4, p)")
     notebook.write(content, f"{solution[content]}\nattention_by_content_V = unit()\n")
     notebook.write(place, f"import seaborn\n{solution[place]}\n")
+    gap, name, head, figure = (
+        next(number for number, text in enumerate(notebook.sources) if part in text)
+        for part in ("smallest_score_gap = None", "running_linear_name = None", "def moving_head", SKIPPED)
+    )
+    notebook.write(gap, "import torch\ntorch.Tensor.cuda = lambda self: self\ndeleted = 1.0")
     notebook.run("%%writefile")
     notebook.run(local)
+    notebook.run(notebook.sources[gap])
+    notebook.write(gap, "smallest_score_gap = deleted * np.log(5 / 0.01 - 5)")
+    notebook.write(figure, f'{notebook.sources[figure]}\nkept_here = "B"')
+    notebook.write(name, "running_linear_name = kept_here")
+    notebook.write(head, f"import torch\nmine = torch.zeros(1).cuda()\n{solution[head]}")
     for text in (f"{solution[content]}", 'record("3.1")', "import seaborn", 'record("3.2")'):
         notebook.run(text)
+    notebook.run(notebook.sources[figure])
+    for cell, question in ((gap, "3.1b"), (name, "3.5"), (head, "3.4")):
+        notebook.run(notebook.sources[cell])
+        notebook.run(f'record("{question}")')
     notebook.save()
     shown = notebook.run("finish()")
     assert notebook.errors() == []
     assert "The notebook imports my_helpers.py, which goes into the zip" in shown
     assert f"Cell {place + 1} raises ModuleNotFoundError: No module named 'seaborn'" in shown
     assert "This costs 1 question: 3.2" in shown or "Nothing that is recorded hangs on it" in shown
+    assert f"only in cell {figure + 1}, which grading skips" in shown
+    assert f"Cell {head + 1} raises" in shown
+    assert "only in the running kernel" in shown
     (submission,) = find([notebook.folder / "hw3_hand_designed_submission.zip"]).submissions
     assert set(submission.attachments) == {"my_helpers.py"}
     report, _ = grade_submission(submission, SETTINGS, kernels(PLACE)[0])
     earned = {question.id: question.points for question in report.questions}
     assert earned["3.1"] == 10
     assert "took" in shown  # the line of progress, over which the last one is written
-    notebook.write(place, solution[place])
-    notebook.run("# Shapes: pos (4, p)")
-    notebook.run('record("3.2")')
+    assert not {"3.1b", "3.2", "3.4", "3.5"} & {question for question, points in earned.items() if points}
+    for cell, question in ((place, "3.2"), (gap, "3.1b"), (name, "3.5"), (head, "3.4")):
+        notebook.write(cell, solution[cell])
+        notebook.run(solution[cell])
+        notebook.run(f'record("{question}")')
     notebook.save()
     assert "gives the answers that are recorded" in notebook.run("finish()")
