@@ -37,9 +37,9 @@ def drawn_until(make: Callable[[], Drawn], fits: Callable[[Any], bool]) -> Drawn
     """Draws again until it fits, so that no lucky draw spares a mistake and no near tie costs a right answer.
 
     Raises:
-        ValueError: nothing fits in a thousand draws.
+        ValueError: nothing fits in 20,000 draws.
     """
-    for _ in range(1000):
+    for _ in range(20_000):
         if fits(drawn := make()):
             return drawn
     raise ValueError("nothing that was drawn fits")
