@@ -101,6 +101,17 @@ def test_a_history_that_cannot_be_read_costs_nothing_but_itself(history: object)
     assert "costs nothing" in log.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("part", "value"), [("student", {"id": 5}), ("student", "ann"), ("kit", 3), ("written", ["now"] * 3)]
+)
+def test_a_part_that_no_answer_needs_costs_nothing_but_itself(part: str, value: object):
+    entries = {"attention_by_content_Q": {"status": "missing"}}
+    raw = {"schema": kit.LOG_SCHEMA, "homework": "hw3", "entries": entries, part: value}
+    log = read_log(json.dumps(raw).encode(), homeworks()["hw3"])
+    assert log.entries["attention_by_content_Q"].status == "missing"
+    assert "cannot be read; it is left out" in log.notes[0]
+
+
 def test_a_long_history_keeps_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     log = opened(tmp_path, full_scores=np.array(1.0))
     log.keep_history(True)

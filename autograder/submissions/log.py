@@ -18,6 +18,12 @@ from autograder.files import whole
 from autograder.schemas import jsonschema
 from autograder.submissions.errors import SubmissionError
 
+BESIDE = {  # parts of a log that no answer needs, in words
+    "history": "a history of checks",
+    "student": "a student's id and word",
+    "kit": "a version of the kit",
+    "written": "a time",
+}
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
 
 
@@ -108,13 +114,14 @@ def _check_head(document: dict[str, Any], what: str) -> list[str]:
         document["answers"] = {}
         told = str(error.message).removeprefix("data").lstrip(".")[:160]
         notes.append(f"{what} says in a way that cannot be read which cells its answers came from: {told}")
-    try:
-        _quick_validator("properties", "history")(document.get("history", []))
-    except fastjsonschema.JsonSchemaValueException:
-        document["history"] = []
-        notes.append(
-            f"{what} holds a history of checks that cannot be read; it is left out, and costs nothing."
-        )
+    for name, told in BESIDE.items():
+        if name not in document:
+            continue
+        try:
+            _quick_validator("properties", name)(document[name])
+        except fastjsonschema.JsonSchemaValueException:
+            del document[name]
+            notes.append(f"{what} holds {told} that cannot be read; it is left out, and costs nothing else.")
     entries = document.get("entries")
     if isinstance(entries, dict):
         allowed = _schema("log-1")["properties"]["entries"]["maxProperties"]
