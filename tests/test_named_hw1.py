@@ -252,6 +252,10 @@ def test_rounding_and_a_missing_return_are_told_of_any_function():
     told = kit.judge_example("f", example, {"result": np.array([0.12, 0.65])})
     assert told is not None
     assert told.endswith("It is rounded to 2 decimals; return it unrounded.")
+    single = {"expected": kit.encode(np.array(0.4743)), "note": "one number"}
+    by_chance = kit.judge_example("f", single, {"result": np.array(0.47)})
+    assert by_chance is not None
+    assert "rounded" not in by_chance
     other = kit.judge_example("f", example, {"result": np.array([0.12, 0.66])})
     assert other is not None
     assert "rounded" not in other

@@ -170,8 +170,9 @@ def _rounding(expected: Any, found: Any) -> str:
     if right.dtype.kind != "f" or got.dtype.kind != "f" or right.shape != got.shape or not got.any():
         return ""
     for places in range(1, 5):
-        # one number alone may be round by chance
-        if right.size + places > 2 and np.allclose(right.round(places), got, rtol=1e-6, atol=1e-9):
+        # few digits may be round by chance: those of one number, or of small ones
+        digits = right.size * float(np.log10(np.maximum(np.abs(right) * 10**places, 1)).mean())
+        if digits >= 2.5 and np.allclose(right.round(places), got, rtol=1e-6, atol=1e-9):
             return f" It is rounded to {places} decimal{'s' * (places > 1)}; return it unrounded."
     return ""
 
