@@ -134,14 +134,13 @@ def students(
             if index == len(rows):
                 rows.append([])
             rows[index].append(example)
-    made = []
+    made, order = [], list(homework.questions)
     for index, row in enumerate(rows):
         answers = {label: text for example in row for label, text in example.solution.items()}
         given: dict[str, bytes | None] = dict(attachments)
         for example in row:
             given |= example.attachments
         files = {name: data for name, data in given.items() if data is not None}
-        order = list(homework.questions)
         last = max(order.index(example.question) for example in row)
         rest = () if whole else order[last + 1 :]
         notebook = dumps(build_notebook(homework, source, answers=answers, blank=False, unanswered=rest))

@@ -25,11 +25,11 @@ from autograder.grade import requests, staff
 from autograder.grade.marks import ConflictError
 from autograder.grade.overrides import Override, OverrideError, Overrides, made, parts
 from autograder.grade.report import DECISIONS, WRITTEN_PART, Report
-from autograder.grade.requests import Kept
 from autograder.report.shown import shown_check
 
 STATES = {"open": "open", "answered": "answered", "all": "all"}
 SUFFIXES = (".txt", ".md", ".csv", ".tsv")
+NO_REQUEST = "There is no such request here."
 MAX_FOUND = 50  # submissions that a search shows
 WORDS = {"": "All checks together", WRITTEN_PART: "Free response"}
 
@@ -62,10 +62,15 @@ class Regrades(Site):
     def request(self, request: Request) -> Response:
         """One request, with what it is about, and the form that answers it."""
         number = int(request.path_params["number"])
-        one = self._one(number)
+        every = self.kept.kept()
+        one = next((kept for kept in every if kept.request.number == number), None)
+        if one is None:
+            raise BadRequestError(NO_REQUEST)
         about = self.desk.parts.get(self.desk.marks.key(one.submission, one.request.question))
-        own = [part for part in self.desk.parts.values() if part.report.submission == one.submission]
-        waiting = [kept.request.number for kept in self.kept.kept() if kept.request.decision == OPEN]
+        own = []  # without a question, those that the request may be about
+        if about is None:
+            own = [part for part in self.desk.parts.values() if part.report.submission == one.submission]
+        waiting = [kept.request.number for kept in every if kept.request.decision == OPEN]
         after = [other for other in waiting if other > number] + [
             other for other in waiting if other < number
         ]
@@ -84,15 +89,16 @@ class Regrades(Site):
         """The submissions whose name holds some words, each with its questions."""
         text = " ".join(request.query_params.get("find", "").split())[:200]
         wanted = same_name(text)
-        names = [report.submission for report in self.desk.reports if wanted in same_name(report.submission)]
-        shown = set(names[:MAX_FOUND]) if text else set()
-        found: dict[str, list[Answer]] = {name: [] for name in names[:MAX_FOUND] if name in shown}
-        for part in self.desk.parts.values():
-            if part.report.submission in shown:
-                found[part.report.submission].append(part)
-        return self.pages.render(
-            "desk_find.html.j2", request, text=text, found=found, more=len(names) - len(found) if text else 0
-        )
+        fitting = [one for one in self.desk.reports if text and wanted in same_name(one.submission)]
+        found = {
+            one.submission: [
+                self.desk.parts[self.desk.marks.key(one.submission, question.id)]
+                for question in one.questions
+            ]
+            for one in fitting[:MAX_FOUND]
+        }
+        more = len(fitting) - len(found)
+        return self.pages.render("desk_find.html.j2", request, text=text, found=found, more=more)
 
     def points(self, request: Request) -> Response:
         """One question of one submission, and the form that overrides its points."""
@@ -112,12 +118,6 @@ class Regrades(Site):
             "checks": [shown_check(check, f"c{at}", "all") for at, check in enumerate(result.checks)],
             "beside": self.pages.shelf.beside(part),
         }
-
-    def _one(self, number: int) -> Kept:
-        try:
-            return self.kept.one(number)
-        except requests.RequestError:
-            raise BadRequestError("There is no such request here.") from None
 
     # --- calls ----------------------------------------------------------------------------------------------
 
@@ -144,7 +144,10 @@ class Regrades(Site):
 
     async def answer_request(self, request: Request) -> Response:
         """Keeps a decision with its reply and, where points are given, an override."""
-        one = self._one(int(request.path_params["number"]))
+        try:
+            one = self.kept.one(int(request.path_params["number"]))
+        except requests.RequestError:
+            raise BadRequestError(NO_REQUEST) from None
         data = await read_json(request)
         decision, reply, seen = data.get("decision"), data.get("reply"), data.get("seen")
         if not isinstance(decision, str) or not isinstance(reply, str) or not isinstance(seen, str):

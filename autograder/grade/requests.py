@@ -298,11 +298,13 @@ class Requests(Marks):
             raise RequestError(f"{decision!r} is none of {', '.join(DECISIONS)}")
         if decision != DECISIONS[0] and not reply.strip():
             raise RequestError("a reply is needed, which the student reads: --reply '…'")
-        now_kept = self.one(number)
+        self.one(number)
         with self._writing() as database:
-            there = database.execute("SELECT decided FROM requests WHERE id = ?", (number,)).fetchone()
+            there = database.execute(
+                "SELECT decided, grader FROM requests WHERE id = ?", (number,)
+            ).fetchone()
             if seen is not None and there["decided"] != seen:
-                who = now_kept.request.by or "Another grader"
+                who = there["grader"] or "Another grader"
                 raise ConflictError(f"{who} answered this request in the meantime. Load it anew.")
             database.execute(
                 "UPDATE requests SET decision = ?, reply = ?, grader = ?, decided = ? WHERE id = ?",

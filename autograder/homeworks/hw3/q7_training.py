@@ -11,6 +11,38 @@ from autograder.declare import NOT_JUDGED, Answer, Array, Case, Challenge, Choic
 from autograder.homeworks.hw3 import public
 from autograder.homeworks.hw3.homework import hw
 
+SCORE_SLIPS = {  # what to say of known mistakes of the scores → their names for the oracle
+    "That is QKᵀ without the scale 1/√d_qk, which the model applies.": "no scale",
+    "That is KQᵀ: row i must belong to query token i.": "transposed",
+    "You divided by d_qk; the model divides by its square root.": "no root",
+    "You divided by √d, the number of tokens; the model divides by √d_qk, the number of"
+    " columns.": "root of d",
+    "You divided by √8, which fits the trained heads alone; d_qk is the number of columns of any Q"
+    " and K.": "root of 8",
+    "You divided by √3, whatever Q and K are; d_qk is their number of columns.": "root of 3",
+    "Q stands on both sides: the keys come from K.": "Q twice",
+    "Those are cosines; the model takes plain dot products, in which length counts.": "cosine",
+    "The sign is turned round.": "sign",
+    "You multiplied by √d_qk; the model divides by it.": "times root",
+    "That is KQᵀ without the scale: row i must belong to query token i, and the model applies"
+    " 1/√d_qk.": "neither scaled nor turned",
+    "The softmax is applied: that is attention; scores come before it.": "softmax",
+}
+BASIS_SLIPS = {  # what to say of known mistakes of the change of basis → their names for the oracle
+    "K is multiplied by M as Q is; then the scores become QMMᵀKᵀ. What must stand behind K?": "same",
+    "K is multiplied by Mᵀ; then the scores become QMMKᵀ. What cancels M?": "transposed",
+    "K is multiplied by M⁻¹, and (KM⁻¹)ᵀ is M⁻ᵀKᵀ: a transpose is missing.": "not transposed",
+    "K is unchanged; then the scores become QMKᵀ.": "unchanged",
+    "Q and K are unchanged; the question asks for QM and the K that goes with it.": "nothing",
+    "Q is unchanged; the question asks for QM first.": "Q as it was",
+    "The two are swapped: return QM first, then the K that goes with it.": "swapped",
+    "Q is multiplied by Mᵀ. No score changes with that either, but the question asks for"
+    " QM.": "transposed for Q",
+    "1/M inverts each number by itself; the inverse of a matrix is np.linalg.inv(M).": "1 by 1",
+    "Q is multiplied by M⁻¹. No score changes with that either, but the question asks for"
+    " QM.": "inverse for Q",
+}
+
 
 def query_key_pairs(rng: np.random.Generator) -> Iterator[Case]:
     """Weights (d, qk) of several sizes; not square, so that a wrong transpose shows."""
@@ -96,66 +128,13 @@ trained = hw.question(
             "token_scores",
             cases=query_key_pairs,
             expected=scores,
-            mistakes={
-                "That is QKᵀ without the scale 1/√d_qk, which the model applies.": partial(
-                    scores, mistake="no scale"
-                ),
-                "That is KQᵀ: row i must belong to query token i.": partial(scores, mistake="transposed"),
-                "You divided by d_qk; the model divides by its square root.": partial(
-                    scores, mistake="no root"
-                ),
-                "You divided by √d, the number of tokens; the model divides by √d_qk, the number of"
-                " columns.": partial(scores, mistake="root of d"),
-                "You divided by √8, which fits the trained heads alone; d_qk is the number of columns of"
-                " any Q and K.": partial(scores, mistake="root of 8"),
-                "You divided by √3, whatever Q and K are; d_qk is their number of columns.": partial(
-                    scores, mistake="root of 3"
-                ),
-                "Q stands on both sides: the keys come from K.": partial(scores, mistake="Q twice"),
-                "Those are cosines; the model takes plain dot products, in which length counts.": partial(
-                    scores, mistake="cosine"
-                ),
-                "The sign is turned round.": partial(scores, mistake="sign"),
-                "You multiplied by √d_qk; the model divides by it.": partial(scores, mistake="times root"),
-                "That is KQᵀ without the scale: row i must belong to query token i, and the model applies"
-                " 1/√d_qk.": partial(scores, mistake="neither scaled nor turned"),
-                "The softmax is applied: that is attention; scores come before it.": partial(
-                    scores, mistake="softmax"
-                ),
-            },
+            mistakes={says: partial(scores, mistake=slip) for says, slip in SCORE_SLIPS.items()},
         ),
         Challenge(
             "other_basis",
             cases=bases,
             expected=rebased,
-            mistakes={
-                "K is multiplied by M as Q is; then the scores become QMMᵀKᵀ. What must stand behind K?": (
-                    partial(rebased, mistake="same")
-                ),
-                "K is multiplied by Mᵀ; then the scores become QMMKᵀ. What cancels M?": partial(
-                    rebased, mistake="transposed"
-                ),
-                "K is multiplied by M⁻¹, and (KM⁻¹)ᵀ is M⁻ᵀKᵀ: a transpose is missing.": partial(
-                    rebased, mistake="not transposed"
-                ),
-                "K is unchanged; then the scores become QMKᵀ.": partial(rebased, mistake="unchanged"),
-                "Q and K are unchanged; the question asks for QM and the K that goes with it.": partial(
-                    rebased, mistake="nothing"
-                ),
-                "Q is unchanged; the question asks for QM first.": partial(rebased, mistake="Q as it was"),
-                "The two are swapped: return QM first, then the K that goes with it.": partial(
-                    rebased, mistake="swapped"
-                ),
-                "Q is multiplied by Mᵀ. No score changes with that either, but the question asks for QM.": (
-                    partial(rebased, mistake="transposed for Q")
-                ),
-                "1/M inverts each number by itself; the inverse of a matrix is np.linalg.inv(M).": partial(
-                    rebased, mistake="1 by 1"
-                ),
-                "Q is multiplied by M⁻¹. No score changes with that either, but the question asks for QM.": (
-                    partial(rebased, mistake="inverse for Q")
-                ),
-            },
+            mistakes={says: partial(rebased, mistake=slip) for says, slip in BASIS_SLIPS.items()},
             rtol=1e-4,
             atol=1e-4,  # float32 through an inverse with condition up to 20
         ),
