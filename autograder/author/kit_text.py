@@ -20,6 +20,9 @@ from autograder.author.source import BuildError
 from autograder.declare import Homework
 from autograder.submissions.given import given
 
+# of each homework the last text, and what it was made from: a gallery builds dozens of notebooks
+_kept: dict[str, tuple[Homework, Path, str]] = {}
+
 
 def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
     """The whole ``homework_kit.py`` of one homework: kit, public part, description.
@@ -31,6 +34,15 @@ def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
     Raises:
         BuildError: a file imports what does not come along, or two files define the same name.
     """
+    kept = _kept.get(homework.id)
+    if kept and kept[0] is homework and kept[1] == package:
+        return kept[2]
+    made = _kit_source(homework, package)
+    _kept[homework.id] = homework, package, made
+    return made
+
+
+def _kit_source(homework: Homework, package: Path) -> str:
     whole = homework.describe() | {"modules": grading_modules(), "provided": given(homework.id)}
     described = json.dumps(whole, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     wrapped = "\n".join(repr(described[start : start + 110]) for start in range(0, len(described), 110))
