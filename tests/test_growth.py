@@ -41,7 +41,7 @@ def seconds(work: Callable[[], object], long: float = 0.0) -> float:
     calls, started = 0, time.process_time()
     while True:
         safehtml.math.cache_clear()
-        notebook_html._rendered.clear()  # a small cell would be kept from the first call on, a large one never
+        notebook_html._rendered.clear()  # a small one would be kept, a large one never
         with contextlib.suppress(SubmissionError, library_calls.UnreadError):
             work()
         calls += 1
