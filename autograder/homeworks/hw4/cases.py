@@ -260,10 +260,13 @@ def label_lists(rng: np.random.Generator, sizes: Any = ((3, 60, 12), (10, 200, 5
 
 
 def trainings(rng: np.random.Generator, random: int = 3) -> Iterator[Case]:
-    """Made-up trainings: the best epochs by validation, by test and by loss differ, and none is the last."""
+    """Made-up trainings: the best epochs by validation, by test and by loss differ, and none is the last.
+
+    Nor is one of them the last before an interrupt in the last epoch.
+    """
     for number in range(random):
         epochs = 6 + number
-        best, tested, lowest = rng.permutation(epochs - 1)[:3]
+        best, tested, lowest = rng.permutation(epochs - 2)[:3]
         curves = {}
         for name, peak in (("validation", best), ("test", tested), ("losses", lowest)):
             curve = np.round(rng.permutation(np.linspace(0.3, 0.7, epochs)), 3)

@@ -225,6 +225,22 @@ def _stale(answer: Answer) -> bool:
     return any(public.source_problem(trial.result) for trial in drawn)
 
 
+def _positive_features(answer: Answer) -> str:
+    """What to say of estimates from few frequencies that are products of positive features; else nothing.
+
+    Frequencies of another distribution may give cosines that are all positive.
+    """
+    ran = [trial for trial in answer.get("draw_frequencies", ()) if trial.status == "ok"]
+    if any(frequencies_problem(trial) for trial in ran):
+        return ""
+    for trial in answer.get("estimate_similarity", ()):
+        if trial.status == "ok" and not public.estimate_shape_problem(trial):
+            told = public.product_problem(trial) or ""
+            if public.EXPONENTIALS in told:
+                return told
+    return ""
+
+
 @fourier.check(points=3, needs=["estimate_similarity"])
 def the_estimate_converges(answer: Answer) -> Wrong | None:
     """Judges estimates within what chance allows, and whether they come from fresh features."""
@@ -232,6 +248,8 @@ def the_estimate_converges(answer: Answer) -> Wrong | None:
     many = [trial for trial in trials if trial.args[2] > 1000]
     name = named_by_all(many, estimate_problem, estimate_slips)
     stale = _stale(answer)
+    if not name and (positive := _positive_features(answer)):
+        return Wrong(positive)  # by chance their errors alone are too large as well
 
     def judge(trial: Trial) -> str | None:
         if problem := estimate_problem(trial):
@@ -267,11 +285,7 @@ def error_against_number_of_features(answer: Answer) -> Wrong | None:
     )
     problem = public.slope_problem(errors, slope)
     ratio = errors / expected_errors()
-    ran = [trial for trial in answer.get("estimate_similarity", ()) if trial.status == "ok"]
-    positive = any(
-        isinstance(trial.output, np.ndarray) and public.exponential_features(trial) for trial in ran
-    )
-    if positive and (problem or ratio.max() > 2 or ratio.min() < 1 / 2):
+    if _positive_features(answer) and (problem or ratio.max() > 2 or ratio.min() < 1 / 2):
         return Wrong(
             f"These are not the errors of random Fourier features. {public.EXPONENTIALS}", evidence=shown
         )
