@@ -112,8 +112,8 @@ def grade_seeds(
         for student in students
     }
     found: dict[tuple[str, str], list[tuple[str, QuestionResult | None]]] = defaultdict(list)
-    for job in as_completed(jobs):
-        student, seed = jobs[job]
+    for job in as_completed(list(jobs)):
+        student, seed = jobs.pop(job)  # a result holds the executed notebook: dozens would fill the memory
         # a notebook that could not be graded has no results, which is a result of its own
         results = {result.id: result for result in job.result().report.questions}
         for example in student.examples:

@@ -51,10 +51,15 @@ def preload(modules: list[str], cells: list[str], later: list[str]) -> None:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
     freeze()
+    collapse()
 
 
 def import_all(modules: list[str]) -> None:
-    """Imports the modules that are not there yet; one that is not installed is left to the kernel."""
+    """Imports the modules that are not there yet; one that is not installed is left to the kernel.
+
+    Their memory stays in small pages: a zygote shares all else with the nursery and with the zygotes of other
+    workers, and large pages would be its own.
+    """
     if wanted := [name for name in modules if name not in sys.modules]:
         for name in wanted:
             with contextlib.suppress(ImportError):
@@ -66,7 +71,6 @@ def freeze() -> None:
     """Keeps the collector from touching, and so copying, every page in every kernel."""
     gc.collect()
     gc.freeze()
-    collapse()
 
 
 def collapse() -> None:
