@@ -61,6 +61,7 @@ def sentence_kind(feedback: str) -> str:
     """A sentence without what every draw has its own of: numbers, lists, and in which inputs they stand."""
     told = re.sub(r"\[[^\[\]]*\]", "[…]", re.sub(r"\[[^\[\]]*\]", "[…]", feedback))
     told = re.sub(r"'(?:[^'\\]|\\.)*'", "'…'", told)
+    told = re.sub(r"(?<= on )“[^”]*”", "“…”", told)
     told = re.sub(r"[-−]?\b(?:\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf)\b", "#", told)
     return re.sub(r"#(?:, #)+", "#, …", told)  # a list of numbers is as long as was drawn
 

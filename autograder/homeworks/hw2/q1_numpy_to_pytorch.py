@@ -96,12 +96,16 @@ def ported(
 
 
 def large_scores(rng: np.random.Generator, n: int, sizes: tuple[int, int, int], **more: Any) -> Case:
-    """Scores of about a thousand, several of them in a row, so that clipping them shows."""
+    """Scores of about a thousand, several of them in a row, so that clipping them shows.
+
+    A wrong scale does not show: the largest score of each row is far above the others.
+    """
     note = "scores of about a thousand, where a naive exp overflows"
     while True:
         case = ported(rng, n, sizes, scale=30.0, note=note, **more)
-        clipped = transformer(*case.args, **case.kwargs, variant="clipped")
-        if np.abs(clipped - transformer(*case.args, **case.kwargs)).max() > 0.1:
+        variants = ("", "clipped", "divided by qk")
+        right, clipped, smaller = (transformer(*case.args, **case.kwargs, variant=one) for one in variants)
+        if np.abs(clipped - right).max() > 0.1 and np.abs(smaller - right).max() < 1e-9:
             return case
 
 

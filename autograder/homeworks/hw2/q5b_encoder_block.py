@@ -15,15 +15,25 @@ from autograder.homeworks.hw2.oracles import PROJECTIONS, Floats, feed, norm, nu
 # mistakes within linear1, ReLU, linear2
 NETWORK = ("gelu", "silu", "leaky", "linear", "tanh", "relu first", "relu last", "relu twice")
 
+ABOVE_ZERO = 8.0  # what a bias adds to numbers with a standard deviation of 2 to 3
+
 
 def feed_weights(rng: np.random.Generator, d: int, d_ff: int) -> dict[str, Floats]:
-    """Weights of the feed-forward network by name."""
-    return {
+    """Weights of the feed-forward network by name.
+
+    One hidden number and one result are above 0 in all rows: behind a ReLU that gives nothing but zeros, no
+    gradient would reach a right answer's weights either, and some mistakes would not show.
+    """
+    weights = {
         "linear1.weight": normal(rng, d_ff, d),
         "linear1.bias": normal(rng, d_ff),
         "linear2.weight": normal(rng, d, d_ff),
         "linear2.bias": normal(rng, d),
     }
+    for name in ("linear1.bias", "linear2.bias"):
+        weights[name][0] = ABOVE_ZERO
+    weights["linear2.weight"][0, 0] = 2.0
+    return weights
 
 
 def torch_block(

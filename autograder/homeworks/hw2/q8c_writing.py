@@ -143,7 +143,7 @@ def _drawn(trials: list[kit.Trial], group: str) -> Wrong | None:
     for trial in chosen:
         if trouble := not_run("sample_next", trial):
             return trouble
-    problem = public.sampling_problem(chosen)
+    problem = public.sampling_problem(chosen, trials)
     return Wrong(problem) if problem else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograder.declare import Case
-from autograder.homeworks.hw4.transformer import cut, softmax
+from autograder.homeworks.hw4.transformer import attend, cut, softmax
 
 
 def short(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarray:
@@ -97,15 +97,29 @@ def attention_inputs(
             "vit",
             True,
         )
-    large = attention_weights(rng, 8)
-    large |= {name: 40 * large[name] for name in ("query.weight", "key.weight")}
-    yield Case(
-        [short(rng, 1, 6, 8)],
-        {"init": {"dim": 8, "heads": 2}, "weights": large},
-        "scores of about 1,000",
-        probe="vit",
-        torch=True,
-    )
+    x, large = large_scores(rng)
+    kwargs = {"init": {"dim": 8, "heads": 2}, "weights": large}
+    yield Case([x], kwargs, "scores of about 1,000", probe="vit", torch=True)
+
+
+REGROUPED = ("reshaped", "reshaped twice", "interleaved", "interleaved twice", "one head")
+
+
+def large_scores(rng: np.random.Generator) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Tokens (1, 6, 8) and weights whose scores have no near ties, which float32 would decide in its own way.
+
+    Nor have they with other features in each head, so that such a mistake gives its own numbers, too.
+    """
+    while True:
+        weights = attention_weights(rng, 8)
+        weights |= {name: 40 * weights[name] for name in ("query.weight", "key.weight")}
+        x = short(rng, 1, 6, 8)
+        moved = [
+            np.abs(attend(x * (1 + 1e-6), weights, 2, mistake)[0] - attend(x, weights, 2, mistake)[0]).max()
+            for mistake in ("", *REGROUPED)
+        ]
+        if max(moved) < 2e-5:
+            return x, weights
 
 
 def attention_example(rng: np.random.Generator) -> Iterator[Case]:

@@ -140,6 +140,10 @@ def draws_probe(sample_next: Any, case: Mapping[str, Any]) -> Any:
     return {"fields": {"result": encode(counts), "changed_inputs": changed}}
 
 
+# how often each letter came out, and what was given: logits (letters,), temperature, top_k
+Drawn = tuple[np.ndarray, tuple[np.ndarray, float, int | None]]
+
+
 def probabilities(logits: Any, temperature: float = 1.0, top_k: int | None = None) -> np.ndarray:
     """The distribution that ``sample_next`` is asked for, (letters,)."""
     scores = np.asarray(logits, np.float64) / temperature
@@ -163,6 +167,16 @@ def distance(counts: np.ndarray, wanted: np.ndarray) -> float:
 def drawn_far(counts: np.ndarray, wanted: np.ndarray) -> bool:
     """Whether counts do not come from a distribution."""
     return distance(counts, wanted) > FAR
+
+
+ONLY_TOP_K = (  # mistakes that do not show where top_k is None
+    "as if the k likeliest were equally likely; keep their proportions",
+    "as if the logits of all other letters were 0; e^0 = 1, so they must be −∞",
+    "as if a letter's number were its rank among the k likeliest; topk(…).indices has the numbers",
+    "as if the k least likely were kept; keep the k likeliest",
+    "as if only k − 1 of them could; the one with the k-th largest logit may, too",
+    "as if there were no top_k; only the k likeliest may",
+)
 
 
 def wrong_draws(logits: np.ndarray, temperature: float, top_k: int | None) -> list[tuple[str, np.ndarray]]:
@@ -190,39 +204,41 @@ def wrong_draws(logits: np.ndarray, temperature: float, top_k: int | None) -> li
         (squared, among(kept, 2 * scores)),
     ]
     if top_k is None:
-        return found
+        right = probabilities(scores)
+        return [*found, *((words, right) for words in ONLY_TOP_K)]
     by_rank = np.zeros(len(logits))
     by_rank[:top_k] = probabilities(scores[order[:top_k]])
-    return [
-        *found,
-        ("as if the k likeliest were equally likely; keep their proportions", kept / top_k),
-        (
-            "as if the logits of all other letters were 0; e^0 = 1, so they must be −∞",
-            among(kept, scores, 0.0),
-        ),
-        (
-            "as if a letter's number were its rank among the k likeliest; topk(…).indices has the numbers",
-            by_rank,
-        ),
-        (
-            "as if the k least likely were kept; keep the k likeliest",
-            among(np.isin(places, order[-top_k:]), scores),
-        ),
-        (
-            "as if only k − 1 of them could; the one with the k-th largest logit may, too",
-            among(np.isin(places, order[: top_k - 1]), scores),
-        ),
+    with_top_k = [
+        kept / top_k,
+        among(kept, scores, 0.0),
+        by_rank,
+        among(np.isin(places, order[-top_k:]), scores),
+        among(np.isin(places, order[: top_k - 1]), scores),
+        probabilities(scores),
     ]
+    return [*found, *zip(ONLY_TOP_K, with_top_k, strict=True)]
 
 
-def sampling_problem(trials: Sequence[Trial]) -> str | None:
-    """What is wrong with the letters that ``sample_next`` drew, or None."""
+def _mistake(drawn: Sequence[Drawn]) -> int | None:
+    """The place in :func:`wrong_draws` of the mistake that all those counts come from, if there is one."""
+    makes = [[distance(counts, wanted) for _, wanted in wrong_draws(*given)] for counts, given in drawn]
+    distances = [max(one) for one in zip(*makes, strict=True)]
+    return distances.index(min(distances)) if min(distances) <= NAMED else None
+
+
+def sampling_problem(trials: Sequence[Trial], beside: Sequence[Trial] = ()) -> str | None:
+    """What is wrong with the letters that ``sample_next`` drew, or None.
+
+    Args:
+        trials: to judge.
+        beside: all trials, which a mistake explains best: some look alike at one temperature.
+    """
     far, changed = [], False
     for trial in trials:
         if trial.status != "ok":
             continue
         changed |= isinstance(trial.result, Mapping) and bool(trial.result.get("changed_inputs"))
-        counts, options = np.asarray(trial.output), (np.asarray(trial.args[0], np.float64), *_options(trial))
+        counts, options = _drawn(trial)
         if drawn_far(counts, probabilities(*options)):
             far.append((trial, counts, options))
     if not far:
@@ -231,11 +247,11 @@ def sampling_problem(trials: Sequence[Trial]) -> str | None:
     told = f"`sample_next` on {trial.note}: "
     if len(set(np.flatnonzero(counts))) == 1:
         return f"{told}all {DRAWS} draws give the same letter. Draw, do not take the largest."
-    makes = [[distance(seen, wanted) for _, wanted in wrong_draws(*drawn)] for _, seen, drawn in far]
-    distances = [max(one) for one in zip(*makes, strict=False)]
-    if min(distances) <= NAMED:  # a name explains all that is wrong
-        words, _ = wrong_draws(logits, temperature, top_k)[distances.index(min(distances))]
-        return f"{told}the letters come out {words}."
+    named = _mistake([_drawn(trial) for trial in beside or trials if trial.status == "ok"])
+    if named is None:  # two mistakes; a name explains all that is wrong here
+        named = _mistake([(seen, drawn) for _, seen, drawn in far])
+    if named is not None:
+        return f"{told}the letters come out {wrong_draws(logits, temperature, top_k)[named][0]}."
     if top_k is not None and (counts > 0).sum() > top_k:
         return f"{told}{(counts > 0).sum()} different letters come out; only the {top_k} likeliest may."
     shares = ", ".join(f"{share:.2f}" for share in counts / counts.sum())
@@ -243,8 +259,9 @@ def sampling_problem(trials: Sequence[Trial]) -> str | None:
     return f"{told}the letters come out with the shares {shares}; expected about {wanted}."
 
 
-def _options(trial: Trial) -> tuple[float, int | None]:
-    return trial.kwargs.get("temperature", 1.0), trial.kwargs.get("top_k")
+def _drawn(trial: Trial) -> Drawn:
+    options = trial.kwargs.get("temperature", 1.0), trial.kwargs.get("top_k")
+    return np.asarray(trial.output), (np.asarray(trial.args[0], np.float64), *options)
 
 
 @probe("token by token", measures=True)
