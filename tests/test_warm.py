@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -13,6 +16,7 @@ from autograder.author.kit_text import kit_source
 from autograder.author.reference import kept_files
 from autograder.declare import homeworks
 from autograder.names import source_path
+from autograder.run import kernel_process
 from autograder.run.choose import kernels
 from autograder.run.execute import execute
 from autograder.run.sandbox import SandboxKernels
@@ -53,3 +57,26 @@ def test_a_reference_imports_nothing_of_size_after_the_fork(plain: SandboxKernel
     assert len(imported) <= FEW, (
         f"{len(imported)} modules, such as {imported[:: max(len(imported) // 20, 1)]}"
     )
+
+
+SHARING = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import kernel_process
+held = [bytearray(b"x" * (1 << 20)) for _ in range(96)]  # what a nursery has imported
+kernel_process.collapse()
+if os.fork() == 0:
+    for one in held:
+        one[0] = 0  # as counts of references are: large pages are copied in small ones where they are written
+    kernel_process.import_all(["colorsys"])  # what a homework needs besides
+    with open("/proc/self/smaps_rollup") as file:
+        print(sum(int(line.split()[1]) for line in file if line.startswith("Private_")) // 1024, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_zygote_that_imports_more_still_shares_what_its_nursery_holds():
+    folder = str(Path(kernel_process.__file__).parent)
+    told = subprocess.run([sys.executable, "-c", SHARING, folder], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 48, f"{told.stdout.strip()} of 96 MB are its own"
