@@ -697,7 +697,7 @@ def make_training(model, images, epochs, batch_size=64, top=1e-3):
 
 # %% [markdown]
 # Run this cell and have a coffee. A training that was cut off is continued. If a finished checkpoint is there (also that of a short trial), it is **loaded
-# instead**; set `TRAIN_AGAIN = True` to train anew, which replaces it.
+# instead**; set `TRAIN_AGAIN = True` to train anew, which replaces it. Do the same after each change of `Classifier`: the weights of another class do not fit it.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)

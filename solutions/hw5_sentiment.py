@@ -846,13 +846,14 @@ with when_answered("5.6a, 5.6b and 5.7a"):
 # figure (skipped while grading)
 with when_answered("5.6a and 5.6b"):
     curves_57 = {"train loss": losses_57, "validation accuracy": accuracies_57}
-    show_curves(curves_57, kept_57, "5.7: the loss keeps falling, accuracy levels off")
+    best_57 = f"{max(accuracies_57):.1%} in epoch {kept_57}"
+    show_curves(curves_57, kept_57, f"5.7: the best validation accuracy is {best_57}")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The training loss keeps falling while validation accuracy flattens and wobbles by about a point, which is its
-# standard error. The best of twelve epochs is a little lucky: expect less on hidden sentences.
+# With the twelve epochs above, the training loss keeps falling while validation accuracy flattens and goes up and down by about a point, which is
+# its standard error. The best of twelve epochs is partly luck: expect a little less on hidden sentences.
 #
 # </details>
 

@@ -39,7 +39,8 @@ def readable(color: str) -> str:
     parts = np.array(to_rgb(color))
     while _contrast(parts) < 4.5:
         parts = parts * 0.98
-    return to_hex(parts)
+    red, green, blue = map(float, parts)
+    return to_hex((red, green, blue))
 
 
 def _contrast(parts: np.ndarray) -> float:
