@@ -788,8 +788,8 @@ record("3.7")
 # {{header 3.8a}}
 #
 # Language models use a **causal mask**: a place sees itself and earlier places only (scores to later places are −∞). Tokens
-# are now A, B, C, D (4-d one-hot), up to 8 places. Design `pos` (8 × p), `Q`, `K`, `V` so that each place gives the **token
-# before it**. Place 0 has none; its output does not count.
+# are now A, B, C, D (4-d one-hot), up to 8 places. Design `pos` (8 × p), `Q`, `K`, `V` so that each place outputs the **token
+# before it**, equal in the sense of 3.1. Place 0 has none; its output does not count.
 #
 # <details><summary>Hint</summary>You have built this head before, in 3.6.</details>
 
@@ -813,14 +813,14 @@ record("3.8a")
 # ## 3.8b Two layers that continue a pattern
 # {{header 3.8b}}
 #
-# A pattern of 2, 3 or 4 different tokens is said twice, as in `C A D C A D`. During the second saying each place must give the
-# **token that comes next**: at the second C that is A, at A it is D, and at the last D it is C again.
+# A pattern of 2, 3 or 4 different tokens stands there twice, as in `C A D C A D`. Each place of the second copy must output the
+# **token that comes next** in the pattern: at the second C that is A, at the second A it is D, and at the last D it is C again. The first copy does not count.
 #
-# One layer cannot do it; two can (this circuit is called an *induction head*). Layer 1 reads $[x_i ; \mathrm{pos}_i]$ and gives 4
-# numbers. Layer 2 reads $[x_i ; \mathrm{pos}_i ; \text{layer 1's output}_i]$ and gives 4 numbers. Both have the causal mask.
+# One layer cannot do it; two can (this circuit is called an *induction head*). Layer 1 reads $[x_i ; \mathrm{pos}_i]$ and outputs 4
+# numbers. Layer 2 reads $[x_i ; \mathrm{pos}_i ; \text{layer 1's output}_i]$ and outputs 4 numbers. Both have the causal mask.
 #
 # <details><summary>Hint 1</summary>Place j is worth copying for place i if the token *before* j equals token i. Which layer knows the token before j?</details>
-# <details><summary>Hint 2</summary>Under the mask, place 0 can only look at itself. What does your layer 1 say there, and whom does it mislead?</details>
+# <details><summary>Hint 2</summary>Under the mask, place 0 can only look at itself. What does your layer 1 output there, and which queries does that mislead?</details>
 
 # %%
 # Shapes: pos (8, p), Q1 and K1 (4 + p, qk1), V1 (4 + p, 4), Q2 and K2 (8 + p, qk2), V2 (8 + p, 4).

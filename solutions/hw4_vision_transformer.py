@@ -697,7 +697,7 @@ def make_training(model, images, epochs, batch_size=64, top=1e-3):
 
 # %% [markdown]
 # Run this cell and have a coffee. A training that was cut off is continued. If a finished checkpoint is there (also that of a short trial), it is **loaded
-# instead**; set `TRAIN_AGAIN = True` to train anew, which replaces it.
+# instead**; set `TRAIN_AGAIN = True` to train anew, which replaces it. Do the same after each change of `Classifier`: the weights of another class do not fit it.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
@@ -1050,9 +1050,9 @@ with when_answered("4.8a"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Each panel is one place, marked by a dot. Around it similarity fades with distance, as the first line confirms: nobody told
-# the model that patch 8 lies under patch 1. A second dark spot lies opposite, left and right swapped. Which line of the training recipe taught the model that these
-# two places are alike?
+# Each panel belongs to one place, marked by a dot. Around the dot similarity fades with distance, as the first printed line confirms: nobody told
+# the model that patch 8 lies under patch 1. A second blue spot lies at the mirrored place, left and right swapped. Which line of the training recipe taught the
+# model that these two places are alike?
 #
 # </details>
 
@@ -1060,13 +1060,13 @@ with when_answered("4.8a"):
 # ## 4.8b Reading your model
 # {{header 4.8b}}
 #
-# Record what your figures show, from **your** training. Grading does not train; it takes these from your log and sees whether they agree with each
-# other.
+# Record what your figures show about **your** training. Grading does not train a model: it takes these values from your log and checks whether
+# they agree with each other.
 #
-# - `curve_train_loss`, `curve_validation_accuracy`: one number an epoch;
+# - `curve_train_loss`, `curve_validation_accuracy`: arrays with one number for each epoch;
 # - `best_epoch`: the epoch of the highest validation accuracy, **counted from 1**;
 # - `test_confusion`: your confusion matrix of the test images (10, 10);
-# - `most_confused`: two class numbers, (true, guess), of the most frequent mistake.
+# - `most_confused`: the two class numbers (true, guess) of the most frequent mistake.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading): needs the trained model
@@ -1089,8 +1089,8 @@ most_confused = np.array(np.unravel_index(mistakes_48.argmax(), (10, 10)))
 check("4.8b")
 
 # %% [markdown]
-# In 60 to 150 words (10 minutes): What do the learning curves say about overfitting? Which classes are confused, how often, and why? What pattern do you find in the attention
-# and the positions, and what does it **not** prove? Give numbers. Write into the next cell, below its first line.
+# In 60 to 150 words (10 minutes): What do the learning curves say about overfitting? Which classes are confused, how often, and why? Which pattern do you find in the attention
+# and in the positions, and what does that pattern **not** prove? Give numbers. Write your answer into the next cell, below its first line.
 
 # %% [markdown]
 # **Answer 4.8b**
@@ -1110,7 +1110,7 @@ record("4.8b")
 # ## 4.9 ViT in context
 # {{header 4.9}}
 #
-# Set each name to a letter. Compared with a **CNN** (`vit_against_cnn`):
+# Four names, four lists of statements: set each name to the letter of the one true statement in its list. Compared with a **CNN** (`vit_against_cnn`):
 #
 # {{options vit_against_cnn}}
 #
@@ -1137,8 +1137,8 @@ vit_prediction = "C"
 # END SOLUTION
 
 # %% [markdown]
-# In 40 to 130 words (6 minutes): with these 5,000 images, would you choose a ViT or a CNN, and with 300 million? What does each build in, what must it learn, and what does it gain?
-# Point to a number or a figure of this notebook.
+# In 40 to 130 words (6 minutes): would you choose a ViT or a CNN for these 5,000 images, and which one for 300 million? What does each of them build in, what must it learn from
+# the data, and what does it gain by that? Refer to a number or a figure of this notebook.
 
 # %% [markdown]
 # **Answer 4.9**

@@ -203,15 +203,15 @@ record("5.1b")
 # ## 5.2 Averaged word vectors against a bag of words
 # {{header 5.2}}
 #
-# Two ways to turn a sentence into one row of numbers for a logistic regression: the **mean of its word vectors**, 50 numbers,
-# $\bar x = \frac{1}{n}\sum_i x_i$, or a **bag of words**, a count for each word of the vocabulary. Write both from ids and mask; padding
-# must take part in neither.
+# A logistic regression needs one row of numbers for each sentence. Here are two ways to get it: the **mean of the word vectors**,
+# $\bar x = \frac{1}{n}\sum_i x_i$, which is 50 numbers, or a **bag of words**, which is a count for each word of the vocabulary. Write a
+# function for each; both get ids and mask, and padding must not count in either.
 #
-# Then find a pair of sentences that averaging cannot tell apart, although people can: the same tokens (as 5.1a
-# cuts them), 4 to 30 of them, in another order, with a negation whose place decides the meaning.
+# Then find two sentences that averaging cannot tell apart, although people can. They have the same 4 to 30 tokens (as 5.1a
+# cuts them) in a different order, with a negation whose place decides the meaning.
 #
 # <details><summary>Hint 1</summary>table[ids] has shape (batch, n, d). mask[..., None] turns padding into zeros.</details>
-# <details><summary>Hint 2</summary>Tensor.scatter_add_ adds a number at each column that is named; so does torch.bincount, for one sentence at a time.</details>
+# <details><summary>Hint 2</summary>Tensor.scatter_add_ adds a number in each column whose index it gets; torch.bincount counts the ids of one sentence.</details>
 
 
 # %%
@@ -284,7 +284,7 @@ with when_answered("5.2"):
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
 # The bag of words is ahead, with about a hundred times as many weights. One validation split of 1,007
-# sentences has a standard error of 1.3 points, so a lead of five points is hardly an accident; one of two might be.
+# sentences has a standard error of 1.3 points, so a lead of five points is hardly chance; a lead of two points could be.
 #
 # </details>
 
@@ -292,7 +292,7 @@ with when_answered("5.2"):
 check("5.2")
 
 # %% [markdown]
-# In 40 to 100 words (6 minutes): what do averaging and the bag of words each lose and keep? What are the advantages of each?
+# In 40 to 100 words (6 minutes): what does averaging lose, and what does it keep? And the bag of words? What are the advantages of each?
 
 # %% [markdown]
 # **Answer 5.2**
@@ -846,13 +846,14 @@ with when_answered("5.6a, 5.6b and 5.7a"):
 # figure (skipped while grading)
 with when_answered("5.6a and 5.6b"):
     curves_57 = {"train loss": losses_57, "validation accuracy": accuracies_57}
-    show_curves(curves_57, kept_57, "5.7: the loss keeps falling, accuracy levels off")
+    best_57 = f"{max(accuracies_57):.1%} in epoch {kept_57}"
+    show_curves(curves_57, kept_57, f"5.7: the best validation accuracy is {best_57}")
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The training loss keeps falling while validation accuracy flattens and wobbles by about a point, which is its
-# standard error. The best of twelve epochs is a little lucky: expect less on hidden sentences.
+# With the twelve epochs above, the training loss keeps falling while validation accuracy flattens and goes up and down by about a point, which is
+# its standard error. The best of twelve epochs is partly luck: expect a little less on hidden sentences.
 #
 # </details>
 

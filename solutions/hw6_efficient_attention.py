@@ -58,9 +58,9 @@ from homework_kit import (
 # ## The baseline
 #
 # For $N$ (or $T$) tokens, queries and keys have $D$ numbers, values have $M$. Each function below gets tensors `Q` and `K` (N, D) and
-# `V` (N, M), one row a token. `observe(partial(function, Q, K, V))` runs a function and tells what torch did meanwhile: elementary operations
-# (`work`), the numbers in the largest new tensor (`largest`) and the bytes alive at the same time (`peak`). Functions leave the tensors and
-# arrays that they are given as they are: write `K = K / 2`, not `K /= 2`.
+# `V` (N, M), one row for each token. `observe(partial(function, Q, K, V))` runs a function and reports what torch did while it ran: the number of
+# elementary operations (`work`), of numbers in the largest new tensor (`largest`) and of bytes in memory at the same time (`peak`). Your functions
+# must not change the tensors and arrays that they are given: write `K = K / 2`, not `K /= 2`.
 
 
 # %%
@@ -86,13 +86,14 @@ for N in (64, 128, 256):
 # ## 6.1 A recurrence with one number of memory
 # {{header 6.1}}
 #
-# The other extreme is a recurrent network that keeps **one number** $h$, however long the sequence. With $h_0 = 0$:
+# Attention looks at every token again for each query. The other extreme is a recurrent network that remembers only **one number** $h$, however long the
+# sequence is. With $h_0 = 0$:
 #
 # $$ h_t = x_t - h_{t-1}, \qquad \text{output} = \sigma(1000\, h_T), \qquad \sigma(z) = \frac{1}{1 + e^{-z}} $$
 #
 # 1. Implement it.
-# 2. Unroll it on paper: $h_T = \sum_t c_t x_t$. Write `unrolled_weights(T)`, which gives the row of $c_t$ for **any** T.
-# 3. What does the output decide, for even T? Set `alternating_decides` to a letter:
+# 2. Unroll it on paper: $h_T = \sum_t c_t x_t$. Write `unrolled_weights(T)`, which returns the weights $c_1, \ldots, c_T$ for **any** T.
+# 3. Let T be even. What does the output decide (1 means yes, 0 means no)? Set `alternating_decides` to a letter:
 #
 # {{options alternating_decides}}
 #
@@ -165,8 +166,8 @@ with when_answered("6.1"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The state jumps up and down, and its last value is exactly the difference printed below: one number is enough
-# memory for this question. For which questions would it not be? Keep that in mind in 6.2b.
+# The state jumps up and down, and its last value is exactly the difference printed below the figure: for this question, one number of
+# memory is enough. For which questions would it be too little? Keep that in mind in 6.2b.
 #
 # </details>
 
@@ -178,15 +179,15 @@ record("6.1")
 # {{header 6.2a}}
 #
 # Attention with any similarity is $\;y_t = \dfrac{\sum_s \mathrm{sim}(q_t, k_s)\, v_s}{\sum_s \mathrm{sim}(q_t, k_s)}$; softmax has $\mathrm{sim} = e^{q\cdot k/\sqrt D}$.
-# Drop the exponential: $\mathrm{sim}(q, k) = q\cdot k$ (queries and keys are positive here, so sums are too). In matrices, with $\mathbf 1$ a column of ones and the division row by row:
+# Drop the exponential: $\mathrm{sim}(q, k) = q\cdot k$ (all numbers of queries and keys are positive here, so the denominator is positive, too). In matrices, with $\mathbf 1$ a column of ones and the division row by row:
 #
 # $$ Y = \frac{(Q K^\top)\, V}{(Q K^\top)\, \mathbf 1} $$
 #
-# Matrix products are associative. Compute the same numbers in torch **without ever creating a T×T tensor**, in work that grows like T. The
-# check runs your function under observation at growing T.
+# Matrix products are associative. Compute the same numbers in torch **without ever creating a T×T tensor**, with work proportional to T. The
+# check runs your function with `observe` at two lengths T.
 #
-# <details><summary>Hint 1</summary>Which two of the three matrices can be multiplied first? What shape has the result?</details>
-# <details><summary>Hint 2</summary>The denominator is a matrix product too, and may be regrouped in the same way.</details>
+# <details><summary>Hint 1</summary>Which two of the three matrices can you multiply first? Which shape does the result have?</details>
+# <details><summary>Hint 2</summary>The denominator is a matrix product, too: group it in the same way.</details>
 
 
 # %%

@@ -17,7 +17,9 @@ from autograder.author.source import read_source
 from autograder.declare import homeworks
 from autograder.names import source_path
 from autograder.report.notebook_html import render_cells
+from autograder.report.safehtml import clean
 from tests.conftest import by_homework, reference
+from tests.contrast import contrast
 from tests.gallery import ROOT
 
 DRAWN_HERE = [
@@ -152,3 +154,25 @@ def test_images_have_words_and_tables_have_headers(source: Path | str):
         ):
             cells = [cell.strip() for cell in head.strip().strip("|").split("|")]
             assert all(cells), f"{name}: a table's column has no header: {head}"
+
+
+THEMES = ("#ffffff", "#111111", "#1e1e1e")  # JupyterLab light and dark, VS Code dark
+
+
+def test_marks_of_a_check_read_on_light_and_dark_pages():
+    lines = [(True, "fine"), (False, "wrong"), (None, "note")]
+    shown = kit.Feedback("Check", lines)._repr_html_()
+    for page in (shown, clean(shown)):  # in a notebook, and on a feedback page
+        marks = re.findall(r'<b style="([^"]*)">(.)</b>', page)
+        assert [mark for _, mark in marks] == ["✓", "✗", "·"]
+        for style, mark in marks:
+            found = dict(re.findall(r"(?<![\w-])((?:background-)?color):\s*(#\w{6})", style))
+            assert contrast(found["color"], found["background-color"]) >= 4.5, mark
+            assert all(contrast(found["background-color"], theme) >= 3 for theme in THEMES), mark
+        words = re.sub(r'<b style="[^"]*">.</b>', "", page)
+        assert not re.search(r"(?<![\w-])color:", words)  # the words are in the page's own color
+    for state, words in lines:
+        (edge,) = re.findall(
+            r"border-left:4px solid (#\w{6})", kit.Feedback("", [(state, words)])._repr_html_()
+        )
+        assert all(contrast(edge, theme) >= 3 for theme in THEMES), words

@@ -9,6 +9,7 @@ import itertools
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import rgb_to_hsv, to_hex, to_rgb
 from PIL import Image
 
 from autograder.homeworks.hw2.public import decoder
@@ -16,7 +17,17 @@ from autograder.homeworks.hw3.public import training
 from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic
 from autograder.kit import figures
 from autograder.kit.shared import slider
-from autograder.kit.style import INK, MEANS, PAGE_INCHES, SERIES, draw_panels, signed_colors
+from autograder.kit.style import (
+    INK,
+    MEANS,
+    PAGE_INCHES,
+    PAPER,
+    SERIES,
+    draw_panels,
+    readable,
+    signed_colors,
+)
+from tests.contrast import contrast
 
 mpl.use("agg")
 
@@ -54,7 +65,45 @@ def test_maps_side_by_side_fit_on_a_page(drawn, maps: int, size: int, grid: tupl
 def test_a_zero_is_faint_and_short(drawn):
     figures.show_attention(np.array([[1.0, 0.001], [-0.0, 1.0]]), "ab")
     texts = {text.get_text(): text.get_color() for text in drawn[0].axes[0].texts}
-    assert texts == {"1.00": "white", "0": MEANS["other"]}
+    assert texts == {"1.00": "white", "0": readable(MEANS["other"])}
+
+
+@pytest.mark.parametrize("color", sorted({*MEANS.values(), *SERIES}))
+def test_letters_in_the_color_of_a_line_can_be_read(color: str):
+    assert contrast(readable(color), PAPER) >= 4.5
+    assert contrast(color, PAPER) < 4.5 or readable(color) == color  # no darker than needed
+    assert contrast(readable(color), PAPER) < 4.7 or readable(color) == color
+    hues = [rgb_to_hsv(to_rgb(one)) for one in (color, readable(color))]
+    assert np.abs(hues[0] - hues[1])[:2].max() < 0.03  # still the color of its line
+
+
+def test_names_of_lines_and_axes_and_zeros_can_be_read(drawn):
+    line = ([0, 1], [0, 1])
+    names = ["query", "key", "value", "attention", "target", "other"]
+    figures.show_lines(
+        {
+            "title": "",
+            "x": "x",
+            "y": "y",
+            "lines": dict.fromkeys(names, line),
+            "colors": dict(zip(names, names, strict=True)),
+        }
+    )
+    figures.show_attention(np.full((2, 2), 0.5), "ab")
+    axis = draw_panels()[1][0, 0]
+    draw_confusion(axis, np.array([[3, 0], [1, 4]]), ["cat", "dog"])
+    told = [text for one in (drawn[0].axes[0], axis) for text in one.texts if text.get_text().strip()]
+    assert len(told) == 10
+    told += [drawn[1].axes[0].xaxis.label, drawn[1].axes[0].yaxis.label]
+    assert {text.get_text() for text in told if contrast(to_hex(text.get_color()), PAPER) < 4.5} == set()
+
+
+def test_white_pictures_have_a_frame():
+    axis = draw_panels()[1][0, 0]
+    draw_mosaic(axis, np.ones((2, 3, 4, 4)), "ab", "cde")
+    assert [patch.get_xy() for patch in axis.patches] == [
+        (x, y) for y in (-0.5, 4.5) for x in (-0.5, 4.5, 9.5)
+    ]
 
 
 def test_panels_of_curves_stand_one_above_the_other_in_plain_colors(drawn):

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from autograder import kit
+from autograder.author import kit_text
 from autograder.author.inlined import PACKAGE, Module, public_files
-from autograder.author.kit_text import kit_code
+from autograder.author.kit_text import kit_code, kit_source
 from autograder.author.source import BuildError
 from autograder.declare import homeworks
 
@@ -228,3 +229,12 @@ def test_public_are_the_kit_and_the_public_parts_and_nothing_else():
     assert {name for name in folders if name.startswith("homeworks")} == {
         f"homeworks/{name}/public" for name in IDS
     }
+
+
+def test_a_kit_holds_what_is_given_now(monkeypatch: pytest.MonkeyPatch):
+    """A build writes the given statements after it has assembled the kit for the first time."""
+    for statement in ("first_given = 1", "second_given = 2"):
+        monkeypatch.setattr(kit_text, "given", lambda homework, statement=statement: (statement,))
+        assert statement in kit_source(homeworks()["hw6"])
+    monkeypatch.undo()
+    assert "second_given" not in kit_source(homeworks()["hw6"])

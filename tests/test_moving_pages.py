@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autograder import kit
+from autograder.kit import feedback
 from autograder.kit.shared.patches import patch_viewer
 from autograder.kit.shared.slider import frames_slider
 from autograder.kit.shared.viewer import attention_viewer
@@ -19,15 +21,26 @@ browser = chromium.browser
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> str:
+def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     made = (
         attention_viewer(weights(2, 3, 6, 6), ["The", "cat", "sat", "on", "the", "mat"], title="Viewer"),
         frames_slider(np.random.default_rng(0).normal(size=(5, 4, 4)), range(5), "Slider"),
         patch_viewer(np.full((2, 6, 6), 0.5), weights(2, 2, 10, 10), ["boot", "bag"], title="Patches"),
     )
     path = tmp_path / "saved.html"
-    path.write_text("<!doctype html><meta charset=utf-8>" + "".join(one._repr_html_() for one in made))
+    name = "`attention_by_content_and_position_pos`"  # longer than a phone is wide
+    card = kit.Feedback("Check", [(True, name), (False, name), (None, "a note")])
+    parts = [*(one._repr_html_() for one in made), card._repr_html_(), summary(monkeypatch)]
+    path.write_text("<!doctype html><meta charset=utf-8>" + "".join(parts))
     return path.as_uri()
+
+
+def summary(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A table as the hand-in cell shows it, with a row that is wider than a phone."""
+    shown: list[str] = []
+    monkeypatch.setattr(feedback, "show_both", lambda text, rich: shown.append(rich))
+    feedback.show_table(("number", "question"), [("4.1", "Classification" * 6)])
+    return shown[0]
 
 
 @pytest.mark.parametrize("script", [True, False])

@@ -162,6 +162,8 @@ def test_what_the_kit_found_is_told_without_its_class():
         "Model", "a batch", kit.error_words({"type": "", "message": "no layer", "where": ""})
     )
     assert told == "`Model` cannot be tried on a batch: no layer."
+    asked = kit.error_words({"type": "", "message": "no layer. Did the class change?", "where": ""})
+    assert kit.trouble_words("Model", "", asked) == "`Model` cannot be tried: no layer. Did the class change?"
     error = {"type": "ValueError", "message": "no layer", "where": " (line 1: x)"}
     told = kit.trouble_words("Model", "a batch", kit.error_words(error))
     assert told == "`Model` raised ValueError: no layer (line 1: x) on a batch."

@@ -21,7 +21,7 @@ from autograder.declare import Homework
 from autograder.submissions.given import given
 
 # of each homework the last text, and what it was made from: a gallery builds dozens of notebooks
-_kept: dict[str, tuple[Homework, Path, str]] = {}
+_kept: dict[str, tuple[Homework, Path, tuple[str, ...], str]] = {}
 
 
 def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
@@ -34,16 +34,16 @@ def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
     Raises:
         BuildError: a file imports what does not come along, or two files define the same name.
     """
-    kept = _kept.get(homework.id)
-    if kept and kept[0] is homework and kept[1] == package:
-        return kept[2]
-    made = _kit_source(homework, package)
-    _kept[homework.id] = homework, package, made
+    kept, provided = _kept.get(homework.id), given(homework.id)  # a build writes what is given
+    if kept and kept[0] is homework and kept[1:3] == (package, provided):
+        return kept[3]
+    made = _kit_source(homework, package, provided)
+    _kept[homework.id] = homework, package, provided, made
     return made
 
 
-def _kit_source(homework: Homework, package: Path) -> str:
-    whole = homework.describe() | {"modules": grading_modules(), "provided": given(homework.id)}
+def _kit_source(homework: Homework, package: Path, provided: tuple[str, ...]) -> str:
+    whole = homework.describe() | {"modules": grading_modules(), "provided": provided}
     described = json.dumps(whole, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     wrapped = "\n".join(repr(described[start : start + 110]) for start in range(0, len(described), 110))
     opening = f"open_homework(json.loads(\n{textwrap.indent(wrapped, '    ')}\n))"

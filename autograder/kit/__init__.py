@@ -54,6 +54,7 @@ from autograder.kit.style import (
     draw_panels,
     house_style,
     label_ends,
+    readable,
     signed_colors,
     write_on,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "named_mistake",
     "open_homework",
     "probe",
+    "readable",
     "record",
     "rehearse_here",
     "same",

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 Line = tuple[bool | None, str]  # fine (True), wrong (False) or a note (None), and the words
+# of a line: its mark, and the color on which the mark stands in white, so that it reads on any page
+LINE_MARKS = {True: ("✓", "#2e7d32"), False: ("✗", "#d32f2f"), None: ("·", "#8a6d00")}
 
 
 def after_grading(*names: str) -> Line:
@@ -29,21 +31,22 @@ class Feedback:
         return bool(self.lines) and all(state is not False for state, _ in self.lines)
 
     def __str__(self) -> str:
-        marks = {True: "✓", False: "✗", None: "·"}
-        return "\n".join([self.title, *(f"  {marks[state]} {text}" for state, text in self.lines)])
+        return "\n".join([self.title, *(f"  {LINE_MARKS[state][0]} {text}" for state, text in self.lines)])
 
     def _repr_html_(self) -> str:
         states = [state for state, _ in self.lines]
-        color = "#c62828" if False in states else "#2e7d32" if True in states else "#8a6d00"
-        marks = {True: ("✓", "#2e7d32"), False: ("✗", "#c62828"), None: ("·", "#8a6d00")}
+        worst = False if False in states else True if True in states else None
         rows = "".join(
-            f'<div style="margin:.25em 0"><b style="color:{marks[state][1]}">{marks[state][0]}</b>'
-            f" {_inline(text)}</div>"
+            f'<div style="display:flex;margin:.25em 0"><b style="flex:none;width:1.35em;height:1.35em;'
+            f"line-height:1.35;margin:.05em .5em 0 0;border-radius:3px;text-align:center;color:#ffffff;"
+            f'background-color:{LINE_MARKS[state][1]}">{LINE_MARKS[state][0]}</b> <span style="min-width:0;'
+            f'overflow-wrap:anywhere">{_inline(text)}</span></div>'
             for state, text in self.lines
         )
         return (
-            f'<div style="border-left:4px solid {color};padding:.4em .9em;margin:.3em 0;max-width:52em;'
-            f'background:rgba(128,128,128,.08);line-height:1.45"><b>{_inline(self.title)}</b>{rows}</div>'
+            f'<div style="border-left:4px solid {LINE_MARKS[worst][1]};padding:.4em .9em;margin:.3em 0;'
+            'max-width:52em;background:rgba(128,128,128,.08);line-height:1.45">'
+            f"<b>{_inline(self.title)}</b>{rows}</div>"
         )
 
     def show(self) -> None:
@@ -68,9 +71,10 @@ def show_both(text: str, rich: str) -> None:
 
 def show_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Shows a table; as text without its heads, and without what is empty."""
-    left = 'style="text-align:left"'
-    cells = ("".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row) for row in rows)
+    look = 'style="text-align:left;padding:.3em"'  # narrow, so that five columns fit on a phone
+    cells = ("".join(f"<td {look}>{html.escape(cell)}</td>" for cell in row) for row in rows)
     body = "".join(f"<tr>{row}</tr>" for row in cells)
-    head = "".join(f'<th scope="col" {left}>{name}</th>' for name in heads)
-    rich = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    head = "".join(f'<th scope="col" {look}>{name}</th>' for name in heads)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    rich = f'<div style="overflow-x:auto">{table}</div>'
     show_both("\n".join("  ".join(cell for cell in row if cell) for row in rows), rich)

@@ -24,6 +24,7 @@ from autograder.kit.style import (
     label_ends,
     line_kind,
     plain_ticks,
+    readable,
     signed_colors,
     write_on,
 )
@@ -150,9 +151,9 @@ def draw_attention(
         axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, hatch="////", facecolor="#f4f5f6", lw=0))
     draw_cells(axis, values.shape)
     if last:
-        axis.set_xlabel("keys (looked at)", color=MEANS["key"])
+        axis.set_xlabel("keys (looked at)", color=readable(MEANS["key"]))
     if named:
-        axis.set_ylabel("queries (looking)", color=MEANS["query"])
+        axis.set_ylabel("queries (looking)", color=readable(MEANS["query"]))
     if values.size <= 64:
         write_on(axis, shown, image, size=8.5 if values.shape[1] < 6 else 7.5)
 

@@ -216,7 +216,7 @@ def trouble_words(name: str, note: str, error: str) -> str:
     told = (
         f"`{name}` raised {error}{where}" if error[:1] != ":" else f"`{name}` cannot be tried{where}{error}"
     )
-    return told if told.endswith(".") else f"{told}."
+    return told if told.endswith((".", "?")) else f"{told}."
 
 
 def raised(entry: Mapping[str, Any]) -> list[dict[str, Any]]:

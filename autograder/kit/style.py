@@ -32,6 +32,23 @@ DASHES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "D", "^", "v", "x")
 
 
+def readable(color: str) -> str:
+    """A color for letters: darkened until its contrast with the paper is 4.5 to 1, as WCAG asks."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    parts = np.array(to_rgb(color))
+    while _contrast(parts) < 4.5:
+        parts = parts * 0.98
+    red, green, blue = map(float, parts)
+    return to_hex((red, green, blue))
+
+
+def _contrast(parts: np.ndarray) -> float:
+    """WCAG's contrast between a color, its parts from 0 to 1, and white paper."""
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (float(linear @ (0.2126, 0.7152, 0.0722)) + 0.05)
+
+
 def house_rules() -> dict[str, Any]:
     """The settings of matplotlib of the project's figures."""
 
@@ -146,7 +163,7 @@ def write_on(axis: Any, values: np.ndarray, image: Any, form: str = "{:.2f}", si
                 ha="center",
                 va="center",
                 fontsize=size,
-                color="white" if dark else INK if written != "0" else MEANS["other"],
+                color="white" if dark else INK if written != "0" else readable(MEANS["other"]),
             )
 
 
@@ -165,7 +182,7 @@ def bare_map(axis: Any, rows: Sequence[Any] | None = None, columns: Sequence[Any
 
 
 def label_ends(axis: Any, labels: Mapping[Any, str] | None = None) -> None:
-    """Names each line at its right end, in its own color, instead of in a legend.
+    """Names each line at its right end, in its own color darkened to be read, instead of in a legend.
 
     Labels that would lie on each other are moved apart. Call it last: it needs the axes' limits.
 
@@ -200,7 +217,7 @@ def label_ends(axis: Any, labels: Mapping[Any, str] | None = None) -> None:
             xycoords="axes fraction",
             xytext=(6, 0),
             textcoords="offset points",
-            color=color,
+            color=readable(color),
             va="center",
             ha="left",
             fontsize=10,

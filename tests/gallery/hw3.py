@@ -565,7 +565,7 @@ key[4, 4] = -1.0
 induction_Q2, induction_K2 = query, key
 induction_V2 = np.vstack([{value}, np.zeros((12, 4))])
 """
-CONTINUES = "the second saying predicts each next token"
+CONTINUES = "the second copy predicts each next token"
 RIGHT_VALUE, BEFORE = "np.eye(4)", "slice(12, None)"
 EXAMPLES += [
     right("3.8b", "a stronger guard", INDUCTION.format(offset=-1, channel=BEFORE, guard=200.0, value=RIGHT_VALUE)),

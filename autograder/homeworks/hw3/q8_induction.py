@@ -41,7 +41,7 @@ induction = hw.question(
     minutes=30,
     difficulty="challenge",
     extra=True,
-    asks={"the next token at each place of the second saying": "the second saying predicts each next token"},
+    asks={"the next token at each place of the second copy": "the second copy predicts each next token"},
     entries=[
         Array("induction_pos", (8, "p")),
         Array("induction_Q1", ("4+p", "qk1")),
@@ -55,7 +55,7 @@ induction = hw.question(
 
 
 @induction.check(points=6)
-def the_second_saying_predicts_each_next_token(
+def the_second_copy_predicts_each_next_token(
     pos: np.ndarray,
     Q1: np.ndarray,
     K1: np.ndarray,

@@ -20,6 +20,11 @@ SIZES = ((2, 28, 28, 4), (3, 8, 12, 4), (1, 28, 28, 7), (2, 6, 4, 2))
 SMALL_SIZES = ((1, 8, 8, 4), (2, 4, 6, 2))
 
 
+def several(count: int, one: str, many: str = "") -> str:
+    """How many there are, in words: "1 image", "2 images"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def numbered(batch: int, height: int, width: int) -> np.ndarray:
     """Images whose pixels are all different."""
     return np.arange(batch * height * width, dtype=np.float32).reshape(batch, 1, height, width)
@@ -29,7 +34,11 @@ def images_to_cut(rng: np.random.Generator, sizes: Any = SIZES) -> Iterator[Case
     """Images in which each pixel is told apart, square and not."""
     for batch, height, width, p in sizes:
         images = numbered(batch, height, width) + np.float32(rng.integers(100))
-        yield Case([images, p], note=f"{batch} images of {height}×{width} with {p}×{p} patches", torch=True)
+        yield Case(
+            [images, p],
+            note=f"{several(batch, 'image')} of {height}×{width} with {p}×{p} patches",
+            torch=True,
+        )
 
 
 def patches_to_glue(rng: np.random.Generator, sizes: Any = SIZES) -> Iterator[Case]:
@@ -38,7 +47,7 @@ def patches_to_glue(rng: np.random.Generator, sizes: Any = SIZES) -> Iterator[Ca
         images = numbered(batch, height, width) + np.float32(rng.integers(100))
         yield Case(
             [cut(images, p), p, height, width],
-            note=f"the patches of {batch} images of {height}×{width}",
+            note=f"the patches of {several(batch, 'image')} of {height}×{width}",
             torch=True,
         )
 
@@ -49,7 +58,7 @@ def embedding_inputs(
     """Images, weights and biases; the patch size is to be read from the weight's shape."""
     for batch, height, width, p, dim in sizes:
         arrays = [short(rng, batch, 1, height, width), short(rng, dim, p * p), short(rng, dim)]
-        note = f"{batch} images of {height}×{width}, {p}×{p} patches, dim {dim}"
+        note = f"{several(batch, 'image')} of {height}×{width}, {p}×{p} patches, dim {dim}"
         yield Case(arrays, note=note, probe="embedding", torch=True)
 
 
@@ -61,7 +70,7 @@ def token_inputs(rng: np.random.Generator, sizes: Any = ((2, 49, 8), (3, 4, 6), 
         yield Case(
             [short(rng, batch, n, dim)],
             kwargs,
-            f"a batch of {batch} with {n} patches of dim {dim}",
+            f"a batch of {batch} with {several(n, 'patch', 'patches')} of dim {dim}",
             probe="vit",
             torch=True,
         )

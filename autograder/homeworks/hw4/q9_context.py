@@ -20,7 +20,7 @@ compared = hw.question(
                     " first layer, since its kernels slide over the whole image."
                 ),
                 "B": ("A CNN builds in that nearby pixels belong together; a ViT must learn this."),
-                "C": "A ViT has no weights in common with any convolution.",
+                "C": "No layer of a ViT can be written as a convolution.",
                 "D": "A CNN needs more training images than a ViT, because its kernels are small.",
             },
             correct="B",
@@ -46,7 +46,7 @@ compared = hw.question(
                     " the original does with later words."
                 ),
                 "C": "A ViT divides scores by the number of patches instead of √d.",
-                "D": ("A ViT is an encoder alone, with norms before each half of a block."),
+                "D": "A ViT is only an encoder, with a norm before attention and before the MLP.",
             },
             correct="D",
             why={
@@ -59,7 +59,7 @@ compared = hw.question(
         Choice(
             "vit_positions",
             options={
-                "A": ("Learned ones are a table of fixed length; sinusoids never end."),
+                "A": "Learned positions are a table of fixed length; sinusoids exist for any length.",
                 "B": (
                     "Learned positions work for images of every size without change; sinusoidal ones must be"
                     " trained again."
@@ -68,7 +68,7 @@ compared = hw.question(
                     "Without positions the model would fail on every image, because attention needs them to"
                     " compute scores."
                 ),
-                "D": "Positions are appended to each token, so tokens grow longer.",
+                "D": "Positions are appended to the numbers of each token, so tokens grow longer.",
             },
             correct="A",
             why={
@@ -89,7 +89,7 @@ compared = hw.question(
             options={
                 "A": "The patch with the highest attention is classified by its pixels.",
                 "B": "Each patch votes for a class, and votes are counted.",
-                "C": ("The class token collects by attention; a linear map turns it into logits."),
+                "C": "The class token collects what it needs by attention; a linear map makes logits of it.",
                 "D": "All 50 tokens are put side by side and go through one large linear map to ten logits.",
             },
             correct="C",

@@ -73,7 +73,8 @@ def patch_viewer(
             tall = np.concatenate([_scaled_row(row).reshape(side, side) for row in one[:, 1:]])
             best = [int(patch) for patch in np.argsort(-one[0, 1:], kind="stable")[:OUTLINED]]
             told = ", ".join(f"row {k // side} column {k % side} ({one[0, 1 + k]:.2f})" for k in best)
-            words.append(f"{called[p]}, block {blocks[b]}: most on {told}; {one[0, 0]:.2f} on itself.")
+            where = f"{called[p]}, block {blocks[b]}"
+            words.append(f"{where}: the class token looks most at {told}; {one[0, 0]:.2f} at itself.")
             views.append(
                 f'<div class="view over p{p}b{b}"'
                 f' style="background-image:url({ink_png(tall, 1.0, [OVER_INK], 15)})"></div>'

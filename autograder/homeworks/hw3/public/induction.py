@@ -82,7 +82,7 @@ def repeated_patterns() -> list[np.ndarray]:
 
 
 def induction_problem(weights: Mapping[str, np.ndarray], groups: Sequence[np.ndarray]) -> str | None:
-    """Whether the second saying predicts each next token; else the first failing place in words."""
+    """Whether the second copy predicts each next token; else the first failing place in words."""
     for group in groups:
         half = group.shape[1] // 2
         outputs, maps = induction_output(group, weights)
@@ -104,11 +104,11 @@ def induction_problem(weights: Mapping[str, np.ndarray], groups: Sequence[np.nda
 
 
 def _induction_reason(row: np.ndarray, behind: int, copies_present: bool) -> str:
-    """Why an output of the second saying is wrong.
+    """Why an output of the second copy is wrong.
 
     Args:
         row: the attention of layer 2 there, on the places that it may see.
-        behind: the place behind the same token in the first saying, whose token is to be copied.
+        behind: the place behind the same token in the first copy, whose token is to be copied.
         copies_present: whether the output is the token that stands there now.
     """
     if row[behind] > 1 - CONTENT_ATOL:
@@ -144,5 +144,5 @@ def check_induction(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]
     weights = {name: answers[f"induction_{name}"] for name in ("pos", "Q1", "K1", "V1", "Q2", "K2", "V2")}
     shown = [[0, 1, 0, 1], [2, 0, 3, 2, 0, 3], [1, 3, 0, 2, 1, 3, 0, 2]]
     problem = induction_problem(weights, [np.array([tokens]) for tokens in shown])
-    told = "The second saying is predicted in `A B A B`, `C A D C A D` and `B D A C B D A C`."
+    told = "The second copy is predicted right in `A B A B`, `C A D C A D` and `B D A C B D A C`."
     return [(problem is None, problem or told)]

@@ -147,7 +147,7 @@ def compare_heads(task: str, trained: Mapping[str, Any], designed: Mapping[str, 
         frames_slider(
             heat(list(frames), "attention", letters, letters),
             [f"step {100 * frame:,}" for frame in range(len(frames))],
-            f"Training {task}: the pattern appears",
+            f"Training {task}: how attention changes",
         ).show()
     if task == "3.3":
         print("place     expected  " + "  ".join(rows))

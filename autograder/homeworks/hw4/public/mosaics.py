@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import FAINT, MEANS, bare_map, draw_cells
+from autograder.kit import FAINT, MEANS, bare_map, draw_cells, readable
 
 
 def draw_mosaic(
@@ -34,6 +34,8 @@ def draw_mosaic(
     Returns:
         The image, for a color bar.
     """
+    from matplotlib.patches import Rectangle
+
     values = np.asarray(pictures, dtype=float)
     down, across, height, width = values.shape
     gap = max(1, height // 7)
@@ -44,6 +46,9 @@ def draw_mosaic(
         if mark_own:
             whole[y + i, x + j] = np.nan
             axis.plot(x + j, y + i, "o", ms=3.4, color=MEANS["prediction"], mew=0)
+        else:  # a white picture on white paper is a picture, too
+            frame = Rectangle((x - 0.5, y - 0.5), width, height, fill=False, ec=FAINT, lw=0.7)
+            axis.add_patch(frame)
     vmax = 1.0
     if mark_own and np.isfinite(whole).any():
         vmax = float(np.nanmax(np.abs(whole))) or 1.0
@@ -78,7 +83,7 @@ def draw_confusion(axis: Any, confusion: Any, names: Sequence[str]) -> None:
     for place in range(len(counts)):
         axis.add_patch(Rectangle((place - 0.5, place - 0.5), 1, 1, color="#e3e6ea", lw=0))
     for (row, column), count in np.ndenumerate(counts):
-        ink = MEANS["prediction"] if count else FAINT
+        ink = MEANS["prediction"] if count else readable(MEANS["other"])
         axis.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=9, color=ink)
     true, guess = map(int, np.unravel_index(wrong.argmax(), wrong.shape))
     told = f"{np.trace(counts) / max(counts.sum(), 1):.1%} right"
