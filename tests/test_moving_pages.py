@@ -36,7 +36,7 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def summary(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A table as the hand-in cell shows it, with a row that is wider than a phone."""
+    """A table as the submission cell shows it, with a row that is wider than a phone."""
     shown: list[str] = []
     monkeypatch.setattr(feedback, "show_both", lambda text, rich: shown.append(rich))
     feedback.show_table(("number", "question"), [("4.1", "Classification" * 6)])
