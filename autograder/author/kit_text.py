@@ -18,10 +18,11 @@ from autograder.author.inlined import KIT, PACKAGE, Module, Name, is_all, module
 from autograder.author.modules import grading_modules
 from autograder.author.source import BuildError
 from autograder.declare import Homework
+from autograder.declare.given import given_text
 from autograder.submissions.given import given
 
 # of each homework the last text, and what it was made from: a gallery builds dozens of notebooks
-_kept: dict[str, tuple[Homework, Path, tuple[str, ...], str]] = {}
+_kept: dict[str, tuple[Homework, Path, tuple[str, ...], str, str]] = {}
 
 
 def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
@@ -35,10 +36,11 @@ def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
         BuildError: a file imports what does not come along, or two files define the same name.
     """
     kept, provided = _kept.get(homework.id), given(homework.id)  # a build writes what is given
-    if kept and kept[0] is homework and kept[1:3] == (package, provided):
-        return kept[3]
+    lines = given_text(homework.id)
+    if kept and kept[0] is homework and kept[1:4] == (package, provided, lines):
+        return kept[4]
     made = _kit_source(homework, package, provided)
-    _kept[homework.id] = homework, package, provided, made
+    _kept[homework.id] = homework, package, provided, lines, made
     return made
 
 
