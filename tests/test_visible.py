@@ -43,7 +43,6 @@ def violation(homework: str, example: Example, told: str) -> str:
     return ""
 
 
-@pytest.mark.sweep
 @pytest.mark.parametrize("graded", by_homework(), indirect=True)
 def test_a_check_cell_refuses_what_grading_refuses_or_the_gallery_says_why_not(graded: GradedClass):
     found = []
@@ -55,7 +54,6 @@ def test_a_check_cell_refuses_what_grading_refuses_or_the_gallery_says_why_not(g
     assert not found, "\n".join(found)
 
 
-@pytest.mark.sweep
 @pytest.mark.parametrize("graded", by_homework(), indirect=True)
 def test_every_reason_why_a_check_may_pass_is_a_sentence_that_people_can_judge(graded: GradedClass):
     reasons = [
