@@ -102,7 +102,7 @@ EXAMPLES += [
     wrong("4.3", "positions added before, no position for the class token", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens + self.positions[:, 1:]], dim=1)", tokens=192), loses=[TOKENS, PARTS], says="Add them after"),
     wrong("4.3", "positions shifted by one, heads counted", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens + self.positions[:, :-1]], dim=1)", block=47184, total=29290), loses=[TOKENS, PARTS, TOTAL], says="heads cost nothing"),
     wrong("4.3", "zeros instead of the class token", tokens("return torch.cat([torch.zeros_like(tokens[:, :1]), tokens], dim=1) + self.positions", total=66720.5), loses=[TOKENS, TOTAL], says="put your parameter in front"),
-    wrong("4.3", "counted for 4×4 patches", tokens(patch_embedding="16 * 48 + 48", tokens="48 + 50 * 48", total="816 + 2448 + 3 * 18960 + 96 + 490"), loses=[PARTS, TOTAL], says="that is with 4×4 patches"),
+    wrong("4.3", "counted for 4×4 patches", tokens(patch_embedding="16 * 48 + 48", tokens="48 + 50 * 48", total="816 + 2448 + 3 * 18960 + 96 + 490"), loses=[PARTS, TOTAL], says="that is with 4×4 patches", visible="the numbers are the answer, and a check cell that knew them would give them away"),
     wrong("4.3", "positions for the patches alone", tokens(init="        self.class_token = nn.Parameter(torch.zeros(1, 1, dim))\n        self.positions = nn.Parameter(torch.zeros(1, patches, dim))", tokens="None"), loses=[TOKENS, PARTS], says="positions has shape"),
 ]
 

@@ -11,7 +11,6 @@ from autograder.author.gallery import right, wrong
 from tests.gallery import ROOT
 
 ON_HIDDEN_SENTENCES = "only the hidden sentences tell what the model makes of them, which the check cell does not have"
-FITTED_FIRST = "the check cell judges the pair once both regressions are fitted, which grading leaves out"
 ON_PAPER = "the numbers are the answer, and a check cell that knew them would give them away"
 LARGE_SCORES = "the text says that large scores must not overflow; the shown ones are small"
 IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
@@ -287,9 +286,9 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
     wrong("5.2", "divided by the batch's real tokens, mask of the counts inverted", {"5.2 average": "return (table[ids] * mask[..., None]).sum(1) / mask.sum()", "5.2 counts": "return torch.zeros(len(ids), n_words).scatter_add_(1, ids, (~mask).float())"}, loses=[AVERAGE, COUNTS], says="real tokens in the whole batch"),
     wrong("5.2", "a bag of the whole table", claims={"bag_weights": np.zeros(17375)}, loses=[BAG_FIT], says="17,375 numbers", visible=IN_THE_LOG),
     right("5.2", "another word that negates", {"5.2 pair": 'return "none of it is good , all is bad", "none of it is bad , all is good"'}),
-    wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="More often in the first: 'not'; in the second: 'very'", visible=FITTED_FIRST),
-    wrong("5.2", "the same sentence twice", {"5.2 pair": 'return "this film is not good", "This film is NOT good"'}, loses=[PAIR], says="the same sentence", visible=FITTED_FIRST),
-    wrong("5.2", "no negation", {"5.2 pair": 'return "the dog bites the man", "the man bites the dog"'}, loses=[PAIR], says="Use a negation", visible=FITTED_FIRST),
+    wrong("5.2", "a pair with other words", {"5.2 pair": 'return "this film is not good", "this film is very good"'}, loses=[PAIR], says="More often in the first: 'not'; in the second: 'very'"),
+    wrong("5.2", "the same sentence twice", {"5.2 pair": 'return "this film is not good", "This film is NOT good"'}, loses=[PAIR], says="the same sentence"),
+    wrong("5.2", "no negation", {"5.2 pair": 'return "the dog bites the man", "the man bites the dog"'}, loses=[PAIR], says="Use a negation"),
     # 5.3
     right("5.3", "loops over sentences", {"5.3 forward": "means = torch.stack([self.embed(row[keep]).mean(0) for row, keep in zip(ids, mask)])\nreturn self.output(self.hidden(means).tanh()).flatten()"}),
     right("5.3", "a table with padding_idx and einsum", {

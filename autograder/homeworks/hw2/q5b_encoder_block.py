@@ -21,8 +21,9 @@ ABOVE_ZERO = 8.0  # what a bias adds to numbers with a standard deviation of 2 t
 def feed_weights(rng: np.random.Generator, d: int, d_ff: int) -> dict[str, Floats]:
     """Weights of the feed-forward network by name.
 
-    One hidden number and one result are above 0 in all rows: behind a ReLU that gives nothing but zeros, no
-    gradient would reach a right answer's weights either, and some mistakes would not show.
+    In all rows one hidden number and one result are above 0, and one of each below: behind a ReLU that gives
+    nothing but zeros, no gradient would reach a right answer's weights either, and where nothing is below 0
+    a wrong ReLU would not show.
     """
     weights = {
         "linear1.weight": normal(rng, d_ff, d),
@@ -30,9 +31,10 @@ def feed_weights(rng: np.random.Generator, d: int, d_ff: int) -> dict[str, Float
         "linear2.weight": normal(rng, d, d_ff),
         "linear2.bias": normal(rng, d),
     }
-    for name in ("linear1.bias", "linear2.bias"):
-        weights[name][0] = ABOVE_ZERO
-    weights["linear2.weight"][0, 0] = 2.0
+    first, second = weights["linear1.bias"], weights["linear2.weight"]
+    first[:2] = ABOVE_ZERO, -ABOVE_ZERO
+    second[0, :2], second[1, 0] = (2.0, -2.0), -2.0
+    weights["linear2.bias"][0] = ABOVE_ZERO
     return weights
 
 

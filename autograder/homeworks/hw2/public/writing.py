@@ -205,18 +205,19 @@ def wrong_draws(logits: np.ndarray, temperature: float, top_k: int | None) -> li
     ]
     if top_k is None:
         right = probabilities(scores)
-        return [*found, *((words, right) for words in ONLY_TOP_K)]
+        return [*found, found[0], *((words, right) for words in ONLY_TOP_K)]
     by_rank = np.zeros(len(logits))
     by_rank[:top_k] = probabilities(scores[order[:top_k]])
+    uniform = kept / top_k
     with_top_k = [
-        kept / top_k,
+        uniform,
         among(kept, scores, 0.0),
         by_rank,
         among(np.isin(places, order[-top_k:]), scores),
         among(np.isin(places, order[: top_k - 1]), scores),
         probabilities(scores),
     ]
-    return [*found, *zip(ONLY_TOP_K, with_top_k, strict=True)]
+    return [*found, (ONLY_TOP_K[0], uniform), *zip(ONLY_TOP_K, with_top_k, strict=True)]
 
 
 def _mistake(drawn: Sequence[Drawn]) -> int | None:
