@@ -56,7 +56,7 @@ def worker_memory() -> list[float]:
     workers = {
         pid for pid in mine if found.get(pid) in servers and "multiprocessing.forkserver" in lines[pid]
     }
-    shared = {pid for pid in mine if Path(lines[pid].partition(" ")[0]).name == "bwrap"}
+    shared = {pid for pid in mine if is_bwrap(lines[pid])}
     of_workers = [below({one}, found) for one in workers]
     common = below(shared, found).difference(*of_workers)
     part = sum(map(held, common)) / max(len(workers), 1)
@@ -80,6 +80,11 @@ def command(pid: int) -> str:
     return ""
 
 
+def is_bwrap(line: str) -> bool:
+    """Whether a command line starts a sandbox."""
+    return Path(line.partition(" ")[0]).name == "bwrap"
+
+
 def below(found: set[int], parents: dict[int, int]) -> set[int]:
     """Processes with all their descendants."""
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
@@ -89,8 +94,12 @@ def below(found: set[int], parents: dict[int, int]) -> set[int]:
 
 def held(pid: int) -> float:
     """A process's share of memory (PSS) in MB; 0 if it has just ended."""
+    return sizes(pid).get("Pss", 0.0)
+
+
+def sizes(pid: int) -> dict[str, float]:
+    """What the kernel says of a process's memory, in MB by its names; nothing if it has just ended."""
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1e3
-    return 0.0
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]  # below the addresses
+        return {name: int(size.split()[0]) / 1e3 for name, _, size in (line.partition(":") for line in lines)}
+    return {}

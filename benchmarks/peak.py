@@ -15,32 +15,32 @@ from pathlib import Path
 
 import click
 
-from benchmarks.memory import below, command, parents
+from benchmarks.memory import below, command, is_bwrap, parents, sizes
 
 EVERY = 0.25  # seconds
 
 
 def kind_of(pid: int, found: dict[int, int], lines: dict[int, str]) -> str:
     """What a process of a batch does, by its command line and its place in the tree."""
-    line = lines[pid]
-    if "multiprocessing.forkserver" in line:
-        return "worker" if "multiprocessing.forkserver" in lines.get(found.get(pid, 0), "") else "fork server"
-    if "/zygote.py" in line and Path(line.partition(" ")[0]).name != "bwrap":
-        depth, at = 0, found.get(pid, 0)
-        while "/zygote.py" in lines.get(at, "") and Path(lines[at].partition(" ")[0]).name != "bwrap":
-            depth, at = depth + 1, found.get(at, 0)
-        return ("nursery", "zygote", "kernel")[min(depth, 2)]
-    return "main process" if " grade " in line and "autograder" in line else "other"
+
+    def forks(one: int) -> bool:
+        return "/zygote.py" in lines.get(one, "") and not is_bwrap(lines[one])
+
+    def serves(one: int) -> bool:
+        return "multiprocessing.forkserver" in lines.get(one, "")
+
+    parent = found.get(pid, 0)
+    if serves(pid):
+        return "worker" if serves(parent) else "fork server"
+    if forks(pid):
+        return "nursery" if not forks(parent) else "kernel" if forks(found.get(parent, 0)) else "zygote"
+    return "main process" if " grade " in lines[pid] and "autograder" in lines[pid] else "other"
 
 
 def shares(pid: int) -> dict[str, float]:
     """A process's share of memory and what nobody else has, in MB; nothing if it has just ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    except OSError:
-        return {}
-    found = {name: int(value.split()[0]) / 1e3 for name, _, value in (line.partition(":") for line in lines)}
-    return {"share": found["Pss"], "own": found["Private_Clean"] + found["Private_Dirty"]}
+    found = sizes(pid)
+    return found and {"share": found["Pss"], "own": found["Private_Clean"] + found["Private_Dirty"]}
 
 
 def peak(arguments: list[str]) -> dict[str, list[dict[str, float]]]:

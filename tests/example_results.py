@@ -104,7 +104,7 @@ def write(folder: Path, count: int = 6, **publish: str) -> list[Report]:
 
 
 class Here(Executor):
-    """Runs jobs at once in this process: pages come out the same, and no interpreter has to start."""
+    """Runs jobs at once in this process: what comes out is the same, and no interpreter has to start."""
 
     def submit(self, function, /, *args, **options):
         done: Future = Future()

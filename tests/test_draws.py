@@ -30,7 +30,7 @@ def changed(before: np.ndarray, after: np.ndarray) -> float:
 def test_the_network_of_an_encoder_block_is_never_silent(variant: str):
     weights = "linear2.bias" if variant == "relu last" else "linear2.weight"
     silent = []
-    for seed in range(200):
+    for seed in range(450):  # a right answer's gradients were 0 first under seed 421
         for case in block_cases(np.random.default_rng(seed)):
             if case.group in ("gradients", "padding"):
                 changes = case.kwargs["weights"][weights].copy()
@@ -97,11 +97,7 @@ def test_the_best_epoch_is_never_the_last_before_an_interrupt():
             curves = case.kwargs
             if curves["interrupt"] in (0, len(curves["validation"])):
                 reached = (curves["interrupt"] or len(curves["validation"]) + 1) - 1
-                bests = [
-                    np.argmax(curves["validation"]),
-                    np.argmax(curves["test"]),
-                    np.argmin(curves["losses"]),
-                ]
+                bests = [curves["validation"].argmax(), curves["test"].argmax(), curves["losses"].argmin()]
                 assert len(set(bests)) == 3
                 assert reached - 1 not in bests
 
@@ -122,13 +118,7 @@ def test_positive_features_are_named_whatever_their_errors_are():
     told = set()
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        drawn = [
-            trial(
-                case,
-                np.random.default_rng(case.args[0]).normal(scale=case.args[2] ** -0.25, size=case.args[1:]),
-            )
-            for case in frequency_cases(rng)
-        ]
+        drawn = [trial(case, frequencies(*case.args)) for case in frequency_cases(rng)]
         estimates = [trial(case, positive_estimate(*case.args)) for case in estimate_cases(rng)]
         wrong = the_estimate_converges({"draw_frequencies": drawn, "estimate_similarity": estimates})
         told.add(EXPONENTIALS in wrong.feedback)

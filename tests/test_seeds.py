@@ -6,10 +6,8 @@ import contextlib
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future
+from collections.abc import Iterable
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,21 +20,13 @@ from autograder.declare import Case, Challenge, homeworks
 from autograder.grade.report import CheckResult, QuestionResult
 from autograder.grade.seeds import Verdicts, grade_seeds, is_named, is_right, outcome, sentence_kind, shares
 from tests.conftest import PLACE, by_homework, reference
+from tests.example_results import Here
 from tests.gallery import ROOT, examples
 
 SEEDS = ("a first seed", "a second seed", "a third seed")
 
 
 FIRST = 2  # answers to each question that every run of the tests grades under all seeds; the sweep grades all
-
-
-class Here(Executor):
-    """Grades in this process, whose sandbox is ready; new processes would prepare one each."""
-
-    def submit(self, function: Callable[..., Any], /, *given: Any, **more: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(function(*given, **more))
-        return done
 
 
 def first(name: str, count: int) -> list[Example]:
@@ -51,6 +41,7 @@ def first(name: str, count: int) -> list[Example]:
 def changes(name: str, count: int = sys.maxsize) -> list[str]:
     _, log, files = reference(name)
     made = students(ROOT, homeworks()[name], first(name, count), log, files)
+    # new processes would prepare sandboxes of their own
     judged = grade_seeds(made, SEEDS, PLACE, Here(), lambda: None)
     return [str(one) for one in judged if one.changes or not one.right]
 

@@ -12,6 +12,7 @@ import builtins
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from autograder.author.inlined import KIT, PACKAGE, Module, Name, is_all, module_path, public_files
@@ -20,9 +21,6 @@ from autograder.author.source import BuildError
 from autograder.declare import Homework
 from autograder.declare.given import given_text
 from autograder.submissions.given import given
-
-# of each homework the last text, and what it was made from: a gallery builds dozens of notebooks
-_kept: dict[str, tuple[Homework, Path, tuple[str, ...], str, str]] = {}
 
 
 def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
@@ -35,16 +33,12 @@ def kit_source(homework: Homework, package: Path = PACKAGE) -> str:
     Raises:
         BuildError: a file imports what does not come along, or two files define the same name.
     """
-    kept, provided = _kept.get(homework.id), given(homework.id)  # a build writes what is given
-    lines = given_text(homework.id)
-    if kept and kept[0] is homework and kept[1:4] == (package, provided, lines):
-        return kept[4]
-    made = _kit_source(homework, package, provided)
-    _kept[homework.id] = homework, package, provided, lines, made
-    return made
+    # a build writes what is given, so that the same homework has another kit afterwards
+    return _kit_source(homework, package, given(homework.id), given_text(homework.id))
 
 
-def _kit_source(homework: Homework, package: Path, provided: tuple[str, ...]) -> str:
+@lru_cache(maxsize=8)  # a gallery builds dozens of notebooks of one homework
+def _kit_source(homework: Homework, package: Path, provided: tuple[str, ...], _lines: str) -> str:
     whole = homework.describe() | {"modules": grading_modules(), "provided": provided}
     described = json.dumps(whole, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     wrapped = "\n".join(repr(described[start : start + 110]) for start in range(0, len(described), 110))
