@@ -65,12 +65,12 @@ def page(data: bytes) -> None:
 @reader
 def code(data: bytes) -> None:
     """Source that is searched for library calls and compared."""
-    from autograder.submissions import library_calls, similarity
+    from autograder.submissions import library_search, similarity
 
     text = data.decode(errors="replace")
     list(similarity.logical_lines(text))
-    with contextlib.suppress(library_calls.UnreadError):
-        library_calls.parse(text)
+    with contextlib.suppress(library_search.UnreadError):
+        library_search.parse(text)
 
 
 @reader

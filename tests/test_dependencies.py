@@ -16,6 +16,7 @@ from pathlib import Path
 import jupyter_client
 import nbclient.client
 import pytest
+from ipykernel.ipkernel import IPythonKernel
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -104,6 +105,7 @@ def test_every_exception_is_still_needed(table: dict[tuple[str, str], str]):
 # --- what we override ---------------------------------------------------------------------------------------
 
 UPSTREAM = ("nbclient", "nbconvert", "jupyter_client")
+UPSTREAM_OBJECTS = {"manager": jupyter_client.AsyncKernelManager, "kernel": IPythonKernel}
 RUN = [path for path in SOURCES if path.parent.name == "run" and path.stem not in ("__init__", "zygote")]
 
 
@@ -150,8 +152,8 @@ def relied_on() -> Iterator[tuple[type, str, str]]:
                 needed |= {name for owner, name in used if owner == "self" and name[0] == "_"} - own
                 yield from ((bases[0], name, f"{path.name}: {node.name}") for name in sorted(needed))
         for owner, name in reached(tree):
-            if owner == "manager" and name[0] == "_":
-                yield jupyter_client.AsyncKernelManager, name, f"{path.name}: {owner}"
+            if owner in UPSTREAM_OBJECTS and name[0] == "_":
+                yield UPSTREAM_OBJECTS[owner], name, f"{path.name}: {owner}"
 
 
 def test_every_upstream_name_that_we_override_or_call_exists():
@@ -161,6 +163,7 @@ def test_every_upstream_name_that_we_override_or_call_exists():
         "_async_poll_output_msg",
         "_async_check_alive",
         "_async_shutdown_kernel",
+        "_publish_execute_input",
         "_handle_kernel_info_reply",
         "async_execute_cell",
         "process_message",

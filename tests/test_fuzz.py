@@ -28,7 +28,7 @@ from autograder.kit.shared import checkpoints
 from autograder.lms import gradescope, people
 from autograder.report import safehtml
 from autograder.run.guard import limited
-from autograder.submissions import library_calls, similarity
+from autograder.submissions import library_search, similarity
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import find
 from autograder.submissions.log import read_log
@@ -125,8 +125,8 @@ def test_html_and_markdown(text: str):
 @given(CODE)
 def test_code(text: str):
     assert all(line.text for line in similarity.logical_lines(text))
-    with contextlib.suppress(library_calls.UnreadError):
-        assert isinstance(library_calls.parse(text), list)
+    with contextlib.suppress(library_search.UnreadError):
+        assert isinstance(library_search.parse(text), list)
 
 
 @FEW

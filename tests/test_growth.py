@@ -20,7 +20,7 @@ from autograder.report import notebook_html, safehtml
 from autograder.report.feedback import feedback_page
 from autograder.report.mistakes import kind_of
 from autograder.report.notebook_html import render_cells
-from autograder.submissions import library_calls, similarity
+from autograder.submissions import library_search, similarity
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import parse_json, read_log
 from autograder.submissions.notebook import read_notebook, recognize, written_answers
@@ -42,7 +42,7 @@ def seconds(work: Callable[[], object], long: float = 0.0) -> float:
     while True:
         safehtml.math.cache_clear()
         notebook_html._rendered.clear()  # a small one would be kept, a large one never
-        with contextlib.suppress(SubmissionError, library_calls.UnreadError):
+        with contextlib.suppress(SubmissionError, library_search.UnreadError):
             work()
         calls += 1
         spent = time.process_time() - started
@@ -225,7 +225,7 @@ def test_equal_and_different_lines_are_set_side_by_side_in_linear_time(text: str
 
 @pytest.mark.parametrize("made", CODE.values(), ids=CODE)
 def test_plain_code_is_parsed_in_linear_time(made):
-    assert_linear(made, library_calls.parse, 500)
+    assert_linear(made, library_search.parse, 500)
 
 
 def log_with(**more: object) -> bytes:

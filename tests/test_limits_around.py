@@ -33,7 +33,8 @@ from autograder.run.guard import OverLimitError, limited
 from autograder.run.limits import Limits
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.find import Submission
-from autograder.submissions.library_calls import MAX_CELL, find_library_calls
+from autograder.submissions.library_calls import find_library_calls
+from autograder.submissions.library_search import MAX_CELL
 from autograder.submissions.log import MAX_LOG_BYTES, read_log
 from autograder.submissions.notebook import read_notebook
 from tests.conftest import PLACE, SETTINGS, reference

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -19,6 +21,7 @@ from autograder.grade.report import Report
 from autograder.run.execute import execute
 from autograder.run.limits import Limits
 from autograder.run.plain import PlainKernels
+from autograder.run.runner import Runner
 from autograder.run.session import Kernels
 from autograder.submissions.find import Submission
 from tests.conftest import SETTINGS, graded_class
@@ -121,3 +124,49 @@ print(done.notebook.cells[0].outputs[0].text)
         )
         moved = f"/moved{name}/.venv"
         assert done.stdout.strip() == f"{moved} {moved} [] False", done.stderr
+
+
+PRINTING = [
+    "print('a', end='')",
+    "import sys\nprint('b', flush=True)\nprint('c', file=sys.stderr)\nprint('d')",
+    "import threading\nthread = threading.Thread(target=print, args=('e',))\nthread.start(); thread.join()",
+    "import os\nos.write(1, b'f\\n'); 1 + 1",
+    "print('g')\n1 / 0",
+    "raise ExceptionGroup('h', [ValueError(1)])",
+    "import sys; sys.stdout = sys.__stderr__",
+    "'i'",
+]
+
+
+def test_a_kernel_sends_what_is_read_and_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    """Neither that a cell starts nor its own text; outputs and numbers are a usual kernel's."""
+    kinds: list[str] = []
+    kept = Runner.process_message
+
+    def noting(self: Runner, msg: dict[str, Any], cell: nbformat.NotebookNode, cell_index: int):
+        kinds.append(msg["content"].get("execution_state") or msg["msg_type"])
+        return kept(self, msg, cell, cell_index)
+
+    monkeypatch.setattr(Runner, "process_message", noting)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in PRINTING])
+    kit = "def _opened(): return type('Log', (), {'record_missing': print})"
+    shown = []
+    for kernels in (SandboxKernels(), SandboxKernels(warm=False), PlainKernels()):
+        kinds.clear()
+        execution = execute(notebook, kit_source=kit, kernels=kernels)
+        sent = set(kinds)
+        shown.append([(cell.execution_count, simplified(cell.outputs)) for cell in execution.notebook.cells])
+        if isinstance(kernels, SandboxKernels):
+            kernels.close()
+            assert sent == {"idle", "stream", "error", "execute_result"}
+    assert shown[0] == shown[1] == shown[2]
+    assert [number for number, _ in shown[0]] == list(range(1, len(PRINTING) + 1))
+
+
+def simplified(outputs: list[nbformat.NotebookNode]) -> dict[str, str]:
+    """What was printed to each stream, results and names of errors; streams may be sent in pieces."""
+    told: dict[str, str] = {}
+    for output in outputs:
+        key = output.get("name", output.output_type)
+        told[key] = told.get(key, "") + output.get("text", output.get("ename", str(output.get("data"))))
+    return {key: re.sub(r"ipykernel_\d+", "a process", text) for key, text in told.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from nbformat import NotebookNode
@@ -38,6 +38,7 @@ class Prints:
             for identity, case in cases.items():
                 told = case.as_json(identity)
                 self._learn([told["args"], told["kwargs"]])
+        self.starts = {run[0] for run in self.runs}
 
     def _learn(self, value: Any) -> None:
         leaves = list(_leaves(value))
@@ -52,7 +53,8 @@ class Prints:
             return True
         numbers = [float(found[0]) for found in _NUMBER.finditer(text)]
         words = [found[0] for found in _WORD.finditer(text)]
-        return any(run in self.runs for run in [*_runs(numbers, NUMBERS), *_runs(words, WORDS)])
+        found = itertools.chain(_runs(numbers, NUMBERS, self.starts), _runs(words, WORDS, self.starts))
+        return any(run in self.runs for run in found)
 
 
 def _word(leaf: float | str) -> str:
@@ -71,11 +73,19 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _runs(values: list[Any], length: int) -> Iterator[tuple[Any, ...]]:
-    """What stands in a row, but for rows that anybody may print: few different things, or a range."""
+def _runs(values: list[Any], length: int, starts: Container[Any] | None = None) -> Iterator[tuple[Any, ...]]:
+    """What stands in a row, but for rows that anybody may print: few different things, or a range.
+
+    Args:
+        values: all numbers, or all words, in their order.
+        length: of a row.
+        starts: only rows that begin with one of these; None for all.
+    """
     if values and isinstance(values[0], float):
         values = [round(value, DIGITS) for value in values]
     for start in range(len(values) - length + 1):
+        if starts is not None and values[start] not in starts:
+            continue
         run = tuple(values[start : start + length])
         if isinstance(run[0], float):
             if len(set(run)) == length and not any(value.is_integer() for value in run):

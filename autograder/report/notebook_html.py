@@ -13,6 +13,8 @@ import nbformat
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
+from nbconvert.preprocessors import HighlightMagicsPreprocessor
 from nbformat import NotebookNode
 from traitlets.config import Config
 
@@ -37,15 +39,33 @@ _KINDS = {
 }
 
 
+class _CellExporter(HTMLExporter):
+    """nbconvert's exporter without its last step, which parses the page again to set a few attributes.
+
+    That takes as long as all before it. Of its attributes only the words for pictures without any concern our
+    pages, and :func:`autograder.report.safehtml.clean` sets those.
+    """
+
+    def from_notebook_node(  # type: ignore[override]  # as HTMLExporter's own
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """The body of a page, as the template makes it."""
+        kept = WidgetsDataTypeFilter(notebook_metadata={}, parent=self, resources=resources)
+        self.register_filter("filter_data_type", kept)
+        return super(HTMLExporter, self).from_notebook_node(nb, resources, **options)
+
+
 @lru_cache(maxsize=1)
-def _exporter() -> HTMLExporter:
+def _exporter() -> _CellExporter:
     config = Config()
     config.HTMLExporter.extra_template_basedirs = [str(safehtml.TEMPLATES)]
+    config.HTMLExporter.default_preprocessors = [HighlightMagicsPreprocessor]  # each walks over all cells
+    config.CSSHTMLHeaderPreprocessor.enabled = False  # our pages have a style of their own
     config.HTMLExporter.embed_images = False  # it would read the grader's files for a student's ![](path)
     logging.getLogger("traitlets").setLevel(
         logging.ERROR
     )  # a student's picture without words is no news for the instructor
-    exporter = HTMLExporter(template_name="notebook", config=config)
+    exporter = _CellExporter(template_name="notebook", config=config)
     colored = Highlight2HTML(pygments_lexer="python")
     exporter.filters = {
         "markdown2html": lambda text, **_: safehtml.markdown(text),

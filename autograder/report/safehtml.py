@@ -174,6 +174,8 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 # what only a terminal takes for something, and what turns the text that follows it around
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e]")
 UNLOADED = re.compile(r'<img(?:\s++(?!src=)[\w:-]++="[^"]*+")*+\s*+>')
+UNDESCRIBED = re.compile(r'<img(?:\s++(?!alt=)[\w:-]++="[^"]*+")*+\s*+>')
+NO_WORDS = "A picture without a description"
 _CLEANER = nh3.Cleaner(
     tags=TAGS,
     attributes=ATTRIBUTES,
@@ -195,6 +197,7 @@ def clean(text: str, depth: int = MAX_DEPTH) -> Markup:
         lambda image: f"[{words[1]}]" if (words := re.search(r'alt="([^"]*)"', image[0])) else "",
         _CLEANER.clean(text),
     )
+    kept = UNDESCRIBED.sub(lambda image: f'{image[0][:-1]} alt="{NO_WORDS}">', kept)
     return Markup(UNSEEN.sub("", kept))  # noqa: S704  # that is what the cleaner is for
 
 

@@ -232,8 +232,13 @@ class Runner(ExecutePreprocessor):
     async def _check_raise_for_error(
         self, cell: NotebookNode, cell_index: int, exec_reply: dict[str, Any] | None
     ) -> None:
-        """Takes the kernel's reply for the error where IPython only printed it, as a group of exceptions."""
+        """Takes from the kernel's reply what no other message says.
+
+        That is the cell's number, and the error where IPython only printed it, as a group of exceptions.
+        """
         content = (exec_reply or {}).get("content", {})
+        if isinstance(number := content.get("execution_count"), int):
+            cell.execution_count = number
         if self.raised is None and content.get("status") == "error":
             self.raised = content
         await super()._check_raise_for_error(cell, cell_index, exec_reply)
