@@ -18,6 +18,7 @@ EXAMPLES = [
     right("1.1", "einsum and the log of a sum", "s = np.einsum('d,nd->n', query, keys) * keys.shape[1] ** -0.5\nw = np.exp(s - np.logaddexp.reduce(s))\nreturn np.einsum('n,nv->v', w, values), w"),
     right("1.1", "with the 2-d formulas, float32 at the end", "s = query[None] @ keys.T / np.sqrt(keys.shape[1])\nw = np.exp(s - s.max(axis=1, keepdims=True))\nw /= w.sum(axis=1, keepdims=True)\nreturn (w @ values)[0].astype(np.float32), w[0].astype(np.float32)"),
     wrong("1.1", "no scale", single("keys @ query"), loses=[VALUES], says="scale 1/√d_k is missing"),
+    wrong("1.1", "√2 for every d_k", single("keys @ query / np.sqrt(2)"), loses=[VALUES], says="divided by √2, whatever d_k is"),
     wrong("1.1", "divided by d_k", single("keys @ query / len(query)"), loses=[VALUES], says="it is √d_k, once"),
     wrong("1.1", "multiplied by the root", single("keys @ query * np.sqrt(len(query))"), loses=[VALUES], says="You multiplied by √d_k"),
     wrong("1.1", "scaled by d_v", single("keys @ query / np.sqrt(values.shape[1])"), loses=[VALUES], says="scaled by √d_v"),
@@ -259,6 +260,7 @@ def nudge(back: str, signs: str = "ABC") -> dict[str, str]:
 EXAMPLES += [
     right("1.8", "the whole softmax Jacobian", nudge("((np.diag(w) - np.outer(w, w)) @ (s * np.eye(len(w))[j])) @ values", "abc")),
     right("1.8", "a central difference", nudge("(lambda f, h=1e-4: (f(h) - f(-h)) / (2 * h))(lambda h: library_attention(query[None], keys + h * np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0])")),
+    right("1.8", "a forward difference with a small step", nudge("(library_attention(query[None], keys + 1e-5 * np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0] - y) / 1e-5")),
     wrong("1.8", "an exact difference; signs swapped", nudge("library_attention(query[None], keys + np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0] - y", "BAC"), loses=[CHANGE, *SIGNS[:2]], says="linear in ε"),
     wrong("1.8", "only w_j's own value; always rises", nudge("w[j] * values[j] * s", "AAA"), loses=[CHANGE, *SIGNS[1:]], says="the other weights shrink"),
     wrong("1.8", "the sign; always the same", nudge("w[j] * (y - values[j]) * s", "CCC"), loses=[CHANGE, *SIGNS[:2]], says="sign is turned round"),

@@ -269,6 +269,8 @@ EXAMPLES = [
     wrong("6.8", "slopes without logarithms", memory("[np.polyfit(memory_lengths, softmax_bytes, 1)[0], np.polyfit(memory_lengths, linear_bytes, 1)[0]]"), loses=[MEMORY], says="of log against log", visible=MEASURED_FIRST),
     wrong("6.8", "slopes swapped", memory("[fitted_slope(memory_lengths, linear_bytes), fitted_slope(memory_lengths, softmax_bytes)]"), loses=[MEMORY], shows="curve", says="Softmax comes first", visible=MEASURED_FIRST),
     wrong("6.8", "memory in proportion to N", memory(predicted="softmax_bytes[-1] * 32 / 1e9"), loses=[PREDICTED], says="in proportion to N", visible=MEASURED_FIRST),
+    right("6.8", "along the fitted line, two digits", memory(predicted="float(f'{softmax_bytes[-1] * 32 ** memory_slopes[0] / 1e9:.2g}')")),
+    wrong("6.8", "GiB", memory(predicted="softmax_bytes[-1] * 1024 / 2**30"), loses=[PREDICTED], says="Those are gibibytes", visible=MEASURED_FIRST),
     wrong("6.8", "bytes for gigabytes", memory(predicted="softmax_bytes[-1] * 1024"), loses=[PREDICTED], says="give gigabytes", visible=MEASURED_FIRST),
     wrong("6.8", "slopes of all lengths", claims={"softmax_seconds": 1e-8 * LENGTHS**2, "linear_seconds": 1e-5 + 1e-7 * LENGTHS, "time_slopes": np.array([2.0, public.fitted_slope(LENGTHS, 1e-5 + 1e-7 * LENGTHS)])}, loses=[TIMES], says="takes all lengths", visible=IN_THE_LOG),
     wrong("6.8", "the same function measured twice", claims={"softmax_seconds": 1e-6 * LENGTHS, "linear_seconds": 1e-6 * LENGTHS, "time_slopes": np.array([1.0, 1.0])}, loses=[TIMES], shows="curve", says="should be clearly steeper", visible=IN_THE_LOG),
