@@ -214,9 +214,7 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
             naive=True, after=np.nan_to_num
         ),
         "All weights are 1/n: the scores make no difference. If you clip them, large ones are all alike;"
-        " subtract the largest instead.": _with_weights(
-            lambda scores: np.full(len(scores), 1 / len(scores))
-        ),
+        " subtract the largest instead.": _with_weights(lambda scores: np.full(len(scores), 1 / len(scores))),
         "That is hard attention: the largest score takes all of the weight.": _with_weights(
             lambda scores: np.eye(len(scores))[scores.argmax()]
         ),

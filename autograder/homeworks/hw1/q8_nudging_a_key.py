@@ -29,9 +29,7 @@ def nudges_shown(rng: np.random.Generator) -> Iterator[Case]:
         yield _nudge(rng, *sizes, *BENDING_SHOWN)
 
 
-def _nudge(
-    rng: np.random.Generator, n: int, d_k: int, d_v: int, j: int, least: float, most: float
-) -> Case:
+def _nudge(rng: np.random.Generator, n: int, d_k: int, d_v: int, j: int, least: float, most: float) -> Case:
     """A case whose bending lies between two numbers."""
 
     def made() -> list[np.ndarray]:
@@ -98,7 +96,9 @@ def _exact(
 def _quotient(step: float) -> Callable[..., np.ndarray]:
     """A forward difference quotient."""
 
-    def wrong(query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray) -> np.ndarray:
+    def wrong(
+        query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
+    ) -> np.ndarray:
         return _exact(query, keys, values, j, step * epsilon) / step
 
     return wrong

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Array, Case, Challenge, Choice, Written, Wrong, matrix
+from autograder.declare import Answer, Array, Case, Challenge, Choice, Written, Wrong, matrix, several
 from autograder.homeworks.hw5 import public
 from autograder.homeworks.hw5.common import sigmoid, variants
 from autograder.homeworks.hw5.homework import hw
@@ -24,7 +24,7 @@ def score_cases(rng: np.random.Generator) -> Iterator[Case]:
         (5, [2], 2000.0),
     ):
         told = (
-            f"{n} tokens, {'place ' + ' and '.join(map(str, forbidden)) if forbidden else 'nothing'}"
+            f"{several(n, 'token')}, {'place ' + ' and '.join(map(str, forbidden)) if forbidden else 'nothing'}"
             " forbidden"
         )
         scores = scale * rng.normal(size=(n, n))
