@@ -97,6 +97,7 @@ FLAT_TABLES = "        self.class_token = nn.Parameter(torch.zeros(dim))\n      
 EXAMPLES += [
     right("4.3", "tables without axes of size 1", tokens("first = self.class_token.repeat(len(tokens), 1, 1)\n        return torch.cat((first, tokens), 1) + self.positions[None]", FLAT_TABLES)),
     right("4.3", "added in two pieces, counts as floats", tokens("first = self.class_token + self.positions[:, :1]\n        return torch.cat([first.expand(len(tokens), -1, -1), tokens + self.positions[:, 1:]], dim=1)", total="67210.0")),
+    wrong("4.3", "positions as an nn.Embedding", {"4.3 init": "        self.class_token = nn.Parameter(torch.randn(1, 1, dim))\n        self.positions = nn.Embedding(1 + patches, dim)", "4.3 forward": "        return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1) + self.positions.weight"}, loses=[TOKENS], says="is a layer (Embedding)"),
     wrong("4.3", "class token last, biases forgotten", tokens("return torch.cat([tokens, self.class_token.expand(len(tokens), -1, -1)], dim=1) + self.positions", patch_embedding=9408, block=18624), loses=[TOKENS, PARTS], says="The class token comes last"),
     wrong("4.3", "no positions, no layer norms", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)", block=18768, total=67114), loses=[TOKENS, PARTS, TOTAL], says="The positions are not added"),
     wrong("4.3", "positions added before, no position for the class token", tokens("return torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens + self.positions[:, 1:]], dim=1)", tokens=192), loses=[TOKENS, PARTS], says="Add them after"),
@@ -184,6 +185,9 @@ EXAMPLES += [
             ("scores clipped", ".softmax(dim=-1)", ".clamp(-30, 30).softmax(dim=-1)", [ATTENTION], "The scores are clipped"),
             ("keys by the queries' map", "(self.query, self.key, self.value)", "(self.query, self.query, self.value)", [ATTENTION, MAPS], "come from one map (query, …)"),
             ("queries by the keys' map", "(self.query, self.key, self.value)", "(self.key, self.key, self.value)", [ATTENTION, MAPS], "come from one map (key, …)"),
+            ("heads not moved before the tokens", ".reshape(split).transpose(1, 2)", ".reshape(split)", [ATTENTION, MAPS], "The heads of one token attend to each other"),
+            ("the norm inside", "(layer(x).", "(layer(F.layer_norm(x, (dim,))).", [ATTENTION, MAPS], "The norm belongs to the block"),
+            ("the maps transposed", "(output, weights) if", "(output, weights.mT) if", [MAPS], "but transposed"),
             ("the output map twice", "self.out(mixed)", "self.out(self.out(mixed))", [ATTENTION, MAPS], "is applied twice"),
             ("dropout that is always on", "mixed = (weights @ v)", "mixed = (F.dropout(weights, 0.1) @ v)", [ATTENTION, MAPS], "F.dropout is on unless it is told"),
         )
@@ -213,6 +217,8 @@ EXAMPLES += [
     wrong("4.4b", "the normalized x is carried on", block("x = self.norm1(x)", "attended, weights = self.attention(x, return_weights=True)", ADD, "x = self.norm2(x)", "x = x + self.mlp(x)"), loses=[BLOCK, HANDED], says="The residual carries the normalized x"),
     wrong("4.4b", "ReLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.ReLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is ReLU"),
     wrong("4.4b", "SiLU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.SiLU(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is SiLU"),
+    wrong("4.4b", "tanh for GELU", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.Tanh(), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="activation is tanh"),
+    wrong("4.4b", "a GELU at the end, too", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.GELU(), nn.Linear(mlp_dim, dim), nn.GELU()")), loses=[BLOCK, HANDED], says="A GELU follows"),
     wrong("4.4b", "GELU by tanh", block(ATTEND, ADD, THINK, init=BLOCK_INIT.format("nn.Linear(dim, mlp_dim), nn.GELU('tanh'), nn.Linear(mlp_dim, dim)")), loses=[BLOCK, HANDED], says="approximation by tanh"),
     wrong("4.4b", "attention twice", block(ATTEND, ADD, "x = x + self.attention(self.norm1(x))", THINK), loses=[BLOCK, HANDED], says="Attention acts twice"),
     wrong("4.4b", "attention added twice", block(ATTEND, ADD, ADD, THINK), loses=[BLOCK, HANDED], says="is added twice"),
