@@ -273,6 +273,8 @@ EXAMPLES += [
     wrong("4.5", "the norm of the mean is classified", model(logits="self.head(self.norm(x.mean(1)))"), loses=[LOGITS, ALL_MAPS], says="You classify the norm of the mean"),
     wrong("4.5", "the last token is classified", model(logits="self.head(self.norm(x[:, -1]))"), loses=[LOGITS, ALL_MAPS], says="You classify the last token"),
     wrong("4.5", "no last norm", model(logits="self.head(x[:, 0])"), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="The last layer norm is missing"),
+    wrong("4.5", "squeezed, so one image loses its axis", model(logits="self.head(self.norm(x[:, 0])).squeeze()"), loses=[LOGITS], says="expected (1, "),
+    wrong("4.5", "the mean of the patches is classified", model(logits="self.head(self.norm(x[:, 1:].mean(1)))"), loses=[LOGITS, ALL_MAPS], says="the mean of the patches"),
     wrong("4.5", "only the first block runs", model(blocks="self.blocks[:1]"), loses=[LOGITS, ALL_MAPS, GRADIENTS], says="Only one block is applied"),
     wrong("4.5", "probabilities", model(logits="self.head(self.norm(x[:, 0])).softmax(-1)"), loses=[LOGITS, ALL_MAPS], says="Return the logits"),
     wrong("4.5", "the class token detached", model(join="torch.cat([first.detach(), tokens], dim=1) + self.positions"), loses=[GRADIENTS], says="No gradient reaches `class_token`"),

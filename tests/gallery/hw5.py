@@ -12,7 +12,6 @@ from tests.gallery import ROOT
 
 ON_HIDDEN_SENTENCES = "only the hidden sentences tell what the model makes of them, which the check cell does not have"
 ON_PAPER = "the numbers are the answer, and a check cell that knew them would give them away"
-LARGE_SCORES = "the text says that large scores must not overflow; the shown ones are small"
 IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
 
 TOKENS, VOCABULARY, UNKNOWN = "tokens", "the vocabulary", "unknown words have number 1"
@@ -472,7 +471,7 @@ return accuracies
     wrong("5.8", "struck out after the softmax", logit(forbid="pass", after="a[:, list(forbidden)] = 0") | measures(), loses=[LOGIT], says="no longer sum to 1"),
     wrong("5.8", "queries forbidden", logit(forbid="s[list(forbidden)] = -1e300") | measures(), loses=[LOGIT], says="You forbid queries"),
     wrong("5.8", "queries forbidden, with −∞", logit(forbid="s[list(forbidden)] = -np.inf") | measures(), loses=[LOGIT], says="their softmax is NaN"),
-    wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores", visible=LARGE_SCORES),
+    wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores"),
     wrong("5.8", "interaction transposed, probabilities of the pair", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('very', g)) - f(F.format('not', b)) + f(F.format('very', b)) for g in GOOD] for b in BAD])", order_logits="1 / (1 + np.exp(-np.array([f('not good , bad'), f('not bad , good')])))"), loses=[INTERACTION, ORDER], says="the other way round", visible=ON_PAPER),
     wrong("5.8", "attention not scaled, sign of the change turned", measures(received="np.array([soft(F.format('not', w)).mean(0)[3:5] for w in GOOD + BAD])", without_not="np.array([f(F.format('not', g)) - f(F.format('not', g), 3) for g in GOOD])"), loses=[RECEIVED, WITHOUT], shows="matrix", says="1 is an even share", visible=ON_PAPER),
     wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], shows="matrix", says="f(not good) − f(very good)", visible=ON_PAPER),

@@ -11,8 +11,8 @@ from autograder.declare import NOT_JUDGED, Case, Challenge, Choice, Prediction
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.homework import draw, drawn_until, hw
 
-# Hidden nudges bend the output less than those that a notebook shows: a difference quotient that is precise enough at
-# home is so in grading.
+# Hidden nudges bend the output less than those that a notebook shows: a difference quotient that is precise
+# enough at home is so in grading.
 BENDING, BENDING_SHOWN = (0.3, 1.0), (1.2, 3.0)
 THREE_DIGITS = 1e-3
 

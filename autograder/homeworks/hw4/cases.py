@@ -223,6 +223,7 @@ def model_inputs(rng: np.random.Generator, sizes: Any = SMALL_MODELS, batch: int
             "vit",
             True,
         )
+    yield Case([images[:1]], kwargs, f"one image, {shape}", probe="vit", torch=True)
     yield Case([images], {**kwargs, "want": ["gradients"]}, "a backward pass", "gradients", "vit", True)
     blank = np.zeros((3, 1, 28, 28), np.float32)
     defaults: dict[str, Any] = {"init": {"block": "ready_block"}, "weights": None, "want": ["parameters"]}
@@ -232,7 +233,7 @@ def model_inputs(rng: np.random.Generator, sizes: Any = SMALL_MODELS, batch: int
 def model_example(rng: np.random.Generator) -> Iterator[Case]:
     """One very small model for the notebook, of sizes that cannot be taken for each other."""
     tiny = {"image_size": 4, "patch_size": 2, "depth": 3, "heads": 2, "dim": 6, "mlp_dim": 8, "classes": 10}
-    yield from list(model_inputs(rng, sizes=(tiny,), batch=4))[:3]
+    yield from list(model_inputs(rng, sizes=(tiny,), batch=4))[:4]
 
 
 def step_inputs(rng: np.random.Generator, sizes: Any = ((6, 3), (1, 2), (9, 4))) -> Iterator[Case]:

@@ -133,10 +133,8 @@ self_attention = hw.question(
                         " query i."
                     ),
                     "heads attend": HEADS_ATTEND,
-                    "heads attend, turned": f"{HEADS_ATTEND} The output is transposed although they were not.",
-                    "norm inside": (
-                        "The input is normalized first. The norm belongs to the block, in 4.4b."
-                    ),
+                    "heads attend, turned": f"{HEADS_ATTEND} The way back has a transpose, the way in none.",
+                    "norm inside": ("The input is normalized first. The norm belongs to the block, in 4.4b."),
                     "no values": "The values are the tokens themselves: the map `value` is not used.",
                     "always both": ALWAYS_BOTH,
                     "causal": (
@@ -259,7 +257,7 @@ block = hw.question(
                             "sigmoid": "a sigmoid",
                         }.items()
                     },
-                    "activation twice": "A GELU follows the second linear map, too; one between the two is all.",
+                    "activation twice": "A GELU follows the second linear map, too; keep the one before it.",
                     "attention twice": "Attention acts twice before the MLP; once is asked for.",
                     "attention added twice": "What attention answers is added twice; add it once.",
                     "no activation": "The MLP has no activation between its two linear maps.",
