@@ -773,7 +773,7 @@ def first_order_change(query, keys, values, j, epsilon):
     """First-order change of the output when key j moves by epsilon.
 
     query: (d_k,), keys: (n, d_k), values: (n, d_v), j: which key, epsilon: (d_k,).
-    Returns (d_v,): linear in epsilon, so twice the nudge gives twice the change.
+    Returns (d_v,), right to three digits: linear in epsilon, so twice the nudge gives twice the change.
     """
     # TODO
     # BEGIN SOLUTION 1.8 change

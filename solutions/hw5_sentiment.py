@@ -751,7 +751,7 @@ record("5.6d")
 # {{header 5.7a}}
 #
 # Train one model and hand in its weights, `hw5_sentiment.pt`. The grader loads them into **your** class `SentimentModel()` (no
-# arguments needed) and asks it about 800 hidden sentences: ids by the GloVe table, a mask, logits back. **Points rise evenly from
+# arguments needed) and asks it about 800 hidden sentences: ids by the GloVe table, a mask, one logit a sentence back (shape (batch,), a batch of one among them). **Points rise evenly from
 # 60% to 78% accuracy**; more earns nothing. Half a minute of CPU time reaches about 82% on validation.
 #
 # The class may be any of yours. What helps here: the attention of 5.4, **word vectors that are trained too**, dropout on inputs and mean

@@ -1104,7 +1104,7 @@ with when_answered("6.2a"):
 # %% [markdown]
 # 1. `memory_slopes` and `time_slopes`: two slopes each (softmax, linear) of log against log, with `fitted_slope(x, y)`. For time, take
 #    the **four longest** lengths only (`[-4:]`).
-# 2. `predicted_gigabytes`: what softmax attention would need for N = 65,536 tokens, if its line continues, in units of 10⁹ bytes.
+# 2. `predicted_gigabytes`: what softmax attention would need for N = 65,536 tokens, if its line continues, in units of 10⁹ bytes (GB, not GiB). Two digits are enough.
 
 # %%
 # TODO: replace the None values.

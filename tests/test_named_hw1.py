@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograder import kit
-from autograder.declare import Wrong, homeworks
+from autograder.declare import Case, Wrong, homeworks
 from autograder.declare.judging import judge_cases
 from autograder.homeworks.hw1 import public
 from autograder.homeworks.hw1.q2_who_looks_at_whom import the_weight
@@ -31,6 +31,16 @@ def one(
         scores = keys @ query / np.sqrt(len(query))
         with np.errstate(all="ignore"):
             return back(weights(scores), scores, keys, values)
+
+    return answer
+
+
+def fixed(root: float) -> Callable[..., Any]:
+    """1.1 with the scores divided by one number, whatever d_k is."""
+
+    def answer(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        w = softmax(keys @ query / root)
+        return w @ values, w
 
     return answer
 
@@ -80,6 +90,17 @@ def nudge(change: Callable[..., np.ndarray], scale: bool = True) -> Callable[...
         factor = len(query) ** -0.5
         w = softmax(keys @ query * (factor if scale else 1.0))
         return change(w, w @ values, values, j, factor, query, epsilon)
+
+    return answer
+
+
+def quotient(step: float) -> Callable[..., np.ndarray]:
+    """1.8 by a forward difference quotient."""
+
+    def answer(query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray) -> Any:
+        moved = keys + step * epsilon * (np.arange(len(keys)) == j)[:, None]
+        before, after = (softmax(k @ query / len(query) ** 0.5) @ values for k in (keys, moved))
+        return (after - before) / step
 
     return answer
 
@@ -162,6 +183,10 @@ ANSWERS = [
     (ONE, one(back=lambda w, s, k, v: ((w[:, None] * v).sum(1), w)), "summed over the features"),
     (ONE, one(back=lambda w, s, k, v: (w @ k, w)), "average of the keys"),
     (ONE, one(back=lambda w, s, k, v: (np.round(w @ v, 3), np.round(w, 3))), "rounded to 3 decimals"),
+    (ONE, one(lambda s: divided(2 ** (s - s.max()))), "softmax takes powers of e"),
+    (ONE, one(lambda s: softmax(np.clip(s, -500, 500))), "If you clip them, large ones are all alike"),
+    (ONE, fixed(2**0.5), "You divided by √2, whatever d_k is"),
+    (ONE, fixed(8), "You divided by √64 = 8, whatever d_k is"),
     (ONE, lambda query, keys, values: None, "is `return` missing?"),
     (ALL, every(lambda Q, K, mask: hidden(Q @ Q.T / np.sqrt(K.shape[1]), mask)), "yours are the queries"),
     (ALL, every(lambda Q, K, mask: hidden(-Q @ K.T / np.sqrt(K.shape[1]), mask)), "is turned round"),
@@ -190,6 +215,7 @@ ANSWERS = [
     (NUDGE, nudge(lambda w, y, v, j, f, q, e: -w[j] * y * (q @ e) * f), "for its own value is missing"),
     (NUDGE, nudge(lambda w, y, v, j, f, q, e: w[j - 1] * (v[j - 1] - y) * (q @ e) * f), "j counts from 0"),
     (NUDGE, nudge(lambda w, y, v, j, f, q, e: w[j] * (v[j] - y) * (q @ e) * f, False), "in the weights"),
+    (NUDGE, quotient(0.01), "step is too large for three right digits"),
     (HEADS, by_heads(0), "softmax is over the heads"),
     (HEADS, by_heads(2, cut_values=False), "All features of the values"),
     (HEADS, by_heads(2, before=True), "W_O belongs behind the heads"),
@@ -224,6 +250,20 @@ def test_a_common_mistake_is_named(name: str, answer: Callable[..., Any], says: 
     else:
         verdicts = [judge_cases(challenge, made, group) for group in {trial.group for trial in made}]
     assert any(says in verdict.feedback for verdict in verdicts if isinstance(verdict, Wrong))
+
+
+def test_a_difference_quotient_that_is_precise_enough_at_home_is_so_in_grading():
+    challenge, home = CHALLENGES[NUDGE], list(CHALLENGES[NUDGE].shown(np.random.default_rng(0)))
+
+    def right(cases: list[Case], step: float) -> bool:
+        pairs = [(challenge.expected(*case.args), quotient(step)(*case.args)) for case in cases]
+        return all(np.allclose(found, wanted, rtol=challenge.rtol, atol=1e-6) for wanted, found in pairs)
+
+    for seed in range(20):
+        hidden_cases = challenge.drawn(np.random.default_rng(seed))
+        passing = [step for step in np.logspace(-6, -1, 30) if right(home, step)]
+        assert len(passing) > 10
+        assert all(right(hidden_cases, step) for step in passing)
 
 
 NUMBERS: list[tuple[Callable[[Any], Any], Any, str]] = [

@@ -69,7 +69,16 @@ def agreements(challenge: Challenge, cases: list[Case]) -> set[tuple[str, str]]:
 
 def gist(says: str) -> str:
     """A sentence without the examples in its brackets: two sentences that differ in those say the same."""
-    return re.sub(r"\([^)]*, …\)", "", says)
+    return re.sub(r"\([^)]*, …\)|\(yours has [^)]*\)", "", says)
+
+
+@pytest.mark.parametrize("name", by_homework())
+def test_notes_of_inputs_have_the_singular_for_one(name: str):
+    """Such as "1 head", never "1 heads"."""
+    homework = homeworks()[name]
+    notes = {case.note for cases in homework.draw(SEEDS[0]).values() for case in cases.values()}
+    notes |= {one["note"] for challenge in homework.challenges() for one in challenge.public(name)}
+    assert [note for note in notes if re.search(r"(?<![\d.,×])\b1 (?:[a-z]+ )?[a-z]+s\b(?! *=)", note)] == []
 
 
 @pytest.mark.parametrize("name", by_homework())

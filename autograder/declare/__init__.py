@@ -23,7 +23,7 @@ from autograder.declare.homework import DIFFICULTIES, NOT_JUDGED, Homework, Ques
 from autograder.declare.judging import judge_cases, not_run, wrong_on
 from autograder.declare.prediction import Prediction
 from autograder.declare.recorded import LogEntry, read_value
-from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
+from autograder.declare.text import Number, Numbers, NumbersMissingError, Written, several
 from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wrong
 
 __all__ = [
@@ -72,5 +72,6 @@ __all__ = [
     "plain",
     "read_value",
     "recorded_evidence",
+    "several",
     "wrong_on",
 ]

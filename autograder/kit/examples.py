@@ -156,7 +156,8 @@ def _difference(name: str, example: Mapping[str, Any], response: Mapping[str, An
         else:
             problem = compare(np.asarray(right), got, what=what, **tolerance)
         if problem is not None:
-            return f"{problem}{_rounding(right, got)}"
+            also = " It also changes its inputs in place." if response.get("changed_inputs") else ""
+            return f"{problem}{_rounding(right, got)}{also}"
     if response.get("changed_inputs"):
         return f"`{name}` {IN_PLACE}"
     return None

@@ -18,6 +18,7 @@ EXAMPLES = [
     right("1.1", "einsum and the log of a sum", "s = np.einsum('d,nd->n', query, keys) * keys.shape[1] ** -0.5\nw = np.exp(s - np.logaddexp.reduce(s))\nreturn np.einsum('n,nv->v', w, values), w"),
     right("1.1", "with the 2-d formulas, float32 at the end", "s = query[None] @ keys.T / np.sqrt(keys.shape[1])\nw = np.exp(s - s.max(axis=1, keepdims=True))\nw /= w.sum(axis=1, keepdims=True)\nreturn (w @ values)[0].astype(np.float32), w[0].astype(np.float32)"),
     wrong("1.1", "no scale", single("keys @ query"), loses=[VALUES], says="scale 1/√d_k is missing"),
+    wrong("1.1", "√2 for every d_k", single("keys @ query / np.sqrt(2)"), loses=[VALUES], says="divided by √2, whatever d_k is"),
     wrong("1.1", "divided by d_k", single("keys @ query / len(query)"), loses=[VALUES], says="it is √d_k, once"),
     wrong("1.1", "multiplied by the root", single("keys @ query * np.sqrt(len(query))"), loses=[VALUES], says="You multiplied by √d_k"),
     wrong("1.1", "scaled by d_v", single("keys @ query / np.sqrt(values.shape[1])"), loses=[VALUES], says="scaled by √d_v"),
@@ -239,6 +240,7 @@ EXAMPLES += [
     wrong("1.7", "squared norms; wrong axis", copying("[8, 4, 8]", "library_attention(x_unit, x_unit, x_unit, scale=1.0)[1].T") | outputs("w = library_attention(x, x, x, scale=1)[1]\nreturn w.T @ x"), loses=[NORMS, WEIGHTS, OUTPUTS], says="squares of the norms"),
     wrong("1.7", "norms added; scaled by √4", copying("[4, 2, 4]", "library_attention(x_unit, x_unit, x_unit)[1]") | outputs("return library_attention(x, x, x)[0]"), loses=[NORMS, WEIGHTS, OUTPUTS], shows="attention", says="don't add; their squares do"),
     wrong("1.7", "β = 1 and β = 2 confused; naive softmax", copying("[2**0.5, 1, 2**0.5]", "library_attention(2 * x_unit, 2 * x_unit, x_unit, scale=1.0)[1]") | outputs("e = np.exp(x @ x.T)\nreturn e @ x / e.sum(axis=1, keepdims=True)"), loses=[NORMS, WEIGHTS, OUTPUTS], says="the scores grow like β²", visible=GIVES_AWAY),
+    wrong("1.7", "a naive softmax", outputs("e = np.exp(x @ x.T)\nreturn e @ x / e.sum(axis=1, keepdims=True)"), loses=[OUTPUTS], says="overflowed"),
     wrong("1.7", "x0·x2 taken as 0; the input", copying(weights="library_attention(x_unit, np.sqrt(2) * np.eye(3), x_unit) if False else np.exp(np.diag([2, 1, 2])) / np.exp(np.diag([2, 1, 2])).sum(1, keepdims=True)") | outputs("return x"), loses=[WEIGHTS, OUTPUTS], says="they share b"),
     wrong("1.7", "scores for weights; another order", copying(weights="x_unit @ x_unit.T") | outputs("return library_attention(x, x, x, scale=1)[0]", "a, d + b, c + b"), loses=[WEIGHTS, OUTPUTS], says="in another order"),
     wrong("1.7", "no weight for orthogonal tokens", copying(weights="np.where(x_unit @ x_unit.T > 0, np.exp(x_unit @ x_unit.T), 0) / [[np.e + np.e**2], [np.e], [np.e + np.e**2]]"), loses=[WEIGHTS], says="and e⁰ is 1"),
@@ -259,6 +261,7 @@ def nudge(back: str, signs: str = "ABC") -> dict[str, str]:
 EXAMPLES += [
     right("1.8", "the whole softmax Jacobian", nudge("((np.diag(w) - np.outer(w, w)) @ (s * np.eye(len(w))[j])) @ values", "abc")),
     right("1.8", "a central difference", nudge("(lambda f, h=1e-4: (f(h) - f(-h)) / (2 * h))(lambda h: library_attention(query[None], keys + h * np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0])")),
+    right("1.8", "a forward difference with a small step", nudge("(library_attention(query[None], keys + 1e-5 * np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0] - y) / 1e-5")),
     wrong("1.8", "an exact difference; signs swapped", nudge("library_attention(query[None], keys + np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0] - y", "BAC"), loses=[CHANGE, *SIGNS[:2]], says="linear in ε"),
     wrong("1.8", "only w_j's own value; always rises", nudge("w[j] * values[j] * s", "AAA"), loses=[CHANGE, *SIGNS[1:]], says="the other weights shrink"),
     wrong("1.8", "the sign; always the same", nudge("w[j] * (y - values[j]) * s", "CCC"), loses=[CHANGE, *SIGNS[:2]], says="sign is turned round"),

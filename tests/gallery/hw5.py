@@ -12,7 +12,6 @@ from tests.gallery import ROOT
 
 ON_HIDDEN_SENTENCES = "only the hidden sentences tell what the model makes of them, which the check cell does not have"
 ON_PAPER = "the numbers are the answer, and a check cell that knew them would give them away"
-LARGE_SCORES = "the text says that large scores must not overflow; the shown ones are small"
 IN_THE_LOG = "the claim stands in the log alone, which the check cell does not read"
 
 TOKENS, VOCABULARY, UNKNOWN = "tokens", "the vocabulary", "unknown words have number 1"
@@ -28,6 +27,7 @@ TOTAL, TRAINABLE = "total parameters with BERT-base", "trainable parameters with
 PAIRED, MEASURED = "the paired difference", "accuracy with its error"
 SHARE, STEP, TRAIN_MODE = "the share of right answers", "loss and weights after one epoch", "training runs in train mode"
 MEANS, EVAL_MODE, BEST = "loss and accuracy over sentences", "evaluation mode, nothing changed, mode restored", "the best epoch's weights come back"
+ALONE = "one sentence alone"
 HIDDEN, LABEL, ASKED, COMPARISON = (
     "accuracy on hidden sentences", "label and probability", "the model is asked properly and left as it was", "model_comparison",
 )
@@ -442,12 +442,13 @@ return accuracies
     right("5.7a", "a float32 file", {}, **checkpoint(saved({name: value.float() for name, value in WEIGHTS.items()}))),
     wrong("5.7a", "never trained", **checkpoint(UNTRAINED), loses=[HIDDEN], shows="matrix", says="points rise from 60% to 78%", visible=ON_HIDDEN_SENTENCES),
     wrong("5.7a", "labels flipped", **checkpoint(FLIPPED), loses=[HIDDEN], shows="matrix", says="its labels are flipped", visible=ON_HIDDEN_SENTENCES),
-    wrong("5.7a", "the class changed after the training", {"5.7a layers": "self.embed = nn.Embedding(n_words, d_model)\nself.Qm = nn.Linear(d_model, 32, bias=False)\nself.Km = nn.Linear(d_model, 32, bias=False)\nself.Vm = nn.Linear(d_model, d_model, bias=False)\nself.output = nn.Linear(d_model, 1)\nself.dropout = nn.Dropout(0.5)"}, loses=[HIDDEN], says="Did the class change after the training?"),
+    wrong("5.7a", "the class changed after the training", {"5.7a layers": "self.embed = nn.Embedding(n_words, d_model)\nself.Qm = nn.Linear(d_model, 32, bias=False)\nself.Km = nn.Linear(d_model, 32, bias=False)\nself.Vm = nn.Linear(d_model, d_model, bias=False)\nself.output = nn.Linear(d_model, 1)\nself.dropout = nn.Dropout(0.5)"}, loses=[HIDDEN, ALONE], says="Did the class change after the training?"),
     right("5.7a", "the epoch saved along", **checkpoint({"model": WEIGHTS, "epoch": 9})),
-    wrong("5.7a", "a damaged file", **checkpoint(b"PK not a checkpoint"), loses=[HIDDEN], says="was not loaded"),
+    wrong("5.7a", "squeezed, so one sentence gives a number", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nreturn self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None]).squeeze()"}, loses=[ALONE], says="squeeze(1)"),
+    wrong("5.7a", "a damaged file", **checkpoint(b"PK not a checkpoint"), loses=[HIDDEN, ALONE], says="was not loaded"),
     wrong("5.7a", "probabilities instead of logits", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nreturn torch.sigmoid(self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None]))[:, 0]"}, loses=[HIDDEN], says="return logits, not probabilities"),
-    wrong("5.7a", "the attention returned as well", {"5.7a forward": "x = self.embed(ids)\nreturn self.output(x.mean(1))[:, 0], self.Qm(x)"}, loses=[HIDDEN], says="should return one tensor, but it returned a tuple"),
-    wrong("5.7a", "a column of logits", {"5.7a forward": "return self.output(self.embed(ids).mean(1))"}, loses=[HIDDEN], says="should give one logit a sentence"),
+    wrong("5.7a", "the attention returned as well", {"5.7a forward": "x = self.embed(ids)\nreturn self.output(x.mean(1))[:, 0], self.Qm(x)"}, loses=[HIDDEN, ALONE], says="should return one tensor, but it returned a tuple"),
+    wrong("5.7a", "a column of logits", {"5.7a forward": "return self.output(self.embed(ids).mean(1))"}, loses=[HIDDEN, ALONE], says="should give one logit a sentence"),
     # 5.7b
     right("5.7b", "unsqueezed ids and the map by number", predict(back="{k: labels[k] for k in (0, 1)}[int(logit > 0)], 1 - 1 / (1 + np.exp(logit))")),
     wrong("5.7b", "label order of the map", predict(back="list(labels.values())[int(logit > 0)], float(probability)"), loses=[LABEL], says="in whatever order it was written"),
@@ -470,7 +471,7 @@ return accuracies
     wrong("5.8", "struck out after the softmax", logit(forbid="pass", after="a[:, list(forbidden)] = 0") | measures(), loses=[LOGIT], says="no longer sum to 1"),
     wrong("5.8", "queries forbidden", logit(forbid="s[list(forbidden)] = -1e300") | measures(), loses=[LOGIT], says="You forbid queries"),
     wrong("5.8", "queries forbidden, with −∞", logit(forbid="s[list(forbidden)] = -np.inf") | measures(), loses=[LOGIT], says="their softmax is NaN"),
-    wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores", visible=LARGE_SCORES),
+    wrong("5.8", "overflow", {"5.8 function": "s = np.array(scores, dtype=float)\ns[:, list(forbidden)] = -np.inf\na = np.exp(s) / np.exp(s).sum(1, keepdims=True)\nreturn float((a @ votes).mean() + bias)"}, loses=[LOGIT], says="large scores"),
     wrong("5.8", "interaction transposed, probabilities of the pair", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('very', g)) - f(F.format('not', b)) + f(F.format('very', b)) for g in GOOD] for b in BAD])", order_logits="1 / (1 + np.exp(-np.array([f('not good , bad'), f('not bad , good')])))"), loses=[INTERACTION, ORDER], says="the other way round", visible=ON_PAPER),
     wrong("5.8", "attention not scaled, sign of the change turned", measures(received="np.array([soft(F.format('not', w)).mean(0)[3:5] for w in GOOD + BAD])", without_not="np.array([f(F.format('not', g)) - f(F.format('not', g), 3) for g in GOOD])"), loses=[RECEIVED, WITHOUT], shows="matrix", says="1 is an even share", visible=ON_PAPER),
     wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], shows="matrix", says="f(not good) − f(very good)", visible=ON_PAPER),

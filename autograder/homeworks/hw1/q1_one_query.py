@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,7 +33,7 @@ Attend = Callable[[np.ndarray, np.ndarray, np.ndarray], list[np.ndarray]]
 
 def single_queries(rng: np.random.Generator) -> Iterator[Case]:
     """d_k, d_v and n differ, so that confusing them shows."""
-    for n, d_k, d_v in ((4, 3, 2), (7, 5, 9), (12, 16, 4)):
+    for n, d_k, d_v in ((5, 3, 7), (7, 6, 9), (12, 16, 4)):
         args = [draw(rng, d_k, size=2), draw(rng, n, d_k), draw(rng, n, d_v)]
         yield Case(args, note=f"n = {n} keys with d_k = {d_k}, d_v = {d_v}")
     for sign in (1, -1):
@@ -84,9 +85,9 @@ def _single(**wrong: Any) -> Callable[..., list[np.ndarray]]:
     def attend(query: np.ndarray, keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
         d_k, d_v, n = len(query), values.shape[1], len(keys)
         scale = {"none": 1.0, "d_k": 1 / d_k, "d_v": d_v**-0.5, "n": n**-0.5, "times": d_k**0.5}.get(
-            wrong.get("scaled", "")
+            wrong.get("scaled", ""), wrong.get("fixed")
         )
-        more = {name: value for name, value in wrong.items() if name != "scaled"}
+        more = {name: value for name, value in wrong.items() if name not in ("scaled", "fixed")}
         output, weights = variant(query[None], keys, values, scale=scale, **more)
         return [output[0], weights[0]]
 
@@ -177,6 +178,13 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
         "You multiplied by √d_k; divide by it.": _single(scaled="times"),
         BY_VALUES: _single(scaled="d_v"),
         "You scaled by √n, the number of keys; the scores are sums of d_k products.": _single(scaled="n"),
+        **{
+            f"You divided by {root}, whatever d_k is; take d_k from the shape of the query.": _single(
+                fixed=1 / number
+            )
+            for root, number in (("√2", math.sqrt(2)), ("2", 2.0), ("√64 = 8", 8.0))
+        },
+        "You took powers of 2; the softmax takes powers of e.": _single(before=lambda s: s * math.log(2)),
         NO_SOFTMAX: _scores_only,
         "Output and weights are swapped: return the output first.": _swapped,
         "The output is the mean of the values: the weights are not used.": (
@@ -205,9 +213,8 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
         "e^score has overflowed, and 0 in place of nan hides it. Subtract the largest score first.": _single(
             naive=True, after=np.nan_to_num
         ),
-        "All weights are 1/n: the scores make no difference.": _with_weights(
-            lambda scores: np.full(len(scores), 1 / len(scores))
-        ),
+        "All weights are 1/n: the scores make no difference. If you clip them, large ones are all alike;"
+        " subtract the largest instead.": _with_weights(lambda scores: np.full(len(scores), 1 / len(scores))),
         "That is hard attention: the largest score takes all of the weight.": _with_weights(
             lambda scores: np.eye(len(scores))[scores.argmax()]
         ),

@@ -60,6 +60,7 @@ def _plain(x: np.ndarray) -> np.ndarray:
 COPY_OUTPUTS = Challenge(
     "copy_outputs",
     cases=orthogonal,
+    examples=orthogonal,  # all four: large scores are shown, too
     expected=_copied_oracle,
     mistakes={
         WRONG_AXIS: _copied(axis=0),

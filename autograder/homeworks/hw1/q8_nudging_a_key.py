@@ -9,16 +9,45 @@ import numpy as np
 
 from autograder.declare import NOT_JUDGED, Case, Challenge, Choice, Prediction
 from autograder.homeworks.hw1 import public
-from autograder.homeworks.hw1.homework import draw, hw
+from autograder.homeworks.hw1.homework import draw, drawn_until, hw
+
+# Hidden nudges bend the output less than those that a notebook shows: a difference quotient that is precise
+# enough at home is so in grading.
+BENDING, BENDING_SHOWN = (0.3, 1.0), (1.2, 3.0)
+THREE_DIGITS = 1e-3
 
 
 def nudges(rng: np.random.Generator) -> Iterator[Case]:
     """Nudges large enough that the exact change differs from the first-order one."""
-    for n, d_k, d_v, j in ((4, 3, 2, 2), (6, 5, 3, 5), (3, 2, 4, 0), (8, 4, 1, 3)):
-        yield Case(
-            [draw(rng, d_k) + 0.5, draw(rng, n, d_k), draw(rng, n, d_v), j, draw(rng, d_k) + 0.3],
-            note=f"n = {n}, d_k = {d_k}, d_v = {d_v}, key {j} moved",
-        )
+    for sizes in ((4, 3, 2, 2), (6, 5, 3, 5), (3, 2, 4, 0), (8, 4, 1, 3)):
+        yield _nudge(rng, *sizes, *BENDING)
+
+
+def nudges_shown(rng: np.random.Generator) -> Iterator[Case]:
+    """Nudges that bend the output more than any hidden one."""
+    for sizes in ((4, 3, 2, 2), (6, 5, 3, 5), (3, 2, 4, 0)):
+        yield _nudge(rng, *sizes, *BENDING_SHOWN)
+
+
+def _nudge(rng: np.random.Generator, n: int, d_k: int, d_v: int, j: int, least: float, most: float) -> Case:
+    """A case whose bending lies between two numbers."""
+
+    def made() -> list[np.ndarray]:
+        return [draw(rng, d_k) + 0.5, draw(rng, n, d_k), draw(rng, n, d_v), draw(rng, d_k) + 0.3]
+
+    query, keys, values, epsilon = drawn_until(
+        made, lambda drawn: least <= bending(drawn[0], drawn[1], j, drawn[3]) <= most
+    )
+    return Case([query, keys, values, j, epsilon], note=f"n = {n}, d_k = {d_k}, d_v = {d_v}, key {j} moved")
+
+
+def bending(query: np.ndarray, keys: np.ndarray, j: int, epsilon: np.ndarray) -> float:
+    """The second-order change of the output over its first-order change; it is the same for all its numbers.
+
+    A forward difference quotient with step h is wrong by this share times h.
+    """
+    _, weights = public.library_attention(query[None], keys, keys)
+    return abs(float(query @ epsilon) / math.sqrt(len(query)) * (0.5 - float(weights[0, j])))
 
 
 def _jvp(query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray) -> np.ndarray:
@@ -64,6 +93,17 @@ def _exact(
     )
 
 
+def _quotient(step: float) -> Callable[..., np.ndarray]:
+    """A forward difference quotient."""
+
+    def wrong(
+        query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
+    ) -> np.ndarray:
+        return _exact(query, keys, values, j, step * epsilon) / step
+
+    return wrong
+
+
 def _never_scaled(
     query: np.ndarray, keys: np.ndarray, values: np.ndarray, j: int, epsilon: np.ndarray
 ) -> np.ndarray:
@@ -94,7 +134,9 @@ def _unscaled_weights(
 FIRST_ORDER_CHANGE = Challenge(
     "first_order_change",
     cases=nudges,
+    examples=nudges_shown,
     expected=_jvp,
+    rtol=THREE_DIGITS,
     mistakes={
         "That is the exact difference of two outputs; the question asks for the change to first order,"
         " which is linear in ε.": _exact,
@@ -134,6 +176,11 @@ FIRST_ORDER_CHANGE = Challenge(
             lambda w, y, v, j, s, d: w[j] * (1 - w[j]) * (v[j] - y) * s
         ),
         "The scale stands twice.": _nudged(lambda w, y, v, j, s, d: w[j] * (v[j] - y) * s / d**0.5),
+        **{
+            "That is a difference quotient whose step is too large for three right digits"
+            f" ({step:g}, …): find the formula, or take a much smaller step.": _quotient(step)
+            for step in (0.1, 0.01, 0.001)
+        },
     },
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Prediction
+from autograder.declare import Case, Challenge, Prediction, several
 from autograder.homeworks.hw2.homework import ATTENTION_CALLS, check_gradients, hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import Floats, head
 
@@ -90,7 +90,8 @@ def ported(
     }
     kwargs = {"init": init, "weights": weights} | ({"want": more.pop("want")} if "want" in more else {})
     note = more.pop(
-        "note", f"n = {n} places, " + (f"positions with pos_dim = {pos}" if pos else "no positions")
+        "note",
+        f"n = {several(n, 'place')}, " + (f"positions with pos_dim = {pos}" if pos else "no positions"),
     )
     return Case([normal(rng, n, d)], kwargs, note=note, probe="ported", torch=True, **more)
 
@@ -120,7 +121,7 @@ def transformer_cases(rng: np.random.Generator) -> Iterator[Case]:
     # outputs of the input's size, to which an input could be added
     yield ported(rng, 4, (3, 5, 3), note="n = 4 places, v_dim = input_dim", group="plain")
     for n, v in ((4, 3), (5, 7)):
-        note = f"n = {n} places, input_dim = 3, pos_dim = 4, v_dim = {v}"
+        note = f"n = {several(n, 'place')}, input_dim = 3, pos_dim = 4, v_dim = {v}"
         yield ported(rng, n, (3, 5, v), pos=4, places=6, note=note, group="positions")
     for n in (3, 1, 2, 4, 5, 6):  # a single score above 0 would not tell a ReLU from no softmax at all
         # scores of usual size: with a softmax that is all but hard, a wrong scale would not show

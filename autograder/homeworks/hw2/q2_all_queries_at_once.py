@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from autograder import kit
-from autograder.declare import Case, Challenge, Prediction, Wrong, curve, not_run, wrong_on
+from autograder.declare import Case, Challenge, Prediction, Wrong, curve, not_run, several, wrong_on
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import ATTENTION_CALLS, hw
 from autograder.homeworks.hw2.q1_numpy_to_pytorch import TRANSFORMER_MISTAKES, ported, transformer
@@ -17,7 +17,13 @@ def long_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Three lengths, the same model."""
     for n in public.LENGTHS:
         yield ported(
-            rng, n, (2, 3, 2), pos=1, places=max(public.LENGTHS), want=["operations"], note=f"n = {n} places"
+            rng,
+            n,
+            (2, 3, 2),
+            pos=1,
+            places=max(public.LENGTHS),
+            want=["operations"],
+            note=f"n = {several(n, 'place')}",
         )
 
 

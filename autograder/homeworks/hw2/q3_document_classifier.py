@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Prediction
+from autograder.declare import Case, Challenge, Prediction, several
 from autograder.homeworks.hw2.homework import check_gradients, hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import Floats, softmax
 
@@ -99,7 +99,7 @@ def classifier_case(
         "head.bias": normal(rng, classes),
     }
     kwargs: dict[str, Any] = {"init": {"d_model": d, "n_classes": classes}, "weights": weights}
-    note = f"{len(padding)} documents of {n} places, {classes} classes"
+    note = f"{several(len(padding), 'document')} of {several(n, 'place')}, {classes} classes"
     args = [normal(rng, len(padding), n, d, scale=2.0)]
     if masked:
         args.append(np.array([np.arange(n) >= n - count for count in padding]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Prediction
+from autograder.declare import Case, Challenge, Prediction, several
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import (
     ATTENTION_CALLS,
@@ -81,7 +81,7 @@ def heads_case(
     kwargs = {"init": {"d_model": d, "n_heads": h}, "weights": weights, "call": call} | (
         {"want": more.pop("want")} if "want" in more else {}
     )
-    note = note or f"a batch of {b}, n = {n}, d_model = {d}, {h} heads"
+    note = note or f"a batch of {b}, n = {n}, d_model = {d}, {several(h, 'head')}"
     return Case([normal(rng, b, n, d)], kwargs, note=note, probe="heads", torch=True, **more)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Prediction
+from autograder.declare import Case, Challenge, Prediction, several
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import check_cases_and, check_gradients, hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import PROJECTIONS, Floats, feed, norm, numpy_heads
@@ -158,8 +158,8 @@ def block_case(
         {"want": more.pop("want")} if "want" in more else {}
     )
     note = (
-        f"{'pre' if norm_first else 'post'}-norm, a batch of {b}, n = {n}, d_model = {d}, {h} heads, d_ff ="
-        f" {d_ff}"
+        f"{'pre' if norm_first else 'post'}-norm, a batch of {b}, n = {n}, d_model = {d},"
+        f" {several(h, 'head')}, d_ff = {d_ff}"
     )
     if padding is not None:
         kwargs["call"] = {"padding": np.array([np.arange(n) >= n - count for count in padding])}

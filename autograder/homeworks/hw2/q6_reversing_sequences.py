@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Array, Case, Challenge, Prediction, Wrong, attention
+from autograder.declare import Answer, Array, Case, Challenge, Prediction, Wrong, attention, several
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.homework import hw, mistakes, normal
 from autograder.homeworks.hw2.oracles import Floats, softmax
@@ -108,7 +108,7 @@ def attention_maps(rng: np.random.Generator) -> Iterator[Case]:
     for batch, n in ((2, 3), (1, 4), (3, 2)):
         yield Case(
             [softmax(rng.normal(size=(batch, n, n))).astype(np.float32)],
-            note=f"{batch} maps of {n} × {n}",
+            note=f"{several(batch, 'map')} of {n} × {n}",
             torch=True,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from autograder import kit
-from autograder.declare import Case, Challenge, Wrong, curve, not_run
+from autograder.declare import Case, Challenge, Wrong, curve, not_run, several
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.decoder import toy_logits
 from autograder.homeworks.hw2.homework import hw, mistakes
@@ -18,7 +18,7 @@ def step_case(rng: np.random.Generator, n: int, heads: int, group: str = "values
     """A text of n tokens, one at a time, for a small decoder."""
     sizes = {"letters": 7, "d_model": d, "n_heads": heads, "depth": 2, "context": n + 2}
     kwargs = {"sizes": sizes, "seed": int(rng.integers(10**6))}
-    note = f"{n} tokens one after the other, {heads} heads"
+    note = f"{several(n, 'token')} one after the other, {several(heads, 'head')}"
     return Case([rng.integers(7, size=n)], kwargs, note=note, probe="token by token", torch=True, group=group)
 
 

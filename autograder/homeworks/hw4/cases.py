@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case
+from autograder.declare import Case, several
 from autograder.homeworks.hw4.transformer import attend, cut, softmax
 
 
@@ -18,11 +18,6 @@ def short(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> np.ndarr
 
 SIZES = ((2, 28, 28, 4), (3, 8, 12, 4), (1, 28, 28, 7), (2, 6, 4, 2))
 SMALL_SIZES = ((1, 8, 8, 4), (2, 4, 6, 2))
-
-
-def several(count: int, one: str, many: str = "") -> str:
-    """How many there are, in words: "1 image", "2 images"."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def numbered(batch: int, height: int, width: int) -> np.ndarray:
@@ -96,7 +91,7 @@ def attention_inputs(
     for batch, n, dim, heads in sizes:
         kwargs = {"init": {"dim": dim, "heads": heads}, "weights": attention_weights(rng, dim)}
         x = short(rng, batch, n, dim)
-        shape = f"a batch of {batch} with {n} tokens, dim {dim}, {heads} heads"
+        shape = f"a batch of {batch} with {several(n, 'token')}, dim {dim}, {several(heads, 'head')}"
         yield Case([x], kwargs, shape, probe="vit", torch=True)
         yield Case(
             [x],
@@ -166,7 +161,7 @@ def block_inputs(
         init = {"dim": dim, "heads": heads, "mlp_dim": mlp_dim, "attention": "ready_attention"}
         kwargs = {"init": init, "weights": block_weights(rng, dim, mlp_dim)}
         x = 2 * short(rng, batch, n, dim) + 1  # far from mean 0 and variance 1, so that a missing norm shows
-        shape = f"a batch of {batch} with {n} tokens, dim {dim}, MLP {mlp_dim}"
+        shape = f"a batch of {batch} with {several(n, 'token')}, dim {dim}, MLP {mlp_dim}"
         yield Case([x], kwargs, shape, probe="vit", torch=True)
         yield Case(
             [x],
@@ -228,6 +223,7 @@ def model_inputs(rng: np.random.Generator, sizes: Any = SMALL_MODELS, batch: int
             "vit",
             True,
         )
+    yield Case([images[:1]], kwargs, f"one image, {shape}", probe="vit", torch=True)
     yield Case([images], {**kwargs, "want": ["gradients"]}, "a backward pass", "gradients", "vit", True)
     blank = np.zeros((3, 1, 28, 28), np.float32)
     defaults: dict[str, Any] = {"init": {"block": "ready_block"}, "weights": None, "want": ["parameters"]}
@@ -237,7 +233,7 @@ def model_inputs(rng: np.random.Generator, sizes: Any = SMALL_MODELS, batch: int
 def model_example(rng: np.random.Generator) -> Iterator[Case]:
     """One very small model for the notebook, of sizes that cannot be taken for each other."""
     tiny = {"image_size": 4, "patch_size": 2, "depth": 3, "heads": 2, "dim": 6, "mlp_dim": 8, "classes": 10}
-    yield from list(model_inputs(rng, sizes=(tiny,), batch=4))[:3]
+    yield from list(model_inputs(rng, sizes=(tiny,), batch=4))[:4]
 
 
 def step_inputs(rng: np.random.Generator, sizes: Any = ((6, 3), (1, 2), (9, 4))) -> Iterator[Case]:
@@ -348,7 +344,9 @@ def maps_to_draw(rng: np.random.Generator, sizes: Any = ((2, 3, 9), (1, 2, 4), (
     """Attention maps of one image."""
     for depth, heads, n in sizes:
         maps = softmax(2 * rng.normal(size=(depth, heads, n + 1, n + 1))).astype(np.float32)
-        yield Case([maps], note=f"{depth} blocks, {heads} heads, {n} patches", torch=True)
+        yield Case(
+            [maps], note=f"{several(depth, 'block')}, {several(heads, 'head')}, {n} patches", torch=True
+        )
 
 
 def tables_to_compare(rng: np.random.Generator, sizes: Any = ((9, 6), (4, 3))) -> Iterator[Case]:

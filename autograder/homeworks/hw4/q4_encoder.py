@@ -50,6 +50,10 @@ RESHAPED = (
     " once mixes tokens."
 )
 
+HEADS_ATTEND = (
+    "The heads of one token attend to each other: move the heads before n (transpose(1, 2)), so that q @ kᵀ"
+    " compares tokens."
+)
 FUSED = "Queries come first, then keys, then values."
 
 self_attention = hw.question(
@@ -97,6 +101,10 @@ self_attention = hw.question(
                         "You divided by the root of the number of heads; divide by that of the features of"
                         " one head, √(dim / heads)."
                     ),
+                    "scale of tokens": (
+                        "You divided by the root of the number of tokens; divide by that of the features of"
+                        " one head, √(dim / heads)."
+                    ),
                     "scaled up": "You multiplied by √(dim / heads); divide by it.",
                     "scaled after": (
                         "The scale comes after the softmax, so the rows no longer sum to 1. Divide the scores"
@@ -120,6 +128,13 @@ self_attention = hw.question(
                         " row i belongs"
                         " to query i, so take weights @ v."
                     ),
+                    "maps turned": (
+                        "The second thing that you return are the weights, but transposed: row i belongs to"
+                        " query i."
+                    ),
+                    "heads attend": HEADS_ATTEND,
+                    "heads attend, turned": f"{HEADS_ATTEND} The way back has a transpose, the way in none.",
+                    "norm inside": ("The input is normalized first. The norm belongs to the block, in 4.4b."),
                     "no values": "The values are the tokens themselves: the map `value` is not used.",
                     "always both": ALWAYS_BOTH,
                     "causal": (
@@ -232,8 +247,17 @@ block = hw.question(
                         " reads that sum, and the second half is added to it."
                     ),
                     "tanh": "The GELU is the approximation by tanh; take nn.GELU() as it is.",
-                    "relu": "The MLP's activation is ReLU; the question asks for GELU.",
-                    "silu": "The MLP's activation is SiLU; the question asks for GELU.",
+                    **{
+                        mistake: f"The MLP's activation is {name}; the question asks for GELU."
+                        for mistake, name in {
+                            "relu": "ReLU",
+                            "silu": "SiLU",
+                            "leaky": "LeakyReLU",
+                            "hyperbolic tangent": "tanh",
+                            "sigmoid": "a sigmoid",
+                        }.items()
+                    },
+                    "activation twice": "A GELU follows the second linear map, too; keep the one before it.",
                     "attention twice": "Attention acts twice before the MLP; once is asked for.",
                     "attention added twice": "What attention answers is added twice; add it once.",
                     "no activation": "The MLP has no activation between its two linear maps.",

@@ -57,6 +57,8 @@ def vision_transformer(
         maps.append(attended)
     if mistake == "mean before norm":
         x = np.broadcast_to(x.mean(1, keepdims=True), x.shape)
+    if mistake == "mean of patches before norm":
+        x = np.broadcast_to(x[:, 1:].mean(1, keepdims=True), x.shape)
     if mistake not in ("no last norm", "norm first"):
         x = layer_norm(x, w["norm.weight"], w["norm.bias"])
     answering = {
@@ -126,6 +128,10 @@ model = hw.question(
                         "You classify the norm of the mean of all tokens; the question asks for the"
                         " class token, at"
                         " place 0."
+                    ),
+                    "mean of patches before norm": (
+                        "You classify the norm of the mean of the patches; the question asks for the class"
+                        " token, at place 0."
                     ),
                     "mean of patches": (
                         "You classify the mean of the patches; the question asks for the class token,"

@@ -158,7 +158,7 @@ drawn = hw.question(
         Challenge(
             "class_token_attention",
             cases=maps_to_draw,
-            examples=partial(maps_to_draw, sizes=((1, 2, 4),)),
+            examples=partial(maps_to_draw, sizes=((2, 3, 4),)),
             expected=class_attention,
             picture=drawn_as_matrix(
                 "What your class token looks at, first block",

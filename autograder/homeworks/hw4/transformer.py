@@ -6,7 +6,7 @@ Independent of the reference solution and of torch. ``mistake``, ``order``, ``pi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -65,8 +65,9 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
     """Multi-head self-attention, head by head, in float64: outputs (b, n, dim), weights (b, heads, n, n)."""
     x = np.asarray(x, dtype=np.float64)
     dim = x.shape[-1]
+    read = layer_norm(x, 1.0, 0.0) if mistake == "norm inside" else x
     q, k, v = (
-        x @ np.asarray(maps[f"{name}.weight"], np.float64).T + maps[f"{name}.bias"]
+        read @ np.asarray(maps[f"{name}.weight"], np.float64).T + maps[f"{name}.bias"]
         for name in ("query", "key", "value")
     )
     split = 1 if mistake.startswith("one head") else heads
@@ -79,7 +80,13 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         "scale of heads": math.sqrt(heads),
         "scaled up": 1 / math.sqrt(dim // heads),
         "scaled after": 1.0,
+        "scale of tokens": math.sqrt(x.shape[1]),
     }.get(mistake, math.sqrt(dim // heads))
+    if mistake.startswith("heads attend"):
+        q, k, v = (part.reshape(len(x), -1, heads, size) for part in (q, k, v))
+        maps_ = softmax(q @ k.swapaxes(-1, -2) / scale)
+        mixed = (maps_ @ v).swapaxes(1, 2) if mistake.endswith("turned") else maps_ @ v
+        return mixed.reshape(x.shape) @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"], maps_
     if mistake.startswith("reshaped") or mistake == "over heads":
         order = (0, 1, 2, 3) if mistake.startswith("reshaped") else (0, 2, 1, 3)
         shape = (len(x), heads, -1, size) if mistake.startswith("reshaped") else (len(x), -1, heads, size)
@@ -144,6 +151,8 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         mixed = mixed @ np.asarray(maps["out.weight"], np.float64).T + maps["out.bias"]
     if mistake == "residual inside":
         mixed = x + mixed
+    if mistake == "maps turned":
+        weights = [one.swapaxes(1, 2) for one in weights]
     return mixed, np.stack(weights, axis=1)
 
 
@@ -169,6 +178,18 @@ def gelu(x: np.ndarray) -> np.ndarray:
     return np.asarray(x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))))
 
 
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # of 4.4b's MLP, by mistake
+    "relu": lambda hidden: np.maximum(hidden, 0),
+    "no activation": lambda hidden: hidden,
+    "activation last": lambda hidden: hidden,
+    "silu": lambda hidden: hidden * 0.5 * (1 + np.tanh(hidden / 2)),
+    "tanh": gelu_by_tanh,
+    "hyperbolic tangent": np.tanh,
+    "sigmoid": lambda hidden: 0.5 * (1 + np.tanh(hidden / 2)),
+    "leaky": lambda hidden: np.where(hidden > 0, hidden, 0.01 * hidden),
+}
+
+
 def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[np.ndarray, np.ndarray]:
     """One pre-norm encoder block in float64, weights named as in 4.4b: outputs and attention weights."""
     x, dim = np.asarray(x, dtype=np.float64), x.shape[-1]
@@ -185,19 +206,9 @@ def encoder(x: np.ndarray, w: Weights, heads: int, mistake: str = "") -> tuple[n
 
     def mlp(values: np.ndarray) -> np.ndarray:
         hidden = values @ w["mlp.0.weight"].T.astype(np.float64) + w["mlp.0.bias"]
-        hidden = (
-            np.maximum(hidden, 0)
-            if mistake == "relu"
-            else hidden
-            if mistake in ("no activation", "activation last")
-            else hidden * 0.5 * (1 + np.tanh(hidden / 2))
-            if mistake == "silu"
-            else gelu_by_tanh(hidden)
-            if mistake == "tanh"
-            else gelu(hidden)
-        )
+        hidden = ACTIVATIONS.get(mistake, gelu)(hidden)
         found = np.asarray(hidden @ w["mlp.2.weight"].T.astype(np.float64) + w["mlp.2.bias"])
-        return gelu(found) if mistake == "activation last" else found
+        return gelu(found) if mistake in ("activation last", "activation twice") else found
 
     if mistake == "post-norm":
         attended, weights = attend(x, maps, heads)

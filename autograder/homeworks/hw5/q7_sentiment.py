@@ -21,6 +21,7 @@ from autograder.homeworks.hw5.homework import hw
 HIDDEN_SENTENCES = 800  # of 1,007: the draw moves the reference's score by 0.6 points (standard deviation)
 # Full points: what 30 s of CPU time reach on validation (82%) less 2.5 standard errors.
 NO_POINTS, FULL_POINTS = 0.60, 0.78
+ALONE = "a batch of one sentence"
 PUBLISHED = 0.95  # above what large pretrained models reach on short film sentences
 
 
@@ -30,9 +31,10 @@ def hidden_rows(rng: np.random.Generator) -> np.ndarray:
 
 
 def hidden_sentences(rng: np.random.Generator) -> Iterator[Case]:
-    """One batch of test sentences as ids and mask, in the order of the draw; no labels."""
+    """Test sentences as ids and mask, in the order of the draw, and the first of them alone; no labels."""
     ids, mask = padded([table_ids("test")[row] for row in hidden_rows(rng)])
     yield Case([ids, mask], {"init": {}, "batch": 200, "forget": True}, f"{len(ids)} hidden sentences")
+    yield Case([ids[:1], mask[:1]], {"init": {}}, ALONE, "alone")
 
 
 def made_up_sentences(rng: np.random.Generator) -> Iterator[Case]:
@@ -40,6 +42,7 @@ def made_up_sentences(rng: np.random.Generator) -> Iterator[Case]:
     lengths = rng.integers(1, 8, size=30)
     ids, mask = padded([rng.integers(1, public.N_WORDS, size=length).tolist() for length in lengths])
     yield Case([ids, mask], {"init": {}}, f"the file {public.CHECKPOINT}")
+    yield Case([ids[:1], mask[:1]], {"init": {}}, ALONE, "alone")
 
 
 sentiment = hw.question(
@@ -49,6 +52,7 @@ sentiment = hw.question(
     difficulty="medium",
     asks={
         "a checkpoint that classifies hidden sentences": "accuracy on hidden sentences",
+        "logits of shape (batch,), for a batch of one, too": "one sentence alone",
     },
     topic="training and using a sentiment model",
     entries=[
@@ -63,10 +67,10 @@ sentiment = hw.question(
 )
 
 
-@sentiment.check(points=10)
+@sentiment.check(points=9)
 def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong | Right | None:
     """Gives points that rise evenly with the accuracy."""
-    (trial,) = SentimentModel
+    trial = SentimentModel[0]
     if trouble := not_run("SentimentModel", trial):
         return trouble
     logits = trial.output
@@ -119,6 +123,16 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
         accuracy,
         shown,
     )
+
+
+@sentiment.check(points=1)
+def one_sentence_alone(SentimentModel: Sequence[kit.Trial]) -> Wrong | None:
+    """Looks at the shape that a batch of one gives; what it says is judged with the others."""
+    trial = SentimentModel[1]
+    if trouble := not_run("SentimentModel", trial):
+        return trouble
+    problem = public.logits_problem(trial.output, 1)
+    return Wrong(problem) if problem else None
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Answer, Array, Case, Challenge, Choice, Written, Wrong, matrix
+from autograder.declare import Answer, Array, Case, Challenge, Choice, Written, Wrong, matrix, several
 from autograder.homeworks.hw5 import public
 from autograder.homeworks.hw5.common import sigmoid, variants
 from autograder.homeworks.hw5.homework import hw
@@ -23,15 +23,19 @@ def score_cases(rng: np.random.Generator) -> Iterator[Case]:
         (1, [], 1.0),
         (5, [2], 2000.0),
     ):
-        told = (
-            f"{n} tokens, {'place ' + ' and '.join(map(str, forbidden)) if forbidden else 'nothing'}"
-            " forbidden"
-        )
+        places = "place " + " and ".join(map(str, forbidden)) if forbidden else "nothing"
+        told = f"{several(n, 'token')}, {places} forbidden"
         scores = scale * rng.normal(size=(n, n))
         yield Case(
             [scores, rng.normal(size=n), float(rng.normal()), forbidden],
             note=told + (", large scores" if scale > 100 else ""),
         )
+
+
+def score_examples(rng: np.random.Generator) -> Iterator[Case]:
+    """Of each kind one, large scores among them."""
+    first, second, _, _, large = score_cases(rng)
+    yield from (first, second, large)
 
 
 def logit_of(
@@ -86,6 +90,7 @@ looking = hw.question(
         Challenge(
             "sentence_logit",
             cases=score_cases,
+            examples=score_examples,
             expected=logit_of,
             mistakes=variants(
                 logit_of,

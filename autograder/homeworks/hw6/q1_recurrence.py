@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Choice
+from autograder.declare import Case, Challenge, Choice, several
 from autograder.homeworks.hw6.homework import hw
 
 
@@ -32,9 +32,7 @@ def number_sequences(rng: np.random.Generator) -> Iterator[Case]:
     yield Case([np.array([0.25, -0.5])], note="the sequence [0.25, -0.5]")
     yield Case([np.full(6, 2.5)], note="a constant sequence of six numbers")
     for length in (1, 5, 8, 31, 64):
-        yield Case(
-            [np.round(rng.normal(size=length), 2)], note=f"{length} random number{'s' if length > 1 else ''}"
-        )
+        yield Case([np.round(rng.normal(size=length), 2)], note=several(length, "random number"))
     yield Case([np.array([500.0, -500.0, 300.0, 900.0])], note="large numbers")
 
 
@@ -48,6 +46,8 @@ def signs(T: int) -> np.ndarray:
     """By differences: h_T is linear in x, so its coefficients are the outputs for unit vectors."""
     return np.array([round(alternating(unit)[0][-1]) for unit in np.eye(T)])
 
+
+LAST = "x_T itself always has the weight +1"
 
 recurrence = hw.question(
     "6.1",
@@ -117,12 +117,14 @@ recurrence = hw.question(
             cases=few_lengths,
             expected=signs,
             mistakes={
-                "That is right for even T only: x_T itself always has the weight +1.": lambda T: (
+                # the last is one of the first two on each T, so one sentence but for the brackets
+                f"{LAST} (yours has −1 for odd T: it is right for even T only).": lambda T: (
                     (-1) ** np.arange(1, T + 1)
                 ),
-                "That is right for odd T only: x_T itself always has the weight +1.": lambda T: (
+                f"{LAST} (yours has −1 for even T: it is right for odd T only).": lambda T: (
                     (-1) ** np.arange(T)
                 ),
+                f"{LAST} (yours has −1 for every T: all signs are turned round).": lambda T: -signs(T),
                 "Your weights shrink by half from place to place; the factor of h_(t-1) is −1.": lambda T: (
                     (-0.5) ** np.arange(T - 1, -1, -1)
                 ),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from autograder.declare import Case, Challenge, Wrong
+from autograder.declare import Case, Challenge, Wrong, several
 from autograder.homeworks.hw6 import public
 from autograder.homeworks.hw6.common import paired
 from autograder.homeworks.hw6.homework import hw
@@ -34,7 +34,7 @@ def features_inputs(sizes: Sequence[tuple[int, int]]) -> Callable[[np.random.Gen
             for rows in (4, 3):
                 yield Case(
                     [np.round(rng.normal(size=(rows, D)), 2), W],
-                    note=f"D = {D} and {count} frequencies",
+                    note=f"D = {D} and {several(count, 'frequency', 'frequencies')}",
                     probe="array",
                 )
 

@@ -14,6 +14,7 @@ MEMORY_LENGTHS = (256, 512, 1024, 2048)
 TIME_LENGTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 LONGEST = 4  # of them count for the slopes: at the short ones fixed costs rule
 LONG = 65_536
+TWO_DIGITS = 0.02  # room for a rounded answer; GiB for GB differ by 7%
 
 
 measured = hw.question(
@@ -135,16 +136,23 @@ def _slopes_problem(
     "what softmax would need at N = 65,536", points=2, needs=["softmax_bytes", "predicted_gigabytes"]
 )
 def what_softmax_would_need(softmax_bytes: np.ndarray, predicted_gigabytes: np.ndarray) -> Wrong | None:
-    """Continues the recorded bytes to the long sequence."""
+    """Continues the recorded bytes to the long sequence: from the last of them or along the fitted line."""
     found = float(predicted_gigabytes)
-    last = float(softmax_bytes[-1])
-    wanted = last * (LONG / MEMORY_LENGTHS[-1]) ** 2 / 1e9
-    if abs(found / wanted - 1) < 0.1:  # the fitted line, the last point and GB = 2^30 differ by less
+    sizes, last = softmax_bytes.astype(float), float(softmax_bytes[-1])
+    if sizes.min() <= 0:
+        return Wrong("Bytes must be positive, so nothing can be continued.")
+    longer = LONG / MEMORY_LENGTHS[-1]
+    slope, offset = np.polyfit(np.log(MEMORY_LENGTHS), np.log(sizes), 1)
+    ways = np.array([last * longer**2, last * longer**slope, np.exp(offset) * LONG**slope]) / 1e9
+    least, most = (1 - TWO_DIGITS) * ways.min(), (1 + TWO_DIGITS) * ways.max()
+    if least <= found <= most:
         return None
     told = f"`predicted_gigabytes` is {found:.4g}."
-    if abs(found / (last * LONG / MEMORY_LENGTHS[-1] / 1e9) - 1) < 0.1:
+    if least <= found * 2**30 / 1e9 <= most:
+        return Wrong(f"{told} Those are gibibytes (2³⁰ bytes); the question asks for units of 10⁹ bytes.")
+    if abs(found / (last * longer / 1e9) - 1) < 0.1:
         return Wrong(f"{told} You let memory grow in proportion to N; the slope in the figure is 2.")
-    if any(abs(found * unit / wanted - 1) < 0.1 for unit in (1e-9, 1e-6, 1e-3)):
+    if any(0.9 * least <= found * unit <= most for unit in (1e-9, 1e-6, 1e-3)):
         return Wrong(f"{told} The number is right but for the unit: give gigabytes (10⁹ bytes).")
     return Wrong(
         f"{told} Continue softmax's line from {MEMORY_LENGTHS[-1]} to {LONG:,}, 32 times as far: with slope"

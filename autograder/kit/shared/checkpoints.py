@@ -173,7 +173,7 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
                 raise CheckpointError(
                     f"the model should return one tensor, but it returned a {type(other[0]).__name__}"
                 )
-            found["result"] = encode(torch.cat(predicted))
+            found["result"] = encode(torch.cat(predicted) if len(predicted) > 1 else predicted[0])
         if options.get("look"):
             found["seen"] = encode(LOOKS[options["look"]](module, call))
         if inputs and options.get("forget"):

@@ -145,6 +145,9 @@ def missing_words(module: Any, names: Sequence[str]) -> str:
             f"{shared[0]} and {first} are one and the same parameter: make each part anew, since neither"
             " `a = b = nn.Linear(…)` nor `[part] * 3` makes a copy"
         )
+    if wrapped := [name for name in names if f"{name}.weight" in twins]:
+        kind = type(module.get_submodule(wrapped[0])).__name__
+        return f"{wrapped[0]} is a layer ({kind}); the question asks for an nn.Parameter of this name"
     if unlearned := [name for name in names if "." not in name and hasattr(module, name)]:
         return f"{unlearned[0]} is in self, but is not a parameter, so that it never learns: use nn.Parameter"
     listed = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")

@@ -84,7 +84,7 @@ def inject(module: Any, weights: Mapping[str, Any]) -> None:
         raise MismatchError(
             "weights could not be put into your module: "
             + "; ".join(problems)
-            + ". Compare its parts with the question's table"
+            + ". Compare its parts with those that the question names"
         )
     with torch.no_grad():
         for name, value in fitted.items():

@@ -114,6 +114,11 @@ PROBABILITIES = "All outputs are between 0 and 1: return logits, not probabiliti
 
 def logits_problem(logits: Any, sentences: int) -> str | None:
     """Whether a sentiment model gives one finite number a sentence (5.7a); else words."""
+    if sentences == 1 and isinstance(logits, np.ndarray) and logits.shape == ():
+        return (
+            "A batch of one sentence gives a number without an axis, but the shape should be (1,):"
+            " `squeeze()` drops the batch too; use [:, 0] or squeeze(1)."
+        )
     if not isinstance(logits, np.ndarray) or logits.shape != (sentences,):
         told = f"The model should give one logit a sentence, shape ({sentences},)"
         return f"{told}, but it gave {describe(logits)}."
@@ -130,8 +135,9 @@ def logits_have_their_form(answers: Mapping[str, Any]) -> list[tuple[bool | None
     lines: list[tuple[bool | None, str]] = []
     for trial in answers.get("SentimentModel", ()):
         if trial.status == "ok":
+            alone = ", also to one sentence alone" if len(trial.args[0]) == 1 else ""
             problem = logits_problem(trial.output, len(trial.args[0]))
             if problem is None and are_probabilities(trial.output):
                 problem = PROBABILITIES
-            lines.append((problem is None, problem or "Your model gives one logit a sentence."))
+            lines.append((problem is None, problem or f"Your model gives one logit a sentence{alone}."))
     return lines

@@ -92,5 +92,7 @@ def measurements_make_sense(answers: Mapping[str, Any]) -> list[tuple[bool | Non
                 )
             )
     if "predicted_gigabytes" in answers:
+        found = float(answers["predicted_gigabytes"])
+        lines.append((None, f"`predicted_gigabytes` = {found:.4g} means {found * 1e9:,.0f} bytes."))
         lines.append(after_grading("predicted_gigabytes"))
     return lines
