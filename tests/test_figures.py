@@ -20,8 +20,10 @@ from autograder.kit.shared import slider
 from autograder.kit.style import (
     INK,
     MEANS,
+    PAGE_DPI,
     PAGE_INCHES,
     PAPER,
+    PHONE_PIXELS,
     SERIES,
     draw_panels,
     readable,
@@ -60,6 +62,66 @@ def test_maps_side_by_side_fit_on_a_page(drawn, maps: int, size: int, grid: tupl
     figures.show_attention([np.eye(size)] * maps, names, title=[str(number) for number in range(maps)])
     assert rows_and_columns(drawn[0]) == grid
     assert page_width(drawn[0]) <= 100 * (PAGE_INCHES + 0.4)
+
+
+def pixels_on_a_phone(figure, points: float) -> float:
+    """How tall letters of this font size are on a phone of 390 pixels."""
+    return points / 72 * PAGE_DPI * min(1, PHONE_PIXELS / page_width(figure))
+
+
+@pytest.mark.parametrize(
+    ("maps", "size", "written"),
+    [(1, 4, True), (1, 6, True), (1, 8, True), (2, 5, True), (2, 6, True), (3, 6, False), (6, 5, False)],
+)
+def test_digits_in_maps_can_be_read_on_a_phone_or_are_left_out(drawn, maps: int, size: int, written: bool):
+    weights = np.full((size, size), 1 / size)
+    names = [str(number) for number in range(size)]
+    figures.show_attention([weights] * maps, names, title=["your causal mask"] * maps, heading="All maps")
+    digits = [text for axis in drawn[0].axes for text in axis.texts]
+    assert len(digits) == (maps * size**2 if written else 0)
+    told = any("white: 0" in axis.get_xlabel() for axis in drawn[0].axes)
+    assert told is not written, "without digits the figure says what its colors mean"
+    for axis in drawn[0].axes if written else ():
+        cell = axis.get_window_extent().width / size
+        assert max(text.get_window_extent().width for text in axis.texts) < cell
+        assert pixels_on_a_phone(drawn[0], axis.texts[0].get_fontsize()) > 8.8
+
+
+def test_matrices_too_wide_for_digits_say_how_far_their_colors_go(drawn):
+    panels = {"Q": np.full((3, 3), 6.0), "wide": np.full((3, 8), -1.5)}
+    figures.show_matrices({"designed": panels, "trained": panels}, title="T " * 60)
+    titles = [axis.get_title("left") for axis in drawn[0].axes]
+    assert titles == ["designed\nQ (3 × 3)", "trained\nQ (3 × 3)", *["wide (3 × 8), to ±1.5"] * 2]
+    assert [len(axis.texts) for axis in drawn[0].axes] == [9, 9, 0, 0]
+    assert "\n" in drawn[0].get_suptitle(), "a title wider than the figure is broken"
+    assert page_width(drawn[0]) <= 100 * (PAGE_INCHES + 0.4)
+
+
+def test_titles_and_ticks_of_curves_can_be_read_on_a_phone(drawn):
+    panel = {"title": "A long finding " * 6, "x": "x", "y": "y", "lines": {"a curve": ([1, 2], [3, 4])}}
+    figures.show_lines(panel)
+    axis = drawn[0].axes[0]
+    assert axis.get_title("left").count("\n") >= 1
+    letters = [axis._left_title, axis.xaxis.label, *axis.get_xticklabels(), *axis.texts]
+    assert all(pixels_on_a_phone(drawn[0], text.get_fontsize()) > 8.8 for text in letters)
+
+
+def test_a_panel_below_does_not_narrow_a_title_and_names_of_ticks_do_not_touch(drawn):
+    line = {"x": "x", "y": "y", "lines": {"slope -0.50": ([1, 4], [-1, 4])}}
+    wide = {
+        "title": "Gradient descent comes down to the loss",
+        "log": "x",
+        "ticks": [10**n for n in range(9)],
+    }
+    figures.show_lines(line | wide, line | {"title": "below", "same": True})
+    above, below = drawn[0].axes
+    assert below.get_window_extent().x0 > above.get_window_extent().x0 + 20
+    assert "\n" not in above.get_title("left")
+    names = [name for name in above.get_xticklabels() if name.get_visible() and name.get_text()]
+    boxes = [name.get_window_extent() for name in names]
+    assert 3 < len(names) < 9
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert above.texts[0].get_text() == "slope −0.50"
 
 
 def test_a_zero_is_faint_and_short(drawn):
@@ -124,7 +186,7 @@ def test_two_heads_stand_side_by_side_and_every_row_has_its_name(drawn, monkeypa
     head = training.train_head("3.3", steps=2)
     training.compare_heads("3.3", head | {"frames": ()}, head)
     assert rows_and_columns(drawn[0]) == (5, 2)
-    assert "nearly the same attention" in drawn[0].get_suptitle()
+    assert "nearly the same attention" in " ".join(drawn[0].get_suptitle().split())
     for axis in drawn[0].axes:
         rows = axis.images[0].get_array().shape[0]
         assert [bool(label.get_text()) for label in axis.get_yticklabels()] == [True] * rows
