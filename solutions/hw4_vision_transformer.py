@@ -547,7 +547,7 @@ record("4.6a")
 #
 # `fit(…)`: `epochs` times train on `data["train"]`, evaluate on `data["validation"]`, and whenever the validation accuracy is a new
 # best, save `model.state_dict()` to `path` (`save_safely(state, path)` is torch.save that never leaves half a file). When you stop the
-# kernel (KeyboardInterrupt), end quietly with what there is. At the end load the best weights. Return the history.
+# kernel (KeyboardInterrupt), even in the first epoch, end quietly with what there is. At the end load the best weights, if an epoch was finished. Return the history.
 #
 # <details><summary>Hint</summary>Save at once, not at the end: then an interrupt can lose no more than the running epoch.</details>
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import re
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +15,8 @@ from PIL import Image
 
 from autograder.homeworks.hw2.public import decoder
 from autograder.homeworks.hw3.public import training
-from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic
+from autograder.homeworks.hw4.public import mosaics
+from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic, show_places
 from autograder.kit import figures
 from autograder.kit.shared import slider
 from autograder.kit.style import (
@@ -30,6 +32,7 @@ from autograder.kit.style import (
     signed_colors,
 )
 from tests.contrast import contrast
+from tests.gallery import ROOT
 
 mpl.use("agg")
 
@@ -84,7 +87,7 @@ def test_digits_in_maps_can_be_read_on_a_phone_or_are_left_out(drawn, maps: int,
     for axis in drawn[0].axes if written else ():
         cell = axis.get_window_extent().width / size
         assert max(text.get_window_extent().width for text in axis.texts) < cell
-        assert pixels_on_a_phone(drawn[0], axis.texts[0].get_fontsize()) > 8.8
+    assert not digits or pixels_on_a_phone(drawn[0], digits[0].get_fontsize()) > 8.9
 
 
 def test_matrices_too_wide_for_digits_say_how_far_their_colors_go(drawn):
@@ -228,9 +231,9 @@ def test_both_decoders_show_the_same_attention(monkeypatch: pytest.MonkeyPatch, 
     seen = []
 
     class Shown:
-        def __init__(self, weights, letters, layers, title):
+        def __init__(self, weights, letters, **more):
             self.weights = weights
-            self.made = real(weights, letters, layers=layers, title=title)
+            self.made = real(weights, letters, **more)
 
         def show(self):
             seen.append(self)
@@ -249,6 +252,32 @@ def test_both_decoders_show_the_same_attention(monkeypatch: pytest.MonkeyPatch, 
         "as the text below the figure says: the a of Jane looks at the J"
     )
     assert seen[0].weights[1, 3, 9, 0] > 0.7
-    assert len(seen[0].made._repr_html_()) < 100_000
+    page = seen[0].made._repr_html_()
+    assert len(page) < 100_000
+    picked = [number for number in range(4) if re.search(rf'head {number}" checked', page)]
+    assert picked == [2], "the head that the title is about"
     decoder.show_reading(None, "Jane", "Letters")
     assert "appears here when" in capsys.readouterr().out
+
+
+def test_positions_being_learned_are_real_frames_with_the_own_place_left_out(monkeypatch: pytest.MonkeyPatch):
+    kept = np.load(ROOT / "solutions" / "hw4_vision_transformer.frames.npz")
+    tables = kept["tables"].astype(float)[:, 0, 1:]
+    unit = tables / np.linalg.norm(tables, axis=-1, keepdims=True)
+    shown, maps = [], []
+    monkeypatch.setattr(slider.Moving, "show", shown.append)
+    monkeypatch.setattr(
+        mosaics, "heat", lambda values, *more: maps.append(values) or slider.heat(values, *more)
+    )
+    show_places(unit @ unit.transpose(0, 2, 1), kept["epochs"].tolist())
+    (picture,) = shown
+    assert kept["epochs"].tolist() == [*range(0, 46, 2), 45]
+    assert len(picture._repr_html_()) < 100_000
+    assert picture.words.count("after epoch") == 23
+    assert [np.abs(values[:, place, place]).max() for values, place in zip(maps, (3, 1), strict=True)] == [
+        0,
+        0,
+    ]
+    found = [float(number.replace("−", "-")) for number in re.findall(r"−?\d\.\d+", picture.title)]
+    assert abs(found[0]) < 0.05
+    assert found[1] > 0.15, "neighbors become alike in training"

@@ -107,22 +107,25 @@ def show_places(similarities: Any, epochs: Sequence[int]) -> None:
     steps = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column))
     beside = values[:, steps == 1].mean(axis=1)
     far = values[:, steps > side // 2].mean(axis=1)
-    values[:, np.arange(side**2), np.arange(side**2)] = (
-        0.0  # a place and itself: 1, which would set the scale
-    )
+    own = np.arange(side**2)
+    values[:, own, own] = 0.0  # it is 1 and would set the scale
     named = [*range(side)]
     panels = [
-        heat(values[:, place].reshape(-1, side, side), f"{told} (left blank)", named, named)
-        for told, place in (
-            ("to the middle place", side**2 // 2),
-            ("to the place in row 1, column 1", side + 1),
+        heat(
+            values[:, place].reshape(-1, side, side),
+            f"to row {row[place]}, column {column[place]} (left blank)",
+            named,
+            named,
         )
+        for place in (side**2 // 2, side + 1)
     ]
+    change = f"{beside[0]:.2f} to {beside[-1]:.2f}".replace("-", "−")
     frames_slider(
         panels,
         ["before training" if not epoch else f"after epoch {epoch}" for epoch in epochs],
-        f"Similarity of learned positions: {beside[0]:.2f} between neighbors before training, "
-        f"{beside[-1]:.2f} after it",
-        [f"mean of neighbors {near:.2f}, of places that are further apart than {side // 2}: {away:.2f}"
-         for near, away in zip(beside, far, strict=True)],
-    ).show()  # fmt: skip
+        f"Learned positions: similarity of neighbors from {change}",
+        [
+            f"mean of neighbors {near:.2f}, of places that are further apart than {side // 2}: {away:.2f}"
+            for near, away in zip(beside, far, strict=True)
+        ],
+    ).show()
