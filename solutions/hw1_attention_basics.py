@@ -603,7 +603,7 @@ with when_answered("1.6"):
                 fixed=places_16 | {"": path_16},
             ),
         ],
-        [f"β = {beta:.2g}" for beta in betas_16],
+        [f"β = {float(f'{beta:.2g}'):g}" for beta in betas_16],
         "As β grows, your output walks from the mean to one value",
     ).show()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import re
 
 import matplotlib as mpl
 import numpy as np
@@ -14,20 +15,24 @@ from PIL import Image
 
 from autograder.homeworks.hw2.public import decoder
 from autograder.homeworks.hw3.public import training
-from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic
+from autograder.homeworks.hw4.public import mosaics
+from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic, show_places
 from autograder.kit import figures
 from autograder.kit.shared import slider
 from autograder.kit.style import (
     INK,
     MEANS,
+    PAGE_DPI,
     PAGE_INCHES,
     PAPER,
+    PHONE_PIXELS,
     SERIES,
     draw_panels,
     readable,
     signed_colors,
 )
 from tests.contrast import contrast
+from tests.gallery import ROOT
 
 mpl.use("agg")
 
@@ -60,6 +65,66 @@ def test_maps_side_by_side_fit_on_a_page(drawn, maps: int, size: int, grid: tupl
     figures.show_attention([np.eye(size)] * maps, names, title=[str(number) for number in range(maps)])
     assert rows_and_columns(drawn[0]) == grid
     assert page_width(drawn[0]) <= 100 * (PAGE_INCHES + 0.4)
+
+
+def pixels_on_a_phone(figure, points: float) -> float:
+    """How tall letters of this font size are on a phone of 390 pixels."""
+    return points / 72 * PAGE_DPI * min(1, PHONE_PIXELS / page_width(figure))
+
+
+@pytest.mark.parametrize(
+    ("maps", "size", "written"),
+    [(1, 4, True), (1, 6, True), (1, 8, True), (2, 5, True), (2, 6, True), (3, 6, False), (6, 5, False)],
+)
+def test_digits_in_maps_can_be_read_on_a_phone_or_are_left_out(drawn, maps: int, size: int, written: bool):
+    weights = np.full((size, size), 1 / size)
+    names = [str(number) for number in range(size)]
+    figures.show_attention([weights] * maps, names, title=["your causal mask"] * maps, heading="All maps")
+    digits = [text for axis in drawn[0].axes for text in axis.texts]
+    assert len(digits) == (maps * size**2 if written else 0)
+    told = any("white: 0" in axis.get_xlabel() for axis in drawn[0].axes)
+    assert told is not written, "without digits the figure says what its colors mean"
+    for axis in drawn[0].axes if written else ():
+        cell = axis.get_window_extent().width / size
+        assert max(text.get_window_extent().width for text in axis.texts) < cell
+    assert not digits or pixels_on_a_phone(drawn[0], digits[0].get_fontsize()) > 8.9
+
+
+def test_matrices_too_wide_for_digits_say_how_far_their_colors_go(drawn):
+    panels = {"Q": np.full((3, 3), 6.0), "wide": np.full((3, 8), -1.5)}
+    figures.show_matrices({"designed": panels, "trained": panels}, title="T " * 60)
+    titles = [axis.get_title("left") for axis in drawn[0].axes]
+    assert titles == ["designed\nQ (3 × 3)", "trained\nQ (3 × 3)", *["wide (3 × 8), to ±1.5"] * 2]
+    assert [len(axis.texts) for axis in drawn[0].axes] == [9, 9, 0, 0]
+    assert "\n" in drawn[0].get_suptitle(), "a title wider than the figure is broken"
+    assert page_width(drawn[0]) <= 100 * (PAGE_INCHES + 0.4)
+
+
+def test_titles_and_ticks_of_curves_can_be_read_on_a_phone(drawn):
+    panel = {"title": "A long finding " * 6, "x": "x", "y": "y", "lines": {"a curve": ([1, 2], [3, 4])}}
+    figures.show_lines(panel)
+    axis = drawn[0].axes[0]
+    assert axis.get_title("left").count("\n") >= 1
+    letters = [axis._left_title, axis.xaxis.label, *axis.get_xticklabels(), *axis.texts]
+    assert all(pixels_on_a_phone(drawn[0], text.get_fontsize()) > 8.8 for text in letters)
+
+
+def test_a_panel_below_does_not_narrow_a_title_and_names_of_ticks_do_not_touch(drawn):
+    line = {"x": "x", "y": "y", "lines": {"slope -0.50": ([1, 4], [-1, 4])}}
+    wide = {
+        "title": "Gradient descent comes down to the loss",
+        "log": "x",
+        "ticks": [10**n for n in range(9)],
+    }
+    figures.show_lines(line | wide, line | {"title": "below", "same": True})
+    above, below = drawn[0].axes
+    assert below.get_window_extent().x0 > above.get_window_extent().x0 + 20
+    assert "\n" not in above.get_title("left")
+    names = [name for name in above.get_xticklabels() if name.get_visible() and name.get_text()]
+    boxes = [name.get_window_extent() for name in names]
+    assert 3 < len(names) < 9
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert above.texts[0].get_text() == "slope −0.50"
 
 
 def test_a_zero_is_faint_and_short(drawn):
@@ -124,7 +189,7 @@ def test_two_heads_stand_side_by_side_and_every_row_has_its_name(drawn, monkeypa
     head = training.train_head("3.3", steps=2)
     training.compare_heads("3.3", head | {"frames": ()}, head)
     assert rows_and_columns(drawn[0]) == (5, 2)
-    assert "nearly the same attention" in drawn[0].get_suptitle()
+    assert "nearly the same attention" in " ".join(drawn[0].get_suptitle().split())
     for axis in drawn[0].axes:
         rows = axis.images[0].get_array().shape[0]
         assert [bool(label.get_text()) for label in axis.get_yticklabels()] == [True] * rows
@@ -166,9 +231,9 @@ def test_both_decoders_show_the_same_attention(monkeypatch: pytest.MonkeyPatch, 
     seen = []
 
     class Shown:
-        def __init__(self, weights, letters, layers, title):
+        def __init__(self, weights, letters, **more):
             self.weights = weights
-            self.made = real(weights, letters, layers=layers, title=title)
+            self.made = real(weights, letters, **more)
 
         def show(self):
             seen.append(self)
@@ -187,6 +252,32 @@ def test_both_decoders_show_the_same_attention(monkeypatch: pytest.MonkeyPatch, 
         "as the text below the figure says: the a of Jane looks at the J"
     )
     assert seen[0].weights[1, 3, 9, 0] > 0.7
-    assert len(seen[0].made._repr_html_()) < 100_000
+    page = seen[0].made._repr_html_()
+    assert len(page) < 100_000
+    picked = [number for number in range(4) if re.search(rf'head {number}" checked', page)]
+    assert picked == [2], "the head that the title is about"
     decoder.show_reading(None, "Jane", "Letters")
     assert "appears here when" in capsys.readouterr().out
+
+
+def test_positions_being_learned_are_real_frames_with_the_own_place_left_out(monkeypatch: pytest.MonkeyPatch):
+    kept = np.load(ROOT / "solutions" / "hw4_vision_transformer.frames.npz")
+    tables = kept["tables"].astype(float)[:, 0, 1:]
+    unit = tables / np.linalg.norm(tables, axis=-1, keepdims=True)
+    shown, maps = [], []
+    monkeypatch.setattr(slider.Moving, "show", shown.append)
+    monkeypatch.setattr(
+        mosaics, "heat", lambda values, *more: maps.append(values) or slider.heat(values, *more)
+    )
+    show_places(unit @ unit.transpose(0, 2, 1), kept["epochs"].tolist())
+    (picture,) = shown
+    assert kept["epochs"].tolist() == [*range(0, 46, 2), 45]
+    assert len(picture._repr_html_()) < 100_000
+    assert picture.words.count("after epoch") == 23
+    assert [np.abs(values[:, place, place]).max() for values, place in zip(maps, (3, 1), strict=True)] == [
+        0,
+        0,
+    ]
+    found = [float(number.replace("−", "-")) for number in re.findall(r"−?\d\.\d+", picture.title)]
+    assert abs(found[0]) < 0.05
+    assert found[1] > 0.15, "neighbors become alike in training"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.homeworks.hw4 import public
+from autograder.homeworks.hw4.public import progress
 from tests.gallery import ROOT
 
 torch = pytest.importorskip("torch")
@@ -144,6 +145,40 @@ def test_a_training_that_was_cut_off_goes_on_as_if_nothing_had_happened(
     )
     assert not public.unfinished(path)
     assert not list(tmp_path.glob("*.continued"))
+
+
+class Placed(torch.nn.Module):
+    """A model whose positions count its epochs; the first training stops in one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = torch.nn.Parameter(torch.zeros(1, 3, 2))
+
+    def fitted(self, fit: Any, epochs: int, path: Path, stop: int = 0, watched: str = "positions") -> None:
+        def train_epoch(*_: Any) -> float:
+            if stop and float(self.positions.detach()[0, 0, 0]) == stop:
+                raise KeyboardInterrupt
+            with torch.no_grad():
+                self.positions += 1
+            return 0.0
+
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        steps = optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer), train_epoch
+        public.resumable_fit(fit, self, toy()[1], epochs, steps, lambda *_: (0.0, 0.5), path, watched)
+
+
+def test_frames_of_a_table_are_those_of_the_whole_training(answers: dict[str, Any], tmp_path: Path):
+    path, epochs = tmp_path / "placed.pt", 50
+    Placed().fitted(answers["fit"], epochs, path, stop=7)
+    Placed().fitted(answers["fit"], epochs, path)
+    found, tables = public.table_frames(path)
+    assert found == [*range(0, epochs, 3), epochs]
+    assert tables.shape == (18, 1, 3, 2)
+    assert tables[:, 0, 0, 0].tolist() == found, "the frame of an epoch is the table after that epoch"
+    Placed().fitted(answers["fit"], 1, path, watched="places")
+    assert public.table_frames(path)[0] == [], "a class without that table has no frames of another training"
+    progress.table_file(path).write_bytes(b"half a fi")
+    assert public.table_frames(path)[0] == []
 
 
 def test_the_best_epoch_before_an_interrupt_is_kept_where_none_after_it_is_better(

@@ -16,6 +16,8 @@ from autograder.names import SKIPPED, source_path
 from autograder.run.execute import execute
 from autograder.run.limits import Limits
 
+TRAINED = "pt", "history.json", "frames.npz"  # endings of what a training leaves beside the notebook
+
 
 def run_reference(
     root: Path, homework: Homework, *, blank: bool = False
@@ -70,7 +72,7 @@ def run_reference(
 
 def kept_files(root: Path, homework: Homework) -> dict[str, bytes]:
     """What a reference run finds beside its notebook: data, what was fetched, results of earlier training."""
-    trained = [root / "solutions" / f"{homework.stem}.{ending}" for ending in ("pt", "history.json")]
+    trained = [root / "solutions" / f"{homework.stem}.{ending}" for ending in TRAINED]
     paths = [*sorted((root / "notebooks" / "data").glob("*.npz")), *trained]
     fetched = dict(homework.data.fetched()) if homework.data else {}
     return {path.name: path.read_bytes() for path in paths if path.is_file()} | fetched

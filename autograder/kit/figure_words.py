@@ -9,7 +9,7 @@ import numpy as np
 
 def describe_figure(figure: Any) -> str:
     """A figure in words, panel by panel: titles, axes, from where to where labeled lines and maps go."""
-    title = figure.get_suptitle() if hasattr(figure, "get_suptitle") else ""
+    title = " ".join(figure.get_suptitle().split()) if hasattr(figure, "get_suptitle") else ""
     bars = {bar.ax for axis in figure.axes for image in axis.images if (bar := image.colorbar) is not None}
     panels = [words for axis in figure.axes if axis not in bars and (words := _describe_axis(axis))]
     told = panels[:12] + ([f"And {len(panels) - 12} panels more."] if len(panels) > 12 else [])
@@ -58,7 +58,7 @@ def _describe_axis(axis: Any) -> str:
                 f" {_rough(np.nanmax(values))}"
             )
             parts += _brightest(axis, values) if max(values.shape) <= 12 else []
-    title = axis.get_title("left") or axis.get_title()
+    title = " ".join((axis.get_title("left") or axis.get_title()).split())
     return (
         f"{title}: {'; '.join(parts)}."
         if title and parts

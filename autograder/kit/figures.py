@@ -13,23 +13,30 @@ import numpy as np
 from autograder.kit.figure_words import describe_figure
 from autograder.kit.style import (
     FAINT,
+    MARGIN_INCHES,
     MARKS,
     MEANS,
+    PAGE_DPI,
     PAGE_INCHES,
     SERIES,
     attention_colors,
     bare_map,
+    digits_fit,
     draw_panels,
+    fit_titles,
     house_style,
     label_ends,
     line_kind,
     plain_ticks,
     readable,
     signed_colors,
+    thin_ticks,
     write_on,
 )
 
-PAGE_DPI = 100  # pixels of a page in an inch of a figure; a picture has twice as many
+MOST_DIGITS = 64  # cells of a map with a number in each
+SMALL_CELL = 0.18  # inches; smaller cells are not told apart
+MAP_INCHES = 7.5  # a stack of maps is not taller
 
 
 def show_figure(figure: Any = None, alt: str = "") -> None:
@@ -66,7 +73,8 @@ def _crisp_png(figure: Any) -> tuple[str, int]:
 
     buffer = io.BytesIO()
     with house_style():
-        figure.savefig(buffer, format="png", dpi=2 * PAGE_DPI, bbox_inches="tight", pad_inches=0.12)
+        fit_titles(figure)
+        figure.savefig(buffer, format="png", dpi=2 * PAGE_DPI, bbox_inches="tight", pad_inches=MARGIN_INCHES)
     with Image.open(buffer) as picture:
         width = picture.width // 2
         small = io.BytesIO()  # 256 colors are enough for ink on paper, and a third of the bytes
@@ -100,16 +108,12 @@ def show_attention(
     titles = [title] * len(maps) if isinstance(title, str) else list(title)
     masks = list(mask) if isinstance(mask, list | tuple) else [mask] * len(maps)
     keys = queries if keys is None else keys
-    cell = 0.4 if maps[0].size <= 64 else 0.3
-    if not columns:  # rather smaller cells than a map alone in a second row
-        cell = max(0.29, min(cell, ((PAGE_INCHES - 0.6) / len(maps) - 0.35) / len(keys)))
-    width, height = max(1.7, cell * len(keys)) + 0.35, max(1.5, cell * len(queries)) + 0.4
-    across = columns or max(1, int((PAGE_INCHES - 0.5) / width))
+    across, cell = _map_grid(len(maps), len(queries), len(keys), columns)
     down = -(-len(maps) // across)
-    across = -(-len(maps) // down)
+    width, height = max(1.7, cell * len(keys)) + 0.35, max(1.5, cell * len(queries)) + 0.6
     with house_style():
         figure, axes = draw_panels(down, across)
-        figure.set_size_inches(width * across + 0.6, height * down + 0.6)
+        figure.set_size_inches(min(PAGE_INCHES, width * across + 0.6), height * down + 0.7)
         for axis in axes.flat[len(maps) :]:
             axis.set_visible(False)
         for number, (values, name, hidden) in enumerate(zip(maps, titles, masks, strict=True)):
@@ -118,7 +122,43 @@ def show_attention(
             axis.set_title(name)
         if heading:
             figure.suptitle(heading, x=0.01, ha="left")
+        fit_titles(figure)
+        if maps[0].size <= MOST_DIGITS:
+            figure.draw_without_rendering()
+            told = [_write_weights(axis) for axis in axes.flat[: len(maps)]]
+            if not all(told):
+                axes[-1, 0].set_xlabel(f"{axes[-1, 0].get_xlabel()}\nwhite: 0, darkest: 1")
     show_figure(figure)
+
+
+def _write_weights(axis: Any) -> bool:
+    """Writes the weights of a map that was drawn into an axis; whether there is room for them."""
+    (image,) = axis.images
+    return write_on(axis, np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan), image)
+
+
+def _map_grid(maps: int, queries: int, keys: int, columns: int = 0) -> tuple[int, float]:
+    """How many maps stand side by side, and the inches of a cell.
+
+    As many as leave room for digits that a phone shows; where that stack would be too tall, small cells
+    without digits.
+    """
+
+    def cell(across: int) -> float:
+        most = 0.4 if queries * keys <= MOST_DIGITS else 0.3
+        return min(most, ((PAGE_INCHES - 0.5) / across - 0.14) / keys)
+
+    if columns:
+        return columns, cell(columns)
+    if queries * keys <= MOST_DIGITS:
+        for across in range(maps, 0, -1):
+            tall = maps // across * (cell(across) * queries + 0.6) + 0.7
+            wide = min(PAGE_INCHES, (max(1.7, cell(across) * keys) + 0.35) * across + 0.6)
+            if maps % across == 0 and tall <= MAP_INCHES and digits_fit(["0.00"], cell(across), wide):
+                return across, cell(across)
+    across = next((n for n in range(maps, 0, -1) if cell(n) >= SMALL_CELL), 1)
+    across = -(-maps // -(-maps // across))  # rows of the same length
+    return across, cell(across)
 
 
 def draw_attention(
@@ -145,7 +185,7 @@ def draw_attention(
 
     hidden = np.zeros(values.shape, bool) if mask is None else np.asarray(mask, dtype=bool)
     shown = np.where(hidden, np.nan, values)
-    image = axis.imshow(shown, vmin=0.0, vmax=1.0, cmap=attention_colors())
+    axis.imshow(shown, vmin=0.0, vmax=1.0, cmap=attention_colors())
     bare_map(axis, queries if named else [""] * len(queries), keys)
     for row, column in np.argwhere(hidden):
         axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, hatch="////", facecolor="#f4f5f6", lw=0))
@@ -154,8 +194,6 @@ def draw_attention(
         axis.set_xlabel("keys (looked at)", color=readable(MEANS["key"]))
     if named:
         axis.set_ylabel("queries (looking)", color=readable(MEANS["query"]))
-    if values.size <= 64:
-        write_on(axis, shown, image, size=8.5 if values.shape[1] < 6 else 7.5)
 
 
 def draw_cells(axis: Any, shape: Sequence[int]) -> None:
@@ -183,10 +221,9 @@ def show_matrices(
     """
     names = names or {}
     grid = [
-        [(f"{label}: {name}" if label else name, name, np.atleast_2d(np.asarray(values, dtype=float)))
-         for name, values in one.items()]
+        [(label, name, np.atleast_2d(np.asarray(values, dtype=float))) for name, values in one.items()]
         for label, one in heads.items()
-    ]  # fmt: skip
+    ]
     grid = grid if len(grid) == 1 else [list(line) for line in zip(*grid, strict=True)]
     heights = [0.29 * max(len(values) for *_, values in line) + 0.75 for line in grid]
     with house_style():
@@ -194,20 +231,27 @@ def show_matrices(
         wide = PAGE_INCHES if len(heads) > 1 else min(PAGE_INCHES, 2.8 * len(grid[0]))
         figure.set_size_inches(wide, sum(heights) + 0.4)
         axes[0, 0].get_gridspec().set_height_ratios(heights)
-        for axis, (told, name, values) in zip(axes.flat, (one for line in grid for one in line), strict=True):
+        panels = list(zip(axes.flat, (one for line in grid for one in line), strict=True))
+        for axis, (label, name, values) in panels:
             weights = name in attention
             bound = 1.0 if weights else float(np.abs(values).max()) or 1.0
             colors = attention_colors() if weights else signed_colors()
-            low = 0.0 if weights else -bound
-            image = axis.imshow(values, vmin=low, vmax=bound, cmap=colors, aspect="auto")
+            axis.imshow(values, vmin=0.0 if weights else -bound, vmax=bound, cmap=colors, aspect="auto")
             rows, columns = names.get(name, ((), ()))
             bare_map(axis, rows[: values.shape[0]], columns[: values.shape[1]])
             draw_cells(axis, values.shape)
-            size = f"{values.shape[0]} × {values.shape[1]}"
-            axis.set_title(f"{told} ({size})", fontsize=10)
-            if max(values.shape) <= 9:
-                write_on(axis, values, image, "{:.0f}" if bound >= 99.5 else "{:.1f}", 8.5)
+            size = f"{name} ({values.shape[0]} × {values.shape[1]})"
+            above = f"{label}\n" if label and axis in axes[0] else ""
+            axis.set_title(above + size, fontsize=10)
         figure.suptitle(title, x=0.01, ha="left")
+        fit_titles(figure)
+        figure.draw_without_rendering()
+        for axis, (_, _, values) in panels:
+            (image,) = axis.images
+            bound = float(image.norm.vmax)
+            form = "{:.0f}" if bound >= 99.5 else "{:.1f}"
+            if max(values.shape) > 9 or not write_on(axis, values, image, form):
+                axis.set_title(f"{axis.get_title('left')}, to ±{bound:.1f}", fontsize=10)
     show_figure(figure)
 
 
@@ -225,7 +269,7 @@ def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
         heading: above all panels.
     """
     with house_style():
-        figure, axes = draw_panels(len(panels), 1, 6.0, 3.3 if len(panels) == 1 else 2.9)
+        figure, axes = draw_panels(len(panels), 1, PAGE_INCHES, 3.3 if len(panels) == 1 else 2.9)
         for axis, panel in zip(axes[:, 0], panels, strict=True):
             for number, (label, (xs, ys)) in enumerate(panel["lines"].items()):
                 color = panel.get("colors", {}).get(label, SERIES[number % len(SERIES)])
@@ -255,8 +299,11 @@ def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
                 axis.set_aspect("equal")
             if not axis.images:
                 axis.grid(True)
-            figure.canvas.draw()
-            label_ends(axis)
         if heading:
             figure.suptitle(heading, x=0.01, ha="left")
+        fit_titles(figure)
+        figure.draw_without_rendering()
+        for axis in axes[:, 0]:
+            thin_ticks(axis)
+            label_ends(axis)
     show_figure(figure)

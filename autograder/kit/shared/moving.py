@@ -163,21 +163,22 @@ def ink_png(
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
-def pickers(groups: Sequence[tuple[str, str, Sequence[str]]]) -> str:
+def pickers(groups: Sequence[tuple[str, str, Sequence[str]]], shown: Sequence[int] = (0, 0)) -> str:
     """Groups of radio buttons that look like pills.
 
     Args:
         groups: letter of the group, what it picks, and its labels; a group of one label is not shown.
+        shown: the number that is picked at first in each group.
     """
     parts = []
-    for letter, what, labels in groups:
+    for (letter, what, labels), first in zip(groups, shown, strict=True):
         hidden = ' style="display:none"' if len(labels) == 1 else ""
         parts.append(f'<span class="of"{hidden}>{html.escape(what)}</span>')
         for number, label in enumerate(labels):
             told = html.escape(f"{what} {label}".strip())
             parts.append(
                 f'<input class="pick" type="radio" name="@U{letter}" id="@U{letter}{number}" {KEYS}'
-                f' aria-label="{told}"{"" if number else " checked"}{hidden}>'
+                f' aria-label="{told}"{" checked" if number == first else ""}{hidden}>'
                 f'<label for="@U{letter}{number}"{hidden}>{html.escape(label)}</label>'
             )
         parts.append('<span class="row"></span>')

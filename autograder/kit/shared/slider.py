@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +20,13 @@ from autograder.kit.shared.moving import (
     sheet,
     visible,
 )
+from autograder.kit.style import NEGATIVE
 
 MAX_FRAMES = 60
 SIDE = 230  # units of a panel's picture; its names stand around it
 # what a picture is about has the ink of its page: dark on a light page, light on a dark one
 ATTENTION, PAGE_INK, KNOWN = "#a0539a", "currentColor", "#8a929c"
-NEGATIVE = re.compile(r"(?<![\w)])-(?=[\d.])")  # a minus sign, as numbers from Python have it
+QUERY, KEY = "var(--q,#0072b2)", "var(--k,#b84f00)"  # as in the viewer; the second where styles are stripped
 RULED = 12  # rows or columns of a map with lines between its cells
 ABOVE = 34  # units over a panel, for its title and a name at its upper edge
 SLIDER_STYLE = """
@@ -98,11 +98,13 @@ def heat(
             continue
         place = f"{names[0][i]}, {names[1][j]}" if rows and columns else f"row {i}, column {j}"
         words.append(f"{title}: largest {one[i, j]:.3g} at {place}")
+    looks = weights and full == 1.0 and bool(rows) and bool(columns)  # attention: the colors of its viewer
     ground = [
-        _panel_text(-6, (i + 0.5) * height / len(rows) + 4, name, "end") for i, name in enumerate(names[0])
+        _panel_text(-6, (i + 0.5) * height / len(rows) + 4, name, "end", QUERY if looks else "")
+        for i, name in enumerate(names[0])
     ]
     ground += [
-        _panel_text((j + 0.5) * SIDE / len(columns), height + 15, name, "middle")
+        _panel_text((j + 0.5) * SIDE / len(columns), height + 15, name, "middle", KEY if looks else "")
         for j, name in enumerate(names[1])
     ]
     within = _cell_lines(a.shape[1], a.shape[2], height) if max(a.shape[1:]) <= RULED else ""
@@ -110,7 +112,8 @@ def heat(
     ground.append(
         f'<rect width="{SIDE}" height="{height:.0f}" fill="none" stroke="currentColor" stroke-opacity=".2"/>'
     )
-    return Panel(title, "".join(ground), frames, words, height)
+    above = f"{title} (row: query, column: key)" if looks else title
+    return Panel(above, "".join(ground), frames, words, height)
 
 
 def bars(
@@ -194,7 +197,8 @@ def plane(
         ground += _panel_text(share * SIDE, height + 15, _signed(f"{float(f'{end:.3g}'):g}"), "middle")
     ground += _panel_text(SIDE / 2, height + 15, x, "middle")
     frames = [f'<path {stroke(color, join)} d="{path(one, join)}"/>' for one in a]
-    walks = ((one[0], one[-1]) for one in a)
+    told = np.where(np.abs(a) < 1e-6 * span, 0.0, a)  # 0, not 7.56e-20
+    walks = ((one[0], one[-1]) for one in told)
     words = [
         f"{title}: from ({p[0]:.3g}, {p[1]:.3g}) to ({q[0]:.3g}, {q[1]:.3g})" if len(a[0]) > 1 else
         f"{title}: at ({p[0]:.3g}, {p[1]:.3g})"
@@ -216,9 +220,10 @@ def _signed(number: str) -> str:
     return number.replace("-", "−")
 
 
-def _panel_text(x: float, y: float, words: str, anchor: str) -> str:
+def _panel_text(x: float, y: float, words: str, anchor: str, color: str = "") -> str:
+    look = f'style="fill:{color}"' if color else 'class="n"'
     return (
-        f'<text class="n" x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{html.escape(words)}</text>'
+        f'<text {look} x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{html.escape(words)}</text>'
         if words
         else ""
     )

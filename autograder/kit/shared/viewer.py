@@ -63,6 +63,7 @@ def attention_viewer(
     layers: Sequence[str] | None = None,
     title: str = "Attention",
     script: bool = True,
+    shown: Sequence[int] = (0, 0),
 ) -> Moving:
     """Attention as a map and as lines; a row lights up under the pointer or the focus, with its words.
 
@@ -74,6 +75,7 @@ def attention_viewer(
         layers: what to call them; their numbers if left out.
         title: what the picture shows.
         script: whether arrow keys walk along the queries and a click pins one; all else works without.
+        shown: the layer and the head that are picked at first.
 
     Raises:
         ValueError: shapes do not fit, a number is not finite, or weights are negative; in words.
@@ -98,7 +100,7 @@ def attention_viewer(
             words.append(f"{name}{': ' if name else ''}{'; '.join(looks)}.")
             views.append(_head_view(values, names, others, top, f"v{layer}-{head}"))
             stills.append((name, values))
-    picks = pickers([("l", "layer", which[1]), ("h", "head", which[0])])
+    picks = pickers([("l", "layer", which[1]), ("h", "head", which[0])], shown)
     rules = "".join(
         f"#Ul{layer}:checked~#Uh{head}:checked~.stage .v{layer}-{head}{{display:grid}}"
         for layer in range(w.shape[0])
@@ -109,7 +111,7 @@ def attention_viewer(
     )
     style = VIEWER_STYLE.replace("ROW", str(ROW)).replace("NQ", str(len(names)))
     style = style.replace("NR", str(max(len(names), len(others)))).replace("NK", str(len(others)))
-    style = style.replace("TOP", f"{0.5 + 0.42 * min(14, max(map(len, others))):.1f}")
+    style = style.replace("TOP", f"{max(1.5, 0.5 + 0.42 * min(14, max(map(len, others)))):.1f}")
     if len(others) > 14:  # on a phone the columns are too narrow for names; the lines end at them
         style += "@container(max-width:36em){#U .map i{display:none}#U .w{margin-top:.5em}}"
     style = style.replace("QW", f"{max(0.62 * max(map(len, names)), 0.95) + 1.2:.1f}")

@@ -253,17 +253,18 @@ def show_names(pretrained: Mapping[str, Any] | None) -> None:
         print(f"{title}:")
         for name, shape in names.items():
             if not any(f".{number}." in name for number in range(1, 4)):
-                print(f"  {name:32}{shape}")
+                print(f"  {name:34}{shape}")
     print("  … and blocks 1 to 3 like block 0")
 
 
-def show_reading(model: Any, text: str, title: str) -> None:
+def show_reading(model: Any, text: str, title: str, shown: Sequence[int] = (0, 2)) -> None:
     """Shows which letters each letter looks at, in the first and the last block of a decoder.
 
     Args:
         model: of :func:`build_decoder`; says what is lacking if it is None.
         text: a short one; each of its letters is a token.
         title: above the picture.
+        shown: the block and the head that are picked at first: those of the title.
     """
     import torch
 
@@ -277,7 +278,7 @@ def show_reading(model: Any, text: str, title: str) -> None:
     seen = torch.stack([maps[0][0], maps[-1][0]])  # (block, head, query, key)
     letters = ["␣" if letter == " " else letter for letter in text]
     names = ["0", str(len(maps) - 1)]
-    attention_viewer(seen, letters, layers=names, title=title).show()
+    attention_viewer(seen, letters, layers=names, title=title, shown=shown).show()
     near = seen.tril().triu(-3).sum(-1).mean(-1)
     for name, shares in zip(names, near.tolist(), strict=True):
         told = ", ".join(f"{share:.0%}" for share in shares)

@@ -33,17 +33,17 @@ from autograder.homeworks.hw4.public.injection import (
     vit_probe,
     way_problem,
 )
-from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic
+from autograder.homeworks.hw4.public.mosaics import draw_confusion, draw_mosaic, show_places
 from autograder.homeworks.hw4.public.probes import evaluate_probe, fit_probe, split_probe, train_step_probe
 from autograder.homeworks.hw4.public.progress import (
     resumable_fit,
     save_safely,
+    table_frames,
     unfinished,
     with_progress,
 )
 from autograder.homeworks.hw4.public.ready import READY, ready_attention, ready_block
 from autograder.kit.shared.patches import patch_viewer
-from autograder.kit.shared.slider import frames_slider, heat
 
 __all__ = [
     "FASHION_CLASSES",
@@ -61,9 +61,7 @@ __all__ = [
     "evaluation_problem",
     "fit_names",
     "fit_probe",
-    "frames_slider",
     "gradient_problem",
-    "heat",
     "history_problem",
     "inject",
     "interrupt_problem",
@@ -76,9 +74,11 @@ __all__ = [
     "resumable_fit",
     "save_safely",
     "selection_problem",
+    "show_places",
     "split_probe",
     "split_problem",
     "step_problem",
+    "table_frames",
     "train_step_probe",
     "transformer_problem",
     "unfinished",

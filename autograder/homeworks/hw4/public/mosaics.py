@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autograder.kit import FAINT, MEANS, bare_map, draw_cells, readable
+from autograder.kit.shared.slider import frames_slider, heat
 
 
 def draw_mosaic(
@@ -90,3 +92,40 @@ def draw_confusion(axis: Any, confusion: Any, names: Sequence[str]) -> None:
     if wrong.any():
         told += f"; most often {names[true]} is taken for {names[guess]}"
     axis.set(title=told, xlabel="guess (gray: right)", ylabel="true class")
+
+
+def show_places(similarities: Any, epochs: Sequence[int]) -> None:
+    """Shows how the learned positions become alike, as a slider over the epochs of a training.
+
+    Args:
+        similarities: (frames, n, n), the cosine between the positions of all pairs of places of a square.
+        epochs: after which epochs; 0 is before training.
+    """
+    values = np.array(similarities, dtype=float)
+    side = math.isqrt(values.shape[-1])
+    row, column = np.divmod(np.arange(side**2), side)
+    steps = np.maximum(abs(row[:, None] - row), abs(column[:, None] - column))
+    beside = values[:, steps == 1].mean(axis=1)
+    far = values[:, steps > side // 2].mean(axis=1)
+    own = np.arange(side**2)
+    values[:, own, own] = 0.0  # it is 1 and would set the scale
+    named = [*range(side)]
+    panels = [
+        heat(
+            values[:, place].reshape(-1, side, side),
+            f"to row {row[place]}, column {column[place]} (left blank)",
+            named,
+            named,
+        )
+        for place in (side**2 // 2, side + 1)
+    ]
+    change = f"{beside[0]:.2f} to {beside[-1]:.2f}".replace("-", "−")
+    frames_slider(
+        panels,
+        ["before training" if not epoch else f"after epoch {epoch}" for epoch in epochs],
+        f"Learned positions: similarity of neighbors from {change}",
+        [
+            f"mean of neighbors {near:.2f}, of places that are further apart than {side // 2}: {away:.2f}"
+            for near, away in zip(beside, far, strict=True)
+        ],
+    ).show()

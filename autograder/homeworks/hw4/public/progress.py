@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+FRAMES = 24  # at most two more are kept of a watched table
 
 
 def with_progress(epochs: int, history: list[dict[str, float]], clock: Any = time.monotonic) -> Iterator[int]:
@@ -64,6 +69,7 @@ def resumable_fit(
     training: tuple[Any, Any, Callable[..., float]],
     evaluate: Callable[..., tuple[float, float]],
     path: str | os.PathLike[str],
+    watched: str = "",
 ) -> list[dict[str, float]]:
     """Calls ``fit``, and continues where an interrupt or a lost session ended an earlier call.
 
@@ -79,6 +85,7 @@ def resumable_fit(
         epochs: of the whole training.
         training: optimizer, schedule and ``train_epoch``.
         path: of the checkpoint, which holds the best weights of all sessions at any time.
+        watched: name of a parameter of ``model``; how it changed is kept for :func:`table_frames`.
 
     Returns:
         The history of all sessions.
@@ -89,6 +96,15 @@ def resumable_fit(
     kept, parts = resume_file(path), {"model": model, "optimizer": optimizer, "schedule": schedule}
     earlier = _earlier(kept, parts, epochs)
     rows, losses = list(earlier), [0.0]
+    table = getattr(model, watched, None) if watched else None
+
+    def keep_frame() -> None:
+        if torch.is_tensor(table) and (len(rows) % -(-epochs // FRAMES) == 0 or len(rows) == epochs):
+            keep_table(table, len(rows), path)
+
+    if not earlier:
+        table_file(path).unlink(missing_ok=True)
+        keep_frame()
 
     def train_and_note(*args: Any) -> float:
         losses.append(train_epoch(*args))
@@ -104,6 +120,7 @@ def resumable_fit(
         rows.append({"train_loss": losses[-1], "validation_loss": loss, "validation_accuracy": accuracy})
         state = {name: part.state_dict() for name, part in parts.items()}
         save_safely({**state, "rng": torch.get_rng_state(), "epochs": epochs, "history": list(rows)}, kept)
+        keep_frame()
         return loss, accuracy
 
     # a continued training writes its own best beside the checkpoint, which may hold a better one
@@ -116,6 +133,40 @@ def resumable_fit(
     else:
         print(f"{len(history)} of {epochs} epochs are done. Run this cell again to continue.")
     return history
+
+
+def table_file(path: str | os.PathLike[str]) -> Path:
+    """Where the frames of a watched table lie, beside the checkpoint."""
+    return Path(path).with_suffix(".frames.npz")
+
+
+def table_frames(path: str | os.PathLike[str]) -> tuple[list[int], np.ndarray]:
+    """How a watched table changed in the training that wrote this checkpoint.
+
+    Args:
+        path: of the checkpoint.
+
+    Returns:
+        After which epochs the table was kept (0: before training), and the table then, (frames, …) in
+        float32. Both are empty where nothing was kept.
+    """
+    try:
+        with np.load(table_file(path)) as kept:
+            return [int(epoch) for epoch in kept["epochs"]], kept["tables"].astype(np.float32)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # none, or damaged
+        return [], np.zeros(0, np.float32)
+
+
+def keep_table(table: Any, epoch: int, path: str | os.PathLike[str]) -> None:
+    """Adds a table to the frames beside a checkpoint; frames of this epoch and later ones are replaced."""
+    found, tables = table_frames(path)
+    now = table.detach().cpu().numpy()
+    known = found if tables.shape[1:] == now.shape else []
+    before = sum(one < epoch for one in known)
+    kept = [*tables[:before], now]
+    draft = Path(f"{path}.part.npz")
+    np.savez(draft, epochs=[*found[:before], epoch], tables=np.asarray(kept, np.float16))
+    os.replace(draft, table_file(path))
 
 
 def _earlier(kept: Path, parts: Mapping[str, Any], epochs: int) -> list[dict[str, float]]:
