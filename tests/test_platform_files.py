@@ -35,6 +35,25 @@ def test_a_workflow_may_read_only_what_it_needs_and_has_a_limit(path: Path):
         assert job["timeout-minutes"] <= (180 if name == "sweep" else 60)
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_runs_the_python_that_it_sets_up_and_actions_that_runners_still_run(path: Path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"actions/(checkout@v[1-4]|setup-python@v[1-5])\b", text)  # they need Node 20
+    assert (
+        "cache: pip" not in text
+    )  # root's pip leaves no such folder, and then setup-python's last step fails
+    for job in yaml.safe_load(text)["jobs"].values():
+        owned_by_root = False
+        for command in (step["run"] for step in job["steps"] if "run" in step):
+            if re.search(r"\.ci/run|\bmake\b", command) and "sudo" in command:
+                assert '"PATH=$PATH"' in command  # else root's python3 is the system's
+                owned_by_root = True
+            elif "sudo chown" in command:
+                owned_by_root = False
+            else:
+                assert not (owned_by_root and re.search(r"\bmake\b|\.venv", command)), command
+
+
 @pytest.mark.parametrize(
     ("answers", "code"),
     [({}, 0), ({"3.1": content("np.eye(3)", "np.eye(3)")}, 1)],
