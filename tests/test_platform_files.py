@@ -39,9 +39,8 @@ def test_a_workflow_may_read_only_what_it_needs_and_has_a_limit(path: Path):
 def test_a_workflow_runs_the_python_that_it_sets_up_and_actions_that_runners_still_run(path: Path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"actions/(checkout@v[1-4]|setup-python@v[1-5])\b", text)  # they need Node 20
-    assert (
-        "cache: pip" not in text
-    )  # root's pip leaves no such folder, and then setup-python's last step fails
+    # root's pip fills no such folder, and then the last step of setup-python fails
+    assert "cache: pip" not in text
     for job in yaml.safe_load(text)["jobs"].values():
         owned_by_root = False
         for command in (step["run"] for step in job["steps"] if "run" in step):
