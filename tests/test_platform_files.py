@@ -14,6 +14,7 @@ import yaml
 from autograder import __version__
 from autograder.author.build import build_notebook, dumps
 from autograder.declare import homeworks
+from autograder.homeworks.hw5.public.sentences import CACHE_VARIABLE
 from autograder.names import source_path
 from tests.gallery import ROOT
 from tests.gallery.hw3 import content
@@ -101,6 +102,15 @@ def test_the_containers_share_a_file_and_its_pins():
     version = re.search(r"requires-python = \">=([\d.]+)\"", (ROOT / "pyproject.toml").read_text())
     assert version
     assert stages[0][0] == f"python:{version[1]}-slim"
+
+
+def test_the_container_grades_without_a_network_and_as_any_user():
+    _, final = (ROOT / "Dockerfile").read_text(encoding="utf-8").rsplit("\nFROM ", 1)
+    (settings,) = re.findall(r"^ENV (.+)$", final, flags=re.MULTILINE)
+    chosen = dict(one.split("=", 1) for one in settings.split())
+    assert chosen["HOME"] == "/tmp"  # an id without an account has / as its home
+    assert not chosen[CACHE_VARIABLE].startswith(("/root", "/tmp", "~"))
+    assert final.index("pip install") < final.index("python -m autograder.author.fetch")
 
 
 def test_binder_installs_what_the_students_archive_asks_for():
