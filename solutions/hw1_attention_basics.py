@@ -15,14 +15,14 @@
 # {{badge}}
 #
 # Attention is a weighted average whose weights are computed from the data. In this homework you write it in NumPy, first for
-# one query, then for a whole sequence with several heads, and you find out what it can do, why it is scaled, and what it
+# one query, then for a whole sequence with several heads. You find out what it can do, why it is scaled, and what it
 # cannot see.
 #
-# Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. About two hours, half an hour of them for four short
-# written answers (1.4, 1.6, 1.11 and 1.12, up to 130 words each); you need numpy, torch and matplotlib.
+# Complete the cells marked `TODO`, run the check below each, and run the record cell when you are satisfied with an answer.
+# The last cell tells you what is recorded and what to hand in. The homework takes about two hours, half an hour of which is for four short
+# written answers (1.4, 1.6, 1.11 and 1.12, up to 130 words each). You need numpy, torch and matplotlib.
 #
-# **Questions do not build on each other**: skip one and come back.
+# **Questions do not build on each other**: you can skip one and come back to it.
 
 # %% tags=["kit"]
 from autograder.author.build import use_kit
@@ -55,29 +55,29 @@ from homework_kit import (
 np.set_printoptions(precision=3, suppress=True)
 
 # %% [markdown]
-# ## Conventions, and a tool
+# ## Conventions and a tool
 #
 # Rows are tokens: a sequence of $n$ tokens is a matrix `X` of shape (n, d). Queries and keys have $d_k$ numbers, values
-# $d_v$. "Weights" are attention weights: probabilities that sum to 1 over the keys. All arrays are NumPy, float64. Functions leave
-# the arrays that they are given as they are: write `keys = keys * 2`, not `keys *= 2`.
+# $d_v$. "Weights" are attention weights: probabilities that sum to 1 over the keys. All arrays are NumPy arrays of float64. Functions must
+# not change the arrays that they are given: write `keys = keys * 2`, not `keys *= 2`.
 #
-# `library_attention(queries, keys, values, scale=None, mask=None)` is PyTorch's attention for NumPy arrays. It gives the
-# output (n, d_v) and the weights (n, m); `scale` is $1/\sqrt{d_k}$ unless you say otherwise. Figures use it, and you may use
-# it wherever a question does **not** ask you to write attention yourself (that is 1.1, 1.3 and 1.9).
+# `library_attention(queries, keys, values, scale=None, mask=None)` is PyTorch's attention for NumPy arrays. It returns the
+# output (n, d_v) and the weights (n, m); `scale` is $1/\sqrt{d_k}$ unless you set it. The figures use this function. You may use
+# it in every question except those that ask you to write attention yourself (1.1, 1.3 and 1.9).
 
 # %% [markdown]
 # ## 1.1 One query
 # {{header 1.1}}
 #
-# A query $q$ is compared with every key $k_j$; the output is the average of the values $v_j$, weighted by how well
-# their keys fit:
+# A query $q$ is compared with every key $k_j$. The output is the average of the values $v_j$, weighted by how well
+# their keys match the query:
 #
 # $$ s_j = \frac{q \cdot k_j}{\sqrt{d_k}}, \qquad w_j = \frac{e^{s_j}}{\sum_l e^{s_l}}, \qquad y = \sum_j w_j v_j $$
 #
-# Write it in NumPy. Scores may be as large as 1000 or more, where a naive $e^{s}$ overflows: your softmax must not.
+# Write it in NumPy. Scores may be as large as 1000 or more. A naive $e^{s}$ overflows there; your softmax must not.
 #
 # <details><summary>Hint 1</summary>Which products of the shapes (d_k,), (n, d_k) and (n, d_v) give (n,) and (d_v,)?</details>
-# <details><summary>Hint 2</summary>Adding the same number to all scores leaves a softmax as it is. Which number makes overflow impossible?</details>
+# <details><summary>Hint 2</summary>Adding the same number to all scores does not change a softmax. Which number makes overflow impossible?</details>
 
 
 # %%
@@ -107,15 +107,15 @@ record("1.1")
 # ## 1.2 Who looks at whom?
 # {{header 1.2}}
 #
-# Here each word has a vector of three numbers with a meaning: *thing*, *action*, *function word*. Queries, keys and
-# values are all these vectors themselves, with the usual scale $1/\sqrt{3}$.
+# Here each word has a vector of three numbers, and each number has a meaning: *thing*, *action*, *function word*. The queries, the keys and
+# the values are all these vectors themselves. The scale is the usual $1/\sqrt{3}$.
 #
 # 1. Look at the numbers and **predict**: which word does "cat" attend to most? Set `cat_word` to its letter.
-# 2. How large is that weight? Set `cat_weight`, right to three decimals.
+# 2. How large is that weight? Set `cat_weight`, correct to three decimals.
 #
 # {{options cat_word}}
 #
-# <details><summary>Hint</summary>A dot product grows with agreement in direction and with length. Is "cat" the key that fits "cat" best?</details>
+# <details><summary>Hint</summary>A dot product grows with agreement in direction and with length. Is "cat" the key that matches "cat" best?</details>
 
 # %%
 words = "The cat sat on the mat".split()
@@ -142,11 +142,12 @@ cat_weight = np.exp(cat_scores[2]) / np.exp(cat_scores).sum()
 # END SOLUTION
 
 # %% [markdown]
-# Why does "cat" not look at itself most? And why is the whole map of weights not symmetric, although q·k is? Set `cat_reason` and `asymmetry_reason`:
+# Why is "cat" itself not the word that "cat" attends to most? And why is the matrix of weights not symmetric, although q·k is? Set `cat_reason`
+# and `asymmetry_reason`:
 #
 # {{options cat_reason}}
 #
-# Not symmetric,
+# The matrix is not symmetric
 #
 # {{options asymmetry_reason}}
 
@@ -181,8 +182,8 @@ with when_answered("1.2"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# The bars are the second row of the heatmap. Function words spread their attention widely; words with long
-# vectors sharpen theirs, and draw that of others.
+# The bars are the second row of the heatmap. Function words spread their attention widely. Words with long
+# vectors focus theirs, and they attract the attention of others.
 # </details>
 
 # %% tags=["record"]
@@ -192,20 +193,21 @@ record("1.2")
 # ## 1.3 All queries at once
 # {{header 1.3}}
 #
-# In *self-attention* queries, keys and values are three linear maps of the same sequence:
+# In *self-attention*, queries, keys and values are three linear maps of the same sequence:
 #
 # $$ Q = X W_Q, \quad K = X W_K, \quad V = X W_V, \qquad Y = \mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d_k}}\right) V $$
 #
-# <details><summary>Hint 1</summary>Over which axis must the weights sum to 1? keepdims=True keeps a row's sum beside its row.</details>
+# <details><summary>Hint 1</summary>Over which axis must the weights sum to 1? With keepdims=True, each row's sum stays in that row.</details>
 
 # %% [markdown]
-# A boolean `mask` says who may look at whom: `mask[i, j]` is True where query $i$ may see key $j$; the other weights are exactly 0,
-# however large the scores, and each row still sums to 1. Each query may see at least one key. With the *causal* mask a token sees itself and earlier tokens.
+# A boolean `mask` says which query may see which key: `mask[i, j]` is True where query $i$ may see key $j$. The other weights are exactly 0,
+# however large the scores are, and each row still sums to 1. Each query may see at least one key. With the *causal* mask, a token sees itself and the
+# tokens before it.
 #
-# Any $n$, $d$, $d_k$, $d_v$ must work (the grader also takes $d = 100$ and $d_k = 37$). **No loops over tokens**: two points are
-# given for an answer whose number of Python steps does not grow with $n$.
+# Your function must work for any $n$, $d$, $d_k$, $d_v$ (the grader also uses $d = 100$ and $d_k = 37$). **Do not loop over tokens**: an answer earns two
+# points if its number of Python steps does not grow with $n$.
 #
-# <details><summary>Hint 2</summary>Which score does e^s turn into 0? Set it before the softmax, not after.</details>
+# <details><summary>Hint 2</summary>Which score becomes 0 under e^s? Set it before the softmax, not after it.</details>
 
 
 # %%
@@ -238,8 +240,8 @@ def attention(X, W_Q, W_K, W_V, mask=None):
 
 
 # %% [markdown]
-# The figure shows attention without a mask and under your causal mask. Which row under the mask is a single 1 and zeros? **Guess first** (noted, not
-# graded): set `prediction_13`.
+# The figure shows attention without a mask and with your causal mask. Which row under the mask consists of a single 1 and zeros? **Guess first**
+# (noted, not graded): set `prediction_13`.
 #
 # {{options prediction_13}}
 
@@ -261,14 +263,14 @@ with when_answered("1.3"):
         list("012345"),
         title=["no mask", "your causal mask"],
         mask=[None, ~allowed_13],
-        heading="What the mask hides, the rest of the row gains",
+        heading="The rest of the row gains the weight that the mask hides",
     )
 
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Under the causal mask the upper triangle is gone, and what is left in each row is scaled up to sum to 1; token 0 can
-# only look at itself.
+# Under the causal mask, the upper triangle is 0, and the remaining weights of each row are scaled up to sum to 1. Token 0 can
+# attend only to itself.
 # </details>
 
 # %% tags=["record"]
@@ -278,16 +280,16 @@ record("1.3")
 # ## 1.4 Why √d?
 # {{header 1.4}}
 #
-# Let the entries of $q$ and $k$, with $d$ numbers each, be independent with mean $\mu$ and standard deviation $\sigma$. Fill the blanks on paper, then write them
-# into `dot_product_statistics`:
+# Let $q$ and $k$ have $d$ entries each, all independent with mean $\mu$ and standard deviation $\sigma$. Fill in the blanks on paper, then write the
+# results into `dot_product_statistics`:
 #
 # 1. One product $xy$ of two entries: $E[xy] = \square$ and $E[x^2y^2] = E[x^2]\,E[y^2] = (\square)^2$, so $\mathrm{Var}[xy] = \square$.
 # 2. The sum of $d$ independent products: $E[q\cdot k] = \square$ and $\mathrm{Var}[q\cdot k] = \square$.
-# 3. A factor $s > 0$ in front makes the variance $\square\cdot\mathrm{Var}[q\cdot k]$. It is 1 for $s = \square$. What is that for $\mu = 0$, $\sigma = 1$?
+# 3. With a factor $s > 0$ in front, the variance is $\square\cdot\mathrm{Var}[q\cdot k]$. It is 1 for $s = \square$. What is this $s$ for $\mu = 0$, $\sigma = 1$?
 #
-# Then check yourself with samples: `sampled_statistics` takes many pairs, row $i$ of `queries` with row $i$ of `keys`.
+# Then verify your results with samples: `sampled_statistics` takes many pairs, row $i$ of `queries` with row $i$ of `keys`.
 #
-# <details><summary>Hint 1</summary>Step 1: E[x²] = σ² + μ², for both.</details>
+# <details><summary>Hint 1</summary>Step 1: E[x²] = σ² + μ², and the same holds for y.</details>
 # <details><summary>Hint 2</summary>Step 2: means and variances of independent products add up. Step 3: Var[s z] = s² Var[z].</details>
 
 
@@ -320,8 +322,8 @@ def sampled_statistics(queries, keys):
 
 
 # %% [markdown]
-# The figure shows the softmax over 64 random keys as $d$ grows from 1 to 1024. What does its entropy do **without** the scale? **Guess first** (noted,
-# not graded): set `prediction_14`.
+# The figure shows the softmax over 64 random keys as $d$ grows from 1 to 1024. How does its entropy change **without** the scale? **Guess first**
+# (noted, not graded): set `prediction_14`.
 #
 # {{options prediction_14}}
 
@@ -360,7 +362,7 @@ with when_answered("1.4"):
             for name in kinds_14
         ],
         [f"d = {d}" for d in sizes_14],
-        "Without the scale one key takes all as d grows",
+        "Without the scale, one key takes all the weight as d grows",
         says=[
             f"entropy {plain:.2f} nats unscaled, {scaled:.2f} scaled"
             for plain, scaled in zip(*nats_14.values(), strict=True)
@@ -392,21 +394,21 @@ with when_answered("1.4"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Without the scale the variance grows like $d$ and the entropy falls toward 0: each query looks at one key only.
-# With it the entropy stays the same for every $d$ (the printed numbers say how far apart they end).
+# Without the scale, the variance grows like $d$ and the entropy falls toward 0: each query attends to one key only.
+# With the scale, the entropy is about the same for every $d$. The printed numbers show both entropies at $d = 1024$.
 # </details>
 #
 # ### In your words
-# In 40 to 130 words: what goes wrong in **training** if scores are not scaled when $d$ is large, and why is it $\sqrt d$ and not $d$?
+# In 40 to 130 words: what goes wrong in **training** if the scores are not scaled when $d$ is large, and why do we divide by $\sqrt d$ and not by $d$?
 
 # %% [markdown]
 # **Answer 1.4**
 #
 # <!-- BEGIN SOLUTION 1.4 words -->
-# With unit-variance entries the scores have the variance d, so for d = 512 they differ by about 23 typically. The softmax is then
-# almost one-hot from the first step on, at a random key, and its Jacobian diag(w) − wwᵀ is nearly zero there: almost no gradient
+# With unit-variance entries, the scores have variance d, so for d = 512 they typically differ by about 23. The softmax is then
+# almost one-hot from the first step on, at a random key, and its Jacobian diag(w) − wwᵀ is nearly zero there. Almost no gradient
 # reaches queries and keys, so they cannot learn where to look. Dividing by the standard deviation √d brings the variance back
-# to 1 for each d. Dividing by d would leave a variance of 1/d: all weights nearly equal, and attention would only average.
+# to 1 for every d. Dividing by d would leave a variance of 1/d: all weights would be nearly equal, and attention would only average.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]
@@ -416,7 +418,7 @@ record("1.4")
 # ## 1.5 Hard attention
 # {{header 1.5}}
 #
-# *Hard* attention returns the value whose key has the **largest dot product** with the query. One by hand, for the query
+# *Hard* attention returns the value whose key has the **largest dot product** with the query. Compute one example by hand, for the query
 # $(1, 1, 2)$:
 #
 # | row | key | value |
@@ -426,8 +428,8 @@ record("1.4")
 # | 2 | (5, 0, 0) | (0, −1, 4) |
 # | 3 | (0, 0, 1) | (1, 0, −1) |
 #
-# Set `hard_output` to the output, a list of three numbers, and write `hard_attention`. Then: how does the output change when the query
-# or a key changes a tiny bit (no two scores being equal)? Set `hard_gradient`:
+# Set `hard_output` to the output, a list of three numbers, and write `hard_attention`. How does the output change when the query
+# or a key changes by a tiny amount (and no two scores are equal)? Set `hard_gradient`:
 #
 # {{options hard_gradient}}
 
@@ -453,7 +455,8 @@ def hard_attention(query, keys, values):
 
 
 # %% [markdown]
-# Suppose queries, keys and values come from $W_Q$, $W_K$ and $W_V$, as in 1.3. Which of them would plain gradient descent still change? Set `hard_learns`:
+# Suppose that queries, keys and values come from $W_Q$, $W_K$ and $W_V$, as in 1.3. Which of these matrices would plain gradient descent still
+# change? Set `hard_learns`:
 #
 # {{options hard_learns}}
 
@@ -467,8 +470,8 @@ hard_learns = "B"
 check("1.5")
 
 # %% [markdown]
-# A numeric look at the same thing: the next cell moves the first number of the query and draws the second
-# number of both outputs.
+# Now look at the same thing in numbers: the figure below changes the first number of the query and plots the second
+# number of both outputs, soft and hard.
 
 # %% [markdown]
 # What will the **hard** output look like as the query moves? **Guess first** (noted, not graded): set `prediction_15`.
@@ -489,7 +492,7 @@ with when_answered("1.5"):
     sharp_15, _ = library_attention(1e6 * queries_15, keys_15, values_15)  # hard
     show_lines(
         {
-            "title": "Hard attention jumps, soft attention moves gradually",
+            "title": "Hard attention jumps, soft attention changes gradually",
             "x": "shift of the query's first number",
             "y": "second output number",
             "lines": {
@@ -503,7 +506,7 @@ with when_answered("1.5"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# The hard output is flat, with a jump where another key takes over; the soft one has a slope nearly everywhere.
+# The hard output is flat, with a jump where another key takes over. The soft output has a slope nearly everywhere.
 # </details>
 
 # %% tags=["record"]
@@ -515,13 +518,13 @@ record("1.5")
 #
 # With an *inverse temperature* $\beta \ge 0$, $y = \sum_j w_j v_j$ and $w = \mathrm{softmax}(\beta\, K q)$. For the keys and values below, find
 #
-# 1. **preserve**: a query and a β that give the value of key 1 (counted from 0), $(0, 2)$;
-# 2. **diffuse**: a query that is **not zero** and a β > 0 that give the mean of all four values, $(1, 0.5)$.
+# 1. **preserve**: a query and a β that return the value of key 1 (counted from 0), $(0, 2)$;
+# 2. **diffuse**: a query that is **not zero** and a β > 0 that return the mean of all four values, $(1, 0.5)$.
 #
-# Both within 1e-3 in each number; for the second $|q|\,\beta \ge 0.1$, so not just next to nothing.
+# Each number of the output may be off by at most 1e-3. In the second case, $|q|\,\beta$ must be at least 0.1, so that the query is not almost zero.
 #
-# <details><summary>Hint 1</summary>Try q = key 1: which other keys have the same dot product? Which direction separates them?</details>
-# <details><summary>Hint 2</summary>For equal weights all four dot products must be equal. What do the four keys have in common?</details>
+# <details><summary>Hint 1</summary>Try q = key 1. Which other keys have the same dot product? Which direction separates them?</details>
+# <details><summary>Hint 2</summary>For equal weights, all four dot products must be equal. What do the four keys have in common?</details>
 
 # %%
 keys_16 = np.array(
@@ -542,12 +545,12 @@ diffuse_beta = 1.0
 # END SOLUTION
 
 # %% [markdown]
-# Now let one query stand and turn the knob. What does the output become in the limit, if the largest score is unique?
+# Now keep one query and change β. What is the limit of the output if the largest score is unique?
 # Set `limit_zero` (β → 0) and `limit_infinity` (β → ∞):
 #
 # {{options limit_zero}}
 #
-# And which kind of attention is each of these? Set `kind_1` to `kind_4`.
+# Which kind of attention is each of these? Set `kind_1` to `kind_4`.
 #
 # 1. Each word of a sentence gets a weighted average over all words of **that sentence**.
 # 2. A decoder writing French copies the vector of exactly **one** word of the English sentence.
@@ -570,7 +573,7 @@ kind_4 = "A"
 # END SOLUTION
 
 # %% [markdown]
-# Which way does the output go for your preserving query, made as long as 1, as β grows from 0.01 to 100? **Guess first** (noted, not graded): set
+# The figure scales your preserving query to length 1. How does the output move as β grows from 0.01 to 100? **Guess first** (noted, not graded): set
 # `prediction_16`.
 #
 # {{options prediction_16}}
@@ -604,28 +607,28 @@ with when_answered("1.6"):
             ),
         ],
         [f"β = {float(f'{beta:.2g}'):g}" for beta in betas_16],
-        "As β grows, your output walks from the mean to one value",
+        "As β grows, your output moves from the mean to one value",
     ).show()
 
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# At small β all four weights are 1/4 and the output is the mean of the values; as β grows the output travels to
+# At small β, all four weights are about 1/4 and the output is the mean of the values. As β grows, the output moves to
 # one value. One formula covers both extremes, and the data choose between them through the length of the query.
 # </details>
 #
 # ### In your words
-# In 30 to 120 words: a fully connected layer maps a whole sequence of $n$ vectors to $n$ vectors. Which weights would it need to
-# preserve each vector, and which to output the mean everywhere? What can attention do that it cannot?
+# In 30 to 120 words: a fully connected layer maps a whole sequence of $n$ vectors to $n$ vectors. Which weights does it need to
+# preserve each vector, and which to output the mean everywhere? What can attention do that this layer cannot?
 
 # %% [markdown]
 # **Answer 1.6**
 #
 # <!-- BEGIN SOLUTION 1.6 words -->
-# Seen as n × n blocks of size d × d, preserving needs the identity in each diagonal block and zeros elsewhere; averaging needs 1/n
-# times the identity in every block. Those are two different weight settings, fixed after training and for one length n only, with
-# n²d² weights. Attention changes between the two with the same parameters, because its mixing weights are computed from the
-# content: a long query preserves, a short one diffuses. And it works for every n.
+# View the weight matrix as n × n blocks of size d × d. Preserving needs the identity in each diagonal block and zeros elsewhere; averaging
+# needs 1/n times the identity in every block. These are two different sets of n²d² weights, fixed after training and for one length n only.
+# Attention switches between the two with the same parameters, because its mixing weights are computed from the
+# content: a long query preserves, a short one diffuses. It also works for every n.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]
@@ -641,11 +644,11 @@ record("1.6")
 #
 # and queries, keys and values are the vectors themselves: **no weight matrices and no scale**, $w_{ij} \propto e^{x_i \cdot x_j}$.
 #
-# 1. `norms_17`: the norms of $x_0, x_1, x_2$ for $\beta = 2$, right to three decimals.
-# 2. `weights_17`: the 3 × 3 attention weights for $\beta = 1$, row $i$ for query $i$, right to three decimals (as numbers or computed).
+# 1. `norms_17`: the norms of $x_0, x_1, x_2$ for $\beta = 2$, correct to three decimals.
+# 2. `weights_17`: the 3 × 3 attention weights for $\beta = 1$, row $i$ for query $i$, correct to three decimals (typed in or computed).
 # 3. `copy_outputs(a, b, c, d)`: the outputs $y_0, y_1, y_2$ for any such vectors.
 #
-# <details><summary>Hint</summary>Expand (d + b)·(c + b) and drop what is orthogonal.</details>
+# <details><summary>Hint</summary>Expand (d + b)·(c + b) and drop the products of orthogonal vectors.</details>
 
 # %%
 # Shapes: norms_17 (3,), weights_17 (3, 3).
@@ -674,7 +677,7 @@ def copy_outputs(a, b, c, d):
 
 
 # %% [markdown]
-# At β = 1, which token puts more of its attention on itself? **Guess first** (noted, not graded): set `prediction_17`.
+# At β = 1, which token puts the most attention on itself? **Guess first** (noted, not graded): set `prediction_17`.
 #
 # {{options prediction_17}}
 
@@ -682,7 +685,8 @@ def copy_outputs(a, b, c, d):
 prediction_17 = None  # your guess: a letter in quotes
 
 # %% [markdown]
-# For large β the layer copies, although $x_0$ and $x_2$ share $b$. How does the weight of $x_2$ for the query $x_0$ fall, beside that of $x_0$ itself? Set `copy_rate`:
+# For large β, the layer copies its input, although $x_0$ and $x_2$ share $b$. Take the query $x_0$ and divide the weight of $x_2$ by the weight of $x_0$
+# itself. How does this ratio fall as β grows? Set `copy_rate`:
 #
 # {{options copy_rate}}
 
@@ -714,7 +718,7 @@ with when_answered("1.7"):
     names_17 = {"x₀, x₂": 0, "x₁": 1}
     show_lines(
         {
-            "title": "From β ≈ 2.5 on each token looks at itself",
+            "title": "From β ≈ 2.5 on, each token attends to itself",
             "x": "β",
             "y": "attention weight on itself",
             "lines": {
@@ -723,7 +727,7 @@ with when_answered("1.7"):
             "ylim": (0, 1.03),
         },
         {
-            "title": "From there on each output is its own input",
+            "title": "From there on, each output equals its own input",
             "x": "β",
             "y": "|y − x| / |x|",
             "lines": {name: (betas_17, far_17[:, i]) for name, i in names_17.items()},
@@ -744,7 +748,7 @@ with when_answered("1.7"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# At β = 0 each output is the average of all three vectors; from β ≈ 2.5 on each output equals its own input to within
+# At β = 0, each output is the average of all three vectors. From β ≈ 2.5 on, each output equals its own input to within
 # about one part in a hundred.
 # </details>
 
@@ -755,12 +759,12 @@ record("1.7")
 # ## 1.8 Nudging a key
 # {{header 1.8}}
 #
-# One query $q$, keys $k_j$, values $v_j$, weights $w = \mathrm{softmax}(Kq/\sqrt{d_k})$, output $y$. Key $j$ moves a little: $k_j \to k_j + \varepsilon$.
-# Write `first_order_change`: the change of the output **to first order in ε**, which is the Jacobian times ε. Find the formula by
-# hand. The difference of the two outputs is something else: ε is not small here.
+# There are one query $q$, keys $k_j$, values $v_j$, weights $w = \mathrm{softmax}(Kq/\sqrt{d_k})$, and the output $y$. Key $j$ moves a little:
+# $k_j \to k_j + \varepsilon$. Write `first_order_change`: the change of the output **to first order in ε**, which is the Jacobian times ε. Find the
+# formula by hand. It is not the difference of the two outputs, because ε is not small here.
 #
-# Then let $k_j \to \alpha k_j$ with $\alpha > 1$. What happens to the weight $w_j$ if $q \cdot k_j$ is positive, negative, zero? Set `scaled_positive`,
-# `scaled_negative`, `scaled_zero`:
+# Then let $k_j \to \alpha k_j$ with $\alpha > 1$. What happens to the weight $w_j$ if $q \cdot k_j$ is positive, negative, or zero? Set
+# `scaled_positive`, `scaled_negative` and `scaled_zero`:
 #
 # {{options scaled_positive}}
 #
@@ -793,7 +797,7 @@ scaled_zero = "C"
 # END SOLUTION
 
 # %% [markdown]
-# How much smaller does the error of a right first-order formula become with a ten times smaller nudge? **Guess first** (noted, not graded): set
+# If the nudge is ten times smaller, how much smaller is the error of a correct first-order formula? **Guess first** (noted, not graded): set
 # `prediction_18`.
 #
 # {{options prediction_18}}
@@ -837,13 +841,13 @@ with when_answered("1.8"):
         }
     )
     slope = np.polyfit(np.log(sizes_18[:10]), np.log(errors_18[:10]), 1)[0]
-    print(f"slope of the error: {slope:.2f} (a right formula gives 2)")
+    print(f"slope of the error: {slope:.2f} (a correct formula gives 2)")
 
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# The change itself falls with slope 1, the error of a right formula with slope 2: ten times less nudge, a hundred times
-# less error.
+# The change itself falls with slope 1, and the error of a correct formula with slope 2: if the nudge is ten times smaller, the error is
+# a hundred times smaller.
 # </details>
 
 # %% tags=["record"]
@@ -853,17 +857,17 @@ record("1.8")
 # ## 1.9 Several heads
 # {{header 1.9}}
 #
-# With $h$ heads the features of queries and keys are cut into $h$ equal consecutive blocks, and so are those of the values. Head $i$
-# attends with block $i$ alone (so its scale is $1/\sqrt{d/h}$); the outputs are put side by side and multiplied by $W_O$, the
+# With $h$ heads, the features of the queries, the keys and the values are each split into $h$ equal consecutive blocks. Head $i$
+# attends with block $i$ alone (so its scale is $1/\sqrt{d/h}$). The outputs are placed side by side and multiplied by $W_O$, the
 # *output projection*:
 #
 # $$ \mathrm{MultiHead}(Q, K, V) = [\,\mathrm{head}_0\ \cdots\ \mathrm{head}_{h-1}\,]\, W_O $$
 #
 # Many papers write tokens as **columns** instead: $Q \in \mathbb{R}^{d\times n}$, $K \in \mathbb{R}^{d\times m}$, $V \in \mathbb{R}^{t\times m}$, heads stacked
-# on top of each other, and $W_O \in \mathbb{R}^{t\times t}$ multiplied from the left. Write both.
+# on top of each other, and $W_O \in \mathbb{R}^{t\times t}$ multiplied from the left. Write both versions.
 #
-# <details><summary>Hint 1</summary>np.split(Q, heads, axis=1) cuts the features. A loop over heads is fine.</details>
-# <details><summary>Hint 2</summary>In column convention the scores KᵀQ have shape (m, n). Over which axis is the softmax?</details>
+# <details><summary>Hint 1</summary>np.split(Q, heads, axis=1) splits the features. A loop over heads is fine.</details>
+# <details><summary>Hint 2</summary>In the column convention, the scores KᵀQ have shape (m, n). Over which axis is the softmax?</details>
 
 
 # %%
@@ -905,8 +909,8 @@ def multi_head_columns(Q, K, V, heads, W_O):
 
 
 # %% [markdown]
-# The heads **before** the output projection share nothing: block $i$ of the output depends on block $i$ of the inputs alone. What is that like in
-# the world of convolutions? And what does $W_O$ add? Set `heads_like` and `projection_like`:
+# **Before** the output projection, the heads share nothing: block $i$ of the output depends only on block $i$ of the inputs. Which operation of
+# a convolutional network corresponds to that? And which one corresponds to $W_O$? Set `heads_like` and `projection_like`:
 #
 # {{options heads_like}}
 
@@ -930,12 +934,12 @@ record("1.9")
 # A translation model has an encoder, which reads source words, and a decoder, which has written some target words so far. It contains
 # three attention layers: the encoder's self-attention, the decoder's masked self-attention, and the cross-attention between them.
 #
-# Match each layer: set `encoder_self`, `decoder_self` and `cross` to
+# Match each layer: set `encoder_self`, `decoder_self` and `cross` to one of these:
 #
 # {{options encoder_self}}
 #
-# Then the shapes. Encoder states are (7, 12) and decoder states (5, 8): 7 source words, 5 target words so far. Queries and keys have
-# $d_k = 4$ numbers, values $d_v = 6$. Set `cross_shape` to what the cross-attention has:
+# Now the shapes. The encoder states have shape (7, 12) and the decoder states (5, 8): there are 7 source words, and 5 target words so far. Queries and
+# keys have $d_k = 4$ numbers, values $d_v = 6$. Set `cross_shape` to the shapes in the cross-attention:
 #
 # {{options cross_shape}}
 
@@ -962,7 +966,7 @@ record("1.10")
 # `X[order]`. Write `equivariance_error`: the largest absolute difference between the two sides. The grader passes it several layers as Python
 # functions: some are equivariant, some are not.
 #
-# <details><summary>Hint</summary>Shuffle, then apply; apply, then shuffle; subtract. What would f(X[order]) − f(X) test instead?</details>
+# <details><summary>Hint</summary>Shuffle, then apply. Apply, then shuffle. Subtract the two. What would f(X[order]) − f(X) test instead?</details>
 
 
 # %%
@@ -979,7 +983,7 @@ def equivariance_error(layer, X, order):
 
 
 # %% [markdown]
-# What will the attention map of the shuffled sentence be? **Guess first** (noted, not graded): set `prediction_111`.
+# What will the attention map of the shuffled sentence look like? **Guess first** (noted, not graded): set `prediction_111`.
 #
 # {{options prediction_111}}
 
@@ -1008,8 +1012,8 @@ with when_answered("1.11"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Each word has the same attention as before, only its row and column have moved; the printed difference is rounding error.
-# To this layer "The cat sat on the mat" and "sat The mat cat the on" are the same bag of words.
+# Each word has the same attention as before; only its row and column have moved. The printed difference is rounding error.
+# To this layer, "The cat sat on the mat" and "sat The mat cat the on" are the same bag of words.
 # </details>
 #
 # ### Put the order back in
@@ -1031,11 +1035,11 @@ def positional_encoding(n, d):
 
 
 # %% [markdown]
-# Set `needs_order` to the task that **cannot** be solved without positions, and `not_equivariant` to the layer that is **not** equivariant:
+# Set `needs_order` to the task that **cannot** be solved without positions:
 #
 # {{options needs_order}}
 #
-# Layers:
+# Set `not_equivariant` to the layer that is **not** equivariant:
 #
 # {{options not_equivariant}}
 
@@ -1091,23 +1095,23 @@ with when_answered("1.11"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# The fast waves (first features) tell neighbors apart, the slow ones far places. The three curves lie on top of
-# each other where they overlap: the dot product depends on the **offset** alone, with its peak at 0. And the printed errors say that
-# attention is equivariant without positions (rounding error), and no longer with them.
+# The fast waves (first features) distinguish neighboring places, and the slow ones distant places. The three curves coincide where they
+# overlap: the dot product depends on the **offset** alone and peaks at 0. The printed errors show that
+# attention is equivariant without positions (only rounding error is left) and not equivariant with them.
 # </details>
 #
 # ### In your words
-# In 40 to 130 words: why can self-attention without positions not see the order of its tokens? Name one task where that is a fault and
-# one where it is welcome. How does adding the sinusoids help?
+# In 40 to 130 words: why can self-attention without positions not see the order of its tokens? Name one task where this is a problem and
+# one where it is an advantage. How does adding the sinusoids help?
 
 # %% [markdown]
 # **Answer 1.11**
 #
 # <!-- BEGIN SOLUTION 1.11 words -->
-# Each output is a weighted sum over all tokens, and each weight depends on the two vectors only, not on where they stand; a sum does not
-# change with the order of its terms. So shuffled inputs give the same outputs, shuffled. That is a fault for language, where "dog
-# bites man" differs from "man bites dog", and welcome for sets such as point clouds. Adding a vector that is different at each
-# place makes equal words at different places different, so scores can depend on position, and with sinusoids on the offset.
+# Each output is a weighted sum over all tokens, and each weight depends only on the two vectors, not on their places. A sum does not
+# change with the order of its terms. So shuffled inputs give the same outputs, shuffled. This is a problem for language, where "dog
+# bites man" differs from "man bites dog", and an advantage for sets such as point clouds. If a different vector is added at each
+# place, equal words at different places become different, so scores can depend on position, and with sinusoids on the offset.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]
@@ -1117,12 +1121,12 @@ record("1.11")
 # ## 1.12 Query, key, value in one sentence
 # {{header 1.12}}
 #
-# In "The cat sat on the mat", self-attention computes the new vector of "sat". Which words give what? Set `query_from`, `keys_from` and
-# `values_from`:
+# In "The cat sat on the mat", self-attention computes the new vector of "sat". Which words supply the query, the keys and the values? Set
+# `query_from`, `keys_from` and `values_from`:
 #
 # {{options query_from}}
 #
-# Without positions, "the cat saw the dog" and "the dog saw the cat" give "saw" the same new vector. Set `order_fix` to the remedy:
+# Without positions, "saw" gets the same new vector in "the cat saw the dog" and in "the dog saw the cat". Set `order_fix` to the remedy:
 #
 # {{options order_fix}}
 
@@ -1140,17 +1144,17 @@ check("1.12")
 
 # %% [markdown]
 # ### In your words
-# In 30 to 100 words, for someone who has never heard of attention: what are query, key and value of a word good for, and why are there three
+# In 30 to 100 words, for someone who has never heard of attention: what are the query, the key and the value of a word for, and why are there three
 # vectors and not one? Use "sat" in the sentence above as your example.
 
 # %% [markdown]
 # **Answer 1.12**
 #
 # <!-- BEGIN SOLUTION 1.12 words -->
-# The query of "sat" says what that word is looking for, perhaps who did it. Each word offers a key, which says what it can be found by: the
-# key of "cat" says "animal, subject". The better a key fits the query, the more of that word's value is mixed into the new vector
-# of "sat"; the value is what is passed on once found. With a single vector a word could only find words like itself, and what
-# it is found by would have to be what it tells.
+# The query of "sat" says what this word is looking for, perhaps who did it. Each word offers a key, which says how it can be found: the
+# key of "cat" says "animal, subject". The better a key matches the query, the more of that word's value is mixed into the new vector
+# of "sat". The value is the information that is passed on. With a single vector, a word could only find words like itself, and it
+# would have to be found by the same content that it passes on.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]
@@ -1160,13 +1164,13 @@ record("1.12")
 # ## 1.13a Two banks
 # {{header 1.13a}}
 #
-# A *static* embedding gives a word one vector; attention makes it *contextual*. Below, "bank" has the same row in both sentences. Compute the
+# A *static* embedding gives a word one vector; attention makes it *contextual*. Below, "bank" has the same vector in both sentences. Compute the
 # cosine similarity $\frac{u\cdot v}{|u|\,|v|}$ of the two "bank" vectors
 #
 # 1. before attention: `bank_static`;
-# 2. after one self-attention layer without weight matrices, with the usual scale, on each sentence: `bank_contextual`.
+# 2. after one self-attention layer on each sentence, without weight matrices and with the usual scale: `bank_contextual`.
 #
-# You may use `library_attention`. Both are numbers, right to three decimals.
+# You may use `library_attention`. Both are numbers, correct to three decimals.
 
 # %%
 vocabulary = {  # water, money, place, grammar
@@ -1220,14 +1224,15 @@ record("1.13a")
 # ## 1.13b Windows, recurrences, heads
 # {{header 1.13b}}
 #
-# Three claims, each with the number that decides it. The sentence has 64 words, 0 to 63, and word 63 depends on what word 0 is.
+# Here are three claims, each with the number that decides it. The sentence has 64 words, numbered 0 to 63, and the meaning of word 63 depends on word 0.
 #
-# 1. *"A window is as good as attention, if there are enough layers."* Each layer lets a word see the 4 words before it and the 4 after it, with fixed weights. `window_layers`: how
-#    many stacked layers, a whole number, does it take until the vector of word 63 can depend on word 0? (Self-attention: 1.)
+# 1. *"A window is as good as attention, if there are enough layers."* In each layer, a word sees the 4 words before it and the 4 after it, with fixed
+#    weights. `window_layers`: how many stacked layers (a whole number) does it take until the vector of word 63 can depend on word 0? (Self-attention needs 1.)
 # 2. *"A recurrent network reaches any distance."* `rnn_updates`: how many updates lie between the state after word 0 and the state after word 63?
-#    What word 0 said must survive each of them in one vector of fixed size.
-# 3. *"One head can look at subject and object at once, and later layers can tell which was which."* A verb gives half of its weight to its subject,
-#    whose value is (2, 0), and half to its object with (0, 4). `one_head_output`: what does the head put out, two numbers? Then judge the claim, `one_head_claim`:
+#    The information from word 0 must survive each of them in one vector of fixed size.
+# 3. *"One head can attend to subject and object at once, and later layers can tell which was which."* A verb gives half of its weight to its subject,
+#    whose value is (2, 0), and half to its object, whose value is (0, 4). `one_head_output`: which two numbers does the head output? Then judge the claim
+#    with `one_head_claim`:
 #
 # {{options one_head_claim}}
 
@@ -1253,8 +1258,9 @@ record("1.13b")
 # Count:
 #
 # 1. `full_scores`: how many scores $q_i \cdot k_j$ does one head compute for $n = {{number 1.13c tokens}}$ tokens, without a mask?
-# 2. `window_scores`: how many if each token looks only at itself and the **{{number 1.13c window}} tokens before it** (the first tokens have fewer)?
-# 3. `score_gigabytes`: how many GB ($10^9$ bytes) do the scores of **{{number 1.13c heads}} heads** take for $n = {{number 1.13c long_tokens}}$ in float32 (4 bytes a number), all at once?
+# 2. `window_scores`: how many does it compute if each token looks only at itself and the **{{number 1.13c window}} tokens before it** (the first tokens have fewer)?
+# 3. `score_gigabytes`: how many GB ($10^9$ bytes) do the scores of **{{number 1.13c heads}} heads** take for $n = {{number 1.13c long_tokens}}$ in float32
+#    (4 bytes per number), if all of them are stored at once?
 
 # %%
 # TODO: replace the None values by numbers.
@@ -1265,8 +1271,8 @@ score_gigabytes = 12 * 100_000**2 * 4 / 1e9
 # END SOLUTION
 
 # %% [markdown]
-# Three remedies: a local **window**; **linear** attention, which sums up keys and values once; **Flash**Attention, which works block by block and never stores all
-# scores. What does each give up? Set `window_price`, `linear_price` and `flash_price`:
+# There are three remedies: a local **window**; **linear** attention, which sums keys and values once; and **Flash**Attention, which works block by block
+# and never stores all scores. What does each give up? Set `window_price`, `linear_price` and `flash_price`:
 #
 # {{options window_price}}
 
@@ -1288,14 +1294,15 @@ record("1.13c")
 # ## 1.13d Why it scales
 # {{header 1.13d}}
 #
-# Three claims again, with the numbers behind them. The text has 2,000 tokens, the models 24 layers and 1,024 numbers a token.
+# Here are three more claims, with the numbers behind them. The text has 2,000 tokens; the models have 24 layers and 1,024 numbers per token.
 #
-# 1. *"Transformers train faster because they compute less."* It is a matter of what has to wait: how many steps of **one layer** must run one after the other in training, when all
-#    tokens are known? `rnn_in_turn` for a recurrent layer, `attention_in_turn` for self-attention.
-# 2. *"Generating is cheap in memory, too."* Token by token, a Transformer keeps a key and a value (1,024 numbers each) for every token and layer, a recurrent network one state of 1,024 numbers
-#    a layer. `cache_numbers`, `state_numbers`: how many numbers are kept after 2,000 tokens?
-# 3. *"Growth is a matter of buying GPUs."* Training takes about $6 N D$ operations for $N$ parameters and $D$ tokens, and the loss falls predictably as both grow. `cost_factor`: how many
-#    times as much does a model cost that is ten times as large, on ten times the text?
+# 1. *"Transformers train faster because they compute less."* The real reason is which steps have to wait for others. How many steps of **one layer** must
+#    run one after the other in training, when all tokens are known? Set `rnn_in_turn` for a recurrent layer and `attention_in_turn` for self-attention.
+# 2. *"Generating is cheap in memory, too."* When text is generated token by token, a Transformer keeps a key and a value (1,024 numbers each) for every
+#    token and layer. A recurrent network keeps one state of 1,024 numbers per layer. `cache_numbers`, `state_numbers`: how many numbers does each keep after
+#    2,000 tokens?
+# 3. *"Growth is a matter of buying GPUs."* Training takes about $6 N D$ operations for $N$ parameters and $D$ tokens, and the loss falls predictably as
+#    both grow. `cost_factor`: a model is ten times as large and is trained on ten times the text. How many times as much does its training cost?
 
 # %%
 # TODO: replace the None values by numbers.

@@ -14,14 +14,15 @@
 # # Homework 6 · Efficient attention and the theory behind it
 # {{badge}}
 #
-# Softmax attention compares every token with every other: twice the length, four times the cost. Here you find out where that
-# cost comes from, remove it, and see what is lost. Derivations are done on paper, but their **results** go into functions,
+# Softmax attention compares every token with every other token: twice the length means four times the cost. In this homework you find out where
+# that cost comes from, remove it, and see what is lost. You derive the formulas on paper, but you write their **results** as functions,
 # and hidden inputs test them.
 #
-# Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. About three hours; you need numpy, torch and matplotlib.
+# Complete the cells marked `TODO`, run the check below each, and run the record cell when you are satisfied with an answer.
+# The last cell tells you what is recorded and what to hand in. The homework takes about three hours. You need numpy, torch and matplotlib.
 #
-# **Questions hardly build on each other**: skip one and come back. Only 6.8 measures a function of yours, that of 6.2a; in 6.6b that of 6.6a is handy.
+# **Questions hardly build on each other**: you can skip one and come back to it. Only 6.8 uses one of your functions, the one of 6.2a; in 6.6b,
+# your functions of 6.6a are useful.
 
 # %% tags=["kit"]
 from autograder.author.build import use_kit
@@ -57,10 +58,10 @@ from homework_kit import (
 # %% [markdown]
 # ## The baseline
 #
-# For $N$ (or $T$) tokens, queries and keys have $D$ numbers, values have $M$. Each function below gets tensors `Q` and `K` (N, D) and
-# `V` (N, M), one row for each token. `observe(partial(function, Q, K, V))` runs a function and reports what torch did while it ran: the number of
-# elementary operations (`work`), of numbers in the largest new tensor (`largest`) and of bytes in memory at the same time (`peak`). Your functions
-# must not change the tensors and arrays that they are given: write `K = K / 2`, not `K /= 2`.
+# There are $N$ (or $T$) tokens. Queries and keys have $D$ numbers, values have $M$. Each function below gets tensors `Q` and `K` (N, D) and
+# `V` (N, M), with one row for each token. `observe(partial(function, Q, K, V))` runs a function and reports what torch did while it ran: the number of
+# elementary operations (`work`), the size of the largest new tensor in numbers (`largest`), and the largest number of bytes in memory at one time
+# (`peak`). Your functions must not change the tensors and arrays that they are given: write `K = K / 2`, not `K /= 2`.
 
 
 # %%
@@ -86,8 +87,8 @@ for N in (64, 128, 256):
 # ## 6.1 A recurrence with one number of memory
 # {{header 6.1}}
 #
-# Attention looks at every token again for each query. The other extreme is a recurrent network that remembers only **one number** $h$, however long the
-# sequence is. With $h_0 = 0$:
+# For each query, attention looks at every token again. The other extreme is a recurrent network that remembers only **one number** $h$, however long
+# the sequence is. It starts with $h_0 = 0$:
 #
 # $$ h_t = x_t - h_{t-1}, \qquad \text{output} = \sigma(1000\, h_T), \qquad \sigma(z) = \frac{1}{1 + e^{-z}} $$
 #
@@ -166,8 +167,8 @@ with when_answered("6.1"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The state jumps up and down, and its last value is exactly the difference printed below the figure: for this question, one number of
-# memory is enough. For which questions would it be too little? Keep that in mind in 6.2b.
+# The state jumps up and down, and its last value is exactly the difference printed below the figure. For this question, one number of
+# memory is enough. For which questions would it be too little? Remember this in 6.2b.
 #
 # </details>
 
@@ -178,8 +179,9 @@ record("6.1")
 # ## 6.2a Linear attention
 # {{header 6.2a}}
 #
-# Attention with any similarity is $\;y_t = \dfrac{\sum_s \mathrm{sim}(q_t, k_s)\, v_s}{\sum_s \mathrm{sim}(q_t, k_s)}$; softmax has $\mathrm{sim} = e^{q\cdot k/\sqrt D}$.
-# Drop the exponential: $\mathrm{sim}(q, k) = q\cdot k$ (all numbers of queries and keys are positive here, so the denominator is positive, too). In matrices, with $\mathbf 1$ a column of ones and the division row by row:
+# Attention with any similarity is $\;y_t = \dfrac{\sum_s \mathrm{sim}(q_t, k_s)\, v_s}{\sum_s \mathrm{sim}(q_t, k_s)}$; softmax attention has $\mathrm{sim} = e^{q\cdot k/\sqrt D}$.
+# Now drop the exponential: $\mathrm{sim}(q, k) = q\cdot k$. (All numbers of queries and keys are positive here, so the denominator is positive, too.)
+# In matrix form, with a column of ones $\mathbf 1$ and a division row by row:
 #
 # $$ Y = \frac{(Q K^\top)\, V}{(Q K^\top)\, \mathbf 1} $$
 #
@@ -218,9 +220,9 @@ record("6.2a")
 #
 # $$ y_t = \frac{\sum_{s \le t} (q_t\cdot k_s)\, v_s}{\sum_{s \le t} q_t\cdot k_s} $$
 #
-# A T×T mask would bring the T×T tensor back. But the sums over $s \le t$ are **prefix sums**: each is the one before plus one
-# term, like the state $h$ of 6.1. Find what has to be summed, and compute all $y_t$ without a T×T tensor, in work that grows
-# like T. A loop over t is fine; so is `torch.cumsum`.
+# A T×T mask would bring the T×T tensor back. But the sums over $s \le t$ are **prefix sums**: each sum is the previous one plus one
+# term, like the state $h$ of 6.1. Find out what has to be summed, and compute all $y_t$ without a T×T tensor, with work that grows
+# like T. A loop over t is fine, and so is `torch.cumsum`.
 #
 # <details><summary>Hint 1</summary>Pull q_t out of both sums. What is left inside does not depend on t, except where the sum ends.</details>
 # <details><summary>Hint 2</summary>In the numerator each term is an outer product of a key and a value: a D×M matrix.</details>
@@ -273,7 +275,7 @@ with when_answered("6.2a and 6.2b"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# On two logarithmic axes a power law is a straight line and its slope is the exponent: near 2 for softmax, 1
+# On two logarithmic axes, a power law is a straight line, and its slope is the exponent: near 2 for softmax, and 1
 # for both linear forms.
 #
 # </details>
@@ -286,11 +288,11 @@ with when_answered("6.2a and 6.2b"):
 # **Answer 6.2b**
 #
 # <!-- BEGIN SOLUTION 6.2b words -->
-# KᵀV is a D×M matrix, so computing it first and multiplying by Q gives the same as (QKᵀ)V without T×T numbers: cost T·D·M instead
-# of T²·(D + M). The exponential stands between the two products, and exp(q·k) is not a vector of q times a vector of k of finite
-# length, so nothing can be regrouped. In the causal form the running sums of k vᵀ (D×M) and of k (D) are the whole memory, updated
-# like the hidden state of an RNN and as large for the millionth token as for the first. The price is that all the past is squeezed
-# into it: beyond about D different keys they interfere, and a single old token cannot be looked up exactly.
+# KᵀV is a D×M matrix. Computing it first and then multiplying by Q gives the same result as (QKᵀ)V without T×T numbers, at cost T·D·M instead
+# of T²·(D + M). In softmax attention, the exponential lies between the two products, and exp(q·k) is not a product of a finite vector of q and
+# one of k, so nothing can be regrouped. In the causal form, the running sums of k vᵀ (D×M) and of k (D) are the whole memory. They are updated
+# like the hidden state of an RNN and are as large for the millionth token as for the first. The price is that the whole past must fit
+# into them: beyond about D different keys, the keys interfere, and a single old token cannot be looked up exactly.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]
@@ -300,8 +302,8 @@ record("6.2b")
 # ## 6.3 Which similarities keep attention finite?
 # {{header 6.3}}
 #
-# Weights are $\mathrm{sim}(q, k_s) / \sum_l \mathrm{sim}(q, k_l)$. For which functions is that safe for **all real** vectors? Give
-# each of these one of the letters A, B, C:
+# The weights are $\mathrm{sim}(q, k_s) / \sum_l \mathrm{sim}(q, k_l)$. For which functions is this division safe for **all real** vectors? Set
+# each of these names to one of the letters A, B, C:
 #
 # | name | sim(q, k) |
 # |---|---|
@@ -314,7 +316,7 @@ record("6.2b")
 #
 # {{options sim_exp}}
 #
-# "Real" means exact arithmetic here: rounding to 0 does not count.
+# Here, "real" means exact arithmetic: rounding to 0 does not count.
 
 # %%
 # TODO: a letter each
@@ -328,15 +330,15 @@ sim_elu = "A"
 # END SOLUTION
 
 # %% [markdown]
-# Now prove two of them by a **counterexample** of your own, with all entries between −1 and 1 and at least two keys:
+# Now prove two of your answers with **counterexamples** of your own. Use entries between −1 and 1, and at least two keys:
 #
-# 1. `dot_query`, `dot_keys`: with $\mathrm{sim} = q\cdot k$ some weight is at least 100 in size, or the sum is exactly 0 though not
-#    every similarity is.
-# 2. `square_query`, `square_keys`: with $\mathrm{sim} = (q\cdot k)^2$ the sum is 0. Zero vectors do not count: the query and the keys must
+# 1. `dot_query`, `dot_keys`: with $\mathrm{sim} = q\cdot k$, some weight has an absolute value of at least 100, or the sum is exactly 0 although not
+#    every similarity is 0.
+# 2. `square_query`, `square_keys`: with $\mathrm{sim} = (q\cdot k)^2$, the sum is 0. Zero vectors do not count: the query and the keys must
 #    have a norm of at least 0.1.
 #
 # <details><summary>Hint 1</summary>When is the sum of two numbers much smaller than each of them?</details>
-# <details><summary>Hint 2</summary>A sum of squares is 0 only if … ? What does that mean for the angle between q and each key?</details>
+# <details><summary>Hint 2</summary>When is a sum of squares 0? What does that mean for the angle between q and each key?</details>
 
 # %%
 # Shapes: queries (d,), keys (n, d); you choose d and n.
@@ -391,8 +393,8 @@ with when_answered("6.3"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# With the exponential and the square the weight stays in the gray band. With the plain product it leaves
-# the band once the second key points away from the query (beyond 90°), and near 180°, where the sum is almost 0, it has no bound.
+# With the exponential and the square, the weight stays in the gray band. With the plain product, it leaves
+# the band when the second key points away from the query (beyond 90°). Near 180°, where the sum is almost 0, it has no bound.
 #
 # </details>
 
@@ -403,16 +405,16 @@ record("6.3")
 # ## 6.4 A feature map for (q·k + 1)²
 # {{header 6.4}}
 #
-# Any similarity of the form $\mathrm{sim}(q, k) = \varphi(q)\cdot\varphi(k)$ can take the path of 6.2: replace $Q$ by $\varphi(Q)$ and $K$ by
+# Any similarity of the form $\mathrm{sim}(q, k) = \varphi(q)\cdot\varphi(k)$ can use the method of 6.2: replace $Q$ by $\varphi(Q)$ and $K$ by
 # $\varphi(K)$. Find $\varphi$ for $\;\mathrm{sim}(q, k) = (q\cdot k + 1)^2$, with **as few features as possible**.
 #
-# 1. Multiply out $(q\cdot k + 1)^2$ for $D = 2$, collect the terms, and split each into (something of $q$) · (the same of $k$).
+# 1. Multiply out $(q\cdot k + 1)^2$ for $D = 2$, collect the terms, and split each into (a function of $q$) · (the same function of $k$).
 # 2. Write `polynomial_features` for any $D$, and `feature_count(D)`, the number of features.
-# 3. `features_for_64`: the number of features at $D = 64$, a usual size of a head.
+# 3. `features_for_64`: the number of features for $D = 64$, a common size of a head.
 #
-# The check multiplies features of two separate calls. Their order is yours.
+# The check multiplies the features of two separate calls. You may choose the order of the features.
 #
-# <details><summary>Hint 1</summary>(q₁k₁ + q₂k₂ + 1)² has six different terms. Some have a 2 in front: where does it go when a term is split in two equal halves?</details>
+# <details><summary>Hint 1</summary>(q₁k₁ + q₂k₂ + 1)² has six different terms. Some have a factor 2: where does it go when a term is split into two equal factors?</details>
 # <details><summary>Hint 2</summary>np.triu_indices(D, k=1) gives all pairs i &lt; j.</details>
 
 
@@ -477,7 +479,7 @@ with when_answered("6.4"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# All points lie on the diagonal. Leave a term out of $\varphi$ and look again: the points scatter around it.
+# All points lie on the diagonal. Leave a term out of $\varphi$ and look again: the points now scatter around the diagonal.
 #
 # </details>
 
@@ -488,15 +490,15 @@ record("6.4")
 # ## 6.5a What grows, and how fast
 # {{header 6.5a}}
 #
-# Let kernelized attention use $C$ features. They are computed for one token at a time, at negligible cost, and **not kept**: only sums over
-# tokens are. State time and memory in $O(\dots)$; as memory count the inputs, the output and everything else that is there at the same
+# Let kernelized attention use $C$ features. They are computed for one token at a time, at negligible cost, and they are **not kept**; only sums over
+# tokens are kept. State time and memory in $O(\dots)$. Memory means the inputs, the output and everything else that exists at the same
 # time. Softmax attention forms its weights explicitly, as `softmax_attention` does.
 #
-# An answer is an array with **one row `[N, D, M, C]` of exponents for each term of a sum**. For example
-# $O(N^3 + N M^2)$ is `[[3, 0, 0, 0], [1, 0, 2, 0]]`. A maximum counts as a sum: $N\max(D, M)$ is of the same order as $ND + NM$. Terms
-# that others contain as a factor may be left out or kept.
+# An answer is an array with **one row `[N, D, M, C]` of exponents for each term of a sum**. For example,
+# $O(N^3 + N M^2)$ is `[[3, 0, 0, 0], [1, 0, 2, 0]]`. Write a maximum as a sum: $N\max(D, M)$ has the same order as $ND + NM$. If another term
+# contains a term as a factor, you may keep that term or leave it out.
 #
-# <details><summary>Hint 1</summary>Time: two matrix products each. (a, b) by (b, c) costs a·b·c.</details>
+# <details><summary>Hint 1</summary>Time: each method has two matrix products. (a, b) times (b, c) costs a·b·c.</details>
 # <details><summary>Hint 2</summary>Memory: write down the shape of each tensor, inputs and output included.</details>
 
 # %%
@@ -518,14 +520,15 @@ record("6.5a")
 # ## 6.5b Counting multiplications
 # {{header 6.5b}}
 #
-# Now exactly. Count the **multiplications inside matrix products** (a matrix–vector product is one too) and nothing else: no
+# Now count exactly. Count the **multiplications inside matrix products** (a matrix–vector product is one, too) and nothing else: no
 # additions, exponentials or divisions, and no cost for the features themselves.
 #
 # 1. `softmax_multiplications(N, D, M)` for $\mathrm{softmax}(QK^\top)\,V$.
 # 2. `kernel_multiplications(N, C, M)` for $\varphi(Q)\,(\varphi(K)^\top V)$ and the normalizer $\varphi(Q)\,z$, where $z = \sum_s \varphi(k_s)$.
-# 3. `crossover_length(D, M)`: the smallest $N$ at which the kernel of 6.4, with its features counted there, needs **fewer** than softmax.
+# 3. `crossover_length(D, M)`: the smallest $N$ at which the kernel of 6.4, with the number of features that you found there, needs **fewer**
+#    multiplications than softmax.
 #
-# The grader compares with multiplications that it counts while torch computes.
+# The grader compares your counts with multiplications that it counts while torch computes.
 
 
 # %%
@@ -561,7 +564,7 @@ def crossover_length(D, M):
 
 
 # %% [markdown]
-# With $M \approx D$, when does the quadratic kernel pay? Set `quadratic_wins` to a letter.
+# With $M \approx D$, when does the quadratic kernel pay off? Set `quadratic_wins` to a letter.
 #
 # {{options quadratic_wins}}
 
@@ -575,7 +578,7 @@ quadratic_wins = "B"
 check("6.5b")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): with D eight times as large, how much later do the lines meet?
+# **Predict before you run the next cell** (not graded): if D is eight times as large, how many times as large is the N at which the lines meet?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -604,8 +607,8 @@ with when_answered("6.4, 6.5a and 6.5b"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Softmax lines have slope 2, kernel lines slope 1. With D eight times as large the lines meet at an N that is
-# about 45 times as large: it grows like $D^2/2$. "Linear" says something about N only, not about D.
+# The softmax lines have slope 2, the kernel lines slope 1. If D is eight times as large, the lines meet at an N that is
+# about 45 times as large: it grows like $D^2/2$. "Linear" refers to N only, not to D.
 #
 # </details>
 
@@ -616,11 +619,11 @@ record("6.5b")
 # ## 6.6a Softmax is a Gaussian kernel in disguise
 # {{header 6.6a}}
 #
-# For $e^{q\cdot k/\sqrt D}$ no finite $\varphi$ exists, but a random one **on average**. First write it with a Gaussian kernel:
+# For $e^{q\cdot k/\sqrt D}$, no finite $\varphi$ exists, but a random $\varphi$ is right **on average**. First write the exponential with a Gaussian kernel:
 #
 # $$ e^{q\cdot k/\sqrt D} = f(q)\; e^{-\lVert q - k\rVert^2 / (2\sigma^2)}\; f(k) $$
 #
-# 1. `gaussian_variance(D)`: which $\sigma^2$ makes that possible? `gaussian_factor(X)`: $f$ of each row of X.
+# 1. `gaussian_variance(D)`: the $\sigma^2$ for which this is possible. `gaussian_factor(X)`: $f$ of each row of X.
 # 2. For frequencies $w_1, \dots, w_R$ (rows of `W`), write `random_features(X, W)` such that for **any** $W$
 #
 # $$ \varphi(q)\cdot\varphi(k) = \frac1R \sum_{r=1}^R \cos\big(w_r\cdot(q - k)\big) $$
@@ -668,16 +671,16 @@ record("6.6a")
 # ## 6.6b Random Fourier features converge
 # {{header 6.6b}}
 #
-# For $w \sim \mathcal N(0, \sigma^{-2} I)$ the mean of $\cos(w\cdot(q - k))$ tends to $e^{-\lVert q - k\rVert^2/(2\sigma^2)}$ (Rahimi and Recht, 2007),
+# For $w \sim \mathcal N(0, \sigma^{-2} I)$, the mean of $\cos(w\cdot(q - k))$ tends to $e^{-\lVert q - k\rVert^2/(2\sigma^2)}$ (Rahimi and Recht, 2007),
 # with the $\sigma^2$ of 6.6a. Write
 #
-# 1. `draw_frequencies(rng, count, D)`: that many frequencies, from `rng.normal`;
-# 2. `estimate_similarity(Q, K, count, rng)`: the estimate of $e^{q\cdot k/\sqrt D}$ for all pairs, from features of fresh frequencies, without forming $e^{q\cdot k}$.
-#    The features are cosine and sine of each $w\cdot x$, as in 6.6a, or a cosine with a random phase; not exponentials.
+# 1. `draw_frequencies(rng, count, D)`: `count` frequencies, drawn with `rng.normal`;
+# 2. `estimate_similarity(Q, K, count, rng)`: the estimate of $e^{q\cdot k/\sqrt D}$ for all pairs, from features of newly drawn frequencies, without
+#    computing $e^{q\cdot k}$. The features are the cosine and the sine of each $w\cdot x$, as in 6.6a, or a cosine with a random phase. They are not exponentials.
 #
-# The grader judges both by statistics; a right answer fails with a probability below one in a million.
+# The grader judges both with statistics; a correct answer fails with a probability below one in a million.
 #
-# <details><summary>Hint 1</summary>rng.normal wants a standard deviation. A wide kernel (large σ) varies slowly: are its frequencies large or small?</details>
+# <details><summary>Hint 1</summary>rng.normal takes a standard deviation. A wide kernel (large σ) varies slowly: are its frequencies large or small?</details>
 # <details><summary>Hint 2</summary>You have f and φ from 6.6a. If you skipped it, write the two lines you need here.</details>
 
 
@@ -718,8 +721,8 @@ def estimate_similarity(Q, K, count, rng):
 
 # %% [markdown]
 # How fast does it converge? For each number of frequencies in `GAUSSIAN_COUNTS`, estimate the similarities of `queries_66` and `keys_66` **20 times** with
-# fresh frequencies. `rff_errors` holds, for each number, the **root mean square** of (estimate − exact) over all pairs and repeats: square first, then average.
-# `rff_slope` is the slope of log error against log number; `fitted_slope(x, y)` computes it. Predict it before you run the cell.
+# newly drawn frequencies. `rff_errors` contains, for each number, the **root mean square** of (estimate − exact) over all pairs and repetitions: square
+# first, then average. `rff_slope` is the slope of the log error against the log number; `fitted_slope(x, y)` computes it. Predict it before you run the cell.
 
 # %%
 queries_66, keys_66 = example_vectors()  # (20, 4) each
@@ -752,7 +755,7 @@ rff_slope = fitted_slope(GAUSSIAN_COUNTS, rff_errors)
 check("6.6b")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): how many features do you need for half the error?
+# **Predict before you run the next cell** (not graded): how many times as many features do you need for half the error?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -796,8 +799,8 @@ with when_answered("6.6b"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The error falls along a line of slope −1/2: for half the error you need four times the features. With few
-# features estimates may even be negative, which 6.3 forbids; *positive* random features (Choromanski and others, 2021) mend that.
+# The error falls along a line of slope −1/2: for half the error, you need four times as many features. With few
+# features, estimates may even be negative, which 6.3 forbids. *Positive* random features (Choromanski and others, 2021) solve this problem.
 #
 # </details>
 
@@ -808,15 +811,15 @@ record("6.6b")
 # ## 6.7a Denoising: two candidates
 # {{header 6.7a}}
 #
-# A linear layer that sees data and rebuilds them under a penalty is the simplest self-supervised learner. Columns of $X$ (d, n) are
-# data; $W$ (d, d) is learned:
+# A linear layer that reconstructs its input under a penalty is the simplest self-supervised learner. The columns of $X$ (d, n) are the
+# data, and $W$ (d, d) is learned:
 #
 # $$ L(W) = \lVert X - WX\rVert^2 + \lambda \lVert W\rVert^2 , \qquad \lVert A\rVert^2 = \sum_{ij} a_{ij}^2 $$
 #
 # 1. Write `denoising_loss`.
-# 2. For the X below, compare the **identity** and the **projection** $\mathrm{diag}(1, 0)$. `candidate_losses` has a row for each of the two, in that
-#    order: the reconstruction error, and the number that multiplies $\lambda$.
-# 3. `equal_lambda`: the $\lambda$ at which their losses are equal. `larger_lambda`: which is better for larger $\lambda$?
+# 2. For the X below, compare the **identity** and the **projection** $\mathrm{diag}(1, 0)$. `candidate_losses` has one row for each of them, in this
+#    order. A row contains the reconstruction error and the number that multiplies $\lambda$.
+# 3. `equal_lambda`: the $\lambda$ at which their losses are equal. `larger_lambda`: which of the two is better for larger $\lambda$?
 #
 # {{options larger_lambda}}
 
@@ -855,10 +858,10 @@ record("6.7a")
 # Derive the best $W$ on paper, then enter the results:
 #
 # 1. `denoising_gradient(W, X, lam)`: the matrix of derivatives $\partial L / \partial W_{ij}$.
-# 2. Set it to 0, solve for $W$, and insert the singular value decomposition $X = U S V^\top$: what happens to each direction? `denoiser(X, lam)`
-#    gives the best W. Use any method that computes it directly, no iteration.
+# 2. Set the gradient to 0, solve for $W$, and insert the singular value decomposition $X = U S V^\top$. What happens to each direction? `denoiser(X, lam)`
+#    returns the best W. Use any method that computes W directly, without iteration.
 #
-# <details><summary>Hint 1</summary>For one number: L(w) = (x - w x)² + λ w². What is dL/dw? Which factor of x becomes Xᵀ, and on which side?</details>
+# <details><summary>Hint 1</summary>Start with one number: L(w) = (x - w x)² + λ w². What is dL/dw? Which factor of x becomes Xᵀ, and on which side?</details>
 # <details><summary>Hint 2</summary>X Xᵀ = U S² Uᵀ. A function of X Xᵀ alone keeps U and changes the middle.</details>
 
 
@@ -935,8 +938,8 @@ with when_answered("6.7a and 6.7b"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Above: gradient descent reaches your closed form and never gets below it. Below: the cloud shrinks a little
-# along the line and a lot across it, without any clean example having been seen.
+# In the upper figure, gradient descent reaches the loss of your closed form and never goes below it. In the lower figure, the cloud shrinks a little
+# along the line and a lot across it, although W has never seen a clean example.
 #
 # </details>
 #
@@ -948,10 +951,10 @@ with when_answered("6.7a and 6.7b"):
 # **Answer 6.7b**
 #
 # <!-- BEGIN SOLUTION 6.7b words -->
-# W turns the data into the directions U, multiplies the coordinate along each by s²/(s² + λ) and turns back. Where s² is far above λ
-# the factor is nearly 1 and the direction passes; where it is far below, the direction almost vanishes: a soft principal component
-# analysis. Without the penalty the identity has loss 0 and nothing is removed; λ makes every direction cost something, so only those
-# that explain much of the data are worth keeping. It denoises if the signal has large variance in few directions and the noise little
+# W rotates the data into the directions U, multiplies the coordinate along each by s²/(s² + λ) and rotates back. Where s² is far above λ,
+# the factor is nearly 1 and the direction passes. Where s² is far below λ, the direction almost vanishes: a soft principal component
+# analysis. Without the penalty, the identity has loss 0 and nothing is removed. λ makes every direction cost something, so only those
+# that explain much of the data are worth keeping. W denoises if the signal has large variance in few directions and the noise has little
 # variance in each.
 # <!-- END SOLUTION -->
 
@@ -963,12 +966,12 @@ record("6.7b")
 # {{header 6.7c}}
 #
 # The best W multiplies a direction with singular value $s$ by a factor between 0 and 1 (if you skipped 6.7b: minimize $(s - ws)^2 + \lambda w^2$ over
-# the number $w$). Signal directions are to be kept, with factors **at least** $a$, and the others dropped, with factors **at most** $b$.
+# the number $w$). Signal directions must be kept, with factors of **at least** $a$, and the others dropped, with factors of **at most** $b$.
 #
 # 1. `lambda_range`: the smallest and the largest $\lambda$ that keep 10, 8, 4 with $a = 0.8$ and drop 1, 0.5, 0.36, 0.16, 0.01 with $b = 0.5$.
 # 2. `lambda_interval(keep, drop, at_least, at_most)`: the same for any singular values, in any order. Return `None` if **no** $\lambda$ satisfies both.
 #
-# <details><summary>Hint 1</summary>Does the factor rise or fall with λ? And with s? Which of the kept values is in danger first?</details>
+# <details><summary>Hint 1</summary>Does the factor rise or fall with λ? And with s? As λ grows, which of the values to keep violates its bound first?</details>
 
 # %%
 # TODO: two numbers, low and high
@@ -1028,8 +1031,8 @@ with when_answered("6.7c"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# All factors fall as λ grows, those of small singular values first. In the gray band every line to
-# keep is above the upper dotted line (0.8) and every line to drop below the lower one (0.5).
+# All factors fall as λ grows, those of small singular values first. In the gray band, every line to
+# keep is above the upper dotted line (0.8), and every line to drop is below the lower one (0.5).
 #
 # </details>
 
@@ -1040,8 +1043,8 @@ record("6.7c")
 # ## 6.8 Softmax against linear attention, measured
 # {{header 6.8}}
 #
-# Theory is done; now the machine. The next two cells measure **peak memory** (counted by `observe`) and **time** of
-# `softmax_attention` and your `linear_attention` of 6.2a with D = M = 64. Together they take about twenty seconds and less than 1 GB.
+# After the theory, measure on your machine. The next two cells measure the **peak memory** (counted by `observe`) and the **time** of
+# `softmax_attention` and of your `linear_attention` from 6.2a, with D = M = 64. Together they take about twenty seconds and less than 1 GB.
 
 # %%
 memory_lengths = [256, 512, 1024, 2048]
@@ -1102,9 +1105,10 @@ with when_answered("6.2a"):
     )
 
 # %% [markdown]
-# 1. `memory_slopes` and `time_slopes`: two slopes each (softmax, linear) of log against log, with `fitted_slope(x, y)`. For time, take
-#    the **four longest** lengths only (`[-4:]`).
-# 2. `predicted_gigabytes`: what softmax attention would need for N = 65,536 tokens, if its line continues, in units of 10⁹ bytes (GB, not GiB). Two digits are enough.
+# 1. `memory_slopes` and `time_slopes`: two slopes each (softmax, linear) on log-log axes, computed with `fitted_slope(x, y)`. For time, use
+#    only the **four longest** lengths (`[-4:]`).
+# 2. `predicted_gigabytes`: the memory that softmax attention would need for N = 65,536 tokens if its line continued, in units of 10⁹ bytes
+#    (GB, not GiB). Two digits are enough.
 
 # %%
 # TODO: replace the None values.
@@ -1158,8 +1162,8 @@ with when_answered("6.8"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Read off both slopes in each panel before you go on (for time, of the four longest lengths). Between the shortest
-# lengths the time of linear attention hardly grows: its slope there is well below 1. Why? Set `short_sequences` to a letter.
+# Read both slopes from each panel before you go on (for time, those of the four longest lengths). Between the shortest
+# lengths, the time of linear attention hardly grows: its slope there is well below 1. Why? Set `short_sequences` to a letter.
 #
 # </details>
 #
@@ -1176,18 +1180,18 @@ check("6.8")
 
 # %% [markdown]
 # ### In your words
-# In 60 to 160 words (8 minutes): what do the figure's slopes say, with numbers, and how do they compare with theory? Explain one deviation. From
+# In 60 to 160 words (8 minutes): what do the slopes in the figure say (give numbers), and how do they compare with theory? Explain one deviation. From
 # which length on would you use linear attention on this machine, and what would you give up?
 
 # %% [markdown]
 # **Answer 6.8**
 #
 # <!-- BEGIN SOLUTION 6.8 words -->
-# Memory follows theory to two digits, 2.00 for softmax and 1.00 for linear, because tensors have exact sizes. Of the times, linear
-# attention has a slope of 1.1 over the four longest lengths and a much smaller one between 32 and 128, where starting the operations
-# costs more than their arithmetic. Softmax has 2.6, more than 2: from about 1000 tokens on the N×N matrix no longer fits into the
-# cache, and fresh memory must be fetched for it in every call. On this machine I would use linear attention from a few hundred tokens
-# on; at 65,536 softmax would need 34 GB. What one gives up is the exponential: weights are less sharp, and all tokens share one D×M matrix.
+# Memory follows theory to two digits, with slopes of 2.00 for softmax and 1.00 for linear attention, because tensors have exact sizes. The time of
+# linear attention has a slope of 1.1 over the four longest lengths and a much smaller one between 32 and 128, where starting the operations
+# costs more than their arithmetic. Softmax has 2.6, more than 2: from about 1000 tokens on, the N×N matrix no longer fits into the
+# cache, and new memory must be allocated for it in every call. On this machine I would use linear attention from a few hundred tokens
+# on; at 65,536, softmax would need 34 GB. I would give up the exponential: weights are less sharp, and all tokens share one D×M matrix.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]

@@ -132,7 +132,10 @@ def test_submissions_that_come_and_go_and_other_points_of_the_course(tmp_path: P
     first = reports[0].questions[0]
     doubled = tuple(replace(one, points=2 * one.points, maximum=2 * one.maximum) for one in first.checks)
     other = replace(reports[0], questions=(replace(first, checks=doubled), *reports[0].questions[1:]))
-    assert "3.1: 0 → 0 (course.toml)" in run(folder, [other, newcomer], replace(SETTINGS, course="{}"))
+    worth = f"worth {2 * first.maximum:g} points instead of {first.maximum:g}"
+    assert f"3.1: 0 → 0 (course.toml; {worth})" in run(
+        folder, [other, newcomer], replace(SETTINGS, course="{}")
+    )
 
 
 def test_what_an_earlier_version_or_a_stranger_left_is_not_compared(tmp_path: Path, reports: list[Report]):

@@ -95,7 +95,7 @@ def test_grades_are_those_of_the_course_with_overrides_and_requests_in_them(foll
     assert "doejane-1234, hw3 3.1: " in output_of(said, "grade")
     assert "(override: The text could be read in two ways; both count.)" in output_of(said, "grade")
     assert "Ignored" not in output_of(said, "grade")  # collected.csv is the collector's own
-    assert "1 requests, 0 open." in output_of(said, "regrades --answer")
+    assert "1 request, 0 open." in output_of(said, "regrades --answer")
 
 
 def test_the_upload_file_and_the_feedback_zip_hold_what_canvas_takes(followed):

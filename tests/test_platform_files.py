@@ -14,6 +14,7 @@ import yaml
 from autograder import __version__
 from autograder.author.build import build_notebook, dumps
 from autograder.declare import homeworks
+from autograder.homeworks.hw5.public.sentences import CACHE_VARIABLE
 from autograder.names import source_path
 from tests.gallery import ROOT
 from tests.gallery.hw3 import content
@@ -33,6 +34,24 @@ def test_a_workflow_may_read_only_what_it_needs_and_has_a_limit(path: Path):
     assert workflow["permissions"] == {"contents": "write" if path.stem == "release" else "read"}
     for name, job in workflow["jobs"].items():
         assert job["timeout-minutes"] <= (180 if name == "sweep" else 60)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_runs_the_python_that_it_sets_up_and_actions_that_runners_still_run(path: Path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"actions/(checkout@v[1-4]|setup-python@v[1-5])\b", text)  # they need Node 20
+    # root's pip fills no such folder, and then the last step of setup-python fails
+    assert "cache: pip" not in text
+    for job in yaml.safe_load(text)["jobs"].values():
+        owned_by_root = False
+        for command in (step["run"] for step in job["steps"] if "run" in step):
+            if re.search(r"\.ci/run|\bmake\b", command) and "sudo" in command:
+                assert '"PATH=$PATH"' in command  # else root's python3 is the system's
+                owned_by_root = True
+            elif "sudo chown" in command:
+                owned_by_root = False
+            else:
+                assert not (owned_by_root and re.search(r"\bmake\b|\.venv", command)), command
 
 
 @pytest.mark.parametrize(
@@ -83,6 +102,15 @@ def test_the_containers_share_a_file_and_its_pins():
     version = re.search(r"requires-python = \">=([\d.]+)\"", (ROOT / "pyproject.toml").read_text())
     assert version
     assert stages[0][0] == f"python:{version[1]}-slim"
+
+
+def test_the_container_grades_without_a_network_and_as_any_user():
+    _, final = (ROOT / "Dockerfile").read_text(encoding="utf-8").rsplit("\nFROM ", 1)
+    (settings,) = re.findall(r"^ENV (.+)$", final, flags=re.MULTILINE)
+    chosen = dict(one.split("=", 1) for one in settings.split())
+    assert chosen["HOME"] == "/tmp"  # an id without an account has / as its home
+    assert not chosen[CACHE_VARIABLE].startswith(("/root", "/tmp", "~"))
+    assert final.index("pip install") < final.index("python -m autograder.author.fetch")
 
 
 def test_binder_installs_what_the_students_archive_asks_for():

@@ -58,7 +58,7 @@ def test_a_text_file_becomes_a_request_and_its_answer_feedback_with_new_points(g
         "Ada",
     )
     assert done.exit_code == 0, done.output
-    assert "1 requests, 0 open." in done.output
+    assert "1 request, 0 open." in done.output
     assert "3.1 · granted" in page(graded)
     assert "You are right." in page(graded)
     (report,) = [one for one in read_reports(graded) if one.submission == "student-00"]

@@ -53,6 +53,14 @@ def test_students_get_notebooks_data_an_environment_and_a_readme_and_nothing_els
         )
 
 
+def test_the_page_shows_what_the_command_prints(zipped: bytes, files: dict[str, bytes]):
+    page = (ROOT / "docs" / "handout.md").read_text(encoding="utf-8")
+    shown = re.search(r"written, ([\d.]+) MB, (\d+) files, ([\w, ]+)", page)
+    assert shown
+    assert (int(shown[2]), shown[3].split(", ")) == (len(files), list(homeworks()))
+    assert float(shown[1]) == pytest.approx(len(zipped) / 1e6, rel=0.1)  # a sentence changes the last digit
+
+
 def test_the_readme_names_each_notebook_and_its_links_lead_somewhere(files: dict[str, bytes]):
     readme = files["attention-homeworks/README.md"].decode()
     for homework in ALL:

@@ -56,7 +56,8 @@ def conclude(
     publish_pages(console, output, reports, reveal)
     where = speakable(str(output))
     console.print(
-        f"{len(reports)} submissions graded. Grades: {where}/grades.csv; feedback: {where}/submissions"
+        f"{len(reports)} submission{'s' if len(reports) != 1 else ''} graded."
+        f" Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
     for told in tables.open_words(reports):
         console.print(told, soft_wrap=True)

@@ -127,7 +127,7 @@ def _set(
 
 def _list(found: Sequence[Kept]) -> None:
     still = sum(one.request.decision == DECISIONS[0] for one in found)
-    tell(f"{len(found)} requests, {still} open." if found else "No requests.")
+    tell(f"{len(found)} request{'s' if len(found) != 1 else ''}, {still} open." if found else "No requests.")
     for one in sorted(found, key=lambda kept: kept.request.decision != DECISIONS[0]):
         asked = one.request
         text = " ".join(asked.text.split())

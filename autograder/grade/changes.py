@@ -199,6 +199,8 @@ def _changed(name: str, homework: str, question: str, was: Kept, now: Kept, basi
     by_hand = set(now["overrides"]) | set(was["overrides"])
     if ("" not in by_hand and set(checks) - by_hand) or was["maximum"] != now["maximum"]:
         why += ["judged again after a mistake in the grader"] if was["fault"] and not basis else basis
+    if was["maximum"] != now["maximum"]:
+        why.append(f"worth {now['maximum']:g} points instead of {was['maximum']:g}")
     return Change(
         name, homework, question, _points(was), _points(now), tuple(why) or ("judged again",), checks
     )

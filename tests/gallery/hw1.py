@@ -53,7 +53,7 @@ EXAMPLES += [
     wrong("1.2", "divided by 3", cat(f"{ROW}(embeddings @ embeddings[1] / 3)[2]"), loses=[WEIGHT], says="it is √3", visible=GIVES_AWAY),
     wrong("1.2", "share of the score", cat("6 / 16"), loses=[WEIGHT], says="without the exponential", visible=GIVES_AWAY),
     wrong("1.2", "a word for a letter, a guess for the weight", cat("0.3", "sat"), loses=["cat_word", WEIGHT], says="should be one of the letters"),
-    wrong("1.2", "two decimals", cat("0.50"), loses=[WEIGHT], says="three right decimals"),
+    wrong("1.2", "two decimals", cat("0.50"), loses=[WEIGHT], says="asks for three correct decimals"),
     wrong("1.2", "a list of weights", cat("[0.1, 0.5, 0.4]"), loses=[WEIGHT], says="expected ()"),
 ]
 
@@ -236,7 +236,7 @@ def outputs(body: str, sequence: str = "d + b, a, c + b") -> dict[str, str]:
 
 EXAMPLES += [
     right("1.7", "rounded values, the library for the output", copying("[2.828, 2, 2.828]", "[[0.665, 0.090, 0.245], [0.212, 0.576, 0.212], [0.245, 0.090, 0.665]]") | outputs("return library_attention(x, x, x, scale=1)[0]")),
-    wrong("1.7", "two decimals", copying("[2.83, 2, 2.83]", "[[0.67, 0.09, 0.24], [0.21, 0.58, 0.21], [0.24, 0.09, 0.67]]"), loses=[NORMS, WEIGHTS], says="right to three decimals are asked"),
+    wrong("1.7", "two decimals", copying("[2.83, 2, 2.83]", "[[0.67, 0.09, 0.24], [0.21, 0.58, 0.21], [0.24, 0.09, 0.67]]"), loses=[NORMS, WEIGHTS], says="asks for three correct decimals"),
     wrong("1.7", "squared norms; wrong axis", copying("[8, 4, 8]", "library_attention(x_unit, x_unit, x_unit, scale=1.0)[1].T") | outputs("w = library_attention(x, x, x, scale=1)[1]\nreturn w.T @ x"), loses=[NORMS, WEIGHTS, OUTPUTS], says="squares of the norms"),
     wrong("1.7", "norms added; scaled by √4", copying("[4, 2, 4]", "library_attention(x_unit, x_unit, x_unit)[1]") | outputs("return library_attention(x, x, x)[0]"), loses=[NORMS, WEIGHTS, OUTPUTS], shows="attention", says="don't add; their squares do"),
     wrong("1.7", "β = 1 and β = 2 confused; naive softmax", copying("[2**0.5, 1, 2**0.5]", "library_attention(2 * x_unit, 2 * x_unit, x_unit, scale=1.0)[1]") | outputs("e = np.exp(x @ x.T)\nreturn e @ x / e.sum(axis=1, keepdims=True)"), loses=[NORMS, WEIGHTS, OUTPUTS], says="the scores grow like β²", visible=GIVES_AWAY),

@@ -197,7 +197,7 @@ order_blind = hw.question(
             "D",
             {
                 "A": "the largest number is the same in every order.",
-                "B": "whether a word occurs does not depend on where.",
+                "B": "whether a word occurs does not depend on its place.",
                 "C": "counting different words gives the same in every order.",
             },
             1,
@@ -216,7 +216,7 @@ order_blind = hw.question(
                     "weight matrices act on each token alike, and the softmax sums over all keys: still"
                     " equivariant."
                 ),
-                "C": "what is done to each token alone moves with the token.",
+                "C": "what happens to each token alone moves with the token.",
                 "D": "layer norm over features treats each token alone: still equivariant.",
             },
             1,

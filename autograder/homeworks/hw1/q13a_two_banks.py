@@ -28,8 +28,8 @@ banks = hw.question(
     minutes=5,
     difficulty="medium",
     asks={
-        "`bank_static`, right to three decimals": "before attention",
-        "`bank_contextual`, right to three decimals": "after attention",
+        "`bank_static`, correct to three decimals": "before attention",
+        "`bank_contextual`, correct to three decimals": "after attention",
     },
     entries=[
         Array("bank_static"),
@@ -46,7 +46,7 @@ banks = hw.question(
             {
                 "A": "“the” and “was” share nothing with “bank”; their scores are 0, the smallest there are.",
                 "B": "the table has one row for “bank”; what differs is what is mixed into it.",
-                "D": "the weights sum to 1 in both; a longer sentence alone turns no vector.",
+                "D": "the weights sum to 1 in both; the length of a sentence alone does not turn a vector.",
             },
             1,
         ),
@@ -113,7 +113,9 @@ def after_attention(bank_contextual: np.ndarray) -> Wrong | None:
     if says := reading_of(found, readings):
         return Wrong(f"`bank_contextual` is {found:.3f}: {says}")
     if abs(found - _cosine(rows[0][2], rows[1][1])) < 0.01:
-        return Wrong(f"`bank_contextual` is {found:.4g}, which is close; three right decimals are asked.")
+        return Wrong(
+            f"`bank_contextual` is {found:.4g}, which is close; the question asks for three correct decimals."
+        )
     return Wrong(
         f"`bank_contextual` is {found:.3f}. Take the “bank” row of each sentence's attention output, then the"
         " cosine of the two."

@@ -16,8 +16,8 @@ PRICES = {
     "D": "the gradient of the keys",
 }
 PAID = {
-    "A": "only FlashAttention computes the very same numbers, block by block.",
-    "B": "that is the price of a window: words beyond it meet through several layers only.",
+    "A": "only FlashAttention computes exactly the same numbers, block by block.",
+    "B": "that is the price of a window: words farther apart can meet only through several layers.",
     "C": "that is the price of linear attention, which puts a product of feature maps in place of e^s.",
     "D": "all three remedies have gradients for queries, keys and values.",
 }

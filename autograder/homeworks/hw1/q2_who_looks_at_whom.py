@@ -22,7 +22,7 @@ sentence = hw.question(
     minutes=6,
     difficulty="easy",
     asks={
-        "`cat_weight`, right to three decimals": "the weight",
+        "`cat_weight`, correct to three decimals": "the weight",
         "predict before computing": NOT_JUDGED,
     },
     entries=[
@@ -62,7 +62,7 @@ sentence = hw.question(
             {
                 "A": "nothing in the scores knows where a word stands.",
                 "C": "“cat” gives itself the second largest weight, for a score of 5.",
-                "D": "“mat” is no verb, and for “cat” it comes third, before “on”.",
+                "D": "“mat” is not a verb, and for “cat” it comes third, before “on”.",
             },
             1,
         ),
@@ -70,8 +70,8 @@ sentence = hw.question(
             "asymmetry_reason",
             {
                 "A": "because q·k is not k·q",
-                "B": "because queries and keys have maps of their own",
-                "C": "because each row is divided by a sum of its own",
+                "B": "because queries and keys use different maps",
+                "C": "because each row is divided by its own sum",
                 "D": "because of rounding",
             },
             "C",
@@ -113,7 +113,9 @@ def the_weight(cat_weight: np.ndarray) -> Wrong | None:
     if abs(found / 100 - weights[1, 2]) <= THREE_DECIMALS:
         return Wrong(f"`cat_weight` is {found:g}: that is in percent; a weight lies between 0 and 1.")
     if abs(found - weights[1, 2]) < 0.01:
-        return Wrong(f"`cat_weight` is {found:.3f}, which is close; three right decimals are asked.")
+        return Wrong(
+            f"`cat_weight` is {found:.3f}, which is close; the question asks for three correct decimals."
+        )
     return Wrong(
         f"`cat_weight` is {found:.3f}, which is not the largest weight in the row of “cat”. Write down its"
         " six scores first."

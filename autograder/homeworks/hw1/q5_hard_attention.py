@@ -149,7 +149,7 @@ hard = hw.question(
             },
             "B",
             {
-                "A": "these enter through scores, whose small changes leave the argmax where it is.",
+                "A": "these enter through the scores, and small changes of scores do not move the argmax.",
                 "C": "the choice of the key does not change with a small step of W_Q or W_K.",
                 "D": "the chosen value is X W_V: a step of W_V changes it.",
             },

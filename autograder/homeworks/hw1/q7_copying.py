@@ -105,8 +105,8 @@ copying = hw.question(
     minutes=7,
     difficulty="medium",
     asks={
-        "`norms_17` for β = 2, right to three decimals": "the norms",
-        "`weights_17` for β = 1, right to three decimals": "the weights for β = 1",
+        "`norms_17` for β = 2, correct to three decimals": "the norms",
+        "`weights_17` for β = 1, correct to three decimals": "the weights for β = 1",
         "`copy_outputs` for any orthogonal vectors of one norm": "the outputs for any β",
     },
     entries=[
@@ -123,7 +123,7 @@ copying = hw.question(
                 "A": "like 1/β²",
                 "B": "like exp(−β²)",
                 "C": "like exp(−2β²)",
-                "D": "not at all: b stays in common",
+                "D": "it does not fall, because b stays shared",
             },
             "B",
             {
@@ -145,7 +145,7 @@ def the_norms(norms_17: np.ndarray) -> Wrong | None:
         return None
     message = f"`norms_17` is {np.round(norms_17, 3).tolist()}."
     if np.allclose(norms_17, right, atol=0.01):
-        return Wrong(f"{message} That is close; right to three decimals are asked.")
+        return Wrong(f"{message} That is close; the question asks for three correct decimals.")
     if np.allclose(norms_17, right**2, atol=THREE_DECIMALS):
         return Wrong(f"{message} Those are the squares of the norms.")
     if np.allclose(norms_17, right / beta, atol=THREE_DECIMALS):
@@ -191,7 +191,7 @@ def the_weights(weights_17: np.ndarray) -> Wrong | None:
         "Those are the scores; the softmax is missing.": X @ X.T,
     }
     if np.allclose(found, right, atol=0.01):
-        return Wrong("The weights are close; right to three decimals are asked.", evidence=shown)
+        return Wrong("The weights are close; the question asks for three correct decimals.", evidence=shown)
     for says, value in readings.items():
         if np.allclose(found, value, atol=THREE_DECIMALS):
             return Wrong(says, evidence=shown)

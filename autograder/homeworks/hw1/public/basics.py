@@ -96,10 +96,10 @@ def number(value: Any) -> float:
 
 
 def too_few_decimals(name: str, value: Any) -> Lines:
-    """A line if numbers of which three decimals are asked have two; whole numbers may be exact."""
+    """A line if numbers have two decimals where the question asks for three; whole numbers may be exact."""
     numbers = np.asarray(value, dtype=float)
     if np.array_equal(numbers, numbers.round(2)) and not np.array_equal(numbers, numbers.round()):
-        return [(False, f"`{name}` has two decimals; right to three decimals are asked.")]
+        return [(False, f"`{name}` has two decimals; the question asks for three.")]
     return []
 
 
