@@ -718,7 +718,14 @@ with when_answered("4.5 and 4.6"):
     if TRAIN_AGAIN or unfinished(checkpoint) or not checkpoint.exists():
         training = make_training(trained_model, data["train"][0], EPOCHS)
         history = resumable_fit(
-            fit, trained_model, data, EPOCHS, training, evaluate, checkpoint, "positions"
+            fit,
+            trained_model,
+            data,
+            EPOCHS,
+            training,
+            evaluate,
+            checkpoint,
+            "positions",
         )
         past.write_text(json.dumps(history))
     elif past.exists():
