@@ -401,6 +401,7 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6b", "no zero_grad", train(zero="pass"), loses=[STEP], says="Gradients pile up"),
     wrong("5.6b", "a sigmoid before the loss", train(loss="nn.functional.binary_cross_entropy_with_logits(torch.sigmoid(model(ids, mask)), labels)"), loses=[STEP], says="which applies it itself"),
     wrong("5.6b", "no step", train(step="pass"), loses=[STEP], says="optimizer.step()"),
+    wrong("5.6b", "the batches' losses added", train(back="float(np.sum(losses))"), loses=[STEP], says="losses of the batches are added"),
     wrong("5.6b", "mean of batch means", train(back="float(np.mean(losses))"), loses=[STEP], says="averaged over sentences"),
     wrong("5.6b", "labels flipped", train(loss="nn.functional.binary_cross_entropy_with_logits(model(ids, mask), 1 - labels)"), loses=[STEP], says="labels are flipped"),
     wrong("5.6b", "gradients cleared before the step", train(zero="pass", step="optimizer.zero_grad()\n    optimizer.step()"), loses=[STEP], says="with no zero_grad() between the two"),

@@ -149,6 +149,7 @@ EXAMPLES = [
     }),
     right("6.4", "rows as lists", {"6.4 features": "rows = []\nfor x in X:\n    pairs = [2**0.5 * x[i] * x[j] for i in range(len(x)) for j in range(i)]\n    rows.append([1.0, *(2**0.5 * x), *(x**2), *pairs])\nreturn rows"}),
     right("6.4", "in float32", {"6.4 features": "X = X.astype(np.float32)\n" + features(ONE, LINEAR, SQUARES, CROSS)["6.4 features"]}),
+    wrong("6.4", "changes its input in place", {"6.4 features": "X += 0.5\nZ = np.hstack([X - 0.5, np.ones((len(X), 1))])\ni, j = np.triu_indices(Z.shape[1])\nreturn Z[:, i] * Z[:, j] * np.where(i == j, 1, np.sqrt(2))"}, loses=[KERNEL], says="changed its inputs in place"),
     wrong("6.4", "all (D + 1)² products", {"6.4 features": "ones = np.c_[np.ones(len(X)), X]\nreturn (ones[:, :, None] * ones[:, None, :]).reshape(len(X), -1)", "6.4 count": "return (D + 1) ** 2", "6.4 value": "features_for_64 = 65**2"}, loses=[FEW, COUNT, AT_64], says="all (D + 1)² products"),
     wrong("6.4", "cross terms left out", features(ONE, LINEAR, SQUARES) | {"6.4 count": "return 2 * D + 1", "6.4 value": "features_for_64 = 129"}, loses=[KERNEL, FEW, COUNT, AT_64], says="cross terms are missing"),
     wrong("6.4", "cross terms with weight 1", features(ONE, LINEAR, SQUARES, "X[:, i] * X[:, j]"), loses=[KERNEL], says="the weight is √2, not 1"),

@@ -107,6 +107,7 @@ def trained_toy(
         w, b = w - lr * carried_w, b - lr * carried_b
     loss = np.mean(losses) if variant == "mean of means" else np.average(losses, weights=sizes)
     loss = losses[-1] if variant == "last loss" else loss
+    loss = np.sum(losses) if variant == "sum of means" else loss
     loss = loss * sum(sizes) if variant == "not divided" else loss
     loss = loss * sum(sizes) / len(sizes) if variant == "divided by batches" else loss
     return [np.array(loss), w, np.array([b])[0:1].reshape(())]
@@ -132,6 +133,10 @@ training = hw.question(
                 {
                     "mean of means": (
                         "The loss is averaged over batches; with unequal batches it must be averaged over"
+                        " sentences."
+                    ),
+                    "sum of means": (
+                        "The losses of the batches are added; the question asks for the mean over all"
                         " sentences."
                     ),
                     "last loss": "That is the loss of the last batch; the question asks for the mean"

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw6.public.words import listed, named_kind
-from autograder.kit import Trial, after_grading, as_array, call, decode, encode, probe, visible_check
+from autograder.kit import (
+    IN_PLACE,
+    Trial,
+    after_grading,
+    as_array,
+    call,
+    decode,
+    encode,
+    probe,
+    visible_check,
+)
 
 GAUSSIAN_COUNTS = (
     16,
@@ -54,6 +64,11 @@ def _unit(array: np.ndarray) -> float:
     return float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
 
 
+def inputs_changed(trial: Trial) -> bool:
+    """Whether the student's function changed its inputs in place."""
+    return isinstance(trial.result, Mapping) and bool(trial.result.get("changed_inputs"))
+
+
 def gram_problem(left: Trial, right: Trial, kernel: np.ndarray) -> str | None:
     """Whether φ(x)·φ(y) equals the kernel (n, m) for the rows of two separate calls; else words."""
     if left.output.shape[1] != right.output.shape[1]:
@@ -63,7 +78,11 @@ def gram_problem(left: Trial, right: Trial, kernel: np.ndarray) -> str | None:
         )
     found = left.output.astype(float) @ right.output.astype(float).T
     if near(found, kernel, left, right):
-        return None
+        return (
+            f"The features are right, but the function {IN_PLACE}"
+            if inputs_changed(left) or inputs_changed(right)
+            else None
+        )
     i, j = np.unravel_index(np.abs(found - kernel).argmax(), kernel.shape)
     told = (
         f"For x = {listed(left.args[0][i])} and y = {listed(right.args[0][j])} the product φ(x)·φ(y) is"
