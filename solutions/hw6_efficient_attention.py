@@ -599,7 +599,7 @@ with when_answered("6.4, 6.5a and 6.5b"):
         ["multiplications (M = D)"],
         dots=meetings_65,
         colors={
-            label: "prediction" if label.startswith("softmax") else "attention"
+            label: "other" if label.startswith("softmax") else "prediction"
             for label in curves_65
         },
     )

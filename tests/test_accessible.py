@@ -176,3 +176,10 @@ def test_marks_of_a_check_read_on_light_and_dark_pages():
             r"border-left:4px solid (#\w{6})", kit.Feedback("", [(state, words)])._repr_html_()
         )
         assert all(contrast(edge, theme) >= 3 for theme in THEMES), words
+
+
+def test_a_line_that_several_inputs_give_is_shown_once():
+    lines: list[kit.Line] = [(False, "the same"), (True, "fine"), (False, "the same"), (None, "the same")]
+    told = kit.Feedback("Check 4.6b", lines)
+    assert str(told).count("the same") == told._repr_html_().count("the same") == 2
+    assert not told.ok

@@ -265,7 +265,7 @@ def test_positions_being_learned_are_real_frames_with_the_own_place_left_out(mon
     tables = kept["tables"].astype(float)[:, 0, 1:]
     unit = tables / np.linalg.norm(tables, axis=-1, keepdims=True)
     shown, maps = [], []
-    monkeypatch.setattr(slider.Moving, "show", shown.append)
+    monkeypatch.setattr(slider.Moving, "show", lambda picture: shown.append(picture))
     monkeypatch.setattr(
         mosaics, "heat", lambda values, *more: maps.append(values) or slider.heat(values, *more)
     )

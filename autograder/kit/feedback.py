@@ -30,8 +30,13 @@ class Feedback:
     def ok(self) -> bool:
         return bool(self.lines) and all(state is not False for state, _ in self.lines)
 
+    @property
+    def told(self) -> list[Line]:
+        """The lines, each once: several inputs may show the same mistake in the same words."""
+        return list(dict.fromkeys(self.lines))
+
     def __str__(self) -> str:
-        return "\n".join([self.title, *(f"  {LINE_MARKS[state][0]} {text}" for state, text in self.lines)])
+        return "\n".join([self.title, *(f"  {LINE_MARKS[state][0]} {text}" for state, text in self.told)])
 
     def _repr_html_(self) -> str:
         states = [state for state, _ in self.lines]
@@ -41,7 +46,7 @@ class Feedback:
             f"line-height:1.35;margin:.05em .5em 0 0;border-radius:3px;text-align:center;color:#ffffff;"
             f'background-color:{LINE_MARKS[state][1]}">{LINE_MARKS[state][0]}</b> <span style="min-width:0;'
             f'overflow-wrap:anywhere">{_inline(text)}</span></div>'
-            for state, text in self.lines
+            for state, text in self.told
         )
         return (
             f'<div style="border-left:4px solid {LINE_MARKS[worst][1]};padding:.4em .9em;margin:.3em 0;'

@@ -304,6 +304,8 @@ def show_lines(*panels: Mapping[str, Any], heading: str = "") -> None:
         fit_titles(figure)
         figure.draw_without_rendering()
         for axis in axes[:, 0]:
-            thin_ticks(axis)
             label_ends(axis)
+        figure.draw_without_rendering()  # the labels made the axes narrower
+        for axis in axes[:, 0]:
+            thin_ticks(axis)
     show_figure(figure)
