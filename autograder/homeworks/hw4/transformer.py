@@ -65,11 +65,7 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
     """Multi-head self-attention, head by head, in float64: outputs (b, n, dim), weights (b, heads, n, n)."""
     x = np.asarray(x, dtype=np.float64)
     dim = x.shape[-1]
-<<<<<<< HEAD
-    read = layer_norm(x, np.ones(1), np.zeros(1)) if mistake == "norm inside" else x
-=======
     read = layer_norm(x, np.ones(dim), np.zeros(dim)) if mistake == "norm inside" else x
->>>>>>> v16
     q, k, v = (
         read @ np.asarray(maps[f"{name}.weight"], np.float64).T + maps[f"{name}.bias"]
         for name in ("query", "key", "value")
