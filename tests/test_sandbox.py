@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, patch
 
 import nbformat
 import pytest
@@ -32,6 +34,7 @@ if sys.platform != "linux":
     pytest.skip("the sandbox is Linux's", allow_module_level=True)
 
 from autograder.run.bubblewrap import bwrap_arguments, site_folders
+from autograder.run.kernel_process import be_brief
 from autograder.run.sandbox import SandboxKernels
 
 pytestmark = [pytest.mark.xdist_group("hw3"), needs_sandbox]
@@ -170,3 +173,14 @@ def simplified(outputs: list[nbformat.NotebookNode]) -> dict[str, str]:
         key = output.get("name", output.output_type)
         told[key] = told.get(key, "") + output.get("text", output.get("ename", str(output.get("data"))))
     return {key: re.sub(r"ipykernel_\d+", "a process", text) for key, text in told.items()}
+
+
+def test_a_brief_kernel_takes_what_a_usual_one_takes():
+    """A kernel that aborts requests names the message that a status belongs to."""
+    kernel = Mock(spec=["log", "_publish_status", "_publish_execute_input"])
+    usual = kernel._publish_status
+    with patch("sys.stdout", io.StringIO()), patch("sys.stderr", io.StringIO()):
+        be_brief(kernel)
+    kernel._publish_status("busy", "shell", parent="a message")
+    kernel._publish_status("idle", "shell", parent="a message")
+    usual.assert_called_once_with("idle", "shell", parent="a message")

@@ -47,8 +47,13 @@ def be_brief(kernel: Any) -> None:
     """
     kernel.log.setLevel(logging.CRITICAL)
     publish = kernel._publish_status
-    kernel._publish_status = lambda status, *where: None if status == "busy" else publish(status, *where)
-    kernel._publish_execute_input = lambda *_: None
+
+    def publish_others(status: str, *where: Any, **more: Any) -> None:
+        if status != "busy":
+            publish(status, *where, **more)
+
+    kernel._publish_status = publish_others
+    kernel._publish_execute_input = lambda *_, **__: None
     for stream in (sys.stdout, sys.stderr):
         stream.flush = if_any(stream, stream.flush)  # type: ignore[method-assign]
 
