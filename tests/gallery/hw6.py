@@ -79,7 +79,7 @@ EXAMPLES = [
     wrong("6.1", "no factor 1000", rnn("number - h", "1 / (1 + np.exp(-h))"), loses=[STATES], says="factor 1000"),
     wrong("6.1", "the state halved, weights halved", rnn("number - h / 2") | {"6.1 weights": "return (-0.5) ** np.arange(T)[::-1]"}, loses=[STATES, UNROLLED], says="shrink by half"),
     wrong("6.1", "weights for even T only", {"6.1 weights": "return (-1) ** np.arange(1, T + 1)"}, loses=[UNROLLED], says="it is right for even T only"),
-    wrong("6.1", "weights with all signs turned round", {"6.1 weights": "return -((-1.0) ** (T - np.arange(1, T + 1)))"}, loses=[UNROLLED], says="all signs are turned round"),
+    wrong("6.1", "weights with all signs reversed", {"6.1 weights": "return -((-1.0) ** (T - np.arange(1, T + 1)))"}, loses=[UNROLLED], says="all signs are reversed"),
     wrong("6.1", "weights all one", {"6.1 weights": "return np.ones(T)"}, loses=[UNROLLED], says="All weights are 1"),
     wrong("6.1", "weights for odd T only", {"6.1 weights": "return (-1.0) ** np.arange(T)"}, loses=[UNROLLED], says="it is right for odd T only"),
     wrong("6.1", "differences of neighbors", {"6.1 rnn": "states = np.diff(x, prepend=0.0)\nreturn states, 0.5 + 0.5 * np.tanh(500 * states[-1])"}, loses=[STATES], says="differences of neighbors"),

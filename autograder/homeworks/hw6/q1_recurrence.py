@@ -124,7 +124,7 @@ recurrence = hw.question(
                 f"{LAST} (yours has −1 for even T: it is right for odd T only).": lambda T: (
                     (-1) ** np.arange(T)
                 ),
-                f"{LAST} (yours has −1 for every T: all signs are turned round).": lambda T: -signs(T),
+                f"{LAST} (yours has −1 for every T: all signs are reversed).": lambda T: -signs(T),
                 "Your weights shrink by half from place to place; the factor of h_(t-1) is −1.": lambda T: (
                     (-0.5) ** np.arange(T - 1, -1, -1)
                 ),
