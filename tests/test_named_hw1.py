@@ -170,7 +170,7 @@ NUDGE, HEADS, ERROR, TABLE = (
     "positional_encoding",
 )
 ANSWERS = [
-    (ONE, one(lambda s: softmax(-s)), "sign of the scores is turned round"),
+    (ONE, one(lambda s: softmax(-s)), "sign of the scores is reversed"),
     (ONE, one(lambda s: softmax(softmax(s))), "softmax is applied twice"),
     (ONE, one(lambda s: np.exp(s - s.max())), "weights don't sum to 1"),
     (ONE, one(lambda s: s / s.sum()), "divided by their sum"),
@@ -189,7 +189,7 @@ ANSWERS = [
     (ONE, fixed(8), "You divided by √64 = 8, whatever d_k is"),
     (ONE, lambda query, keys, values: None, "is `return` missing?"),
     (ALL, every(lambda Q, K, mask: hidden(Q @ Q.T / np.sqrt(K.shape[1]), mask)), "yours are the queries"),
-    (ALL, every(lambda Q, K, mask: hidden(-Q @ K.T / np.sqrt(K.shape[1]), mask)), "is turned round"),
+    (ALL, every(lambda Q, K, mask: hidden(-Q @ K.T / np.sqrt(K.shape[1]), mask)), "is reversed"),
     (ALL, every(lambda Q, K, mask: hidden(Q @ K.T * np.sqrt(K.shape[1]), mask)), "multiplied by √d_k"),
     (ALL, every(weights=lambda s: softmax(softmax(s))), "softmax is applied twice"),
     (ALL, every(weights=lambda s: divided(np.exp(s - s.max()))), "of the whole matrix is subtracted"),

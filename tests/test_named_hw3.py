@@ -54,7 +54,7 @@ def previous(token: float, offset: int) -> str | None:
 NONE, ALL = np.zeros(3), np.ones(4)
 SAID: list[tuple[Callable[[], str | None], str]] = [
     (lambda: moved(16.0 * np.eye(4)[ORDER]), "but too softly: place"),
-    (lambda: moved(-60.0 * np.eye(4)[ORDER]), "sign is turned round"),
+    (lambda: moved(-60.0 * np.eye(4)[ORDER]), "sign is reversed"),
     (lambda: moved(60.0 * np.eye(4)), "Each place looks at itself, but place 0 must look at place 2"),
     (lambda: moved(60.0 * np.eye(4)[ORDER], 2 * np.eye(7, 3)), "The attention is right, so look at V"),
     (lambda: moved(1e308 * np.eye(4)[ORDER] * 1e10), "too large for a float"),

@@ -264,7 +264,7 @@ EXAMPLES += [
     right("1.8", "a forward difference with a small step", nudge("(library_attention(query[None], keys + 1e-5 * np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0] - y) / 1e-5")),
     wrong("1.8", "an exact difference; signs swapped", nudge("library_attention(query[None], keys + np.outer(np.arange(len(keys)) == j, epsilon), values)[0][0] - y", "BAC"), loses=[CHANGE, *SIGNS[:2]], says="linear in ε"),
     wrong("1.8", "only w_j's own value; always rises", nudge("w[j] * values[j] * s", "AAA"), loses=[CHANGE, *SIGNS[1:]], says="the other weights shrink"),
-    wrong("1.8", "the sign; always the same", nudge("w[j] * (y - values[j]) * s", "CCC"), loses=[CHANGE, *SIGNS[:2]], says="sign is turned round"),
+    wrong("1.8", "the sign; always the same", nudge("w[j] * (y - values[j]) * s", "CCC"), loses=[CHANGE, *SIGNS[:2]], says="sign is reversed"),
     wrong("1.8", "no scale; nonsense letters", nudge("w[j] * (values[j] - y) * (query @ epsilon)", "XYZ"), loses=[CHANGE, *SIGNS], says="scale 1/√d_k is missing"),
     wrong("1.8", "scale twice", nudge("w[j] * (values[j] - y) * s / np.sqrt(len(query))"), loses=[CHANGE], says="The scale stands twice"),
     wrong("1.8", "weight forgotten", nudge("(values[j] - y) * s"), loses=[CHANGE], says="a factor is missing"),
@@ -328,7 +328,7 @@ def crossing(match: str) -> dict[str, str]:
 EXAMPLES += [
     right("1.10", "lower case", crossing("cdbb")),
     right("1.10", "in brackets", {"1.10 match": "encoder_self, decoder_self, cross, cross_shape = '(C)', 'D.', ' B', '(B)'"}),
-    wrong("1.10", "encoder and decoder swapped", crossing("DCAA"), loses=MATCH, says="turned round"),
+    wrong("1.10", "encoder and decoder swapped", crossing("DCAA"), loses=MATCH, says="reversed"),
     wrong("1.10", "all cross-attention", crossing("BBBB"), loses=MATCH[:2], says="self-attention stays within one sequence"),
     wrong("1.10", "the encoder alone", crossing("CCCB"), loses=["decoder_self", "cross"], says="the decoder would not be involved"),
     wrong("1.10", "the width before the values' map", crossing("CDBC"), loses=["cross_shape"], says="d_v = 6"),

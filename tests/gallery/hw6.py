@@ -75,7 +75,7 @@ EXAMPLES = [
         "6.1 choice": 'alternating_decides = "b"',
     }),
     wrong("6.1", "the state is added", rnn("number + h"), loses=[STATES], says="You add the state"),
-    wrong("6.1", "the other way round", rnn("h - number"), loses=[STATES], says="sign is turned round"),
+    wrong("6.1", "the other way round", rnn("h - number"), loses=[STATES], says="sign is reversed"),
     wrong("6.1", "no factor 1000", rnn("number - h", "1 / (1 + np.exp(-h))"), loses=[STATES], says="factor 1000"),
     wrong("6.1", "the state halved, weights halved", rnn("number - h / 2") | {"6.1 weights": "return (-0.5) ** np.arange(T)[::-1]"}, loses=[STATES, UNROLLED], says="shrink by half"),
     wrong("6.1", "weights for even T only", {"6.1 weights": "return (-1) ** np.arange(1, T + 1)"}, loses=[UNROLLED], says="it is right for even T only"),

@@ -120,7 +120,7 @@ def another_taken_off() -> dict[str, Summed]:
     }
 
 
-WRONG_SIGN = "The sign of the scores is turned round: the key that fits best must get the largest weight."
+WRONG_SIGN = "The sign of the scores is reversed: the key that fits best must get the largest weight."
 SOFTMAX_TWICE = "The softmax is applied twice."
 
 

@@ -49,7 +49,7 @@ crossing = hw.question(
             {"cross": "B"},
             ROLES,
             {
-                "A": "the other way round: the decoder asks (queries), the source answers (keys and values).",
+                "A": "reversed: the decoder asks (queries), the source answers (keys and values).",
                 "C": "then the decoder would not be involved at all.",
                 "D": "then the source sentence would never reach the decoder.",
             },

@@ -146,7 +146,7 @@ FIRST_ORDER_CHANGE = Challenge(
         "You only changed w_j; the other weights change too.": _nudged(
             lambda w, y, v, j, s, d: w[j] * (1 - w[j]) * v[j] * s
         ),
-        "The sign is turned round: a larger score moves the output toward v_j.": _nudged(
+        "The sign is reversed: a larger score moves the output toward v_j.": _nudged(
             lambda w, y, v, j, s, d: w[j] * (y - v[j]) * s
         ),
         "A key that hardly gets any attention hardly changes the output: a factor is missing.": _nudged(

@@ -22,7 +22,7 @@ SCORE_SLIPS = {  # what to say of known mistakes of the scores → their names f
     "You divided by √3, whatever Q and K are; d_qk is their number of columns.": "root of 3",
     "Q stands on both sides: the keys come from K.": "Q twice",
     "Those are cosines; the model takes plain dot products, in which length counts.": "cosine",
-    "The sign is turned round.": "sign",
+    "The sign is reversed.": "sign",
     "You multiplied by √d_qk; the model divides by it.": "times root",
     "That is KQᵀ without the scale: row i must belong to query token i, and the model applies"
     " 1/√d_qk.": "neither scaled nor turned",

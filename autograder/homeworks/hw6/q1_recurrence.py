@@ -69,13 +69,11 @@ recurrence = hw.question(
                 "You add the state before instead of subtracting it: h_t = x_t - h_(t-1).": lambda x: (
                     alternating(x, sign=1.0)
                 ),
-                "Your sign is turned round: h_t is x_t minus the state, not the state minus x_t.": lambda x: [
+                "Your sign is reversed: h_t is x_t minus the state, not the state minus x_t.": lambda x: [
                     alternating(x, sign=1.0, input_sign=-1.0)[0],
                     alternating(x, sign=1.0, input_sign=-1.0)[1],
                 ],
-                "σ is turned round: σ(z) = 1 / (1 + e^-z) rises with z.": lambda x: alternating(
-                    x, scale=-1000.0
-                ),
+                "σ is reversed: σ(z) = 1 / (1 + e^-z) rises with z.": lambda x: alternating(x, scale=-1000.0),
                 "h_0 = 0 is among your states; give h_1 to h_T.": lambda x: [
                     np.append(0.0, alternating(x)[0]),
                     alternating(x)[1],

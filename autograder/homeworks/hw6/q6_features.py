@@ -88,7 +88,7 @@ gaussian = hw.question(
             cases=few_vectors,
             expected=lambda X: np.exp(squared_norms(X) / (2 * np.sqrt(X.shape[1]))),
             mistakes={
-                "The sign of the exponent is turned round: the factor undoes what the Gaussian takes away.": (
+                "The sign of the exponent is reversed: the factor undoes what the Gaussian takes away.": (
                     lambda X: np.exp(-squared_norms(X) / (2 * np.sqrt(X.shape[1])))
                 ),
                 "The 2 in 2σ² is missing.": lambda X: np.exp(squared_norms(X) / np.sqrt(X.shape[1])),

@@ -149,7 +149,7 @@ def estimate_slips(trial: Trial) -> set[str]:
             kernel,
             np.ones_like(factors),
         ),
-        "The sign of the factors' exponents is turned round: they undo what the Gaussian takes away.": (
+        "The sign of the factors' exponents is reversed: they undo what the Gaussian takes away.": (
             kernel,
             1 / factors,
         ),

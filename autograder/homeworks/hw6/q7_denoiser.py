@@ -90,10 +90,10 @@ closed = hw.question(
                 "A factor 2 is missing: the derivative of a square.": lambda W, X, lam: (
                     gradient_oracle(W, X, lam) / 2
                 ),
-                "The sign of the reconstruction part is turned round: W X - X, not X - W X.": (
+                "The sign of the reconstruction part is reversed: W X - X, not X - W X.": (
                     lambda W, X, lam: 4 * lam * W - gradient_oracle(W, X, lam)
                 ),
-                "The gradient's sign is turned round.": lambda W, X, lam: -gradient_oracle(W, X, lam),
+                "The gradient's sign is reversed.": lambda W, X, lam: -gradient_oracle(W, X, lam),
                 "The reconstruction part is transposed: the derivative for W_ij stands in row i, column j.": (
                     lambda W, X, lam: 2 * X @ (W @ X - X).T + 2 * lam * W
                 ),
@@ -149,7 +149,7 @@ closed = hw.question(
                 "That is XXᵀ itself; the factors are s²/(s² + λ), between 0 and 1.": by_svd(
                     lambda s, lam: s**2
                 ),
-                "U is turned round: W = U · factors · Uᵀ.": lambda X, lam: (
+                "U and Uᵀ are swapped: W = U · factors · Uᵀ.": lambda X, lam: (
                     (U := np.linalg.svd(X)[0]).T @ U.T @ minimiser(X, lam) @ U @ U
                 ),
                 "Those are the factors on the diagonal; W = U · factors · Uᵀ.": lambda X, lam: (

@@ -77,9 +77,7 @@ def move_problem(
         )
     others = np.array([np.delete(row, at) for row, at in zip(weights, source, strict=True)])
     if others.shape[1] > 1 and np.ptp(others, axis=1).max() < 1e-6 and (aimed < others.min(axis=1)).all():
-        return (
-            f"{told} Every place but the one that it must look at gets attention: the sign is turned round."
-        )
+        return f"{told} Every place but the one that it must look at gets attention: the sign is reversed."
     if (looked == np.arange(len(x))).all():
         return f"{told} Each place looks at itself, but place {place} must look at place {source[place]}."
     return f"{told} Place {place} looks at place {looked[place]}, but it must look at {source[place]}."

@@ -60,7 +60,7 @@ def first_place_problem(
             " tokens, but here the places alone must decide. Which rows of Q and K see the token?"
         )
     if n > 2 and np.ptp(row[1:]) < 1e-6 and row[0] < row[1]:
-        return f"{told}: the first place gets the least; is the sign turned round?"
+        return f"{told}: the first place gets the least; is the sign reversed?"
     if (rows.argmax(-1) == n - 1).all():
         return f"{told}: it looks at the last place, not the first."
     if (rows.argmax(-1) == np.arange(n)).all():
