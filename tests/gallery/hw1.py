@@ -440,7 +440,7 @@ EXAMPLES += [
     wrong("1.2", "the word after it, and rounding", reasons("A", "D"), loses=["cat_reason", "asymmetry_reason"], says="knows where a word stands"),
     wrong("1.2", "maps of their own", reasons("C", "B"), loses=["cat_reason", "asymmetry_reason"], says="there are no maps here"),
     right("1.5", "W_V in lower case", {"1.5 learns": "hard_learns = 'b'"}),
-    wrong("1.5", "queries and keys learn", {"1.5 learns": "hard_learns = 'A'"}, loses=["hard_learns"], says="leave the argmax where it is"),
+    wrong("1.5", "queries and keys learn", {"1.5 learns": "hard_learns = 'A'"}, loses=["hard_learns"], says="do not move the argmax"),
     wrong("1.5", "nothing learns", {"1.5 learns": "hard_learns = 'D'"}, loses=["hard_learns"], says="a step of W_V changes it"),
     wrong("1.7", "the rival shares nothing", {"1.7 rate": "copy_rate = 'C'"}, loses=["copy_rate"], says="2β² − β²"),
     wrong("1.7", "polynomially", {"1.7 rate": "copy_rate = 'A'"}, loses=["copy_rate"], says="exponentials of scores"),

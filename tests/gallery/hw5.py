@@ -27,7 +27,7 @@ TOTAL, TRAINABLE = "total parameters with BERT-base", "trainable parameters with
 PAIRED, MEASURED = "the paired difference", "accuracy with its error"
 SHARE, STEP, TRAIN_MODE = "the share of right answers", "loss and weights after one epoch", "training runs in train mode"
 MEANS, EVAL_MODE, BEST = "loss and accuracy over sentences", "evaluation mode, nothing changed, mode restored", "the best epoch's weights come back"
-ALONE = "one sentence alone"
+SINGLE = "one sentence alone"
 HIDDEN, LABEL, ASKED, COMPARISON = (
     "accuracy on hidden sentences", "label and probability", "the model is asked properly and left as it was", "model_comparison",
 )
@@ -443,13 +443,13 @@ return accuracies
     right("5.7a", "a float32 file", {}, **checkpoint(saved({name: value.float() for name, value in WEIGHTS.items()}))),
     wrong("5.7a", "never trained", **checkpoint(UNTRAINED), loses=[HIDDEN], shows="matrix", says="points rise from 60% to 78%", visible=ON_HIDDEN_SENTENCES),
     wrong("5.7a", "labels flipped", **checkpoint(FLIPPED), loses=[HIDDEN], shows="matrix", says="its labels are flipped", visible=ON_HIDDEN_SENTENCES),
-    wrong("5.7a", "the class changed after the training", {"5.7a layers": "self.embed = nn.Embedding(n_words, d_model)\nself.Qm = nn.Linear(d_model, 32, bias=False)\nself.Km = nn.Linear(d_model, 32, bias=False)\nself.Vm = nn.Linear(d_model, d_model, bias=False)\nself.output = nn.Linear(d_model, 1)\nself.dropout = nn.Dropout(0.5)"}, loses=[HIDDEN, ALONE], says="Did the class change after the training?"),
+    wrong("5.7a", "the class changed after the training", {"5.7a layers": "self.embed = nn.Embedding(n_words, d_model)\nself.Qm = nn.Linear(d_model, 32, bias=False)\nself.Km = nn.Linear(d_model, 32, bias=False)\nself.Vm = nn.Linear(d_model, d_model, bias=False)\nself.output = nn.Linear(d_model, 1)\nself.dropout = nn.Dropout(0.5)"}, loses=[HIDDEN, SINGLE], says="Did the class change after the training?"),
     right("5.7a", "the epoch saved along", **checkpoint({"model": WEIGHTS, "epoch": 9})),
-    wrong("5.7a", "squeezed, so one sentence gives a number", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nreturn self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None]).squeeze()"}, loses=[ALONE], says="squeeze(1)"),
-    wrong("5.7a", "a damaged file", **checkpoint(b"PK not a checkpoint"), loses=[HIDDEN, ALONE], says="was not loaded"),
+    wrong("5.7a", "squeezed, so one sentence gives a number", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nreturn self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None]).squeeze()"}, loses=[SINGLE], says="squeeze(1)"),
+    wrong("5.7a", "a damaged file", **checkpoint(b"PK not a checkpoint"), loses=[HIDDEN, SINGLE], says="was not loaded"),
     wrong("5.7a", "probabilities instead of logits", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nreturn torch.sigmoid(self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None]))[:, 0]"}, loses=[HIDDEN], says="return logits, not probabilities"),
-    wrong("5.7a", "the attention returned as well", {"5.7a forward": "x = self.embed(ids)\nreturn self.output(x.mean(1))[:, 0], self.Qm(x)"}, loses=[HIDDEN, ALONE], says="should return one tensor, but it returned a tuple"),
-    wrong("5.7a", "a column of logits", {"5.7a forward": "return self.output(self.embed(ids).mean(1))"}, loses=[HIDDEN, ALONE], says="should give one logit a sentence"),
+    wrong("5.7a", "the attention returned as well", {"5.7a forward": "x = self.embed(ids)\nreturn self.output(x.mean(1))[:, 0], self.Qm(x)"}, loses=[HIDDEN, SINGLE], says="should return one tensor, but it returned a tuple"),
+    wrong("5.7a", "a column of logits", {"5.7a forward": "return self.output(self.embed(ids).mean(1))"}, loses=[HIDDEN, SINGLE], says="should give one logit a sentence"),
     # 5.7b
     right("5.7b", "unsqueezed ids and the map by number", predict(back="{k: labels[k] for k in (0, 1)}[int(logit > 0)], 1 - 1 / (1 + np.exp(logit))")),
     wrong("5.7b", "label order of the map", predict(back="list(labels.values())[int(logit > 0)], float(probability)"), loses=[LABEL], says="in whatever order it was written"),
