@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections import defaultdict
 from functools import cache
 from typing import Any
@@ -28,6 +29,9 @@ from tests.conftest import PLACE, SETTINGS, by_homework, reference
 from tests.gallery import ROOT, examples
 
 CELL = f"{inspect.getsource(representations)}\nimport homework_kit\nrecord_representations(homework_kit._log)"
+FLOAT64_MODULES = "modules of float64"
+# a right answer may make float32 tensors of its own, as in mask.float(); only this test changes its type
+TWO_TYPES = re.compile("expected scalar type|same dtype|expected m1 and m2")
 LIMITS = Limits(
     cell_seconds=300, total_seconds=500, cpu_seconds=500, file_bytes=200_000_000, memory_bytes=8e9
 )
@@ -77,12 +81,15 @@ def refusals(name: str, student: Student) -> dict[str, list[str]]:
     answered = order[: 1 + max((order.index(one.question) for one in student.examples), default=len(order))]
     for way, answers in recorded(name, student).items():
         for title, lines in answers["refused"]:
+            if way == FLOAT64_MODULES and all(TWO_TYPES.search(text) for _, text in lines):
+                continue
             problems[f"{title}: {' '.join(text for _, text in lines)}"].append(way)
         document = {"schema": kit.LOG_SCHEMA, "homework": name, "entries": answers["entries"]}
         run = read_log(json.dumps(document).encode(), homework)
         for question in map(homework.questions.__getitem__, answered):
             for check in judge_question(question, run, claims, drawn).checks:
-                if check.state != "passed":
+                own_type = way == FLOAT64_MODULES and TWO_TYPES.search(check.feedback)
+                if check.state != "passed" and not own_type:
                     problems[f"{question.id}, {check.name}: {check.feedback} {check.fault[-300:]}"].append(
                         way
                     )
