@@ -199,11 +199,12 @@ def history_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str
     }
     for epoch, row in enumerate(history):
         for key, wanted in columns.items():
-            if key not in row or not isinstance(row[key], float | int):
+            found = np.asarray(row.get(key))  # a float, or a number of NumPy or torch
+            if found.size != 1 or found.dtype.kind not in "fiu":
                 return f"Row {epoch} of the history has no number `{key}`; it has {', '.join(map(str, row))}."
-            if abs(row[key] - wanted[epoch]) > 1e-6:
+            if abs(found.item() - wanted[epoch]) > 1e-6:
                 return (
-                    f"Row {epoch} of the history says {key} = {row[key]:.3g}; in that epoch it was"
+                    f"Row {epoch} of the history says {key} = {found.item():.3g}; in that epoch it was"
                     f" {wanted[epoch]:.3g}."
                 )
     return None
