@@ -20,6 +20,7 @@ from autograder.author.gallery import Student, students
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, homeworks
 from autograder.grade.judge import judge_question
+from autograder.homeworks.hw4.public.diagnosis import history_problem
 from autograder.kit.shared.modules import module_probe
 from autograder.run.choose import kernels
 from autograder.run.execute import execute
@@ -169,3 +170,19 @@ def test_a_module_of_float64_takes_the_inputs_of_a_case():
         found = module_probe(changed, case.as_json("Doubled/0"))
         assert found["fields"]["result"] == {"dtype": "float64", "shape": [1, 2], "data": [2.0, 2.0]}
     assert Doubled(2).linear.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("number", [float, np.float32, np.array, np.atleast_2d])
+def test_a_history_may_hold_numbers_of_any_kind(number: Any):
+    """As values come out of a notebook: those of NumPy and torch are arrays there."""
+    kwargs = {"losses": [0.5, 0.25], "validation": [0.75, 0.5], "interrupt": None}
+    rows = zip(kwargs["losses"], [1.0, 0.75], kwargs["validation"], strict=True)
+    names = ("train_loss", "validation_loss", "validation_accuracy")
+    history = [dict(zip(names, map(number, row), strict=True)) for row in rows]
+    assert history_problem(kwargs, {"history": history, "trained_on": [0, 0]}) is None
+    history[1]["train_loss"] = number(0.3)
+    assert "says train_loss = 0.3" in str(history_problem(kwargs, {"history": history, "trained_on": [0, 0]}))
+    history[1]["train_loss"] = "0.25"
+    assert "has no number `train_loss`" in str(
+        history_problem(kwargs, {"history": history, "trained_on": [0, 0]})
+    )
