@@ -32,7 +32,7 @@ test: $(BIN)/.installed ## Run all tests
 sweep: $(BIN)/.installed ## Run the long tests: galleries in other representations and under other seeds
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m sweep
 
-versions: $(BIN)/.installed ## Test a gallery and grade the example class under Python 3.11, 3.12 and 3.13, as far as installed
+versions: $(BIN)/.installed ## Test the galleries and grade the example class under Python 3.11, 3.12 and 3.13, as far as installed
 	$(BIN)/python -m tests.versions $(VERSIONS)
 
 lint: $(BIN)/.installed ## Check style, types, words, and that generated files are up to date

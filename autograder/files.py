@@ -130,6 +130,11 @@ def harmless(text: str) -> str:
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
+def several(count: int, one: str, many: str = "") -> str:
+    """How many there are, in words: "1 image", "2 images"."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def points(number: float) -> str:
     """Points as people write them: 3, 2.5."""
     return f"{round(number, 2):g}"

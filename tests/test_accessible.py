@@ -16,8 +16,8 @@ from autograder.author.inlined import public_files
 from autograder.author.source import read_source
 from autograder.declare import homeworks
 from autograder.names import source_path
+from autograder.report import safehtml
 from autograder.report.notebook_html import render_cells
-from autograder.report.safehtml import clean
 from tests.conftest import by_homework, reference
 from tests.contrast import contrast
 from tests.gallery import ROOT
@@ -162,7 +162,7 @@ THEMES = ("#ffffff", "#111111", "#1e1e1e")  # JupyterLab light and dark, VS Code
 def test_marks_of_a_check_read_on_light_and_dark_pages():
     lines = [(True, "fine"), (False, "wrong"), (None, "note")]
     shown = kit.Feedback("Check", lines)._repr_html_()
-    for page in (shown, clean(shown)):  # in a notebook, and on a feedback page
+    for page in (shown, safehtml.clean(shown)):  # in a notebook, and on a feedback page
         marks = re.findall(r'<b style="([^"]*)">(.)</b>', page)
         assert [mark for _, mark in marks] == ["✓", "✗", "·"]
         for style, mark in marks:
@@ -183,3 +183,10 @@ def test_a_line_that_several_inputs_give_is_shown_once():
     told = kit.Feedback("Check 4.6b", lines)
     assert str(told).count("the same") == told._repr_html_().count("the same") == 2
     assert not told.ok
+
+
+def test_a_picture_without_words_gets_some_and_one_from_elsewhere_its_words():
+    source = 'src="data:image/png;base64,AAAA"'
+    shown = safehtml.clean(f'<img {source}><img alt="mine" {source}><img src="a.png" alt="theirs">')
+    assert re.findall(r'<img[^>]* alt="([^"]*)"', shown) == [safehtml.NO_WORDS, "mine"]
+    assert shown.endswith("[theirs]")

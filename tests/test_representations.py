@@ -19,6 +19,7 @@ from autograder.author import representations
 from autograder.author.gallery import Student, students
 from autograder.author.kit_text import kit_source
 from autograder.declare import Case, homeworks
+from autograder.grade.beside import data_files
 from autograder.grade.judge import judge_question
 from autograder.homeworks.hw4.public.diagnosis import history_problem
 from autograder.kit.shared.modules import module_probe
@@ -30,9 +31,8 @@ from tests.conftest import PLACE, SETTINGS, by_homework, reference
 from tests.gallery import ROOT, examples
 
 CELL = f"{inspect.getsource(representations)}\nimport homework_kit\nrecord_representations(homework_kit._log)"
-FLOAT64_MODULES = "modules of float64"
 # a right answer may make float32 tensors of its own, as in mask.float(); only this test changes its type
-TWO_TYPES = re.compile("expected scalar type|same dtype|expected m1 and m2")
+TWO_TYPES = re.compile("expected scalar type|same dtype|dtypes must be the same|expected m1 and m2")
 LIMITS = Limits(
     cell_seconds=300, total_seconds=500, cpu_seconds=500, file_bytes=200_000_000, memory_bytes=8e9
 )
@@ -58,7 +58,7 @@ def recorded(name: str, student: Student) -> dict[str, dict[str, Any]]:
         notebook,
         kit_source=kit_source(homework),
         challenges=challenges_json(homework, homework.draw(SETTINGS.seed)),
-        attachments=student.attachments,
+        attachments={**student.attachments, **data_files(homework)[0]},
         limits=LIMITS,
         kernels=kernels(PLACE)[0],
         keep=[representations.RECORDED],
@@ -82,14 +82,14 @@ def refusals(name: str, student: Student) -> dict[str, list[str]]:
     answered = order[: 1 + max((order.index(one.question) for one in student.examples), default=len(order))]
     for way, answers in recorded(name, student).items():
         for title, lines in answers["refused"]:
-            if way == FLOAT64_MODULES and all(TWO_TYPES.search(text) for _, text in lines):
+            if way == representations.WIDE_MODULES and all(TWO_TYPES.search(text) for _, text in lines):
                 continue
             problems[f"{title}: {' '.join(text for _, text in lines)}"].append(way)
         document = {"schema": kit.LOG_SCHEMA, "homework": name, "entries": answers["entries"]}
         run = read_log(json.dumps(document).encode(), homework)
         for question in map(homework.questions.__getitem__, answered):
             for check in judge_question(question, run, claims, drawn).checks:
-                own_type = way == FLOAT64_MODULES and TWO_TYPES.search(check.feedback)
+                own_type = way == representations.WIDE_MODULES and TWO_TYPES.search(check.feedback)
                 if check.state != "passed" and not own_type:
                     problems[f"{question.id}, {check.name}: {check.feedback} {check.fault[-300:]}"].append(
                         way
@@ -179,10 +179,10 @@ def test_a_history_may_hold_numbers_of_any_kind(number: Any):
     rows = zip(kwargs["losses"], [1.0, 0.75], kwargs["validation"], strict=True)
     names = ("train_loss", "validation_loss", "validation_accuracy")
     history = [dict(zip(names, map(number, row), strict=True)) for row in rows]
-    assert history_problem(kwargs, {"history": history, "trained_on": [0, 0]}) is None
+    result = {"history": history, "trained_on": [0, 0]}
+    assert history_problem(kwargs, result) is None
     history[1]["train_loss"] = number(0.3)
-    assert "says train_loss = 0.3" in str(history_problem(kwargs, {"history": history, "trained_on": [0, 0]}))
-    history[1]["train_loss"] = "0.25"
-    assert "has no number `train_loss`" in str(
-        history_problem(kwargs, {"history": history, "trained_on": [0, 0]})
-    )
+    assert "says train_loss = 0.3" in str(history_problem(kwargs, result))
+    for wrong in ("0.25", [[0.25], [0.25, 0.25]], None, 1j, np.array([0.25, 0.25])):
+        history[1]["train_loss"] = wrong
+        assert "has no number `train_loss`" in str(history_problem(kwargs, result))

@@ -67,3 +67,13 @@ def test_a_loop_counts():
         return sum(float(number) for number in range(n))
 
     assert python_steps(lambda: loop(30))[1] > python_steps(lambda: loop(3))[1] + 27
+
+
+def test_a_function_costs_the_same_when_it_is_counted_for_the_first_time():
+    """Python 3.12 and later report no instructions of a function in the first call that is traced."""
+
+    def rows(array: np.ndarray) -> list[float]:
+        return [float(row @ row) for row in array]
+
+    counts = [python_steps(lambda: rows(np.ones((4, 2))))[1] for _ in range(3)]
+    assert counts[0] == counts[1] == counts[2] > 20

@@ -1,9 +1,9 @@
 """Tests and grades under several Python versions, and compares: ``python -m tests.versions 3.11 3.12 3.13``.
 
 Each version gets an environment of its own in ``build/versions``, with the pins of ``constraints.txt``
-(plain pip fetches gigabytes for torch unless ``TORCH_INDEX`` is set, see the Makefile). There, a homework's
-gallery is tested and the demo class is graded; grades that differ from those of the first version are
-listed. A version that is not installed here is skipped, and the last table says so.
+(plain pip fetches gigabytes for torch unless ``TORCH_INDEX`` is set, see the Makefile). There, the known
+answers of all homeworks are graded, what depends on Python's own steps is tested, and the demo class is graded;
+grades that differ from those of the first version are listed. A version that is not installed here is skipped, and the last table says so.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.gallery import ROOT
 FOLDER = ROOT / "build" / "versions"
 DEMO = FOLDER / "class"
 USUAL = ("3.11", "3.12", "3.13")
+TESTS = ("tests/test_gallery.py", "tests/test_steps.py")
 COUNTED = re.compile(r"\d+ (?:passed|failed|errors?)")
 
 
@@ -97,13 +98,14 @@ def _run(command: list[str], **more: object) -> subprocess.CompletedProcess[str]
 
 
 def tried(version: str, homework: str, first: Path | None) -> Outcome:
-    """Tests a gallery and grades the demo class under one version."""
+    """Tests the galleries, or one homework's, and grades the demo class under one version."""
     found = interpreter(version)
     if found is None:
         return Outcome(version, "it is not installed here")
     click.echo(f"Python {version}: installing, testing and grading …")
     python, output = str(environment(version, found)), FOLDER / f"graded-{version}"
-    test = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_gallery.py", "-k", homework]
+    test = [python, "-m", "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider", *TESTS]
+    test += ["-k", f"{homework} or steps"] if homework else []
     done = subprocess.run(test, cwd=ROOT, capture_output=True, text=True)  # our own tests
     made = Outcome(version, gallery=", ".join(COUNTED.findall(done.stdout)) or "no result")
     if done.returncode != 0:
@@ -121,9 +123,9 @@ def tried(version: str, homework: str, first: Path | None) -> Outcome:
 
 @click.command()
 @click.argument("versions", nargs=-1)
-@click.option("--homework", default="hw3", show_default=True, help="The homework whose gallery is tested.")
+@click.option("--homework", default="", help="Test the gallery of this homework alone, such as hw3.")
 def main(versions: tuple[str, ...], homework: str) -> None:
-    """Tests a gallery and grades the demo class under each of the Python VERSIONS, such as 3.12."""
+    """Tests the galleries and grades the demo class under each of the Python VERSIONS, such as 3.12."""
     outcomes: list[Outcome] = []
     for version in versions or USUAL:
         graded = [one.version for one in outcomes if not one.skipped and not one.failed]
@@ -131,7 +133,7 @@ def main(versions: tuple[str, ...], homework: str) -> None:
     for one in outcomes:
         for line in one.differing[:50]:
             click.echo(f"Python {one.version}: {line}")
-    click.echo(f"| Python | gallery of {homework} | grades of the demo class |\n| --- | --- | --- |")
+    click.echo(f"| Python | galleries{f' ({homework})' if homework else ''} | grades of the demo class |\n| --- | --- | --- |")
     click.echo("\n".join(one.row for one in outcomes))
     sys.exit(any(one.failed or one.differing for one in outcomes))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from autograder.cli.shared import Terminal, publish_pages
-from autograder.files import SECRET, encoded, speakable, write_atomically
+from autograder.files import SECRET, encoded, several, speakable, write_atomically
 from autograder.grade import changes, faults, staff
 from autograder.grade.changes import Change
 from autograder.grade.overrides import unfitting
@@ -56,7 +56,7 @@ def conclude(
     publish_pages(console, output, reports, reveal)
     where = speakable(str(output))
     console.print(
-        f"{len(reports)} submission{'s' if len(reports) != 1 else ''} graded."
+        f"{several(len(reports), 'submission')} graded."
         f" Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
     for told in tables.open_words(reports):

@@ -18,7 +18,7 @@ from autograder.cli.shared import (
     show_list,
     tell,
 )
-from autograder.files import encoded, speakable, write_atomically
+from autograder.files import encoded, several, speakable, write_atomically
 from autograder.grade import staff
 from autograder.grade.overrides import OverrideError, Overrides, made, part_of
 from autograder.grade.report import DECISIONS, Report
@@ -127,7 +127,7 @@ def _set(
 
 def _list(found: Sequence[Kept]) -> None:
     still = sum(one.request.decision == DECISIONS[0] for one in found)
-    tell(f"{len(found)} request{'s' if len(found) != 1 else ''}, {still} open." if found else "No requests.")
+    tell(f"{several(len(found), 'request')}, {still} open." if found else "No requests.")
     for one in sorted(found, key=lambda kept: kept.request.decision != DECISIONS[0]):
         asked = one.request
         text = " ".join(asked.text.split())

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autograder.cli.shared import FOLDER, chosen, tell
-from autograder.files import encoded, speakable, write_atomically
+from autograder.files import encoded, several, speakable, write_atomically
 from autograder.lms.people import folders_of
 from autograder.report import written
 from autograder.submissions.errors import SubmissionError
@@ -57,5 +57,4 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
         tell(f"Skipped: {speakable(line)}")
     if not done:
         raise click.ClickException(f"found no written answers in {', '.join(map(str, submissions))}")
-    count = f"{done} submission{'s' if done != 1 else ''}"
-    tell(f"Free responses of {count} in {output}{', as HTML and PDF' if pdf else ''}")
+    tell(f"Free responses of {several(done, 'submission')} in {output}{', as HTML and PDF' if pdf else ''}")

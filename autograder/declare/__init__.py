@@ -23,8 +23,9 @@ from autograder.declare.homework import DIFFICULTIES, NOT_JUDGED, Homework, Ques
 from autograder.declare.judging import judge_cases, not_run, wrong_on
 from autograder.declare.prediction import Prediction
 from autograder.declare.recorded import LogEntry, read_value
-from autograder.declare.text import Number, Numbers, NumbersMissingError, Written, several
+from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
 from autograder.declare.verdicts import Answer, Check, Judge, Right, Verdict, Wrong
+from autograder.files import several
 
 __all__ = [
     "DATA_FOLDERS",

@@ -6,11 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
-def several(count: int, one: str, many: str = "") -> str:
-    """How many there are, in words: "1 image", "2 images"."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
 @dataclass(frozen=True)
 class Number:
     """A number in a question's text, which a course may draw anew for every student (``--variants``).

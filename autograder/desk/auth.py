@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from autograder.desk.address import Address
+from autograder.files import several
 
 ROLES = {False: "grader", True: "head grader"}
 OPEN = ("/enter", "/desk.css")  # what strangers may have
@@ -108,8 +109,8 @@ class Door:
         """Where a grader is, in words."""
         inside = sum(holder is who for holder in self.sessions.values())
         waiting = sum(holder is who for holder in self.links.values())
-        told = f"signed in, {inside} browser{'s' if inside > 1 else ''}" if inside else ""
-        links = f"{waiting} link{'s' if waiting > 1 else ''} not used yet" if waiting else ""
+        told = f"signed in, {several(inside, 'browser')}" if inside else ""
+        links = f"{several(waiting, 'link')} not used yet" if waiting else ""
         return ", ".join(filter(None, (told, links)))
 
     def grader(self, request: Request) -> Grader | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autograder.files import several
 from autograder.grade.report import GRADER, Report
 
 FILE = "grader-errors.txt"
@@ -72,9 +73,9 @@ def fault_line(fault: Fault, path: object) -> str:
     """
     count = len(fault.submissions)
     error, *others = fault.tracebacks
-    more = f" and {len(others)} other error{'s' if len(others) > 1 else ''}" if others else ""
+    more = f" and {several(len(others), 'other error')}" if others else ""
     return (
-        f"{fault.where} failed on our side in {count} submission{'s' if count != 1 else ''}: {error}{more}"
+        f"{fault.where} failed on our side in {several(count, 'submission')}: {error}{more}"
         f" (traceback: {path})"
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autograder.files import encoded, harmless, same_name, whole
+from autograder.files import encoded, harmless, same_name, several, whole
 from autograder.grade.marks import FILE, ConflictError, Marks
 from autograder.grade.report import DECISIONS, Report, Request
 from autograder.kit.clock import now
@@ -200,7 +200,7 @@ def take(
 
 def counted(new: int, again: int) -> str:
     """How many requests were imported, in words."""
-    return f"{new} new request{'s' if new != 1 else ''}, {again} already imported."
+    return f"{several(new, 'new request')}, {again} already imported."
 
 
 def _submissions(asked: Asked, reports: Mapping[str, Report], people: Sequence[Person]) -> set[str]:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from autograder.declare import DataUnavailableError, homeworks
-from autograder.files import encoded, points, write_atomically
+from autograder.files import encoded, points, several, write_atomically
 from autograder.grade.faults import tracebacks
 from autograder.grade.report import Report
 from autograder.grade.store import results_json
@@ -176,7 +176,7 @@ def _shown_later(when: str, most: Sequence[float]) -> str:
     """What students read of the checks that they do not see now, by each one's most points."""
     if not most or when not in SHOWN_LATER:
         return ""
-    checks = f"{len(most)} check{'s' if len(most) != 1 else ''}"
+    checks = several(len(most), "check")
     return SHOWN_LATER[when].format(checks=checks, points=points(sum(most)))
 
 

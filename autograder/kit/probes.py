@@ -57,6 +57,11 @@ class Trial:
             else self.result
         )
 
+    @property
+    def changed_inputs(self) -> bool:
+        """Whether the student's function changed its inputs in place, where the probe looks for that."""
+        return isinstance(self.result, Mapping) and bool(self.result.get("changed_inputs"))
+
 
 class InstrumentError(Exception):
     """What counts or watches was replaced or switched off; the message names it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autograder.files import several
 from autograder.grade.report import LIMIT, LOST, Raised, Report
 
 MANY = 0.5  # the share of a class from which on a limit is probably too tight
@@ -94,7 +95,7 @@ def class_lines(reports: Sequence[Report]) -> list[str]:
         cost = f"it cost points in {', '.join(one.questions)}"
         verb = "imports" if count == 1 else "import"
         lines.append(
-            f"{count} notebook{'s' if count != 1 else ''} {verb} {one.module}, which is neither installed"
+            f"{several(count, 'notebook')} {verb} {one.module}, which is neither installed"
             f" here nor handed in; {cost}. Install it where you grade, or give a folder that has it with"
             f" --packages, and grade with --allow-package {one.module} or a file of --requirements."
         )

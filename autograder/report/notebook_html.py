@@ -50,8 +50,6 @@ class _CellExporter(HTMLExporter):
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **options: Any
     ) -> tuple[str, dict[str, Any]]:
         """The body of a page, as the template makes it."""
-        kept = WidgetsDataTypeFilter(notebook_metadata={}, parent=self, resources=resources)
-        self.register_filter("filter_data_type", kept)
         return super(HTMLExporter, self).from_notebook_node(nb, resources, **options)
 
 
@@ -69,6 +67,7 @@ def _exporter() -> _CellExporter:
     colored = Highlight2HTML(pygments_lexer="python")
     exporter.filters = {
         "markdown2html": lambda text, **_: safehtml.markdown(text),
+        "filter_data_type": WidgetsDataTypeFilter(notebook_metadata={}, parent=exporter),
         # bleach, cell by cell, takes most of the time; nh3 cleans the whole below
         "clean_html": lambda text: text,
         # it searches for paths of an old notebook server, in quadratic time

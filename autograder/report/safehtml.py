@@ -173,8 +173,9 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 # as the cleaner writes it: each attribute in double quotes
 # what only a terminal takes for something, and what turns the text that follows it around
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e]")
-UNLOADED = re.compile(r'<img(?:\s++(?!src=)[\w:-]++="[^"]*+")*+\s*+>')
-UNDESCRIBED = re.compile(r'<img(?:\s++(?!alt=)[\w:-]++="[^"]*+")*+\s*+>')
+UNLOADED, UNDESCRIBED = (
+    re.compile(rf'<img(?:\s++(?!{lacking}=)[\w:-]++="[^"]*+")*+\s*+>') for lacking in ("src", "alt")
+)
 NO_WORDS = "A picture without a description"
 _CLEANER = nh3.Cleaner(
     tags=TAGS,

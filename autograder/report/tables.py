@@ -11,7 +11,7 @@ from statistics import median
 from rich.table import Table
 from rich.text import Text
 
-from autograder.files import harmless, speakable
+from autograder.files import harmless, several, speakable
 from autograder.grade.report import CAUSES, LOST, Report, so_far
 from autograder.grade.report import REVEAL as REVEAL
 from autograder.grade.store import read_seconds
@@ -133,7 +133,7 @@ def open_words(reports: Sequence[Report]) -> list[str]:
             f"{count} not graded yet: open, not 0. Grade them with 'autograder manual-grading'.{more}"
         )
     if unread := [report for report in reports if not report.questions]:
-        count = f"{len(unread)} submission{'s' if len(unread) > 1 else ''}"
+        count = several(len(unread), "submission")
         told.append(f"{count} could not be judged: without points, not 0. The notes in grades.csv say why.")
     return told
 

@@ -20,10 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 LARGE, COLLAPSE = 2 << 20, 25  # bytes of a large page; madvise's number
-KERNEL_OPTIONS = (
-    "--HistoryManager.enabled=False",
-    "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
-)
+KERNEL_OPTIONS = ("--HistoryManager.enabled=False", "--InteractiveShellApp.exec_PYTHONSTARTUP=False")
 
 
 def run_kernel(connection_file: str, ready: int) -> None:

@@ -74,6 +74,9 @@ EXAMPLES = [
         "6.1 weights": "return np.array([1, -1] * T)[:T][::-1]",
         "6.1 choice": 'alternating_decides = "b"',
     }),
+    right("6.1", "float32, as Python numbers", {
+        "6.1 rnn": "h, states = torch.zeros(()), []\nfor number in torch.tensor(x, dtype=torch.float32):\n    h = number - h\n    states.append(h.item())\nreturn states, torch.sigmoid(1000 * h).item()",
+    }),
     wrong("6.1", "the state is added", rnn("number + h"), loses=[STATES], says="You add the state"),
     wrong("6.1", "the other way round", rnn("h - number"), loses=[STATES], says="sign is reversed"),
     wrong("6.1", "no factor 1000", rnn("number - h", "1 / (1 + np.exp(-h))"), loses=[STATES], says="factor 1000"),
@@ -243,6 +246,7 @@ EXAMPLES = [
     }),
     right("6.7b", "full U, eigenvalues of XXᵀ", {"6.7b closed": "values, U = np.linalg.eigh(X @ X.T)\nreturn U @ np.diag(values / (values + lam)) @ U.T"}),
     right("6.7b", "in float32", {"6.7b closed": "U, s, _ = np.linalg.svd(X.astype(np.float32), full_matrices=False)\nreturn U * (s**2 / (s**2 + np.float32(lam))) @ U.T"}),
+    right("6.7b", "in float32, as a list", {"6.7b closed": "square = torch.tensor(X @ X.T, dtype=torch.float32)\nreturn torch.linalg.solve(square + lam * torch.eye(len(X)), square).tolist()"}),
     wrong("6.7b", "s instead of s²; factor 2 missing", {"6.7b gradient": "return (W @ X - X) @ X.T + lam * W", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s / (s + lam)) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="Your factors are s/(s + λ)"),
     wrong("6.7b", "sign of the reconstruction; λ squared", {"6.7b gradient": "return 2 * (X - W @ X) @ X.T + 2 * lam * W", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s**2 / (s**2 + lam**2)) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="The sign of the reconstruction part"),
     wrong("6.7b", "right singular vectors", {"6.7b closed": "_, s, Vt = np.linalg.svd(X, full_matrices=False)\nreturn Vt.T * (s**2 / (s**2 + lam)) @ Vt"}, loses=[CLOSED, VANISHES], says="has shape"),

@@ -64,7 +64,6 @@ recurrence = hw.question(
             "alternating_rnn",
             cases=number_sequences,
             expected=alternating,
-            atol=1e-9,
             mistakes={
                 "You add the state before instead of subtracting it: h_t = x_t - h_(t-1).": lambda x: (
                     alternating(x, sign=1.0)

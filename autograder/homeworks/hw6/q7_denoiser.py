@@ -118,8 +118,8 @@ closed = hw.question(
             "denoiser",
             cases=denoiser_inputs,
             expected=minimiser,
-            rtol=1e-5,
-            atol=1e-8,
+            rtol=1e-3,
+            atol=1e-4,  # XXᵀ formed in float32 has the condition of X squared
             mistakes={
                 (
                     "Your factors are s/(s + λ); set the gradient to 0 with X = U S Vᵀ: XXᵀ has the"
@@ -225,9 +225,7 @@ def the_gradient_vanishes(denoiser: Sequence[Trial]) -> Wrong | None:
                 f" {public.named_kind(W)}."
             )
         slope = np.abs(gradient_oracle(W, X, lam)).max() / max(np.square(X).sum(), lam)
-        steps = 100 * float(np.finfo(W.dtype).eps) if W.dtype.kind == "f" else 0.0
-        # double precision leaves 1e-13, float32 2e-7; no wrong form gets below 1e-3
-        if slope < min(max(1e-6, steps), 1e-4):
+        if slope < 1e-4:  # double precision leaves 1e-13, float32 7e-6; no wrong form gets below 1e-3
             return None
         excess = float(loss_oracle(W, X, lam) - loss_oracle(minimiser(X, lam), X, lam))
         told = f"the gradient at your W is not 0 (its largest entry is {slope:.2g} of the data's size)"

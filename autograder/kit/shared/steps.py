@@ -39,11 +39,13 @@ def _prints(frame: Any) -> bool:
 
 
 def python_steps(function: Callable[[], Any]) -> tuple[Any, int]:
-    """Runs ``function`` twice and counts the bytecode instructions that Python executes, NumPy's included.
+    """Runs ``function`` and counts the bytecode instructions that Python executes, NumPy's included.
 
     A product of whole arrays costs the same few instructions for every size; a loop, a comprehension,
     ``np.vectorize`` or ``np.apply_along_axis`` costs more for each row. What printing takes does not count,
-    nor does what happens by chance: the smaller count is returned, and garbage is collected at another time.
+    nor does what happens by chance: the smaller count of two runs is returned, and garbage is collected at
+    another time. A run before them does not count, since Python 3.12 and later report the instructions of a
+    function only from its second traced call on.
 
     Raises:
         InstrumentError: something else traced, or switched tracing off, in the meantime.
@@ -51,8 +53,8 @@ def python_steps(function: Callable[[], Any]) -> tuple[Any, int]:
     collects = gc.isenabled()
     gc.disable()
     try:
-        result, first = _counted_steps(function)
-        return result, min(first, _counted_steps(function)[1])
+        result, _ = _counted_steps(function)
+        return result, min(_counted_steps(function)[1] for _ in range(2))
     finally:
         if collects:
             gc.enable()

@@ -238,7 +238,7 @@ def sampling_problem(trials: Sequence[Trial], beside: Sequence[Trial] = ()) -> s
     for trial in trials:
         if trial.status != "ok":
             continue
-        changed |= isinstance(trial.result, Mapping) and bool(trial.result.get("changed_inputs"))
+        changed |= trial.changed_inputs
         counts, options = _drawn(trial)
         if drawn_far(counts, probabilities(*options)):
             far.append((trial, counts, options))

@@ -21,7 +21,7 @@ def conv_arrays(trial: Trial) -> tuple[dict[str, np.ndarray], str | None]:
         return {}, "`conv_heads` returned None: is `return` missing?"
     if not isinstance(output, list) or len(output) != 4:
         return {}, "`conv_heads` should return four arrays: pos, Q, K, V."
-    if trial.result.get("changed_inputs"):
+    if trial.changed_inputs:
         return {}, f"`conv_heads` {IN_PLACE}"
     arrays = dict(zip(HEAD_SHAPES, output, strict=True))
     for name, value in arrays.items():  # three arrays in a list are as good as one

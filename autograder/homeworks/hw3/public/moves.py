@@ -91,7 +91,7 @@ def move_arrays(trial: Trial) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray]
         return (none, none, none), "`moving_head` returned None: is `return` missing?"
     if not isinstance(output, list) or len(output) != 3:
         return (none, none, none), "`moving_head` should return three arrays: Q, K, V."
-    if trial.result.get("changed_inputs"):
+    if trial.changed_inputs:
         return (none, none, none), f"`moving_head` {IN_PLACE}"
     arrays: dict[str, Any] = dict(zip("QKV", output, strict=True))
     for name, value in arrays.items():  # rows in a list are as good as an array

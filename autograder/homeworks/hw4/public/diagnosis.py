@@ -199,12 +199,14 @@ def history_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str
     }
     for epoch, row in enumerate(history):
         for key, wanted in columns.items():
-            found = np.asarray(row.get(key))  # a float, or a number of NumPy or torch
-            if found.size != 1 or found.dtype.kind not in "fiu":
+            found = row.get(key)
+            if isinstance(found, np.ndarray | np.generic) and found.size == 1:
+                found = found.item()  # a number of NumPy or torch
+            if not isinstance(found, float | int):
                 return f"Row {epoch} of the history has no number `{key}`; it has {', '.join(map(str, row))}."
-            if abs(found.item() - wanted[epoch]) > 1e-6:
+            if abs(found - wanted[epoch]) > 1e-6 * max(1.0, abs(wanted[epoch])):
                 return (
-                    f"Row {epoch} of the history says {key} = {found.item():.3g}; in that epoch it was"
+                    f"Row {epoch} of the history says {key} = {found:.3g}; in that epoch it was"
                     f" {wanted[epoch]:.3g}."
                 )
     return None

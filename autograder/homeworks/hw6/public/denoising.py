@@ -82,8 +82,7 @@ def interval_problem(case: Sequence[Any], found: Any) -> str | None:
 
 def changed(trial: Any) -> str | None:
     """Whether a function changed the arrays that it was given, in words."""
-    in_place = isinstance(trial.result, Mapping) and trial.result.get("changed_inputs")
-    return f"the function {IN_PLACE}" if in_place else None
+    return f"the function {IN_PLACE}" if trial.changed_inputs else None
 
 
 def _number(item: Any) -> Any:

@@ -64,11 +64,6 @@ def _unit(array: np.ndarray) -> float:
     return float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
 
 
-def inputs_changed(trial: Trial) -> bool:
-    """Whether the student's function changed its inputs in place."""
-    return isinstance(trial.result, Mapping) and bool(trial.result.get("changed_inputs"))
-
-
 def gram_problem(left: Trial, right: Trial, kernel: np.ndarray) -> str | None:
     """Whether φ(x)·φ(y) equals the kernel (n, m) for the rows of two separate calls; else words."""
     if left.output.shape[1] != right.output.shape[1]:
@@ -80,7 +75,7 @@ def gram_problem(left: Trial, right: Trial, kernel: np.ndarray) -> str | None:
     if near(found, kernel, left, right):
         return (
             f"The features are right, but the function {IN_PLACE}"
-            if inputs_changed(left) or inputs_changed(right)
+            if left.changed_inputs or right.changed_inputs
             else None
         )
     i, j = np.unravel_index(np.abs(found - kernel).argmax(), kernel.shape)
