@@ -218,6 +218,7 @@ def test_the_picture_of_shapes_marks_the_array_that_does_not_fit(function, wrong
     picture = shape_picture(BOXES, made, SIZES, "Shapes", failed=True)
     assert set(re.findall(r"(\w+) has the wrong shape", picture.words)) == wrong
     assert picture.still.count("✗ ") == len(wrong)
+    assert 'width="344"' in picture.still  # an output on a phone, so that its letters keep their size there
     assert ("It raised ValueError" in picture.words) == bool(wrong)
     assert shape_picture(BOXES, made, SIZES, "Shapes", failed=False).still.count("✗ ") == 0
 

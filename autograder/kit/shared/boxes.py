@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import itertools
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -29,6 +31,9 @@ SPELLINGS = {  # what students call these arrays, in small letters
     "weights": "w a p weight weights attn attention attention_weights probs alpha probabilities",
 }
 MAX_OTHERS = 6
+MOST_IN_ROW = 3
+WIDE, LARGEST = 114, 48  # of a box with its words, and of a box
+WIDTH = 344  # an output on a phone: letters keep their size there
 
 Shape = tuple[int, ...]
 
@@ -41,13 +46,13 @@ class Box:
         name: what the formula calls it.
         axes: the names of its axes, as they should be.
         role: a key of :data:`INKS`, which gives the color.
-        column: where it stands, from the left.
+        step: when it is made, from 0; boxes of one step stand side by side.
     """
 
     name: str
     axes: tuple[str, ...]
     role: str
-    column: int
+    step: int
 
 
 @dataclass
@@ -187,46 +192,60 @@ def _drawn_boxes(
     title: str,
     error: str,
 ) -> str:
-    wide, high, top = 124, 94, 40
-    columns: dict[int, list[Box]] = {}
-    for box in boxes:
-        columns.setdefault(box.column, []).append(box)
-    rows = max(map(len, columns.values()))
     parts = [
         '<defs><pattern id="h" width="7" height="7" patternUnits="userSpaceOnUse"'
         ' patternTransform="rotate(45)">'
-        f'<path d="M0 0v7" stroke="{WARNING}" stroke-width="1.6" stroke-opacity=".55"/></pattern></defs>',
-        f'<text x="12" y="22" font-size="14" font-weight="600">{html.escape(title)}</text>',
+        f'<path d="M0 0v7" stroke="{WARNING}" stroke-width="1.6" stroke-opacity=".55"/></pattern></defs>'
     ]
-    for place, column in enumerate(sorted(columns)):
-        shift = (rows - len(columns[column])) * high / 2
-        if place:
-            middle = top + rows * high / 2 - 10
-            parts.append(
-                f'<path d="M{place * wide - 10} {middle}h18m-5 -4l5 4l-5 4" fill="none"'
-                f' stroke="#8a929c" stroke-width="1.6"/>'
-            )
-        for number, box in enumerate(columns[column]):
-            x, y = place * wide + 56, top + shift + number * high + 22
-            parts.append(_drawn_box(box, found[box.name], wrong, sizes, x, y))
-    y = top + rows * high + 8
-    beside, dashed = "", ""
+    y = 22.0
+
+    def write(text: str, letters: int, style: str) -> None:
+        nonlocal y
+        for line in textwrap.wrap(visible(text, 300), letters):
+            parts.append(f'<text x="10" y="{y:.0f}" {style}>{html.escape(line)}</text>')
+            y += 18
+
+    write(title, 38, 'font-size="14" font-weight="600"')
+    for number, (row, chained) in enumerate(_rows_of(boxes)):
+        if number:
+            parts.append(_arrow(f"M{WIDTH / 2:.0f} {y - 4:.0f}v14m-4 -5l4 5l4 -5"))
+            y += 14
+        y += 18
+        left = (WIDTH - WIDE * len(row)) / 2
+        for place, box in enumerate(row):
+            if place and chained:
+                parts.append(_arrow(f"M{left + place * WIDE - 12:.0f} {y + 12:.0f}h14m-5 -4l5 4l-5 4"))
+            parts.append(_drawn_box(box, found[box.name], wrong, sizes, left + place * WIDE + 46, y))
+        y += LARGEST + 24 + 30 * any(box.name in wrong for box in row)
+    y += 12
     if any(found[box.name] is None for box in boxes[:-1]):
-        dashed = "Dashed: the shape that the formula gives; your function has no array of that name."
-        parts.append(f'<text x="12" y="{y}" fill="#5b626b">{dashed}</text>')
-        y += 20
-    if others:
-        told = "; ".join(
-            f"{visible(name, 20)} {_guessed_shape(shape, sizes)}" for name, shape in others[:MAX_OTHERS]
+        write(
+            "Dashed: the shape that the formula gives; your function has no array of that name.",
+            52,
+            'fill="#5b626b"',
         )
-        beside = f"Also yours: {visible(told, 110)}"
-        parts.append(f'<text x="12" y="{y}" fill="#5b626b">{html.escape(beside)}</text>')
-        y += 20
+    if others:
+        told = [f"{visible(name, 20)} {_guessed_shape(shape, sizes)}" for name, shape in others]
+        write(f"Also yours: {'; '.join(told[:MAX_OTHERS])}", 52, 'fill="#5b626b"')
     if error:
-        parts.append(f'<text x="12" y="{y}" fill="{WARNING}">It raised {html.escape(error)}</text>')
-        y += 20
-    longest = max(8.6 * len(title), 6.4 * len(beside), 6.4 * len(dashed), 6.4 * len(error) + 70)
-    return sheet("".join(parts), max(wide * len(columns), longest) + 26, y)
+        write(f"It raised {error}", 52, f'fill="{WARNING}"')
+    return sheet("".join(parts), WIDTH, y)
+
+
+def _rows_of(boxes: Sequence[Box]) -> list[tuple[list[Box], bool]]:
+    """The rows of the picture: boxes of one step, or a chain of single ones; whether it is a chain."""
+    rows: list[tuple[list[Box], bool]] = []
+    for _, group in itertools.groupby(boxes, key=lambda box: box.step):
+        made = list(group)
+        if len(made) == 1 and rows and rows[-1][1] and len(rows[-1][0]) < MOST_IN_ROW:
+            rows[-1][0].extend(made)
+        else:
+            rows.append((made, len(made) == 1))
+    return rows
+
+
+def _arrow(path: str) -> str:
+    return f'<path d="{path}" fill="none" stroke="#8a929c" stroke-width="1.6"/>'
 
 
 def _drawn_box(
@@ -236,7 +255,7 @@ def _drawn_box(
     ink = WARNING if bad else INKS[box.role]
     drawn = shape if bad and shape else tuple(sizes[axis] for axis in box.axes)
     rows, columns = (drawn[-2] if len(drawn) > 1 else 1), drawn[-1]
-    height, width = (min(54, max(14, 8 * count)) for count in (rows, columns))
+    height, width = (min(LARGEST, max(14, 8 * count)) for count in (rows, columns))
     fill = "url(#h)" if bad else ink
     dash = ' stroke-dasharray="4 3"' if shape is None else ""
     axes = [f"{axis} = {sizes[axis]}" for axis in box.axes]
@@ -250,7 +269,7 @@ def _drawn_box(
     if bad:
         told = f"is {_plain_shape(shape)}", f"not ({', '.join(box.axes)})"
         parts += [
-            f'<text x="{x - 46:.0f}" y="{y + height + 31 + 14 * line:.0f}"'
+            f'<text x="{x + width / 2:.0f}" y="{y + height + 31 + 14 * line:.0f}" text-anchor="middle"'
             f' fill="{ink}">{html.escape(words)}</text>'
             for line, words in enumerate(told)
         ]
