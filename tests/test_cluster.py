@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import socket
@@ -188,7 +189,7 @@ def test_a_batch_that_waits_for_nothing_ends_within_5_seconds():
     assert time.monotonic() - started < 5
 
 
-# --- memory of a container ----------------------------------------------------------------------------------
+# --- memory and cores of a container ------------------------------------------------------------------------
 
 
 def groups(tmp_path: Path, mine: str, files: dict[str, str]) -> tuple[Path, Path]:
@@ -201,7 +202,7 @@ def groups(tmp_path: Path, mine: str, files: dict[str, str]) -> tuple[Path, Path
 
 
 V2 = "0::/docker/abc\n"
-V1 = "11:pids:/x\n9:memory:/docker/abc\n0::/x\n"
+V1 = "11:pids:/x\n9:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n0::/x\n"
 
 
 @pytest.mark.parametrize(
@@ -227,6 +228,35 @@ def test_the_memory_limit_follows_the_containers(mine: str, files: dict, limit: 
 def test_more_memory_in_the_container_than_a_kernel_may_have_changes_nothing(tmp_path: Path):
     places = groups(tmp_path, V2, {"memory.max": "64000000000"})
     assert container.within_container(Limits(), *places) == Limits()
+
+
+@pytest.mark.parametrize(
+    ("mine", "files", "cores", "workers"),
+    [
+        (V2, {"docker/abc/cpu.max": "max 100000\n"}, math.inf, 64),
+        (V2, {"docker/abc/cpu.max": "50000 100000\n", "cpu.max": "max 100000\n"}, 0.5, 1),
+        (V2, {"cpu.max": "350000 100000\n"}, 3.5, 3),
+        (V2, {"cpu.max": "400000 100000\n", "memory.max": "2500000000\n"}, 4.0, 2),
+        (V2, {"cpu.max": "nonsense\n", "memory.max": "768000000\n"}, math.inf, 1),
+        (V1, {"cpu/docker/abc/cpu.cfs_quota_us": "-1\n"}, math.inf, 64),
+        (
+            V1,
+            {
+                "cpu/docker/abc/cpu.cfs_quota_us": "200000\n",
+                "cpu/docker/abc/cpu.cfs_period_us": "100000\n",
+            },
+            2.0,
+            2,
+        ),
+    ],
+)
+def test_a_container_has_as_many_workers_as_it_may_use_cores_and_memory(
+    mine: str, files: dict, cores: float, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(container.os, "sched_getaffinity", lambda _: set(range(64)))
+    places = groups(tmp_path, mine, files)
+    assert container.container_cores(*places) == cores
+    assert container.usual_workers(*places) == workers
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 Each version gets an environment of its own in ``build/versions``, with the pins of ``constraints.txt``
 (plain pip fetches gigabytes for torch unless ``TORCH_INDEX`` is set, see the Makefile). There, the known
-answers of all homeworks are graded, what depends on Python's own steps is tested, and the demo class is graded;
-grades that differ from those of the first version are listed. A version that is not installed here is skipped, and the last table says so.
+answers of all homeworks are graded, what depends on Python's own steps is tested, and the demo class is
+graded; grades that differ from those of the first version are listed. A version that is not installed here is
+skipped, and the last table says so.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ def main(versions: tuple[str, ...], homework: str) -> None:
     for one in outcomes:
         for line in one.differing[:50]:
             click.echo(f"Python {one.version}: {line}")
-    click.echo(f"| Python | galleries{f' ({homework})' if homework else ''} | grades of the demo class |\n| --- | --- | --- |")
+    of_one = f" ({homework})" if homework else ""
+    click.echo(f"| Python | galleries{of_one} | grades of the demo class |\n| --- | --- | --- |")
     click.echo("\n".join(one.row for one in outcomes))
     sys.exit(any(one.failed or one.differing for one in outcomes))
 

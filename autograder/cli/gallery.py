@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from autograder.declare import Homework
 from autograder.grade.batch import local_executor
 from autograder.grade.seeds import Verdicts, grade_seeds, shares
 from autograder.run.choose import Place
+from autograder.run.container import usual_workers
 
 
 def gallery(root: Path, homework: Homework) -> Sequence[Example]:
@@ -57,8 +57,8 @@ def _made(root: Path, homework: Homework, question: str) -> list[Student]:
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    help="Number of notebooks graded in parallel. [default: the number of cores]",
+    default=usual_workers,
+    help="Number of notebooks graded in parallel. [default: one for each core; fewer in a small container]",
 )
 @root_option
 def gallery_command(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 import socket
 import sys
 from collections import deque
@@ -43,7 +42,7 @@ from autograder.grade.workers import Graded, key_of
 from autograder.lms.people import MANIFEST, folders_of
 from autograder.report.tables import REVEAL
 from autograder.run.choose import NoSandboxError, Place, nursery
-from autograder.run.container import within_container
+from autograder.run.container import usual_workers, within_container
 from autograder.run.limits import Limits, implausible
 from autograder.submissions.find import Submission, find
 
@@ -98,7 +97,7 @@ def _limits(context: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Number of submissions graded in parallel. [default: the number of cores]",
+    help="Number of submissions graded in parallel. [default: one for each core; fewer in a small container]",
 )
 @click.option(
     "--cell-seconds",
@@ -323,7 +322,7 @@ def _kept(
 def _source(dask: str | None, workers: int | None, total: int, sandboxes: socket.socket | None) -> Source:
     if dask:
         return cluster(dask)
-    count = min(workers or os.cpu_count() or 1, total)
+    count = min(workers or usual_workers(), total)
     return contextlib.nullcontext((functools.partial(batch.local_executor, count, sandboxes), count))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -18,6 +17,7 @@ from autograder.grade.report import Report
 from autograder.grade.store import read_reports, write_results
 from autograder.grade.workers import start_worker
 from autograder.report.tables import REVEAL, TIMING, grades_csv, timing_csv
+from autograder.run.container import usual_workers
 
 FEW = 10  # pages for which a second process is not worth its start
 IN_FLIGHT = 4  # pages handed to each process ahead of time
@@ -69,7 +69,7 @@ def _write_all(
 ) -> None:
     """Writes all feedback pages, in processes of their own: several where there are many."""
     jobs: deque[_Job] = deque((output / "submissions" / one.submission, one, reveal) for one in graded)
-    total, workers = len(jobs), max(1, min(os.cpu_count() or 1, len(jobs) // FEW))
+    total, workers = len(jobs), max(1, min(usual_workers(), len(jobs) // FEW))
     while jobs:
         for job in _write_some(jobs, workers, lambda underway: progress(total - len(jobs) - underway, total)):
             # a process has died: which of the pages ended it shows when each is written by itself

@@ -1,11 +1,14 @@
-"""The memory that a container leaves to everything in it, and whether it ended a process for want of it.
+"""The memory and the cores that a container leaves to everything in it, and whether its memory ran out.
 
-Linux limits a container by control groups, of version 2 (``memory.max``) or 1 (``memory.limit_in_bytes``).
+Linux limits a container by control groups, of version 2 (``memory.max``, ``cpu.max``) or 1
+(``memory.limit_in_bytes``, ``cpu.cfs_quota_us``).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,20 +16,21 @@ from autograder.run.limits import Limits
 
 GROUPS, MINE = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 SPARE_BYTES = 500e6  # for the grader itself, torch included
+WORKER_BYTES = 1e9  # for each worker with its kernel (docs/packages.md has the measurements)
 NO_LIMIT = 2**60  # version 1 writes a number beyond all memory where there is no limit
 
 
-def _folders(groups: Path, mine: Path) -> Iterator[Path]:
-    """The folders of this process's groups, innermost first; in a container often the root alone is there."""
+def _folders(groups: Path, mine: Path, kind: str = "memory") -> Iterator[Path]:
+    """The folders of this process's groups of a kind, innermost first; a container often has the root alone."""
     try:
         lines = mine.read_text().splitlines()
     except OSError:
         return
     for line in lines:
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if controllers and "memory" not in controllers.split(","):
+        if controllers and kind not in controllers.split(","):
             continue
-        base = groups / "memory" if controllers else groups
+        base = groups / kind if controllers else groups
         inner = base / path.strip("/")
         yield from (inner, *(one for one in inner.parents if one.is_relative_to(base)))
 
@@ -44,6 +48,30 @@ def container_memory(groups: Path = GROUPS, mine: Path = MINE) -> int | None:
     names = ("memory.max", "memory.limit_in_bytes")
     found = [_first_number(folder / name) for folder in _folders(groups, mine) for name in names]
     return min((number for number in found if number), default=None)
+
+
+def container_cores(groups: Path = GROUPS, mine: Path = MINE) -> float:
+    """How many cores all processes here may use together, such as 0.5; infinite without a limit."""
+    found = [math.inf]
+    for folder in _folders(groups, mine, "cpu"):
+        try:
+            quota, period = (folder / "cpu.max").read_text().split()
+        except (OSError, ValueError):
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = (str(_first_number(folder / name) or "max") for name in names)
+        if quota.isdecimal() and period.isdecimal():
+            found.append(int(quota) / int(period))
+    return min(found)
+
+
+def usual_workers(groups: Path = GROUPS, mine: Path = MINE) -> int:
+    """How many submissions are graded in parallel if nobody says: one for each core that may be used.
+
+    Fewer where a container has not the memory for that.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    room = (container_memory(groups, mine) or math.inf) / WORKER_BYTES
+    return max(1, math.floor(min(allowed, container_cores(groups, mine), room)))
 
 
 def memory_kills(groups: Path = GROUPS, mine: Path = MINE) -> int:
