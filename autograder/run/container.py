@@ -21,7 +21,7 @@ NO_LIMIT = 2**60  # version 1 writes a number beyond all memory where there is n
 
 
 def _folders(groups: Path, mine: Path, kind: str = "memory") -> Iterator[Path]:
-    """The folders of this process's groups of a kind, innermost first; a container often has the root alone."""
+    """The folders of this process's groups of a kind, innermost first; a container often has one."""
     try:
         lines = mine.read_text().splitlines()
     except OSError:

@@ -161,6 +161,7 @@ EXAMPLES += [
     right("4.4a", "one fused map", {"4.4a init": FUSED_INIT, "4.4a forward": FUSED}),
     right("4.4a", "einsum", {"4.4a forward": EINSUM}),
     right("4.4a", "a loop over heads", {"4.4a forward": CHUNKS}),
+    wrong("4.4a", "a softmax over the whole map", {"4.4a forward": attention()["4.4a forward"].replace(".softmax(dim=-1)", ".flatten(-2).softmax(-1).reshape(batch, self.heads, n, n)")}, loses=[ATTENTION, MAPS], says="over the whole map"),
     wrong("4.4a", "no scale", attention(scale="1.0"), loses=[ATTENTION, MAPS], says="The scores are not scaled"),
     wrong("4.4a", "scale of the whole dim", attention(scale="math.sqrt(dim)"), loses=[ATTENTION, MAPS], says="You divided by √dim"),
     wrong("4.4a", "softmax over queries", attention(axis="-2"), loses=[ATTENTION, MAPS], shows="attention", says="softmax is over the queries"),
@@ -329,6 +330,9 @@ EXAMPLES += [
 ]
 
 EXAMPLES += [
+    wrong("4.6a", "label smoothing; only the first batch", {"4.6a step": step(*STEPS[:2], "loss = F.cross_entropy(model(images), labels, label_smoothing=0.1)", *STEPS[3:]), "4.6a evaluate": evaluation(result="loss / len(labels), right / len(labels)", data="[images[:size]], [labels[:size]]").replace("/ len(labels)", "/ len(labels[:size])")}, loses=[STEP, MEAN], says="label smoothing"),
+    wrong("4.6a", "return inside the loop", {"4.6a evaluate": "    was = model.training\n    model.eval()\n    with torch.no_grad():\n        for x, y in zip(images.split(batch_size), labels.split(batch_size)):\n            z = model(x)\n            model.train(was)\n            return F.cross_entropy(z, y).item(), (z.argmax(1) == y).float().mean().item()"}, loses=[MEAN], says="Only the first batch counts"),
+    wrong("4.6a", "the last batch alone", {"4.6a evaluate": evaluation(loss="F.cross_entropy(z, y).item() - loss", right="(z.argmax(1) == y).double().mean().item() - right", result="loss, right")}, loses=[MEAN], says="Only the last batch counts"),
     wrong("4.6a", "gradients switched off and left off", {"4.6a evaluate": "    torch.set_grad_enabled(False)\n" + evaluation(grad="torch.no_grad()")}, loses=[LEAVES], says="left recording of gradients changed"),
     wrong("4.6a", "a softmax before the loss; weights that no longer learn", {"4.6a step": step(*STEPS[:2], "loss = F.cross_entropy(model(images).softmax(-1), labels)", *STEPS[3:]), "4.6a evaluate": evaluation(before="model.eval(); model.requires_grad_(False)")}, loses=[STEP, LEAVES], says="A softmax comes before the cross-entropy"),
 ]

@@ -149,6 +149,9 @@ self_attention = hw.question(
                         " weights after it."
                     ),
                     "queries": "The softmax is over the queries: rows of keys must sum to 1, so take dim=-1.",
+                    "whole map": (
+                        "The softmax is over the whole map; each row of keys must sum to 1, so take dim=-1."
+                    ),
                     "interleaved": (
                         "The features are dealt out to the heads one by one; head 0 must get the first dim /"
                         " heads features."

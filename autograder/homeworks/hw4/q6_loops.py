@@ -58,6 +58,10 @@ def stepped(
             slope = twice - np.eye(len(bias))[labels]
             along = (slope * probabilities).sum(1, keepdims=True)
             error = probabilities * (slope - along) / len(labels)
+        if mistake == "label smoothing":
+            target = 0.9 * np.eye(len(bias))[labels] + 0.1 / len(bias)
+            loss = -(target * np.log(probabilities)).sum(1)
+            error = (probabilities - target) / len(labels)
         if mistake == "no logarithm":  # nll_loss of the scores themselves
             scores = images.reshape(len(images), -1) @ weight.T + bias
             loss = -scores[np.arange(len(labels)), labels]
@@ -96,6 +100,10 @@ def measured(
             np.mean([values[start : start + batch_size].mean() for start in starts])
             for values in (loss, right)
         ]
+    if mistake == "first batch":
+        return [loss[:batch_size].mean(), right[:batch_size].mean()]
+    if mistake == "last batch":
+        return [loss[starts[-1] :].mean(), right[starts[-1] :].mean()]
     if mistake == "last batch dropped":
         kept = max(len(labels) // batch_size * batch_size, 1)
         return [loss[:kept].mean(), right[:kept].mean()]
@@ -164,6 +172,10 @@ loops = hw.question(
                         "A softmax comes before the cross-entropy, which takes one itself: give it the"
                         " logits."
                     ),
+                    "label smoothing": (
+                        "The loss has label smoothing (0.1); take the cross-entropy with the labels as they"
+                        " are."
+                    ),
                     "no logarithm": (
                         "F.nll_loss takes logarithms of probabilities, and you give it logits: take"
                         " F.cross_entropy."
@@ -189,6 +201,8 @@ loops = hw.question(
                 {
                     "means of batches": UNEQUAL,
                     "loss of batches": f"{UNEQUAL} (This is the loss.)",
+                    "first batch": "Only the first batch counts. Is `return` inside the loop?",
+                    "last batch": "Only the last batch counts: add up over all batches.",
                     "last batch dropped": "The last, smaller batch is left out.",
                     "sums": "The loss is a sum; divide by the number of images.",
                     "means added": (

@@ -123,6 +123,8 @@ def attend(x: np.ndarray, maps: Weights, heads: int, mistake: str = "") -> tuple
         if mistake == "causal":
             scores = np.where(np.tri(scores.shape[-1], dtype=bool), scores, -np.inf)
         weights.append(softmax(scores, axis=-2 if mistake == "queries" else -1))
+        if mistake == "whole map":
+            weights[-1] = softmax(scores.reshape(len(x), -1)).reshape(scores.shape)
         if mistake in ("no softmax", "sigmoid", "relu", "clipped"):
             weights[-1] = {
                 "no softmax": scores,
