@@ -161,7 +161,6 @@ EXAMPLES += [
     right("4.4a", "one fused map", {"4.4a init": FUSED_INIT, "4.4a forward": FUSED}),
     right("4.4a", "einsum", {"4.4a forward": EINSUM}),
     right("4.4a", "a loop over heads", {"4.4a forward": CHUNKS}),
-    wrong("4.4a", "a softmax over the whole map", {"4.4a forward": attention()["4.4a forward"].replace(".softmax(dim=-1)", ".flatten(-2).softmax(-1).reshape(batch, self.heads, n, n)")}, loses=[ATTENTION, MAPS], says="over the whole map"),
     wrong("4.4a", "no scale", attention(scale="1.0"), loses=[ATTENTION, MAPS], says="The scores are not scaled"),
     wrong("4.4a", "scale of the whole dim", attention(scale="math.sqrt(dim)"), loses=[ATTENTION, MAPS], says="You divided by √dim"),
     wrong("4.4a", "softmax over queries", attention(axis="-2"), loses=[ATTENTION, MAPS], shows="attention", says="softmax is over the queries"),
@@ -194,6 +193,7 @@ EXAMPLES += [
         )
     ),
     wrong("4.4a", "softmax over heads", attention(axis="1"), loses=[ATTENTION, MAPS], says="softmax is over the heads"),
+    wrong("4.4a", "a softmax over the whole map", {"4.4a forward": attention()["4.4a forward"].replace(".softmax(dim=-1)", ".flatten(-2).softmax(-1).reshape(batch, self.heads, n, n)")}, loses=[ATTENTION, MAPS], says="over the whole map"),
 ]
 
 BLOCK, HANDED = "equals a pre-norm block with injected weights", "hands the attention weights on"
