@@ -269,10 +269,10 @@ record("2.2")
 # A document is a sequence of token vectors, and a batch of documents has the shape (batch, n, d). Shorter documents are padded at the end:
 # `padding` is True where there is **no** token. The classifier is given a finished attention layer: `attention(x, padding)` returns an output of
 # the same shape (batch, n, d). The layer hides padded places from the other tokens, but it returns rows for padded places, too. Take the **mean
-# over the real tokens** and map it to raw logits with a linear layer `head` (with bias). The amount of padding must not change the logits of a
-# document.
+# over the real tokens** of this output and map it to raw logits with a linear layer `head` (with bias). The amount of padding must not change the
+# logits of a document.
 #
-# <details><summary>Hint 1</summary>Read ~padding as zeros and ones and give it a last axis of size 1. A product with it removes the rows that must not count.</details>
+# <details><summary>Hint 1</summary>Read ~padding as zeros and ones and give it a last axis of size 1. Multiplying by it removes the rows that must not count.</details>
 # <details><summary>Hint 2</summary>By which number of tokens must you divide in each document?</details>
 
 
@@ -375,15 +375,15 @@ record("2.3")
 # ## 2.4 Multi-head attention with masks
 # {{header 2.4}}
 #
-# Now write attention for a batch, with h heads and with masks. It has four linear maps **with** bias, each of size (d, d): `q_proj`, `k_proj`,
-# `v_proj` and `out_proj`. Head 0 uses the first d/h channels of the queries, keys and values, head 1 uses the next d/h channels, and so on. Each
-# head attends by itself and divides its scores by $\sqrt{d/h}$. The outputs of the heads are joined in order and pass through `out_proj`. There
-# is no dropout: training mode and evaluation mode give the same result.
+# Now write attention for a batch, with h heads and with masks. The layer has four linear maps **with** bias, each of size (d, d): `q_proj`,
+# `k_proj`, `v_proj` and `out_proj`. Head 0 uses the first d/h channels of the queries, keys and values, head 1 uses the next d/h channels, and so
+# on. Each head attends by itself and divides its scores by $\sqrt{d/h}$. The outputs of the heads are joined in order and pass through
+# `out_proj`. There is no dropout: training mode and evaluation mode give the same result.
 
 # %% [markdown]
 # Two masks say which keys a query may **not** see:
 #
-# - With `causal=True`, a query does not see later places. It sees itself.
+# - With `causal=True`, a query sees itself and earlier places, but not later places.
 # - Where `padding` is True, the key is not a real token, and no query sees it.
 #
 # Both masks may be given at once. Masked weights are exactly 0. If a query may not see any key, **all its weights are 0**, so its output is the
@@ -647,8 +647,8 @@ class EncoderBlock(nn.Module):
 check("2.5b")
 
 # %% [markdown]
-# Because the parts have the same names, weights can be exchanged: the figure cell loads the weights of PyTorch's own layer into yours. Then it
-# passes random tokens through twelve untrained blocks and measures how large their numbers are after each block.
+# Your parts have the same names as those of PyTorch's own layer, so weights can be exchanged: the figure cell loads the weights of that layer
+# into yours. Then it passes random tokens through twelve untrained blocks and measures how large their numbers are after each block.
 
 
 # %% [markdown]

@@ -81,8 +81,8 @@ def with_places(x, pos):
 
 
 # %% [markdown]
-# If `Q` and `K` are zero, every score is 0 and each place sees the **average** of all tokens. Such a model knows nothing about its input.
-# Remember its picture.
+# If `Q` and `K` are zero, every score is 0 and each place sees the **average** of all tokens. This is the model that knows nothing. Keep its map
+# in mind.
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -107,7 +107,7 @@ with when_answered():
 # Here, "equals" means `abs(y - x) <= 1e-2 + 1e-3 * abs(x)`. A softmax never gives exact zeros, so some tolerance is needed. With a relative
 # tolerance alone, zeros would have to be exact. Very large scores are fine, because this softmax does not overflow.
 #
-# <details><summary>Hint 1</summary>When are two one-hot vectors equal? Write the score of two tokens as one number for "equal" and another for "different".</details>
+# <details><summary>Hint 1</summary>How can a score show that two one-hot vectors are equal? Write the score of two tokens as one number for "equal" and another for "different".</details>
 # <details><summary>Hint 2</summary>How large must the difference between these two numbers be when there is one B among five As?</details>
 
 # %%
@@ -244,7 +244,7 @@ record("3.1b")
 # | C A C | C C C |
 #
 # <details><summary>Hint 1</summary>Which rows of K see the token, and which see the place? Which of them should matter?</details>
-# <details><summary>Hint 2</summary>All queries may ask the same question. What must the answer of place 0 have that the other answers do not have?</details>
+# <details><summary>Hint 2</summary>All queries may be the same. What must place 0 offer to them that the other places do not offer?</details>
 
 # %%
 # Shapes: pos (4, p), Q and K (3 + p, qk), V (3 + p, 3). You choose p and qk.
@@ -406,9 +406,9 @@ with when_answered("3.3"):
 # ## 3.3b First or repeated? Content *and* place
 # {{header 3.3b}}
 #
-# 3.3 needed no places. This task needs both content and places. The setting is that of 3.3: CLS first, then one to four tokens, and one output
-#    number for each place. Make it **positive where a token occurs for the first time** and **negative at its repeats**, for all 120 sequences.
-#    There is no mask: if the head must not look at itself or at later places, `Q`, `K` and `pos` must prevent it.
+# The task of 3.3 needs no places. This task needs both content and places. The setting is that of 3.3: CLS first, then one to four tokens, and
+# one output number for each place. Make it **positive where a token occurs for the first time** and **negative at its repeats**, for all 120
+# sequences. There is no mask: if a query must not look at its own place or at later places, `Q`, `K` and `pos` must prevent it.
 #
 # | input | expected signs |
 # |---|---|
@@ -490,7 +490,7 @@ record("3.3b")
 # - With $W = I$, it is a **permutation**.
 # - With $\pi(i) = i$, it is a **running linear layer**.
 #
-# The tolerance is 1e-3. Inputs may be large, so tokens must not leak into the scores.
+# The tolerance is 1e-3. Inputs may be large, so tokens must not influence the scores.
 #
 # <details><summary>Hint 1</summary>Set the rows of Q and K that see the token to zero. What is left is an n × n matrix of scores that you can choose.</details>
 # <details><summary>Hint 2</summary>If the lower block of K is the identity (times a large number), row i of Q's lower block says which place the query at place i looks at.</details>
@@ -710,7 +710,7 @@ identifiable = "C"
 #   sequences**.
 #
 # The trained weights also earn points, together with these numbers. They must reach a mean squared error of at most 0.01 on 3.1 and 3.2, and the
-# correct sign for 90% of the outputs of 3.3. The weights from the given training cells reach this, and the record cell below records them.
+# correct sign for at least 90% of the outputs of 3.3. The weights from the given training cells reach this, and the record cell below records them.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading): needs the trained weights
@@ -773,7 +773,7 @@ with when_answered("3.7"):
 
 # %% [markdown]
 # ### In your words
-# In 60 to 150 words (15 minutes): where do your design and the trained model agree? Why must raw `Q` and `K` not be compared? What did you
+# In 60 to 150 words (15 minutes): where do your design and the trained model agree? Why must the raw `Q` and `K` not be compared? What did you
 # predict, what did training find, and why? Refer to numbers. Write your answer into the next cell (double-click it), below its first line.
 
 # %% [markdown]

@@ -62,7 +62,7 @@ SAID: list[tuple[Callable[[], str | None], str]] = [
     (lambda: convolved(lambda k: k, place=1.0), "rows of V that see the place"),
     (lambda: convolved(lambda k: k * [[[1]], [[0]], [[1]]]), "kernel[1] is not used"),
     (lambda: first(NONE, -40.0 * np.eye(4)[0], ALL), "the first place gets the least"),
-    (lambda: first(NONE, 40.0 * np.eye(4)[1], ALL), "most is on place 1"),
+    (lambda: first(NONE, 40.0 * np.eye(4)[1], ALL), "most of it is on place 1"),
     (lambda: first(NONE, 40.0 * np.eye(4)[0], np.eye(4)[0]), "Does every query ask for place 0?"),
     (lambda: first(np.array([0, 0, 60.0]), 40.0 * np.eye(4)[0], ALL), "it changes with the tokens"),
     (lambda: first(NONE, 40.0 * np.eye(4)[3], ALL), "looks at the last place"),

@@ -146,7 +146,9 @@ HEADS_MISTAKES = mistakes(
         "The mask is applied after the softmax, so weights no longer sum to 1;"
         " set the scores to −∞ (or −1e9) before it.": "mask after the softmax",
         "The causal mask is inverted: a query may see itself and earlier places.": "causal inverted",
-        "The causal mask hides the query's own place; a query sees itself, too.": "causal hides the own place",
+        "The causal mask hides the query's own place; a query sees itself, too.": (
+            "causal hides the own place"
+        ),
         "The causal mask is ignored.": "causal ignored",
         "The padding mask is inverted: True marks padding, which no query may see.": "padding inverted",
         "The padding mask hides queries; it must hide keys: shape it (batch, 1, 1, n).": "padded queries",

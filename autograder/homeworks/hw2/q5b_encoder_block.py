@@ -230,11 +230,13 @@ block = hw.question(
                     "Pre-norm: the sum is normalized, too; normalize only the input of a sublayer.": (
                         "norm before and after"
                     ),
-                    "Pre-norm: norm2 is used again after the block; the output of a block is not normalized.": (
+                    "Pre-norm: norm2 is used again after the block; a block's output is not normalized.": (
                         "norm at the end"
                     ),
                     "Each sublayer's input is added twice; add it once.": "residual twice",
-                    "The feed-forward network comes first; the attention must come first.": "feed-forward first",
+                    "The feed-forward network comes first; the attention must come first.": (
+                        "feed-forward first"
+                    ),
                     "The feed-forward sublayer is missing.": "no feed-forward",
                     "One residual connection spans both sublayers; each sublayer has its own.": (
                         "one residual over both"

@@ -231,8 +231,8 @@ def the_trained_model_reverses(answer: Answer) -> Wrong | None:
     if share >= 0.99:  # training reaches 100% after some 200 of its 400 steps; guessing reaches 10%
         return None
     message = (
-        f"The recorded weights give the correct token at {share:.1%} of the places of 1,000 sequences; training"
-        " reaches 100%."
+        f"The recorded weights give the correct token at {share:.1%} of the places of 1,000 sequences;"
+        " training reaches 100%."
     )
     if share < 0.3:
         message += (

@@ -107,8 +107,8 @@ compared = hw.question(
         examples={
             "full": (
                 "A recurrent seq2seq model reads tokens one after another and passes a fixed-size state on;"
-                " what the decoder learns about the first word has passed through every later step, so it fades,"
-                " and steps cannot run side by side. In a Transformer every place looks at every place"
+                " what the decoder learns about the first word has passed through every later step, so it"
+                " fades, and steps cannot run side by side. In a Transformer every place looks at every place"
                 " directly: the encoder's self-attention builds a vector for each token from the whole"
                 " sentence, the decoder's masked self-attention does so for what is already written, and"
                 " cross-attention looks back at all encoder tokens instead of one summary. With known targets"

@@ -18,7 +18,7 @@ SAID = {
     "Each logit is compared with its own letter: the logits at place i predict the letter at place i + 1.": (
         "the token itself"
     ),
-    "Each logit is compared with the letter before: the logits at place i predict the letter at place i + 1.": (
+    "Each logit is compared with the letter before: the logits at place i predict the letter at i + 1.": (
         "the token before"
     ),
     "That is the sum; take the mean.": "sum",

@@ -90,7 +90,9 @@ writing = hw.question(
         " `context` tokens at most": "the greedy continuation",
         "`write` does not change the given list": "the greedy continuation",
         "`sample_next` draws from softmax(logits / temperature)": "drawn with the temperature",
-        "with `top_k`, only the k likeliest letters can be drawn, in the same proportions": "only the k likeliest",
+        "with `top_k`, only the k likeliest letters can be drawn, in the same proportions": (
+            "only the k likeliest"
+        ),
     },
     entries=[
         Challenge(

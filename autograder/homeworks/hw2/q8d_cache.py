@@ -57,7 +57,9 @@ cached = hw.question(
             mistakes=mistakes(
                 step_logits,
                 {
-                    "The model does not see the earlier tokens: keep their keys and values in the cache.": "no cache",
+                    "The model does not see the earlier tokens: keep their keys and values in the cache.": (
+                        "no cache"
+                    ),
                     "The places are not added: the place of the new token comes after the cached ones.": (
                         "no places"
                     ),

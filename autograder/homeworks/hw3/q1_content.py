@@ -19,7 +19,9 @@ by_content = hw.question(
     difficulty="easy",
     asks={
         "`Q` and `K` by which each token looks at its own kind": "each token looks at its own kind",
-        "the output equals the input within the tolerance, on all 1,092 sequences": "the output equals the input",
+        "the output equals the input within the tolerance, on all 1,092 sequences": (
+            "the output equals the input"
+        ),
         "predict before training": NOT_JUDGED,
     },
     entries=[

@@ -17,7 +17,9 @@ previous = hw.question(
     difficulty="challenge",
     extra=True,
     asks={
-        "the output at each place but the first is the token before it": "each place gives the token before it"
+        "the output at each place but the first is the token before it": (
+            "each place gives the token before it"
+        )
     },
     entries=[
         Array("previous_token_pos", (8, "p")),
@@ -44,7 +46,9 @@ induction = hw.question(
     difficulty="challenge",
     extra=True,
     asks={
-        "the output at each place of the second copy is the next token": "the second copy predicts each next token"
+        "the output at each place of the second copy is the next token": (
+            "the second copy predicts each next token"
+        )
     },
     entries=[
         Array("induction_pos", (8, "p")),

@@ -225,7 +225,8 @@ def build_decoder(
     except Exception as error:  # the student's code may fail in any way; the cell goes on
         told = str(error)[:1000]
         print(
-            f"{type(error).__name__}: {told}\nA ready-made model stands in for yours until your answer is correct."
+            f"{type(error).__name__}: {told}\nA ready-made model stands in for yours until your answer is"
+            " correct."
         )
         return None, ready
     whose = "your own classes" if own else "ready-made classes"

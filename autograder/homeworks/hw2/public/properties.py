@@ -64,9 +64,9 @@ def operations_problem(name: str, trials: Sequence[Trial]) -> tuple[str | None, 
         )
     elif growth(steps) > FREE_STEPS:
         problem = (
-            f"The forward of `{name}` starts {told} tensor operations, but Python takes more steps the longer the"
-            f" sequence is (instructions: {_counted(lengths, steps)}). Somewhere a loop runs over the places"
-            " outside PyTorch, in NumPy or plain Python."
+            f"The forward of `{name}` starts {told} tensor operations, but Python takes more steps the longer"
+            f" the sequence is (instructions: {_counted(lengths, steps)}). Somewhere a loop runs over the"
+            " places outside PyTorch, in NumPy or plain Python."
         )
     else:
         return None, told

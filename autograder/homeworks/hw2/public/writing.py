@@ -326,7 +326,7 @@ def cache_problem(trials: Sequence[Trial]) -> str | None:
         if late > MORE_WORK * early:
             return (
                 f"{told}, step {LONG} takes {late:,}: the work of a step grows with the text before it, so"
-                " the cost of a text grows with the square of its length. Run the maps for the new token alone and keep keys"
-                " and values of the earlier ones."
+                " the cost of a text grows with the square of its length. Run the maps for the new token"
+                " alone and keep the keys and values of the earlier ones."
             )
     return None

@@ -70,8 +70,8 @@ def first_place_problem(
     if is_uniform(row[None]):
         return f"{told}: this query gives every place the same score. Does every query ask for place 0?"
     return (
-        f"{told}: most of it is on place {row.argmax()}, and only {row[0]:.2f} on the first. Which rows of K see the"
-        " token, and which see the place?"
+        f"{told}: most of it is on place {row.argmax()}, and only {row[0]:.2f} on the first. Which rows of K"
+        " see the token, and which see the place?"
     )
 
 
