@@ -14,15 +14,15 @@
 # # Homework 2 · A Transformer in NumPy, then in PyTorch
 # {{badge}}
 #
-# You rebuild a small NumPy Transformer in PyTorch, piece by piece: one head without loops, a layer for a classifier, several
-# heads with masks, layer norm, a whole encoder block. Then a tiny model learns to reverse sequences, and its attention map
-# shows how. At the end your classes get trained weights and write like Jane Austen, more or less.
+# In this homework you rebuild a small NumPy Transformer in PyTorch, piece by piece: one head without loops, a classifier around an attention
+# layer, several heads with masks, layer norm, and a whole encoder block. Then you train a tiny model that reverses sequences, and its attention
+# map shows how it does this. At the end, your classes get trained weights and write text that sounds more or less like Jane Austen.
 #
-# Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. About three hours, ten minutes of them for the one written
-# answer (2.7, 80 to 180 words); you need numpy, torch and matplotlib.
+# Complete the cells marked `TODO`, run the check below each, and run the record cell when you are satisfied with an answer. The last cell tells
+# you what is recorded and what to hand in. The homework takes about three hours, ten minutes of which are for the one written answer (2.7, 80 to
+# 180 words). You need numpy, torch and matplotlib.
 #
-# **Questions do not build on each other**: skip one and come back.
+# **Questions do not build on each other**: you can skip one and come back to it.
 
 # %% tags=["kit"]
 from autograder.author.build import use_kit
@@ -53,31 +53,33 @@ from torch.nn import functional as F
 # %% [markdown]
 # ## How your classes are judged
 #
-# Checks and grader build your class, **put weights into it by parameter name**, run it and compare with an independent
-# model. So the names of the parts count (each question gives them), but not the order in which you create them nor how they
-# are initialized. PyTorch finds parameters in attributes: `self.Qm = nn.Linear(3, 4, bias=False)` makes `Qm.weight` of
-# shape (4, 3), which maps `x` to `x @ Qm.weight.T`. They also send a gradient back: it must reach every parameter, so
-# compute with PyTorch's operations on PyTorch's tensors from the input to the result. Inputs stay as they are, in functions, too: write
-# `x = x + 1`, not `x += 1`.
+# The checks and the grader build your class, **put weights into it by parameter name**, run it, and compare the result with an independent model.
+# The names of the parts therefore matter, and each question gives them. It does not matter in which order you create the parts or how you
+# initialize them. PyTorch finds parameters in attributes: `self.Qm = nn.Linear(3, 4, bias=False)` creates the parameter `Qm.weight` of shape (4,
+# 3), and the layer maps `x` to `x @ Qm.weight.T`.
 #
-# Write the attention yourself: `scaled_dot_product_attention` and `nn.MultiheadAttention` would do the whole job, and the
-# grader reports them in an answer to 2.1, 2.2 and 2.4 (`nn.LayerNorm` in 2.5a, `nn.TransformerEncoderLayer` in 2.5b). Comparing your
-# answer with them in a cell of your own is a good idea.
+# The checks and the grader also run a backward pass. The gradient must reach every parameter, so use PyTorch operations on PyTorch tensors from
+# the input to the result. Your classes and functions must not change their inputs: write `x = x + 1`, not `x += 1`.
+#
+# Write the attention yourself. `scaled_dot_product_attention` and `nn.MultiheadAttention` do the whole job, so the grader reports them if they
+# occur in an answer to 2.1, 2.2 or 2.4. It also reports `nn.LayerNorm` in 2.5a and `nn.TransformerEncoderLayer` in 2.5b. It is a good idea to
+# compare your answers with these modules in a cell that you add.
 
 # %% [markdown]
 # ## 2.1 From NumPy to PyTorch
 # {{header 2.1}}
 #
-# This model has one head, no mask and no MLP. It treats one query after the other, as you would by hand:
+# This model has one head, no mask and no MLP. It processes one query at a time, as you would by hand:
 #
 # $$ s_{ij} = \frac{(x_i Q_m) \cdot (x_j K_m)}{\sqrt{d_{qk}}}, \qquad a_{ij} = \frac{e^{s_{ij}}}{\sum_l e^{s_{il}}}, \qquad y_i = \sum_j a_{ij}\, x_j V_m $$
 #
-# With a table `pos`, each row of the input first gets its row of the table appended: **concatenated**, not added.
+# If the model has a table `pos`, it first appends to each row of the input the row of the table for that place. The rows are **concatenated**,
+# not added.
 
 
 # %%
 class NumpyTransformer:
-    """One head: Km and Qm (d, qk), Vm (d, v), and perhaps a table pos (places, pos_dim).
+    """One head: Km and Qm (d, qk), Vm (d, v), and optionally a table pos (places, pos_dim).
 
     d is input_dim, or input_dim + pos_dim with a table.
     """
@@ -102,8 +104,8 @@ class NumpyTransformer:
 
 
 # %% [markdown]
-# Next you see the attention of such a model on A B A C, with random weights, without and with positions. Which rows are equal **without** positions?
-# **Guess first** (noted, not graded): set `prediction_21`.
+# The next figure shows the attention of such a model on the sequence A B A C, with random weights, without positions and with positions. Which
+# rows of the map are equal **without** positions? **Guess first** (noted, not graded): set `prediction_21`.
 #
 # {{options prediction_21}}
 
@@ -131,16 +133,18 @@ with when_answered("2.1"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Without positions the two rows of the token A are the same, and so are its two columns: the model cannot
-# tell the first A from the second. With positions all rows differ.
+# Without positions, the two rows of the token A are the same, and so are its two columns: the model cannot tell the first A from the second. With
+# positions, all rows differ.
 # </details>
 #
-# **Your turn.** Write the same model in PyTorch (not a call of the class above): bias-free linear maps `Qm`, `Km`, `Vm`, and with `pos_dim` an
-# `nn.Embedding` called `pos` with `max_seq_len` rows. Here `forward` returns the outputs alone, without the attention weights. Scores may be about a thousand; nothing may overflow. (Write it without a loop right away if you can: 2.2 looks at that.)
+# **Your turn.** Write the same model in PyTorch; do not call the class above. The model has linear maps `Qm`, `Km` and `Vm` without bias. If
+# `pos_dim` is given, it also has an `nn.Embedding` called `pos` with `max_seq_len` rows. Here `forward` returns the outputs only, without the
+# attention weights. Scores may be as large as about a thousand, and nothing may overflow. (If you can, write the model without a loop from the
+# start, because 2.2 asks for that.)
 #
-# <details><summary>Hint 1</summary>How many numbers does each map see when there are positions?</details>
-# <details><summary>Hint 2</summary>The embedding wants place numbers: torch.arange(n, device=x.device).</details>
-# <details><summary>Hint 3</summary>All scores at once: which matrix times which transposed matrix has shape (n, n), with a row for each query?</details>
+# <details><summary>Hint 1</summary>How many numbers does each map get as input when there are positions?</details>
+# <details><summary>Hint 2</summary>The embedding takes the numbers of the places: torch.arange(n, device=x.device).</details>
+# <details><summary>Hint 3</summary>Compute all scores at once. Which matrix times which transposed matrix has shape (n, n), with one row for each query?</details>
 
 
 # %%
@@ -165,7 +169,7 @@ class PytorchTransformer(nn.Module):
     def forward(self, x):
         """x (n, input_dim) -> (n, v_dim), for any n from 1 to max_seq_len.
 
-        With one place (n = 1) its weight is 1, whatever Qm and Km are.
+        For n = 1, the only attention weight is 1, whatever Qm and Km are.
         """
         # TODO
         # BEGIN SOLUTION 2.1 forward
@@ -186,19 +190,19 @@ record("2.1")
 # ## 2.2 All queries at once
 # {{header 2.2}}
 #
-# Every tensor operation costs a fixed time to start, whether it works on one row or a thousand. A loop over queries starts
-# some operations **for each place**; a matrix product starts one for all of them, and a GPU fills its thousands of units only
-# then. So we count how many operations your `forward` dispatches for n = 3, 10 and 30 places, and how much Python works
-# meanwhile. Neither number may grow: a loop over places in NumPy or plain Python counts like one over tensors.
+# Each tensor operation takes a fixed time to start, whether it works on one row or on a thousand rows. A loop over queries starts some operations
+# **for each place**. A matrix product is one operation for all places, and only such operations keep the thousands of units of a GPU busy. The
+# check therefore counts how many operations your `forward` dispatches for n = 3, 10 and 30 places, and how many steps Python takes meanwhile.
+# Neither number may grow with n. A loop over places in NumPy or plain Python counts in the same way as a loop over tensors.
 #
-# If your class of 2.1 has no loop over places, there is nothing to write: run the cells. If it has one, keep its points in
-# 2.1 and rewrite `forward` (here, or above).
+# If your class of 2.1 has no loop over places, you do not have to write anything: run the cells. If it has a loop, it keeps its points in 2.1.
+# Rewrite `forward` without the loop, here or above.
 #
-# <details><summary>Hint</summary>`q @ K.T` of one query with all keys gives one row of scores. Put all queries into one matrix.</details>
+# <details><summary>Hint</summary>For one query `q`, `q @ K.T` is one row of scores. Put all queries into one matrix.</details>
 
 # %%
-# The class that is counted. To hand in another one than that of 2.1, define it here
-# under the name VectorisedTransformer.
+# The class whose operations are counted. To use a class other than that of 2.1,
+# define it here under the name VectorisedTransformer.
 # BEGIN SOLUTION 2.2
 VectorisedTransformer = PytorchTransformer  # it has no loop over places
 # STUB: VectorisedTransformer = PytorchTransformer
@@ -209,8 +213,8 @@ check("2.2")
 
 
 # %% [markdown]
-# The figure counts the operations of a small loop over places and of your class. What does the **loop** start, when n doubles? **Guess first** (noted,
-# not graded): set `prediction_22`.
+# The figure counts the operations of a small loop over places and of your class. How many operations does the **loop** start when n doubles?
+# **Guess first** (noted, not graded): set `prediction_22`.
 #
 # {{options prediction_22}}
 
@@ -221,7 +225,7 @@ prediction_22 = None  # your guess: a letter in quotes
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
 def looped(x):
-    """Some work for one place after the other; a loop over queries has more of it."""
+    """A small computation for each place in turn; a loop over queries does more."""
     return torch.stack([(x @ row).exp().sum() for row in x])
 
 
@@ -251,8 +255,8 @@ with when_answered("2.2"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Even a small loop over places starts more and more operations, in proportion to n; a vectorized class is flat. It still does n² multiplications,
-# but in one operation that runs them side by side.
+# Even a small loop over places starts more operations as n grows, in proportion to n. The line of a vectorized class is flat. Such a class still
+# does n² multiplications, but in one operation that runs them in parallel.
 # </details>
 
 # %% tags=["record"]
@@ -262,18 +266,19 @@ record("2.2")
 # ## 2.3 A document classifier
 # {{header 2.3}}
 #
-# A document is a row of token vectors; a batch of documents has the shape (batch, n, d), and shorter documents are padded at the end: `padding`
-# is True where there is **no** token. The classifier gets an attention layer that is ready: `attention(x, padding)` keeps the shape (batch, n, d)
-# and hides padded tokens from the others, but returns a row for padded places, too. Take the **mean over the real tokens** and map it to raw
-# logits with a linear layer `head` (with bias). How much a document is padded must not change its logits.
+# A document is a sequence of token vectors, and a batch of documents has the shape (batch, n, d). Shorter documents are padded at the end:
+# `padding` is True where there is **no** token. The classifier is given a finished attention layer: `attention(x, padding)` returns an output of
+# the same shape (batch, n, d). The layer hides padded places from the other tokens, but it returns rows for padded places, too. Take the **mean
+# over the real tokens** of this output and map it to raw logits with a linear layer `head` (with bias). The amount of padding must not change the
+# logits of a document.
 #
-# <details><summary>Hint 1</summary>~padding, as 0 and 1 and with a last axis of size 1, multiplies away what must not be counted.</details>
-# <details><summary>Hint 2</summary>By how many tokens do you divide in each document?</details>
+# <details><summary>Hint 1</summary>Read ~padding as zeros and ones and give it a last axis of size 1. Multiplying by it removes the rows that must not count.</details>
+# <details><summary>Hint 2</summary>By which number of tokens must you divide in each document?</details>
 
 
 # %%
 class DocumentClassifier(nn.Module):
-    """Parts: attention, a module (x, padding) -> (batch, n, d_model) that is given, and
+    """Parts: attention, the given module (x, padding) -> (batch, n, d_model), and
     head, an nn.Linear(d_model, n_classes).
     """
 
@@ -288,7 +293,7 @@ class DocumentClassifier(nn.Module):
     def forward(self, x, padding=None):
         """x (batch, n, d_model); padding (batch, n) bool or None -> logits (batch, n_classes).
 
-        Each document has at least one token. A document of one token: its row alone.
+        Each document has at least one token. The mean over one token is its row.
         """
         # TODO
         # BEGIN SOLUTION 2.3 forward
@@ -304,8 +309,8 @@ class DocumentClassifier(nn.Module):
 check("2.3")
 
 # %% [markdown]
-# The next figure pads one document of five tokens more and more. **Guess first** (noted, not graded): what would the logits do if the mean also
-# counted the padded places? Set `prediction_23`:
+# The figure pads one document of five tokens more and more. What would the logits do if the mean also counted the padded places? **Guess first**
+# (noted, not graded): set `prediction_23`.
 #
 # {{options prediction_23}}
 
@@ -358,8 +363,9 @@ with when_answered("2.3"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Flat lines: padding is an accident of the batch and says nothing about the document. Had the mean counted padded places, the logits would drift
-# toward what a row of padding gives, and the same review would be liked or disliked depending on its neighbors in the batch.
+# The lines are flat. The amount of padding depends on the other documents in the batch and says nothing about the document. If the mean counted
+# padded places, the logits would drift toward those of a padded row, and the same review could be rated positive or negative, depending on its
+# neighbors in the batch.
 # </details>
 
 # %% tags=["record"]
@@ -369,23 +375,27 @@ record("2.3")
 # ## 2.4 Multi-head attention with masks
 # {{header 2.4}}
 #
-# Now a batch, h heads and masks. Four linear maps **with** bias, all (d, d): `q_proj`, `k_proj`, `v_proj`, `out_proj`. Head 0 owns
-# the first d/h channels of queries, keys and values, head 1 the next, and so on. Each head attends by itself with the scale
-# $\sqrt{d/h}$; the heads' outputs are joined in order and pass through `out_proj`. No dropout: training mode and evaluation
-# mode give the same.
+# Now write attention for a batch, with h heads and with masks. The layer has four linear maps **with** bias, each of size (d, d): `q_proj`,
+# `k_proj`, `v_proj` and `out_proj`. Head 0 uses the first d/h channels of the queries, keys and values, head 1 uses the next d/h channels, and so
+# on. Each head attends by itself and divides its scores by $\sqrt{d/h}$. The outputs of the heads are joined in order and pass through
+# `out_proj`. There is no dropout: training mode and evaluation mode give the same result.
 
 # %% [markdown]
-# Two masks say which keys a query may **not** see: with `causal=True` all later places (it sees itself), and where `padding`
-# is True a key is no real token. Both may be given at once. Masked weights are exactly 0. If a query may see nothing at all, **all its weights are 0**
-# (so its output is the bias of `out_proj`); `nn.MultiheadAttention`, which must agree otherwise, gives NaN there.
-# Gradients must be free of NaN too.
+# Two masks say which keys a query may **not** see:
 #
-# Shapes on the way: `(batch, n, d)` → split the last axis into `(heads, d_head)` → swap to `(batch, heads, n, d_head)` → scores
+# - With `causal=True`, a query sees itself and earlier places, but not later places.
+# - Where `padding` is True, the key is not a real token, and no query sees it.
+#
+# Both masks may be given at once. Masked weights are exactly 0. If a query may not see any key, **all its weights are 0**, so its output is the
+# bias of `out_proj`. In this case `nn.MultiheadAttention` returns NaN; in all other cases your output must agree with it. The gradients must not
+# contain NaN, either.
+#
+# The shapes along the way are: `(batch, n, d)` → split the last axis into `(heads, d_head)` → swap axes to `(batch, heads, n, d_head)` → scores
 # `(batch, heads, query, key)`.
 #
-# <details><summary>Hint 1: heads</summary>`view(batch, n, heads, d_head)` cuts channels; `view(batch, heads, n, d_head)` would cut the sequence. Then `transpose(1, 2)`, and back again before you join.</details>
-# <details><summary>Hint 2: masks</summary>Build one Boolean tensor "may look", broadcastable to (batch, 1, query, key). Which of its axes does padding belong to? Use it on the scores, before the softmax.</details>
-# <details><summary>Hint 3: nothing to see</summary>The softmax of a row of −∞ is NaN, and a NaN that is repaired in the output may come back in the gradients. A very large negative number instead of −∞ keeps the row finite; which weights does it get then, and what is left to do?</details>
+# <details><summary>Hint 1: heads</summary>`view(batch, n, heads, d_head)` splits the channels; `view(batch, heads, n, d_head)` would split the sequence. Then use `transpose(1, 2)`, and transpose back before you join the heads.</details>
+# <details><summary>Hint 2: masks</summary>Build one Boolean tensor that says which query may see which key and that broadcasts to (batch, 1, query, key). To which of its axes does padding belong? Apply it to the scores, before the softmax.</details>
+# <details><summary>Hint 3: queries that see no key</summary>The softmax of a row of −∞ is NaN. If you repair the NaN in the output, it may come back in the gradients. With a very large negative number instead of −∞, the row stays finite. Which weights does it get then, and what do you still have to do?</details>
 
 
 # %%
@@ -407,7 +417,7 @@ class MultiHeadAttention(nn.Module):
         """x (batch, n, d_model); padding (batch, n) bool, True where there is no token.
 
         Returns output (batch, n, d_model) and weights (batch, heads, n, n).
-        With causal=True the first query has the weights 1, 0, …, 0.
+        With causal=True, the first query has the weights 1, 0, …, 0.
         """
         # TODO
         # BEGIN SOLUTION 2.4 forward
@@ -431,8 +441,8 @@ class MultiHeadAttention(nn.Module):
 
 
 # %% [markdown]
-# The figure shows two heads on one sentence, without a mask and with each of them. What becomes of the weight that a mask takes away? **Guess first**
-# (noted, not graded): set `prediction_24`.
+# The figure shows two heads on one sentence, without a mask and with each of the two masks. What happens to the weight that a mask takes away?
+# **Guess first** (noted, not graded): set `prediction_24`.
 #
 # {{options prediction_24}}
 
@@ -470,8 +480,8 @@ with when_answered("2.4"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# The two heads have different maps of the same sentence. A mask (hatched) takes keys away, and the softmax
-# gives their weight to the others: rows still sum to 1. Under the causal mask the first query can only look at itself.
+# The two heads have different maps of the same sentence. A mask (hatched) removes keys, and the softmax gives their weight to the remaining keys:
+# rows still sum to 1. Under the causal mask, the first query can attend only to itself.
 # </details>
 
 # %% tags=["record"]
@@ -481,14 +491,14 @@ record("2.4")
 # ## 2.5a Layer normalization
 # {{header 2.5a}}
 #
-# Layer norm looks at **one token's features** at a time, whatever stands in the other tokens or the batch:
+# Layer norm works on **the features of one token** at a time. The other tokens and the rest of the batch have no effect:
 #
 # $$ y = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} \odot w + b, \qquad \mu = \frac1d \sum_c x_c, \qquad \sigma^2 = \frac1d \sum_c (x_c - \mu)^2 $$
 #
-# The parameters are `weight` (d), all ones at first, and `bias` (d), all zeros at first. Inputs may have any number of axes, and
-# rows may be constant.
+# The parameters are `weight` (d,), initially all ones, and `bias` (d,), initially all zeros. Inputs may have any number of axes, and rows may be
+# constant.
 #
-# <details><summary>Hint</summary>torch's var divides by d − 1 unless told otherwise. keepdim=True keeps shapes that broadcast.</details>
+# <details><summary>Hint</summary>By default, torch.var divides by d − 1. With keepdim=True, the result has a shape that broadcasts.</details>
 
 
 # %%
@@ -507,7 +517,7 @@ class LayerNorm(nn.Module):
     def forward(self, x):
         """x (..., d_model) -> the same shape.
 
-        At first a row (1, 3) becomes (-1, 1), but for eps.
+        With the initial parameters, a row (1, 3) becomes (-1, 1), apart from eps.
         """
         # TODO
         # BEGIN SOLUTION 2.5a forward
@@ -522,8 +532,8 @@ check("2.5a")
 
 
 # %% [markdown]
-# Six tokens, whose features lie at very different places and spreads, go through your layer norm. What will all six have in common? **Guess first**
-# (noted, not graded): set `prediction_25a`.
+# The figure passes six tokens through your layer norm. Their features lie in very different ranges. What will all six tokens have in common
+# afterward? **Guess first** (noted, not graded): set `prediction_25a`.
 #
 # {{options prediction_25a}}
 
@@ -568,8 +578,8 @@ with when_answered("2.5a"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Before, tokens have their features at very different places and spreads; afterwards each has mean 0 and
-# standard deviation 1. The next layer can count on that, whatever its predecessors learn.
+# Before the layer, the features of the tokens have very different means and spreads. Afterward, the features of each token have mean 0 and
+# standard deviation 1. The next layer can rely on this, whatever the layers before it learn.
 # </details>
 
 # %% tags=["record"]
@@ -579,20 +589,20 @@ record("2.5a")
 # ## 2.5b The encoder block, post-norm and pre-norm
 # {{header 2.5b}}
 #
-# A block has two sublayers, attention and feed-forward network, each with a residual connection and a norm of its own. The
-# original Transformer normalizes **after** adding (post-norm); most models since normalize what goes **into** the sublayer (pre-norm):
+# An encoder block has two sublayers, attention and a feed-forward network. Each sublayer has a residual connection and its own norm. The original
+# Transformer normalizes **after** the addition (post-norm). Most later models normalize the **input** of the sublayer (pre-norm):
 #
 # $$ \text{post: } x \leftarrow \mathrm{norm}(x + \mathrm{sublayer}(x)) \qquad\qquad \text{pre: } x \leftarrow x + \mathrm{sublayer}(\mathrm{norm}(x)) $$
 #
-# After attention has gathered information, the *position-wise feed-forward network* works on each place alone, with the same weights everywhere:
-# $\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2$, `linear1` (d_model → d_ff) and `linear2` (d_ff → d_model).
+# After attention has gathered information from other places, the *position-wise feed-forward network* transforms each place by itself, with the
+# same weights everywhere: $\mathrm{FFN}(x) = \mathrm{ReLU}(x W_1 + b_1)\, W_2 + b_2$. Its layers are `linear1` (d_model → d_ff) and `linear2`
+# (d_ff → d_model).
 #
-# Here you may use torch's parts, so that this question does not need your 2.4 and 2.5a: `self_attn` is an
-# `nn.MultiheadAttention(d_model, n_heads, batch_first=True)`, `linear1` and `linear2` are `nn.Linear` with ReLU between them,
-# `norm1` (attention) and `norm2` (feed-forward) are `nn.LayerNorm`. No dropout: training mode and evaluation mode give
-# the same.
+# Here you may use PyTorch's modules, so this question does not need your 2.4 and 2.5a. `self_attn` is an `nn.MultiheadAttention(d_model, n_heads,
+# batch_first=True)`, `linear1` and `linear2` are `nn.Linear` with a ReLU between them, and `norm1` (attention) and `norm2` (feed-forward) are
+# `nn.LayerNorm`. There is no dropout: training mode and evaluation mode give the same result.
 #
-# <details><summary>Hint</summary>self_attn(q, k, v, key_padding_mask=…) returns two things; you need the first. In pre-norm, what is added is not what was normalized.</details>
+# <details><summary>Hint</summary>self_attn(q, k, v, key_padding_mask=…) returns two values; you need the first. In pre-norm, the term that you add is not the normalized one.</details>
 
 
 # %%
@@ -612,7 +622,7 @@ class EncoderBlock(nn.Module):
     def forward(self, x, padding=None):
         """x (batch, n, d_model); padding (batch, n) bool or None -> (batch, n, d_model).
 
-        Rows at padded places may hold anything.
+        Rows at padded places may contain anything.
         """
 
         # TODO
@@ -637,12 +647,12 @@ class EncoderBlock(nn.Module):
 check("2.5b")
 
 # %% [markdown]
-# Equal names mean that weights can be exchanged: the next cell loads the state of torch's own layer into yours. Then it sends
-# random tokens through twelve untrained blocks and asks how large their numbers are after each.
+# Your parts have the same names as those of PyTorch's own layer, so weights can be exchanged: the figure cell loads the weights of that layer
+# into yours. Then it passes random tokens through twelve untrained blocks and measures how large their numbers are after each block.
 
 
 # %% [markdown]
-# In which of the two do the numbers **grow** from block to block? **Guess first** (noted, not graded): set `prediction_25b`.
+# In which variant, post-norm or pre-norm, do the numbers **grow** from block to block? **Guess first** (noted, not graded): set `prediction_25b`.
 #
 # {{options prediction_25b}}
 
@@ -694,9 +704,9 @@ with when_answered("2.5b"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# Post-norm brings tokens back to size 1 after every block. In pre-norm nothing on the direct path is ever
-# normalized, so each block adds to the sum and it grows; that is why pre-norm models put one more layer norm behind the last
-# block. In return gradients reach every block along an untouched path, and deep models train without a careful warm-up.
+# Post-norm brings the tokens back to a standard deviation of 1 after every block. In pre-norm, nothing on the direct path is normalized: each
+# block adds to the sum, and the sum grows. For this reason, pre-norm models have one more layer norm after the last block. In return, gradients
+# reach every block along a path without norms, and deep models train without a careful warm-up.
 # </details>
 
 # %% tags=["record"]
@@ -706,13 +716,13 @@ record("2.5b")
 # ## 2.6 Train a model that reverses sequences
 # {{header 2.6}}
 #
-# The model below reads eight tokens and must say them backwards: `3 1 4 1 5 9 2 6` → `6 2 9 5 1 4 1 3`. It has one head of
-# torch's own attention (you know its inside from 2.4), and learned positions **added** to the token embeddings (the usual way).
+# The model below reads eight tokens and must return them in reverse order: `3 1 4 1 5 9 2 6` → `6 2 9 5 1 4 1 3`. It has one head of PyTorch's
+# own attention (you know from 2.4 how it works). Learned positions are **added** to the token embeddings, as is usual.
 #
-# 1. Write `train_step`: forward, mean cross-entropy against the reversed tokens, backward, one optimizer step. Each step uses
-#    the gradients of its own batch only. It is checked on a small model with an optimizer of its own.
-# 2. Run the training cell (a few seconds) and look at the map.
-# 3. Write `antidiagonal_weight` and use it to put a number on what you see.
+# 1. Write `train_step`: the forward pass, the mean cross-entropy with the reversed tokens as targets, the backward pass, and one optimizer step.
+#    Each step uses the gradients of its own batch only. The check runs your function on a small model with its own optimizer.
+# 2. Run the training cell (it takes a few seconds) and look at the attention map.
+# 3. Write `antidiagonal_weight` and use it to measure what you see.
 
 
 # %%
@@ -740,8 +750,8 @@ class ReverseModel(nn.Module):
 
 # %% [markdown]
 # <details><summary>Hint 1</summary>tokens.flip(1) reverses each sequence of a batch.</details>
-# <details><summary>Hint 2</summary>F.cross_entropy wants logits (count, symbols) and targets (count,): flatten batch and places together.</details>
-# <details><summary>Hint 3</summary>Where do gradients of the step before go?</details>
+# <details><summary>Hint 2</summary>F.cross_entropy takes logits (count, symbols) and targets (count,). Flatten batch and places into one axis.</details>
+# <details><summary>Hint 3</summary>What happens to the gradients of the previous step?</details>
 
 
 # %%
@@ -749,7 +759,7 @@ def train_step(model, optimizer, tokens):
     """One step on tokens (batch, n) -> the loss as a float.
 
     model(tokens) returns logits (batch, n, symbols) and weights (batch, n, n).
-    An untrained model of 10 symbols starts near ln 10 = 2.3.
+    For an untrained model with 10 symbols, the loss is near ln 10 = 2.3.
     """
     # TODO
     # BEGIN SOLUTION 2.6 step
@@ -815,13 +825,13 @@ with when_answered("2.6"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# One bright line from the top right to the bottom left: output 0 looks at the last place, output 1 at the one
-# before. The 1 occurs twice, but each output picks the right one, so it is the *place* that decides.
+# There is one bright line from the top right to the bottom left: output 0 attends to the last place, output 1 to the place before it, and so on.
+# The digit 1 occurs twice, but each output picks the correct one. So it is the *place* that decides.
 # </details>
 #
-# How bright is the line, not for one sequence but in general? Write `antidiagonal_weight` and set `trained_antidiagonal` to its
-# value on the 200 given sequences `probe_sequences` (three decimals are enough). The recorded weights must put the right token at
-# 99% of the places of other sequences too. If you train again, run the cell that sets `trained_antidiagonal` again, too.
+# How bright is this line in general, and not only for one sequence? Write `antidiagonal_weight` and set `trained_antidiagonal` to its value on
+# the 200 given sequences `probe_sequences` (three decimals are enough). The recorded weights must also give the correct token at 99% of the
+# places of other sequences. If you train the model again, also run the cell that sets `trained_antidiagonal` again.
 
 
 # %%
@@ -859,11 +869,11 @@ record("2.6")
 # ## 2.7 Transformers and recurrent networks
 # {{header 2.7}}
 #
-# Which part has which job? Match each with a letter of its own; one letter stays unused.
+# Which part of a Transformer has which job? Give each of the four parts a different letter; one letter stays unused.
 #
 # {{options job_self_attention}}
 #
-# Set the four names `job_self_attention`, `job_heads`, `job_feed_forward` and `job_layer_norm`.
+# Set `job_self_attention`, `job_heads`, `job_feed_forward` and `job_layer_norm`.
 
 # %%
 # TODO: replace each None by a letter in quotes.
@@ -875,13 +885,13 @@ job_layer_norm = "C"
 # END SOLUTION
 
 # %% [markdown]
-# **`path_length`**: the first word of a text of 100 words matters for the last one. How many steps of computation lie between
-# them in one layer?
+# **`path_length`**: in a text of 100 words, the last word depends on the first. How many steps of computation lie between the two words in one
+# layer?
 #
 # {{options path_length}}
 
 # %% [markdown]
-# **`training_parallel`**: why does a Transformer train so much faster on a GPU than a recurrent network of equal size?
+# **`training_parallel`**: why does a Transformer train so much faster on a GPU than a recurrent network of the same size?
 #
 # {{options training_parallel}}
 
@@ -897,21 +907,20 @@ check("2.7")
 
 # %% [markdown]
 # ### In your words
-# In 80 to 180 words: compare a recurrent sequence-to-sequence model (encoder RNN, decoder RNN) with a Transformer. How does
-# information get from an input word to an output word? What does self-attention do in encoder and decoder? What is gained
-# in training, what is the price, and where does the order of words come from? Write into the next cell (double-click it),
-# below its first line.
+# In 80 to 180 words: compare a recurrent sequence-to-sequence model (encoder RNN, decoder RNN) with a Transformer. How does information get from
+# an input word to an output word? What does self-attention do in the encoder and in the decoder? What is gained in training, what is the price,
+# and where does the order of the words come from? Write your answer into the next cell (double-click it), below its first line.
 
 # %% [markdown]
 # **Answer 2.7**
 #
 # <!-- BEGIN SOLUTION 2.7 words -->
-# A recurrent encoder reads word by word and hands one state on; what the decoder learns of the first word has passed through all
-# later steps, so long-range information fades, and no step can start before the one before it. In a Transformer each place looks at
-# all places directly: encoder self-attention builds a vector for each word from the whole sentence, masked self-attention does so for
-# the words written so far, and cross-attention replaces the single summary by a look at all encoder words. Since targets are known in
-# training, all places are computed side by side. The price is a score for each pair, which grows with the square of the length. The
-# recurrence knows the order of words by construction; attention sees a set, so positions have to be added to the embeddings.
+# A recurrent encoder reads word by word and passes one state on. What the decoder learns about the first word has passed through all later steps,
+# so long-range information fades, and no step can start before the previous step has finished. In a Transformer, each place sees all places
+# directly. Encoder self-attention builds a vector for each word from the whole sentence, masked self-attention does so for the words written so
+# far, and cross-attention looks at all encoder words instead of one summary. Because the targets are known in training, all places are computed
+# in parallel. The price is one score for each pair, which grows with the square of the length. The recurrence knows the order of words by
+# construction; attention sees a set, so positions must be added to the embeddings.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]
@@ -921,20 +930,24 @@ record("2.7")
 # ## 2.8a Your Transformer writes: load the weights
 # {{header 2.8a}}
 #
-# In 2.8 your own classes become a language model. We trained a small decoder to guess the next **character** of Jane Austen's
-# *Pride and Prejudice* (1813): 4 pre-norm blocks, 4 heads, 128 numbers a token, at most 128 tokens, 0.8 million weights. It is made of your
-# parts: the block of 2.5b with `norm_first=True`, in it your 2.4 with `causal=True` as `self_attn` and your 2.5a as norms. Around the blocks:
+# In 2.8, your own classes become a language model. We trained a small decoder to predict the next **character** of Jane Austen's *Pride and
+# Prejudice* (1813). It has 4 pre-norm blocks, 4 heads, 128 numbers for each token, at most 128 tokens, and 0.8 million weights. It is made of
+# your parts: the blocks are those of 2.5b with `norm_first=True`, their `self_attn` is your 2.4 with `causal=True`, and the norms are your 2.5a.
+# This is the code around the blocks:
 #
 # ```python
 # x = self.tokens(tokens) + self.places(places)     # two embeddings, added
 # for block in self.blocks:
 #     x = block(x)
-# logits = self.norm(x) @ self.tokens.weight.T      # the embedding once more, as the output layer
+# logits = self.norm(x) @ self.tokens.weight.T      # the token embedding again, as the output layer
 # ```
 #
-# The weights are stored as GPT-2's are, under other names. Two things differ besides the names: matrices of linear layers are
-# stored as (in, out), so nn.Linear needs them **transposed**, and `attn.c_attn` holds the maps of queries, keys and values
-# side by side, in this order. Write `renamed`, which gives every stored tensor its name in your model.
+# The weights are stored in the format of GPT-2, and their names differ from yours. Two more things differ:
+#
+# - Matrices of linear layers are stored as (in, out), so `nn.Linear` needs them **transposed**.
+# - `attn.c_attn` contains the maps of the queries, keys and values side by side, in this order.
+#
+# Write `renamed`, which gives every stored tensor its name in your model.
 
 # %%
 from homework_kit import (
@@ -952,14 +965,14 @@ pretrained = load_pretrained()  # stored name -> tensor
 show_names(pretrained)
 
 # %% [markdown]
-# <details><summary>Hint 1: names</summary>A dictionary from the stored layer to yours ("mlp.c_fc" → "linear1") serves every block; name.split(".", 2) takes "h", the number and the rest apart.</details>
-# <details><summary>Hint 2: the trap</summary>attn.c_proj.weight is square: without the transpose it loads just as well, and the model talks nonsense. Which stored matrices belong to linear layers, and which are embeddings?</details>
-# <details><summary>Hint 3: c_attn</summary>Transpose first; then array.chunk(3) gives the three pieces, for weights and for biases.</details>
+# <details><summary>Hint 1: names</summary>One dictionary from the stored layer names to yours ("mlp.c_fc" → "linear1") works for every block. name.split(".", 2) separates "h", the number and the rest.</details>
+# <details><summary>Hint 2: transposes</summary>attn.c_proj.weight is square. Without the transpose it still loads, but the model writes nonsense. Which stored matrices belong to linear layers, and which are embeddings?</details>
+# <details><summary>Hint 3: c_attn</summary>Transpose first. Then tensor.chunk(3) gives the three pieces, for weights and for biases.</details>
 
 
 # %%
 def renamed(stored):
-    """stored: name -> tensor. Returns your model's names -> tensors.
+    """stored: a dict, name -> tensor. Returns a dict, name in your model -> tensor.
 
     "ln_f.bias" (d,) becomes "norm.bias"; "h.1.mlp.c_fc.weight" (d, 4d) becomes
     "blocks.1.linear1.weight" (4d, d).
@@ -995,12 +1008,12 @@ def renamed(stored):
 
 
 # %%
-# Your own classes from 2.4, 2.5a and 2.5b. If one of them is not right yet, set False:
-# ready-made ones take their place, and no point is lost here.
+# Your own classes from 2.4, 2.5a and 2.5b. If one of them is not correct yet, set this to
+# False: ready-made classes take their place, and you lose no points here.
 use_my_classes = True
 my_classes = (MultiHeadAttention, LayerNorm, EncoderBlock)
 my_decoder, austen = build_decoder(renamed, pretrained, my_classes, use_my_classes)
-# austen is the model to go on with: yours, or a ready-made one until yours is right
+# austen is the model for the next questions: ready-made until yours is correct
 
 # %% tags=["check"]
 check("2.8a")
@@ -1009,7 +1022,7 @@ check("2.8a")
 record("2.8a")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): how far back does a letter look, when the model has to guess the next one?
+# **Predict before you run the next cell** (not graded): how far back does each letter look when the model predicts the next one?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -1023,24 +1036,25 @@ with when_answered("2.4, 2.5a, 2.5b and 2.8a"):
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# In block 0 (layer 0, head 2), letters look at the capital of their own word: the a of Jane gives 0.96 to the J. In the last block, head 3, both
-# blanks and the M look back at the J of the other name. Nobody told the model what a word or a name is. Most of the attention stays within the
-# last four letters, since spelling is local.
+# In block 0 (layer 0, head 2), letters attend to the capital letter of their own word: the a of Jane gives the J a weight of 0.96. In head 3 of
+# the last block, both blanks and the M attend to the J of Jane. Nobody told the model what a word or a name is. Most of the attention stays
+# within the last four letters, because spelling is local.
 # </details>
 
 # %% [markdown]
-# ## 2.8b How surprised is it?
+# ## 2.8b How surprised is the model by a text?
 # {{header 2.8b}}
 #
-# A language model is measured by how well it guesses a text that it has never seen: the *cross-entropy*, the mean of
-# $-\log p$ (natural logarithm, so in *nats*) that it gave to each character that came. The logits at place $p$ are its guess about
-# place $p + 1$; the first character is not guessed.
+# A language model is judged by how well it predicts a text that it has never seen. The measure is the *cross-entropy*: the mean of $-\log p$ over
+# the characters of the text, where $p$ is the probability that the model gave to the character before it saw it. With the natural logarithm, the
+# unit is the *nat*. The logits at place $i$ predict the character at place $i + 1$; the first character is not predicted.
 #
-# Write `nats_per_character` for a text that fits into the context (at most `model.context` tokens), and set `held_out_nats` to its value for `austen` on
-# `HELD_OUT_TEXT`, right to 0.001: three lines of the last chapters, which training never saw. (`to_tokens(text)` gives
-# the numbers of a text's characters, as a list.) The function is checked with small decoders, not with `austen` alone.
+# Write `nats_per_character` for a text that fits into the context (at most `model.context` tokens). Then set `held_out_nats` to its value for
+# `austen` on `HELD_OUT_TEXT`, correct to 0.001. This text has three lines of the last chapters, which were not used in training.
+# (`to_tokens(text)` returns the numbers of the characters of a text, as a list.) The check runs your function with small decoders, not only with
+# `austen`.
 #
-# <details><summary>Hint</summary>model wants a batch: tokens[None]. Which logits have no target, and which token has no logits?</details>
+# <details><summary>Hint</summary>The model takes a batch: tokens[None]. Which logits have no target, and which token has no logits?</details>
 
 
 # %%
@@ -1075,23 +1089,24 @@ record("2.8b")
 # ## 2.8c Writing, letter by letter
 # {{header 2.8c}}
 #
-# 1. `write` continues a text: it shows the model what there is, lets `choose` pick a letter from the logits at the **last** place, appends it,
-#    and so on. The model has `model.context` places; of a longer text it sees the last ones.
-# 2. `sample_next` is one way to choose: it draws from $\mathrm{softmax}(\text{logits} / T)$ with the temperature $T$; with `top_k` only the $k$ likeliest letters
-#    can come out, in the same proportions as before. (Always the likeliest, $T \to 0$, is called *greedy*.)
+# 1. `write` continues a text. It runs the model on the text so far, lets `choose` pick a letter from the logits at the **last** place, appends
+#    this letter, and repeats. The model has `model.context` places; if the text is longer, the model sees only the last `model.context` tokens.
+# 2. `sample_next` is one way to choose. It draws a letter from $\mathrm{softmax}(\text{logits} / T)$, where $T$ is the temperature. With `top_k`,
+#    only the $k$ likeliest letters can be drawn, in the same proportions as before. (Always taking the likeliest letter, $T \to 0$, is called
+#    *greedy*.)
 #
-# Both are checked with small decoders and logits of their own.
+# The check runs `write` with small decoders and `sample_next` with given logits.
 #
-# <details><summary>Hint 1</summary>tokens[-model.context:] is right for short texts, too.</details>
-# <details><summary>Hint 2</summary>torch.multinomial draws by weights. logits.topk(k).values[-1] is the smallest logit that may stay.</details>
+# <details><summary>Hint 1</summary>tokens[-model.context:] works for short texts, too.</details>
+# <details><summary>Hint 2</summary>torch.multinomial draws according to weights. logits.topk(k).values[-1] is the smallest logit that may stay.</details>
 
 
 # %%
 def write(model, tokens, count, choose):
-    """Continues tokens (a list of numbers) by count more; returns a new, longer list.
+    """Appends count tokens to a copy of tokens (a list of numbers) and returns it.
 
     choose: a function, logits (letters,) -> the number of a letter.
-    The list tokens stays as it is. With count = 0 an equal one comes back.
+    The list tokens must not change. With count = 0, the result is an equal list.
     """
     # TODO
     # BEGIN SOLUTION 2.8c write
@@ -1106,7 +1121,7 @@ def write(model, tokens, count, choose):
 def sample_next(logits, temperature=1.0, top_k=None):
     """Draws the number of a letter from logits (letters,).
 
-    With top_k=1 it is always the likeliest.
+    With top_k=1, it always returns the likeliest letter.
     """
     # TODO
     # BEGIN SOLUTION 2.8c sample
@@ -1118,8 +1133,8 @@ def sample_next(logits, temperature=1.0, top_k=None):
 
 
 # %% [markdown]
-# Below, your model will write at the temperatures 0.3, 0.8 and 1.5. **Guess first** (noted, not graded): which of them keeps
-# repeating the same few common words? Set `prediction_28`:
+# In the last figure cell, your model writes at the temperatures 0.3, 0.8 and 1.5. At which of them does it keep repeating the same few common
+# words? **Guess first** (noted, not graded): set `prediction_28`.
 #
 # {{options prediction_28}}
 
@@ -1136,27 +1151,30 @@ record("2.8c")
 # ## 2.8d A cache of keys and values
 # {{header 2.8d}}
 #
-# `write` computes everything anew for each letter, although under a causal mask nothing of the earlier places has changed: for n letters, n² places go through the blocks.
-# Real models keep the **keys and values** of earlier tokens in a *cache*; then only the new token goes through the maps, and its query
-# looks at all cached keys.
+# `write` computes everything again for each letter, although under a causal mask nothing has changed at the earlier places: for n letters, n²
+# places go through the blocks. Real models keep the **keys and values** of earlier tokens in a *cache*. Then only the new token goes through the
+# linear maps, and its query attends to all cached keys.
 #
-# Write `next_logits(model, token, cache)`: the logits after one more token. `cache` is a list that is empty before the first token; what you put
-# into it is there at the next call (its place in the text is how many tokens came before). Use the parts of the decoder:
-# `model.tokens`, `model.places`, `model.blocks`, `model.norm` and `model.n_heads`; in a block `norm1`, `self_attn` with `q_proj`, `k_proj`, `v_proj`,
-# `out_proj`, then `norm2`, `linear1`, ReLU, `linear2`. Head 0 owns the first channels, as in 2.4. Texts are no longer than the context.
+# Write `next_logits(model, token, cache)`, which returns the logits after one more token. `cache` is a list that is empty before the first token.
+# What you put into it is still there in the next call. The place of a token in the text is the number of tokens before it. Use the parts of the
+# decoder: `model.tokens`, `model.places`, `model.blocks`, `model.norm` and `model.n_heads`. A block has `norm1`, `self_attn` with `q_proj`,
+# `k_proj`, `v_proj` and `out_proj`, then `norm2`, `linear1`, ReLU and `linear2`. Head 0 uses the first channels, as in 2.4. Texts are not longer
+# than the context.
 #
-# We compare the logits with those of the whole model, and count the products of two numbers that a step takes: late steps may not cost much more than early ones.
+# The check compares the logits with those of the whole model. It also counts how many multiplications each step takes: late steps must not cost
+# much more than early steps.
 #
-# <details><summary>Hint 1</summary>x (d,) of the new token goes through each block: x + attention(norm1(x)), then x + network(norm2(x)). Only the attention needs the past.</details>
-# <details><summary>Hint 2</summary>At the first token: cache.append((keys, values)) for each block. Later: torch.cat((old, new)) and put the pair back.</details>
-# <details><summary>Hint 3</summary>With queries (heads, d_head) and keys (n, heads, d_head), torch.einsum("hd,nhd->hn", q, keys) gives the scores of all heads. No mask is needed: why?</details>
+# <details><summary>Hint 1</summary>The vector x (d,) of the new token goes through each block: x + attention(norm1(x)), then x + network(norm2(x)). Only the attention needs the earlier tokens.</details>
+# <details><summary>Hint 2</summary>At the first token, call cache.append((keys, values)) for each block. Later, use torch.cat((old, new)) and put the pair back.</details>
+# <details><summary>Hint 3</summary>With queries (heads, d_head) and keys (n, heads, d_head), torch.einsum("hd,nhd->hn", q, keys) gives the scores of all heads. Why is no mask needed?</details>
 
 
 # %%
 def next_logits(model, token, cache):
-    """Logits (letters,) for what follows token, a number; earlier tokens are in cache.
+    """Logits (letters,) for the letter after token (a number).
 
-    At the first call cache is an empty list; fill it for the next call.
+    cache has what you kept of earlier tokens. In the first call, it is an empty list;
+    fill it for the next call.
     """
     # TODO
     # BEGIN SOLUTION 2.8d
@@ -1190,8 +1208,8 @@ check("2.8d")
 record("2.8d")
 
 # %% [markdown]
-# ### And now it writes
-# Run the last cell, with other beginnings and temperatures, too.
+# ### Let your model write
+# Run the next cell. Try other beginnings and temperatures, too.
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -1208,9 +1226,10 @@ show_writing(
 # %% [markdown]
 # <details><summary>What there is to see</summary>
 #
-# At 0.3 the likeliest letters win nearly always: the same common words come again and again, with a slip of spelling now and then. (Try 0.1: the
-# text goes in circles.) At 0.8 it has the sound of the novel, with more words that no dictionary knows. At 1.5 rare letters come up so often that words fall apart. Nobody has told the model what a word is:
-# it has learned spelling, quotation marks and names from letters alone, and your classes run it.
+# At 0.3, the likeliest letters nearly always win: the same common words come again and again, with an occasional spelling mistake. (Try 0.1: the
+# text goes in circles.) At 0.8, the text sounds like the novel, but more of its words are in no dictionary. At 1.5, rare letters are drawn so
+# often that words fall apart. Nobody has told the model what a word is. It has learned spelling, quotation marks and names from letters alone,
+# and your classes run it.
 # </details>
 
 # %% [markdown]

@@ -14,15 +14,15 @@
 # # Homework 3 · Hand-designed attention
 # {{badge}}
 #
-# Training hides what attention can do behind learned numbers. Here **you** write the numbers: you choose the query, key
-# and value matrices of a one-head Transformer so that it solves small tasks exactly. After each of the first three designs you
-# train the same model on the same task, and in the end you say what training finds and what it cannot find.
+# Learned matrices make it hard to see what attention can do. In this homework, **you** write the numbers: you choose the query, key and value
+# matrices of a one-head Transformer so that it solves small tasks exactly. After each of the first three designs, you train the same model on the
+# same task. At the end, you explain what training finds and what it cannot find.
 #
-# Fill the cells marked `TODO`, run the check below each, and run the record cell when you are happy with an answer.
-# The last cell tells you what is recorded and what to hand in. About two hours and a half, and 45 minutes for
-# the extra credit; you need numpy, torch and matplotlib.
+# Complete the cells marked `TODO`, run the check below each, and run the record cell when you are satisfied with an answer. The last cell tells
+# you what is recorded and what to hand in. The homework takes about two and a half hours, and the extra credit another 45 minutes. You need
+# numpy, torch and matplotlib.
 #
-# **Questions do not build on each other**: skip one and come back.
+# **Questions do not build on each other**: you can skip one and come back to it.
 
 # %% tags=["kit"]
 from autograder.author.build import use_kit
@@ -53,8 +53,8 @@ from homework_kit import (
 #
 # $$ s_{ij} = \frac{(x_i Q)\cdot(x_j K)}{\sqrt{d_{qk}}}, \qquad a_{ij} = \frac{e^{s_{ij}}}{\sum_{l} e^{s_{il}}}, \qquad y_i = \sum_j a_{ij}\, x_j V $$
 #
-# There is no mask, no bias, no MLP and no layer norm. Where places matter, each row gets its row of a table `pos`
-# appended: $[x_i ; \mathrm{pos}_i]$, **concatenated**, not added. Functions that you write leave the arrays that they are given as they are.
+# There is no mask, no bias, no MLP and no layer norm. Where places matter, each row of `x` is extended by the row of a table `pos` for its place:
+# $[x_i ; \mathrm{pos}_i]$. The two are **concatenated**, not added. Your functions must not change the arrays that they are given.
 
 
 # %%
@@ -71,7 +71,7 @@ def attention_head(x, Q, K, V):
 
 
 def one_hot(letters, alphabet="ABC"):
-    """Letters with blanks between them, such as "A B C" -> (3, 3) one-hot rows."""
+    """Letters separated by blanks, such as "A B C" -> (3, 3) one-hot rows."""
     return np.eye(len(alphabet))[[alphabet.index(letter) for letter in letters.split()]]
 
 
@@ -81,8 +81,8 @@ def with_places(x, pos):
 
 
 # %% [markdown]
-# With all weights zero, every score is 0 and each place sees the **average** of all tokens. That is the model that knows
-# nothing; keep its picture in mind.
+# If `Q` and `K` are zero, every score is 0 and each place sees the **average** of all tokens. This is the model that knows nothing. Keep its map
+# in mind.
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -101,14 +101,14 @@ with when_answered():
 # ## 3.1 Attention by content
 # {{header 3.1}}
 #
-# Design `Q`, `K` (3 × qk) and `V` (3 × 3) so that **the output equals the input**, for every sequence of one to six
-# tokens over A, B, C: there are 1,092. A token may look at itself and at equal tokens anywhere; they carry the same value.
+# Design `Q` and `K` (3 × qk) and `V` (3 × 3) so that **the output equals the input** for every sequence of one to six tokens A, B and C. There
+# are 1,092 such sequences. A token may look at itself and at equal tokens at other places, because they have the same value.
 #
-# "Equal" means `abs(y - x) <= 1e-2 + 1e-3 * abs(x)`. A softmax never gives exact zeros, so some tolerance is needed; with
-# a relative one alone, zeros would have to be exact. Very large scores are fine: this softmax does not overflow.
+# Here, "equals" means `abs(y - x) <= 1e-2 + 1e-3 * abs(x)`. A softmax never gives exact zeros, so some tolerance is needed. With a relative
+# tolerance alone, zeros would have to be exact. Very large scores are fine, because this softmax does not overflow.
 #
-# <details><summary>Hint 1</summary>When are two one-hot vectors alike? Write the score of two tokens as one number for "equal" and one for "different".</details>
-# <details><summary>Hint 2</summary>How large must the difference of the two be when one B stands among five As?</details>
+# <details><summary>Hint 1</summary>How can a score show that two one-hot vectors are equal? Write the score of two tokens as one number for "equal" and another for "different".</details>
+# <details><summary>Hint 2</summary>How large must the difference between these two numbers be when there is one B among five As?</details>
 
 # %%
 # Shapes: Q and K (3, qk), V (3, 3). You choose qk.
@@ -164,8 +164,8 @@ with when_answered("3.1"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Each query shares its attention evenly among tokens of its own kind: the three As have 0.33 each.
-# The map depends on *what* the tokens are; shuffle the sequence and the pattern shuffles with it.
+# Each query divides its attention evenly among tokens of its own kind: the three As get 0.33 each. The map depends on *what* the tokens are. If
+# you shuffle the sequence, the pattern is shuffled with it.
 #
 # </details>
 
@@ -175,10 +175,10 @@ record("3.1")
 # %% [markdown]
 # ### What does training find?
 #
-# `train_head("3.1")` starts this very model (qk = 8) from small random weights and takes 10,001 steps of plain gradient
-# descent on the squared error, one random sequence a step. That takes about 10 s on two free cores, and up to a minute if other programs
-# use them too; the same holds for 3.2 and 3.3. **First predict**: will the trained gap between the scores of
-# equal and different tokens be larger than yours, the same, or smaller? Your prediction is not graded; 3.7 comes back to it.
+# `train_head("3.1")` starts the same model (qk = 8) from small random weights and takes 10,001 steps of plain gradient descent on the squared
+# error, with one random sequence in each step. This takes about 10 s on two free cores, and up to a minute if other programs also use them. The
+# same holds for 3.2 and 3.3. **First predict**: will the trained gap between the scores of equal and different tokens be larger than yours, the
+# same, or smaller? Your prediction is not graded; 3.7 comes back to it.
 
 # %%
 prediction_31 = None  # TODO: "larger", "the same" or "smaller"
@@ -200,20 +200,21 @@ with when_answered("3.1"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The matrices Q and K look unrelated, yet attention and output agree. Compare what the task determines, not what it leaves open.
+# The trained matrices Q and K look unrelated to yours, but the attention and the output agree. When you compare models, compare what the task
+# determines, not what it leaves open.
 #
 # </details>
 
 # %% [markdown]
-# ## 3.1b How large a gap is enough?
+# ## 3.1b How large a score gap is enough?
 # {{header 3.1b}}
 #
-# With the tolerance of 3.1 and up to six tokens: how small may the **score gap** be, the score $s$ of equal tokens minus that of
-# different ones, after the division by $\sqrt{d_{qk}}$? Which of the 1,092 sequences is the hardest? Set
-# `smallest_score_gap`, to two decimals. Reason with a pencil; then try your number as a design in 3.1.
+# The **score gap** is the score $s$ of equal tokens minus that of different ones, after the division by $\sqrt{d_{qk}}$. How small may it be,
+# with the tolerance of 3.1 and up to six tokens? Which of the 1,092 sequences is the hardest? Set `smallest_score_gap`, correct to two decimals.
+# Find the number on paper, then try it as a design in 3.1.
 #
-# <details><summary>Hint 1</summary>Put one B among five other tokens. Write its attention as a fraction with e to the gap.</details>
-# <details><summary>Hint 2</summary>Each wanted 0 of the output may be off by 0.01. Which five tokens put the most into one of them?</details>
+# <details><summary>Hint 1</summary>Put one B among five other tokens. Write its attention as a fraction that contains e to the power of the gap.</details>
+# <details><summary>Hint 2</summary>Each expected 0 of the output may be off by 0.01. Which five tokens add the most to one of these zeros?</details>
 
 # %%
 # TODO: a number.
@@ -233,9 +234,9 @@ record("3.1b")
 # ## 3.2 Attention by position: copy the first token
 # {{header 3.2}}
 #
-# A head can also decide by *place*. Each row is now $[x_i ; \mathrm{pos}_i]$, so `Q`, `K` and `V` have 3 + p rows: the first
-# three meet the token, the others the place. Design `pos`, `Q`, `K`, `V` so that **every output row equals the first
-# token**, for all 120 sequences of one to four tokens, with the tolerance of 3.1.
+# A head can also decide by *place*. Each row is now $[x_i ; \mathrm{pos}_i]$, so `Q`, `K` and `V` have 3 + p rows: the first three see the token,
+# and the others see the place. Design `pos`, `Q`, `K` and `V` so that **every output row equals the first token**, for all 120 sequences of one
+# to four tokens, with the tolerance of 3.1.
 #
 # | input | output |
 # |---|---|
@@ -243,7 +244,7 @@ record("3.1b")
 # | C A C | C C C |
 #
 # <details><summary>Hint 1</summary>Which rows of K see the token, and which see the place? Which of them should matter?</details>
-# <details><summary>Hint 2</summary>All queries may ask the same question. What must the answer of place 0 have that the others lack?</details>
+# <details><summary>Hint 2</summary>All queries may be the same. What must place 0 offer to them that the other places do not offer?</details>
 
 # %%
 # Shapes: pos (4, p), Q and K (3 + p, qk), V (3 + p, 3). You choose p and qk.
@@ -279,8 +280,8 @@ with when_answered("3.2"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# One bright column: every query looks at place 0, whatever stands there. A model that averages would
-# get "A A A" right too and pass about a third of random tests, so the grader tries every sequence.
+# There is one bright column: every query looks at place 0, whatever token is there. A model that averages would also be right on "A A A" and
+# would pass about a third of random tests, so the grader tries every sequence.
 #
 # </details>
 
@@ -288,7 +289,7 @@ with when_answered("3.2"):
 record("3.2")
 
 # %% [markdown]
-# Before you train: to which place will the trained head give the most attention, and will its four rows of `pos` look like
+# **Predict before you train** (not graded): which place will get the most attention from the trained head? Will its four rows of `pos` look like
 # yours?
 
 # %%
@@ -314,26 +315,26 @@ with when_answered("3.2"):
 # ## 3.3 Which tokens are unique?
 # {{header 3.3}}
 #
-# Now every sequence begins with a token CLS, and tokens are 4-d one-hot (CLS, A, B, C). The head has **one** output number
-# a place. Make it **positive where the token occurs once** in the sequence and **negative where it is repeated**, for all
-# 120 sequences `CLS` + one to four tokens. Only the sign counts; what comes out at CLS itself does not. Do you need places?
-# If not, give `pos` the shape (5, 0).
+# Now every sequence begins with the token CLS, and tokens are one-hot vectors of four numbers (CLS, A, B, C). The head has **one** output number
+# for each place. Make it **positive where the token occurs once** in the sequence and **negative where the token is repeated**, for all 120
+# sequences of `CLS` and one to four tokens. Only the sign counts, and the output at CLS itself does not count. Do you need places? If not, give
+# `pos` the shape (5, 0).
 #
-# | input | signs wanted |
+# | input | expected signs |
 # |---|---|
 # | CLS A B A | (any) − + − |
 # | CLS C | (any) + |
 #
-# <details><summary>Hint 1</summary>An average of values tells how many tokens of one kind there are, if something fixed is averaged along with them.</details>
-# <details><summary>Hint 2</summary>Let a token look at its own kind and at CLS, with values of opposite sign. CLS must outweigh one equal token, and lose against two.</details>
+# <details><summary>Hint 1</summary>An average of values tells how many tokens of one kind there are if it also includes something fixed.</details>
+# <details><summary>Hint 2</summary>Let a token look at its own kind and at CLS, with values of opposite sign. CLS must outweigh one equal token, and two equal tokens must outweigh CLS.</details>
 # <details><summary>Hint 3</summary>Weights are proportional to e^s. Which s makes CLS count as much as one and a half tokens?</details>
 
 # %%
 # Shapes: pos (5, p), Q and K (4 + p, qk), V (4 + p, 1). You choose p (0 is fine) and qk.
 # TODO: replace the None values.
 # BEGIN SOLUTION 3.3
-# The places are not needed. Each kind of token answers on its own channel (the 2 makes up
-# for the scale 1/sqrt(4)); CLS weighs as much as 1.5 tokens of one's own kind.
+# The places are not needed. Each kind of token answers on its own channel (the 2 cancels
+# the scale 1/sqrt(4)). CLS weighs as much as 1.5 tokens of the query's own kind.
 attention_by_content_and_position_pos = np.zeros((5, 1))
 query_33, key_33 = np.zeros((5, 4)), np.zeros((5, 4))
 key_33[:4] = 2.0 * np.eye(4)
@@ -348,7 +349,8 @@ attention_by_content_and_position_V = np.array([[1.0], [-1.0], [-1.0], [-1.0], [
 check("3.3")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): in which row will CLS get the most attention, in that of a unique or of a repeated token?
+# **Predict before you run the next cell** (not graded): in which row will CLS get more attention, in that of a unique token or in that of a
+# repeated token?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -370,8 +372,8 @@ with when_answered("3.3"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Compare the CLS column in the rows of a unique token with that of the repeated A: the more equal tokens
-# there are, the less attention is left for CLS. Softmax *counts*, because its weights compete for a total of 1.
+# In the CLS column, compare the rows of the unique tokens with the rows of the repeated A: the more equal tokens there are, the less attention is
+# left for CLS. The softmax *counts*, because its weights compete for a total of 1.
 #
 # </details>
 
@@ -379,7 +381,7 @@ with when_answered("3.3"):
 record("3.3")
 
 # %% [markdown]
-# The same comparison. Which sign will the trained head get wrong first, if any?
+# Now train this model and compare. **Predict before you train** (not graded): which sign will the trained head get wrong first, if any?
 
 # %%
 prediction_33 = None  # TODO: in a few words; not graded
@@ -404,27 +406,27 @@ with when_answered("3.3"):
 # ## 3.3b First or repeated? Content *and* place
 # {{header 3.3b}}
 #
-# 3.3 needed no places. This one needs both. The setting is that of 3.3: CLS first, then one to four tokens, one output number
-# a place. Make it **positive where a token occurs for the first time** and **negative at its repeats**, for all 120 sequences. There
-# is no mask: if the head must not look at itself or at later places, `Q`, `K` and `pos` have to see to it.
+# The task of 3.3 needs no places. This task needs both content and places. The setting is that of 3.3: CLS first, then one to four tokens, and
+# one output number for each place. Make it **positive where a token occurs for the first time** and **negative at its repeats**, for all 120
+# sequences. There is no mask: if a query must not look at its own place or at later places, `Q`, `K` and `pos` must prevent it.
 #
-# | input | signs wanted |
+# | input | expected signs |
 # |---|---|
 # | CLS A B A A | (any) + + − − |
 # | CLS C | (any) + |
 #
-# <details><summary>Hint 1</summary>A score is a sum over the columns of Q and K. Some columns can compare tokens, others places.</details>
-# <details><summary>Hint 2</summary>Let the places say "earlier" or "not earlier": a 5 × 5 matrix of your choice, with K's place rows the identity.</details>
-# <details><summary>Hint 3</summary>Three levels: an equal token before me, CLS, everything else. Which of them has which value?</details>
+# <details><summary>Hint 1</summary>A score is a sum over the columns of Q and K. Some columns can compare tokens, and others can compare places.</details>
+# <details><summary>Hint 2</summary>Let the places say "earlier" or "not earlier". If the place rows of K are the identity, this is a 5 × 5 matrix of your choice.</details>
+# <details><summary>Hint 3</summary>There are three levels: an equal token before the query, CLS, and everything else. Which of them has which value?</details>
 
 # %%
 # Shapes: pos (5, p), Q and K (4 + p, qk), V (4 + p, 1). np.triu(np.ones((5, 5))) is 1 on and above the diagonal.
 # TODO: replace the None values.
 # BEGIN SOLUTION 3.3b
-# Columns 0–3 compare tokens, columns 4–8 places. An equal token before me scores 20,
-# CLS scores 10, a place that is not before me loses 100.
+# Columns 0–3 compare tokens, columns 4–8 compare places. An equal token before the query
+# scores 20, CLS scores 10, and a place that is not before the query loses 100.
 not_before = np.triu(np.ones((5, 5)))
-not_before[:, 0] = 0.0  # CLS may always be looked at
+not_before[:, 0] = 0.0  # every query may look at CLS
 first_occurrence_pos = np.eye(5)
 query_33b, key_33b = np.zeros((9, 9)), np.zeros((9, 9))
 query_33b[:4, :4] = 60.0 * np.eye(4)
@@ -445,7 +447,7 @@ first_occurrence_V = np.array([[1.0], [-1.0], [-1.0], [-1.0], *[[0.0]] * 5])
 check("3.3b")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): where will the bright cells of the last A be?
+# **Predict before you run the next cell** (not graded): which cells in the row of the last A will be bright?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -464,9 +466,8 @@ with when_answered("3.3b"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# A first occurrence finds nothing before it and falls back on CLS, a repeat shares
-# its attention among the earlier copies. CLS is where attention goes that has nothing to look at; trained models use their first token
-# for that, too.
+# A first occurrence finds no equal token before it, so its attention goes to CLS. A repeat divides its attention among the earlier
+# copies. CLS receives the attention that has nothing else to look at. Trained models use their first token for this, too.
 #
 # </details>
 
@@ -477,25 +478,30 @@ record("3.3b")
 # ## 3.4 One construction: identity, permutation, linear layer
 # {{header 3.4}}
 #
-# From here on rows of `x` are **any real vectors**, and `pos` is given: the n × n identity. So a row is $[x_i ; e_i]$ with
-# d + n numbers. Write a function that builds the head that gives, at each place $i$, the input of place $\pi(i)$ through one
-# linear map:
+# Now the rows of `x` are **any real vectors**, and `pos` is given: it is the n × n identity. A row is therefore $[x_i ; e_i]$ with
+# d + n numbers. Write a function that builds a head whose output at each place $i$ is the input at place $\pi(i)$, multiplied by
+# one matrix $W$:
 #
 # $$ y_i = x_{\pi(i)} W $$
 #
-# One construction, three classics: with $\pi(i) = i$ and $W = I$ it is the **identity**, with $W = I$ a **permutation**, with
-# $\pi(i) = i$ a **running linear layer**. Tolerance 1e-3. Inputs may be large, so tokens must not leak into the scores.
+# This one construction covers three well-known layers:
 #
-# <details><summary>Hint 1</summary>Set the rows of Q and K that meet the token to zero. What is left is an n × n matrix of scores that you may choose.</details>
-# <details><summary>Hint 2</summary>With K's lower block the identity (times a large number), row i of Q's lower block says which place i looks at.</details>
+# - With $\pi(i) = i$ and $W = I$, it is the **identity**.
+# - With $W = I$, it is a **permutation**.
+# - With $\pi(i) = i$, it is a **running linear layer**.
+#
+# The tolerance is 1e-3. Inputs may be large, so tokens must not influence the scores.
+#
+# <details><summary>Hint 1</summary>Set the rows of Q and K that see the token to zero. What is left is an n × n matrix of scores that you can choose.</details>
+# <details><summary>Hint 2</summary>If the lower block of K is the identity (times a large number), row i of Q's lower block says which place the query at place i looks at.</details>
 
 
 # %%
 def moving_head(order, W):
     """A head with y_i = x_order[i] W on n places: order (n,), W (d, out).
 
-    Returns Q and K (d + n, qk) and V (d + n, out); rows 0 to d - 1 meet the token.
-    order [1, 0], W [[5.0]]: x = [[2], [3]] gives [[15], [10]].
+    Returns Q and K (d + n, qk) and V (d + n, out); rows 0 to d - 1 see the token.
+    For order [1, 0] and W [[5.0]], x = [[2], [3]] gives [[15], [10]].
     """
     # TODO
     # BEGIN SOLUTION 3.4
@@ -511,7 +517,7 @@ def moving_head(order, W):
 check("3.4")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): what will the attention of the order (2, 0, 4, 1, 3) look like?
+# **Predict before you run the next cell** (not graded): what will the attention map for the order (2, 0, 4, 1, 3) look like?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -531,8 +537,8 @@ with when_answered("3.4"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# With hard attention the map *is* a permutation matrix: row i has its one at column π(i).
-# A trained head that shows such a map moves information from place to place and computes nothing else.
+# With hard attention, the map *is* a permutation matrix: row i has its 1 in column π(i). A trained head with such a map moves information from
+# place to place and computes nothing else.
 #
 # </details>
 
@@ -543,8 +549,8 @@ record("3.4")
 # ## 3.5 A running linear layer
 # {{header 3.5}}
 #
-# Let $\pi(i) = i$: the same linear map $W$ at each place, and places never mix. What is such a layer called? (Set
-# `running_linear_name` to a letter.)
+# Let $\pi(i) = i$. Then the layer applies the same linear map $W$ at each place, and places never mix. What is such a layer called? Set
+# `running_linear_name` to a letter:
 #
 # {{options running_linear_name}}
 
@@ -570,22 +576,23 @@ record("3.5")
 #
 # $$ y_i = x_{i-1}\,\kappa_0 + x_i\,\kappa_1 + x_{i+1}\,\kappa_2 $$
 #
-# Sequences have 3 to 8 places, among them a zero token at each end, so that border queries have something to look at; the
-# outputs at the two ends are not compared. **Each head looks at one place**, with more than 0.99 of its attention: one at the
-# left neighbor, one at the place itself, one at the right neighbor, in any order. The grader calls your function with hidden kernels, runs your heads and compares
-# with `torch.nn.functional.conv1d` (which, like all of deep learning, does not flip the kernel).
+# Sequences have 3 to 8 places, including a zero token at each end. The outputs at the two ends are not compared, so every query that counts has
+# two neighbors to look at. **Each head looks at one place** with more than 0.99 of its attention: one head at the left neighbor, one at the place
+# itself, one at the right neighbor, in any order. The grader calls your function with hidden kernels, runs your heads, and compares the sum with
+# `torch.nn.functional.conv1d`. (This function does not flip the kernel, as is usual in deep learning.)
 #
-# <details><summary>Hint 1</summary>One head for each offset: −1, 0, +1. What differs between the heads besides V?</details>
-# <details><summary>Hint 2</summary>np.eye(8, k=1) has its ones one column to the right of the diagonal.</details>
+# <details><summary>Hint 1</summary>Use one head for each offset: −1, 0, +1. What differs between the heads besides V?</details>
+# <details><summary>Hint 2</summary>The ones of np.eye(8, k=1) are one column to the right of the diagonal.</details>
 
 
 # %%
 def conv_heads(kernel):
     """Three attention heads that add up to a convolution.
 
-    kernel: (3, d, out); kernel[0] meets the left neighbor, kernel[1] the place itself,
-    kernel[2] the right one.
-    Returns pos (8, p), Q (3, d + p, qk), K (3, d + p, qk), V (3, d + p, out): one entry a head.
+    kernel: (3, d, out); kernel[0] is for the left neighbor, kernel[1] for the place itself,
+    and kernel[2] for the right neighbor.
+    Returns pos (8, p), Q (3, d + p, qk), K (3, d + p, qk) and V (3, d + p, out). Q, K and V
+    have one entry for each head.
 
     A kernel (3, 1, 1) gives shapes (8, p), (3, 1 + p, qk), (3, 1 + p, qk), (3, 1 + p, 1).
     """
@@ -609,7 +616,7 @@ def conv_heads(kernel):
 check("3.6")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): where will each head's bright cells lie?
+# **Predict before you run the next cell** (not graded): which cells of each head's map will be bright?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -633,8 +640,8 @@ with when_answered("3.6"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Three shifted diagonals. Multi-head attention with positions can express any convolution whose kernel has
-# no more taps than there are heads (Cordonnier, Loukas and Jaggi, 2020); a convolution cannot express 3.1.
+# There are three shifted diagonals. Multi-head attention with positions can express any convolution whose kernel has no more taps than there are
+# heads (Cordonnier, Loukas and Jaggi, 2020). A convolution cannot express 3.1.
 #
 # </details>
 
@@ -645,14 +652,14 @@ record("3.6")
 # ## 3.7 What training finds, and what it cannot
 # {{header 3.7}}
 #
-# You trained three heads on the way. Now look inside: what of `Q` and `K` does a task determine?
+# You have trained three heads. Now look inside them: what does a task determine about `Q` and `K`?
 #
-# 1. Write `token_scores(Q, K)`: the matrix of scores $s$ between all pairs of one-hot tokens, **as the model computes them**,
-#    rows for queries.
-# 2. Write `other_basis(Q, K, M)`: for an invertible $M$ return $QM$ and the `K` that goes with it, so that **no score changes**. So
-#    raw weights are one choice among infinitely many.
+# 1. Write `token_scores(Q, K)`: the matrix of scores $s$ between all pairs of one-hot tokens, **as the model computes them**, with one row for
+#    each query token.
+# 2. Write `other_basis(Q, K, M)`: for an invertible $M$, return $QM$ and the `K` that goes with it, so that **no score changes**. The raw weights
+#    are therefore one choice among infinitely many.
 #
-# <details><summary>Hint</summary>(AB)ᵀ = BᵀAᵀ, and the transpose of an inverse is the inverse of the transpose. What has to stand between QM and Kᵀ?</details>
+# <details><summary>Hint</summary>(AB)ᵀ = BᵀAᵀ, and the transpose of an inverse is the inverse of the transpose. What must be between QM and Kᵀ?</details>
 
 
 # %%
@@ -682,8 +689,8 @@ def other_basis(Q, K, M):
 
 
 # %% [markdown]
-# Two heads of 3.1's kind give the same outputs on **every** sequence. What can be said of their weights? (Set `identifiable` to a
-# letter. What does a softmax make of a row to which one number is added?)
+# Two heads as in 3.1 give the same outputs on **every** sequence. Which parts of their weights must be equal? (How does the softmax of a row
+# change if you add one number to the whole row?) Set `identifiable` to a letter:
 #
 # {{options identifiable}}
 
@@ -695,15 +702,15 @@ identifiable = "C"
 # END SOLUTION
 
 # %% [markdown]
-# Now measure on your trained heads, three decimals each:
+# Now measure two numbers on your trained heads, correct to three decimals:
 #
-# - `trained_content_gap`: in each row of the scores of 3.1, the token's own score minus the best other score; of the three rows, the
-#   smallest. Was your prediction right?
-# - `trained_first_place_weight`: the smallest attention weight on place 0 of the trained 3.2 head, over **all queries of all 120
+# - `trained_content_gap`: in each row of the scores of 3.1, subtract the best other score from the token's own score. Take the smallest of the
+#   three differences. Was your prediction correct?
+# - `trained_first_place_weight`: the smallest attention weight that the trained head of 3.2 puts on place 0, over **all queries of all 120
 #   sequences**.
 #
-# The trained weights earn points, too, together with these numbers: they must reach a mean squared error of at most 0.01 on 3.1 and
-# 3.2, and 90% of the signs of 3.3. Those of the given training cells do; the record cell below records them.
+# The trained weights also earn points, together with these numbers. They must reach a mean squared error of at most 0.01 on 3.1 and 3.2, and the
+# correct sign for at least 90% of the outputs of 3.3. The weights from the given training cells reach this, and the record cell below records them.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading): needs the trained weights
@@ -766,18 +773,17 @@ with when_answered("3.7"):
 
 # %% [markdown]
 # ### In your words
-# In 60 to 150 words (15 minutes): where do your design and the trained model agree, why must raw `Q` and `K` not be compared, and
-# what did you predict, what came, and why? Point to numbers. Write into the next cell (double-click it), below its first line.
+# In 60 to 150 words (15 minutes): where do your design and the trained model agree? Why must the raw `Q` and `K` not be compared? What did you
+# predict, what did training find, and why? Refer to numbers. Write your answer into the next cell (double-click it), below its first line.
 
 # %% [markdown]
 # **Answer 3.7**
 #
 # <!-- BEGIN SOLUTION 3.7 words -->
-# For copying, both score matrices have a large diagonal: my gap is 20.8, the trained one a few units, and both attention maps put
-# nearly all weight on equal tokens. The raw matrices look unrelated, because the loss sees Q and K only through their product: an
-# invertible change of basis of both leaves every score as it is, so training ends in whichever basis the random start was near.
-# I predicted a larger gap, as training goes on for 10,001 steps. It is smaller because the gradient of a saturated softmax is almost
-# zero; nothing pushes further.
+# For copying, both score matrices have a large diagonal: my gap is 20.8, the trained gap is a few units, and both attention maps put nearly all
+# weight on equal tokens. The raw matrices look unrelated, because the loss sees Q and K only through their product: an invertible change of basis
+# of both changes no score, so training ends in whichever basis was near the random start. I predicted a larger gap, because training takes 10,001
+# steps. It is smaller, because the gradient of a saturated softmax is almost zero, and nothing increases the gap further.
 # <!-- END SOLUTION -->
 
 # %% tags=["record"]
@@ -787,9 +793,9 @@ record("3.7")
 # ## 3.8a A previous-token head
 # {{header 3.8a}}
 #
-# Language models use a **causal mask**: a place sees itself and earlier places only (scores to later places are −∞). Tokens
-# are now A, B, C, D (4-d one-hot), up to 8 places. Design `pos` (8 × p), `Q`, `K`, `V` so that each place outputs the **token
-# before it**, equal in the sense of 3.1. Place 0 has none; its output does not count.
+# Language models use a **causal mask**: a place sees itself and earlier places only (scores to later places are −∞). The tokens are now A, B, C
+# and D (one-hot vectors of four numbers), and sequences have up to 8 places. Design `pos` (8 × p), `Q`, `K` and `V` so that each place outputs
+# the **token before it**, with the tolerance of 3.1. Place 0 has no token before it, so its output does not count.
 #
 # <details><summary>Hint</summary>You have built this head before, in 3.6.</details>
 
@@ -813,14 +819,15 @@ record("3.8a")
 # ## 3.8b Two layers that continue a pattern
 # {{header 3.8b}}
 #
-# A pattern of 2, 3 or 4 different tokens stands there twice, as in `C A D C A D`. Each place of the second copy must output the
-# **token that comes next** in the pattern: at the second C that is A, at the second A it is D, and at the last D it is C again. The first copy does not count.
+# A sequence is a pattern of 2, 3 or 4 different tokens, written twice, such as `C A D C A D`. Each place of the second copy must output
+# the **token that comes next** in the pattern: A at the second C, D at the second A, and C again at the last D. The outputs at the first
+# copy do not count.
 #
-# One layer cannot do it; two can (this circuit is called an *induction head*). Layer 1 reads $[x_i ; \mathrm{pos}_i]$ and outputs 4
-# numbers. Layer 2 reads $[x_i ; \mathrm{pos}_i ; \text{layer 1's output}_i]$ and outputs 4 numbers. Both have the causal mask.
+# One layer cannot do this, but two layers can. This circuit is called an *induction head*. Layer 1 reads $[x_i ; \mathrm{pos}_i]$ and outputs 4
+# numbers. Layer 2 reads $[x_i ; \mathrm{pos}_i ; \text{layer 1's output}_i]$ and outputs 4 numbers. Both layers have the causal mask.
 #
-# <details><summary>Hint 1</summary>Place j is worth copying for place i if the token *before* j equals token i. Which layer knows the token before j?</details>
-# <details><summary>Hint 2</summary>Under the mask, place 0 can only look at itself. What does your layer 1 output there, and which queries does that mislead?</details>
+# <details><summary>Hint 1</summary>Place i should copy place j if the token *before* j equals token i. Which layer knows the token before j?</details>
+# <details><summary>Hint 2</summary>Under the mask, place 0 can look only at itself. What does your layer 1 output there, and which queries does this output mislead?</details>
 
 # %%
 # Shapes: pos (8, p), Q1 and K1 (4 + p, qk1), V1 (4 + p, 4), Q2 and K2 (8 + p, qk2), V2 (8 + p, 4).
@@ -831,10 +838,10 @@ induction_Q1 = np.vstack([np.zeros((4, 8)), 80.0 * np.eye(8, k=-1)])
 induction_K1 = np.vstack([np.zeros((4, 8)), np.eye(8)])
 induction_V1 = np.vstack([np.eye(4), np.zeros((8, 4))])
 query_38, key_38 = np.zeros((16, 5)), np.zeros((16, 5))
-query_38[:4, :4] = 80.0 * np.eye(4)  # my token …
-key_38[12:, :4] = np.eye(4)  # … against the token before each place, from layer 1
+query_38[:4, :4] = 80.0 * np.eye(4)  # the query's token …
+key_38[12:, :4] = np.eye(4)  # … compared with the token before each place, from layer 1
 query_38[:4, 4] = 80.0
-key_38[4, 4] = -1.0  # place 0 has no token before it: take it out
+key_38[4, 4] = -1.0  # place 0 has no token before it: exclude it
 induction_Q2 = query_38
 induction_K2 = key_38
 induction_V2 = np.vstack([np.eye(4), np.zeros((12, 4))])

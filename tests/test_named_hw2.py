@@ -184,7 +184,7 @@ WRONG = [
         "again after the step",
     ),
     (STEP, "return loss.item()", "return loss.item() * tokens.numel()", "is the sum over the places"),
-    (STEP, "F.cross_entropy(", "F.nll_loss(", "nll_loss wants log-probabilities"),
+    (STEP, "F.cross_entropy(", "F.nll_loss(", "nll_loss takes log-probabilities"),
     (STEP, "flip(1)", "flip(0, 1)", "The batch is reversed, too"),
     (
         STEP,

@@ -108,7 +108,7 @@ LETTERS = {"job_self_attention": "A", "job_heads": "D", "job_feed_forward": "b."
     [
         ({}, ""),
         ({"job_self_attention": "B", "job_feed_forward": "A"}, ""),
-        ({"job_heads": "A"}, "A stands for more than one part"),
+        ({"job_heads": "A"}, "A is used for more than one part"),
         ({"job_heads": "heads"}, "`job_heads` should be one of the letters A, B, C, D, E"),
         ({"path_length": "E"}, "`path_length` should be one of the letters A, B, C, D"),
     ],

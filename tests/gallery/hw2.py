@@ -133,7 +133,7 @@ def counted(forward: str) -> str:
 EXAMPLES += [
     right("2.2", "written anew", counted(HEAD)),
     right("2.2", "vectorized, without the scale: 2.1 says so", counted(HEAD.replace(" / math.sqrt(self.Qm.out_features)", ""))),
-    wrong("2.2", "a loop over queries", counted(LOOP), loses=[GROWTH], shows="curve", says="A right answer that loops keeps its points in 2.1"),
+    wrong("2.2", "a loop over queries", counted(LOOP), loses=[GROWTH], shows="curve", says="A correct answer that loops keeps its points in 2.1"),
     wrong("2.2", "a comprehension over queries, keys mapped outside", counted("""
 if self.pos is not None:
     x = torch.cat([x, self.pos.weight[: len(x)]], dim=1)
@@ -196,7 +196,7 @@ EXAMPLES += [
     right("2.3", "one document after the other, head before the mean", pooled("padding = torch.zeros(x.shape[:2], dtype=torch.bool) if padding is None else padding\nrows = self.head(self.attention(x, padding))\nreturn torch.stack([one[~hidden].mean(0) for one, hidden in zip(rows, padding)])")),
     right("2.3", "einsum with weights that sum to 1", pooled("share = torch.ones(x.shape[:2]) if padding is None else (~padding).float()\nshare = share / share.sum(1, keepdim=True)\nreturn F.linear(torch.einsum('bn,bnd->bd', share, self.attention(x, padding)), self.head.weight, self.head.bias)")),
     wrong("2.3", "padded places counted", pooled("return self.head(self.attention(x, padding).mean(dim=1))"), loses=[PADDED], says="Padded places are counted"),
-    wrong("2.3", "real tokens summed, divided by all places", pool(("/ real.sum(dim=1)", "/ x.shape[1]")), loses=[PADDED], says="divide by the number of real ones"),
+    wrong("2.3", "real tokens summed, divided by all places", pool(("/ real.sum(dim=1)", "/ x.shape[1]")), loses=[PADDED], says="divide by the number of real tokens"),
     wrong("2.3", "the layer does not get the mask", pool(("self.attention(x, padding)", "self.attention(x)")), loses=[PADDED], says="does not get the padding mask"),
     wrong("2.3", "the mask is inverted", pool(("(~padding)", "padding")), loses=[POOLED, PADDED], says="nan"),
     wrong("2.3", "the mean before the layer", pooled("if padding is None:\n    padding = torch.zeros(x.shape[:2], dtype=torch.bool)\nreal = (~padding)[..., None]\nmean = (x * real).sum(1, keepdim=True) / real.sum(1, keepdim=True)\nreturn self.head(self.attention(mean)[:, 0])"), loses=[POOLED, PADDED], says="The mean is taken before the attention layer"),
@@ -267,7 +267,7 @@ EXAMPLES += [
     wrong("2.4", "weights averaged over heads", multi(("(joined), weights", "(joined), weights.mean(1)")), loses=VALUES, says="averaged over the heads"),
     wrong("2.4", "output only", multi(("return self.out_proj(joined), weights", "return self.out_proj(joined)")), loses=VALUES, says="should return 2 things"),
     wrong("2.4", "causal mask inverted", multi(("tril()", "triu()")), loses=[CAUSAL, PADDING, BLIND], says="causal mask is inverted"),
-    wrong("2.4", "causal mask hides the own place", multi(("tril()", "tril(-1)")), loses=[CAUSAL, PADDING, BLIND], says="hides the own place"),
+    wrong("2.4", "causal mask hides the own place", multi(("tril()", "tril(-1)")), loses=[CAUSAL, PADDING, BLIND], says="hides the query's own place"),
     wrong("2.4", "causal mask ignored", multi(("if causal:", "if False:")), loses=[CAUSAL, PADDING, BLIND], says="causal mask is ignored"),
     wrong("2.4", "padding inverted", multi(("~padding", "padding")), loses=[PADDING, BLIND], says="padding mask is inverted"),
     wrong("2.4", "padding hides queries", multi(("[:, None, None, :]", "[:, None, :, None]")), loses=[PADDING, BLIND], says="it must hide keys"),
@@ -318,8 +318,8 @@ EXAMPLES += [
     wrong("2.5a", "over everything", norm(("x.mean(dim=-1, keepdim=True)", "x.mean()"), ("square().mean(dim=-1, keepdim=True)", "square().mean()")), loses=[NORM, EPS], says="One mean is taken over everything"),
     wrong("2.5a", "no root", norm(("torch.sqrt(variance + self.eps)", "(variance + self.eps)")), loses=[NORM, EPS], says="The root is missing"),
     wrong("2.5a", "weight and bias not used", norm((" * self.weight + self.bias", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight and bias are not used"),
-    wrong("2.5a", "weight and bias random at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.randn(d_model)), nn.Parameter(torch.randn(d_model))"}, loses=[NORM], says="other numbers than all ones in `weight`"),
-    wrong("2.5a", "weight zero at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.zeros(d_model)), nn.Parameter(torch.zeros(d_model))"}, loses=[NORM], says="other numbers than all ones in `weight`"),
+    wrong("2.5a", "weight and bias random at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.randn(d_model)), nn.Parameter(torch.randn(d_model))"}, loses=[NORM], says="`weight` is not all ones"),
+    wrong("2.5a", "weight zero at first", {"2.5a init": "self.eps = eps\nself.weight, self.bias = nn.Parameter(torch.zeros(d_model)), nn.Parameter(torch.zeros(d_model))"}, loses=[NORM], says="`weight` is not all ones"),
     wrong("2.5a", "the mean not subtracted", norm(("centered = x - x.mean(dim=-1, keepdim=True)", "centered = x")), loses=[NORM, EPS], says="that is RMS norm"),
     wrong("2.5a", "weight forgotten", norm((" * self.weight", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight is not used"),
     wrong("2.5a", "buffers, not parameters", {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'}, loses=[NORM, EPS, NORM_GRADIENTS], says="is not a parameter, so that it never learns"),
@@ -381,7 +381,7 @@ return x
     wrong("2.5b", "GELU", block(("torch.relu", "F.gelu")), loses=[POST, PRE, HIDDEN], says="uses GELU"),
     wrong("2.5b", "SiLU", block(("torch.relu", "F.silu")), loses=[POST, PRE, HIDDEN], says="uses SiLU"),
     wrong("2.5b", "a leaky ReLU", block(("torch.relu", "F.leaky_relu")), loses=[POST, PRE, HIDDEN], says="uses a leaky ReLU"),
-    wrong("2.5b", "a norm after the last sum of pre-norm", block(("return x + feed(self.norm2(x))", "return self.norm2(x + feed(self.norm2(x)))")), loses=[PRE, HIDDEN], says="norm2 stands once more after the block"),
+    wrong("2.5b", "a norm after the last sum of pre-norm", block(("return x + feed(self.norm2(x))", "return self.norm2(x + feed(self.norm2(x)))")), loses=[PRE, HIDDEN], says="norm2 is used again after the block"),
     wrong("2.5b", "padding ignored", block(("key_padding_mask=padding, ", "")), loses=[HIDDEN], says="pass it on as key_padding_mask"),
     wrong("2.5b", "padding inverted", block(("key_padding_mask=padding", "key_padding_mask=None if padding is None else ~padding")), loses=[HIDDEN], says="padding mask is inverted"),
     wrong("2.5b", "attention's result detached", block(("need_weights=False)[0]", "need_weights=False)[0].detach()")), loses=[BLOCK_GRADIENTS], says="self_attn.in_proj_weight"),
@@ -429,7 +429,7 @@ EXAMPLES += [
     wrong("2.6", "gradients switched off for good", train("return loss.item()", "torch.set_grad_enabled(False)\nreturn loss.item()"), loses=[STEP], says="raised RuntimeError"),
     wrong("2.6", "the target is not reversed", train(".flip(1)", ""), loses=[STEP], says="The target is the sequence itself"),
     wrong("2.6", "the batch is reversed", train("flip(1)", "flip(0)"), loses=[STEP], says="flip axis 1"),
-    wrong("2.6", "softmax before the loss", train("logits.flatten", "logits.softmax(-1).flatten"), loses=[STEP], says="wants raw logits"),
+    wrong("2.6", "softmax before the loss", train("logits.flatten", "logits.softmax(-1).flatten"), loses=[STEP], says="takes raw logits"),
     wrong("2.6", "logits reshaped", train("logits.flatten(0, 1), tokens.flip(1).flatten()", "logits.reshape(len(tokens), logits.shape[2], -1), tokens.flip(1)"), loses=[STEP], says="classes and places are mixed up"),
     wrong("2.6", "the main diagonal", measure("return weights.diagonal(dim1=1, dim2=2).mean()"), loses=[MEASURE], says="That is the main diagonal"),
     wrong("2.6", "a sum", measure("return weights.flip(2).diagonal(dim1=1, dim2=2).sum()"), loses=[MEASURE], says="That is a sum"),
@@ -644,7 +644,7 @@ EXAMPLES += [
         x = x + block.linear2(block.linear1(block.norm2(x)).relu())
     return model.tokens.weight @ model.norm(x)
     """}),
-    wrong("2.8d", "the tokens are cached and all is computed anew", {"2.8d": "cache.append(token)\nreturn model(torch.tensor([cache]))[0, -1]"}, loses=[STEP_WORK], shows="curve", says="costs the square of the length"),
+    wrong("2.8d", "the tokens are cached and all is computed anew", {"2.8d": "cache.append(token)\nreturn model(torch.tensor([cache]))[0, -1]"}, loses=[STEP_WORK], shows="curve", says="grows with the square of its length"),
     wrong("2.8d", "no cache", {"2.8d": "return model(torch.tensor([[token]]))[0, -1]"}, loses=[SAME_LOGITS, STEP_WORK], says="keep their keys and values"),
     wrong("2.8d", "places forgotten", steps(" + model.places.weight[place]", ""), loses=[SAME_LOGITS, STEP_WORK], says="places are not added"),
     wrong("2.8d", "always place 0", steps("model.places.weight[place]", "model.places.weight[0]"), loses=[SAME_LOGITS, STEP_WORK], says="differ"),
@@ -665,5 +665,5 @@ EXAMPLES += [
         x = x + a.out_proj(torch.einsum("hn,nhd->hd", w, V).flatten())
         x = x + block.linear2(block.linear1(block.norm2(x)).relu())
     return model.norm(x) @ model.tokens.weight.T
-    """}, loses=[STEP_WORK], shows="curve", says="costs the square of the length"),
+    """}, loses=[STEP_WORK], shows="curve", says="grows with the square of its length"),
 ]

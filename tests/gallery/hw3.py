@@ -168,7 +168,7 @@ EXAMPLES = [
             "np.vstack([np.eye(3)[[1, 2, 0]], np.zeros((4, 3))])",
         ),
         loses=[COPY_FIRST],
-        says="what do its first three rows make of the token",
+        says="what do its first three rows do with the token",
     ),
     wrong(
         "3.2",

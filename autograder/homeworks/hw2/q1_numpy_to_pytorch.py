@@ -39,14 +39,13 @@ TRANSFORMER_MISTAKES = mistakes(
         "The scores are not divided by √qk_dim.": "unscaled",
         "The softmax comes first and the scale 1/√qk_dim after it; divide the scores.": "scaled afterwards",
         "The scores are divided by qk_dim (or twice by its root); divide once by √qk_dim.": "divided by qk",
-        "The scores are divided by √v_dim; it is the size of the queries and keys,"
-        " qk_dim, that counts.": "scaled by v",
-        "The scores are divided by the root of the input's size;"
-        " it is qk_dim that counts.": "scaled by input",
-        "The scores are divided by √n; it is qk_dim that counts.": "scaled by n",
+        "The scores are divided by √v_dim; divide by √qk_dim,"
+        " from the size of the queries and keys.": "scaled by v",
+        "The scores are divided by the root of the input's size; divide by √qk_dim.": "scaled by input",
+        "The scores are divided by √n; divide by √qk_dim.": "scaled by n",
         "The output is transposed: rows must be places, (n, v_dim).": "transposed output",
-        "The weights are transposed before they meet the values:"
-        " output i must be the mix that query i asks for.": "transposed weights",
+        "The weights are transposed before they multiply the values:"
+        " output i must be the average for query i.": "transposed weights",
         "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
         "The softmax is missing.": "no softmax",
         "That is a sigmoid of each score by itself; a softmax divides by the sum over the keys.": "sigmoid",
@@ -54,17 +53,16 @@ TRANSFORMER_MISTAKES = mistakes(
         "The weights are relu(score); a softmax takes exponentials and divides by their sum.": "relu",
         "That is hard attention: the largest score takes all of the weight.": "hard",
         "The scores are clipped before the softmax; subtract each row's largest score instead.": "clipped",
-        "The scores are cosines; take the dot products, in which length counts.": "cosines",
-        "Queries and keys come from one map (Qm, …); each has its own.": "keys by Qm",
-        "Queries and keys come from one map (Km, …); each has its own.": "queries by Km",
+        "The scores are cosines; take the dot products, which also depend on length.": "cosines",
+        "Queries and keys come from one map (Qm, …); each must have its own.": "keys by Qm",
+        "Queries and keys come from one map (Km, …); each must have its own.": "queries by Km",
         "The input is added to the output where the sizes agree;"
         " this model has no residual connection.": "residual",
         "A causal mask is applied; this model has none: every place sees every place.": "causal",
         "Every place got the position of place 0: look up arange(n).": "one position for all",
         "Positions count from the end; place 0 gets row 0 of the table.": "positions from the end",
         "Positions count from 1; place 0 gets row 0 of the table.": "positions from 1",
-        "Positions stand in front of the token;"
-        " the NumPy model appends them behind it.": "positions in front",
+        "Positions are in front of the token; the NumPy model appends them after it.": "positions in front",
     },
 )
 

@@ -34,7 +34,7 @@ vectorized = hw.question(
     minutes=5,
     difficulty="medium",
     asks={
-        "neither torch's operations nor Python's work (NumPy's included) grows with the places": (
+        "neither torch's operations nor Python's steps (NumPy included) grow with the number of places": (
             "the number of operations does not grow with the length"
         ),
     },
@@ -66,13 +66,13 @@ def the_number_of_operations_does_not_grow_with_the_length(
     if public.growth(counts["tensor operations"]) <= public.FREE_GROWTH:
         counts = {"steps of Python": [int(trial.result["steps"]) for trial in trials]}
     shown = curve(
-        "What your forward starts, by the number of places",
+        "What your forward starts, by number of places",
         counts,
         x="places",
         y="how many",
         at=list(public.LENGTHS),
     )
-    return Wrong(f"{problem} (A right answer that loops keeps its points in 2.1.)", evidence=shown)
+    return Wrong(f"{problem} (A correct answer that loops keeps its points in 2.1.)", evidence=shown)
 
 
 def _no_attention(trial: kit.Trial) -> str | None:
@@ -84,5 +84,6 @@ def _no_attention(trial: kit.Trial) -> str | None:
         transformer(*trial.args, **trial.kwargs), trial.output, atol=1e-5, what="the output"
     )
     return (
-        f"On {trial.note} {problem} Operations are counted for a working head only: see what 2.1 says first."
+        f"On {trial.note} {problem} Operations are counted for a working head only."
+        " Read the feedback of 2.1 first."
     )

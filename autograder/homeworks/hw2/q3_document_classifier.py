@@ -147,7 +147,7 @@ document = hw.question(
                 {
                     "Padded places are counted in the mean; take it over the real tokens.": "padding counted",
                     "The sum over real tokens is divided by all places;"
-                    " divide by the number of real ones.": "divided by n",
+                    " divide by the number of real tokens.": "divided by n",
                     "The layer does not get the padding mask, so real tokens see padded ones.": (
                         "attention sees padding"
                     ),
@@ -156,27 +156,27 @@ document = hw.question(
                     "Padded rows are set to 0 before the layer, but the layer does not get the mask,"
                     " so it counts them.": "zeros for padding",
                     "The sum is divided by the number of padded places;"
-                    " divide by that of the real ones.": "divided by the padding",
-                    "The tokens are summed; take their mean, so that long documents are not louder.": "sum",
-                    "The largest entry over the tokens is taken; the mean is asked for.": "max",
-                    "Only the first token is used; the mean over all tokens is asked for.": "first",
-                    "Only the last place is used; the mean over all tokens is asked for.": "last",
-                    "Only the last real token is used; the mean over all of them is asked for.": "last real",
+                    " divide by that of the real tokens.": "divided by the padding",
+                    "The tokens are summed; take their mean, so that length has no effect.": "sum",
+                    "The largest entry over the tokens is taken; take the mean.": "max",
+                    "Only the first token is used; take the mean over all tokens.": "first",
+                    "Only the last place is used; take the mean over all tokens.": "last",
+                    "Only the last real token is used; take the mean over all of them.": "last real",
                     "The attention layer is not used.": "no layer",
                     "The mean is taken before the attention layer; it comes after it.": "mean first",
                     "The input is added to the layer's output;"
                     " this question has no residual connection.": "residual",
                     "These are probabilities; return the raw logits.": "softmax",
                     "These are log-probabilities; return the raw logits.": "log",
-                    "There is a sigmoid behind the linear layer; return the raw logits.": "sigmoid",
-                    "There is a ReLU behind the linear layer; return the raw logits.": "relu",
-                    "There is one row of logits a token; average over the tokens,"
+                    "There is a sigmoid after the linear layer; return the raw logits.": "sigmoid",
+                    "There is a ReLU after the linear layer; return the raw logits.": "relu",
+                    "There is one row of logits for each token; average over the tokens,"
                     " so that the document has one.": "one logit a token",
-                    "The mean runs over the batch, too; each document has logits of its own.": (
+                    "The mean runs over the batch, too; each document has its own logits.": (
                         "over the batch"
                     ),
                     "The real tokens of all documents are averaged together;"
-                    " each document has a mean of its own.": "all documents",
+                    " each document has its own mean.": "all documents",
                 },
             ),
             examples=classifier_examples,
@@ -185,7 +185,7 @@ document = hw.question(
         Prediction(
             "prediction_23",
             {
-                "A": "stay where they are: padded rows add nothing",
+                "A": "stay the same: padded rows add nothing",
                 "B": "grow without limit",
                 "C": "drift toward what a padded row alone gives",
             },

@@ -144,31 +144,31 @@ HEADS_MISTAKES = mistakes(
         "The softmax is over the wrong axis: each query's weights must sum to 1,"
         " over the keys (the last axis).": "wrong axis",
         "The mask is applied after the softmax, so weights no longer sum to 1;"
-        " −∞ (or −1e9) in the scores before it.": "mask after the softmax",
+        " set the scores to −∞ (or −1e9) before it.": "mask after the softmax",
         "The causal mask is inverted: a query may see itself and earlier places.": "causal inverted",
-        "The causal mask hides the own place; a query sees itself too.": "causal hides the own place",
+        "The causal mask hides the query's own place; a query sees itself, too.": (
+            "causal hides the own place"
+        ),
         "The causal mask is ignored.": "causal ignored",
-        "The padding mask is inverted: True marks padding, which nobody may look at.": "padding inverted",
+        "The padding mask is inverted: True marks padding, which no query may see.": "padding inverted",
         "The padding mask hides queries; it must hide keys: shape it (batch, 1, 1, n).": "padded queries",
         "The padding mask is ignored.": "padding ignored",
         # Before the next: on such a query the two are the same, and elsewhere only the next is wrong.
-        "A query with nothing to look at gets equal weights on masked places;"
+        "A query that may see nothing gets equal weights on masked places;"
         " its weights must all be 0.": "uniform",
         "Masked scores are set to 0 instead of −∞ (or −1e9):"
         " a score of 0 still gets weight.": "zero instead of minus infinity",
-        "A query with nothing to look at gives NaN: the softmax of a row of −∞."
+        "A query that may see nothing gives NaN, the softmax of a row of −∞."
         " Its weights must all be 0.": "NaN",
-        "The mask is added as numbers, so it takes 1 off: set the scores to −∞ (or −1e9).": "mask as numbers",
+        "The mask is added as numbers, so it subtracts 1; set the scores to −∞ (or −1e9).": "mask as numbers",
         "The input is added to the output; the residual connection belongs to the block of 2.5b.": "residual",
-        "The scores are returned in place of the weights: the softmax of them is asked for.": (
-            "scores returned"
-        ),
+        "The scores are returned instead of the weights; return their softmax.": ("scores returned"),
         "The weights are averaged over the heads;"
-        " return one map a head: (batch, heads, n, n).": "weights averaged",
+        " return one map for each head: (batch, heads, n, n).": "weights averaged",
         "The weights are summed over the heads;"
-        " return one map a head: (batch, heads, n, n).": "weights summed",
+        " return one map for each head: (batch, heads, n, n).": "weights summed",
         "Only the first head's weights are returned;"
-        " return one map a head: (batch, heads, n, n).": "one head's weights",
+        " return one map for each head: (batch, heads, n, n).": "one head's weights",
     },
 )
 
@@ -183,8 +183,8 @@ heads = hw.question(
         "several heads, joined in order, with the output projection; no dropout": (
             "equal to nn.MultiheadAttention"
         ),
-        "with `causal=True` no later place is seen; masked weights are exactly 0": "the causal mask",
-        "padded keys are not seen, alone and with the causal mask": "the padding mask",
+        "with `causal=True`, no query sees a later place; masked weights are exactly 0": "the causal mask",
+        "no query sees a padded key, without and with the causal mask": "the padding mask",
         "a query that may see nothing gets weights 0": "no NaN where nothing can be seen",
         "gradients are free of NaN and reach every parameter": (
             "gradients reach every parameter of MultiHeadAttention"

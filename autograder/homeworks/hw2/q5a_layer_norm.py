@@ -98,7 +98,7 @@ layer_norm = hw.question(
         "each token's features are normalized; weight is all ones and bias all zeros at first": (
             "normalizes each token's features"
         ),
-        "eps stands under the root, so rows may be constant": "eps under the root",
+        "eps is under the root, so rows may be constant": "eps under the root",
         "one backward pass reaches every parameter": "gradients reach every parameter of LayerNorm",
     },
     entries=[
@@ -119,8 +119,8 @@ layer_norm = hw.question(
                     "eps is added to the standard deviation; it belongs under the root,"
                     " beside the variance.": "eps outside",
                     "The root is missing: divide by √(variance + eps).": "variance",
-                    "The root is taken of the standard deviation; eps belongs to the variance, and its root"
-                    " is the standard deviation.": "root of the deviation",
+                    "The root of the standard deviation is taken; add eps to the variance and take the root"
+                    " once.": "root of the deviation",
                     "The mean is taken over the wrong axis, the tokens;"
                     " layer norm looks at one token's features: the last axis.": "over tokens",
                     "One mean is taken over everything; layer norm"
@@ -131,7 +131,7 @@ layer_norm = hw.question(
                     "weight and bias are not used.": "no affine",
                     "bias is not used.": "no shift",
                     "weight is not used.": "no scale",
-                    "bias is added before weight multiplies: first weight, then bias.": "shift first",
+                    "bias is added before the product with weight: first weight, then bias.": "shift first",
                 },
             ),
             examples=norm_examples,

@@ -225,16 +225,18 @@ block = hw.question(
                     "norm1 is used twice; each sublayer has its own norm.": "one norm",
                     "norm1 and norm2 are exchanged.": "norms swapped",
                     "The layer norms are missing.": "no norm",
-                    "norm1 is missing: the attention has a norm of its own.": "no norm 1",
-                    "norm2 is missing: the feed-forward network has a norm of its own.": "no norm 2",
-                    "Pre-norm: the sum is normalized, too; only what goes into a sublayer is.": (
+                    "norm1 is missing: the attention has its own norm.": "no norm 1",
+                    "norm2 is missing: the feed-forward network has its own norm.": "no norm 2",
+                    "Pre-norm: the sum is normalized, too; normalize only the input of a sublayer.": (
                         "norm before and after"
                     ),
-                    "Pre-norm: norm2 stands once more after the block; what leaves it is not normalized.": (
+                    "Pre-norm: norm2 is used again after the block; a block's output is not normalized.": (
                         "norm at the end"
                     ),
                     "Each sublayer's input is added twice; add it once.": "residual twice",
-                    "The feed-forward network comes first; the attention comes first.": "feed-forward first",
+                    "The feed-forward network comes first; the attention must come first.": (
+                        "feed-forward first"
+                    ),
                     "The feed-forward sublayer is missing.": "no feed-forward",
                     "One residual connection spans both sublayers; each sublayer has its own.": (
                         "one residual over both"
@@ -243,14 +245,14 @@ block = hw.question(
                     " add the output of the first sublayer.": "second residual from the start",
                     "The attention looks along the batch, not along the places:"
                     " nn.MultiheadAttention needs batch_first=True.": "batch as places",
-                    "The feed-forward network uses GELU; ReLU is asked for.": "gelu",
+                    "The feed-forward network uses GELU; use ReLU.": "gelu",
                     "The ReLU of the feed-forward network is missing.": "linear",
-                    "The feed-forward network uses SiLU; ReLU is asked for.": "silu",
-                    "The feed-forward network uses a leaky ReLU; ReLU is asked for.": "leaky",
-                    "The feed-forward network uses tanh; ReLU is asked for.": "tanh",
+                    "The feed-forward network uses SiLU; use ReLU.": "silu",
+                    "The feed-forward network uses a leaky ReLU; use ReLU.": "leaky",
+                    "The feed-forward network uses tanh; use ReLU.": "tanh",
                     "The ReLU comes before linear1; it belongs between linear1 and linear2.": "relu first",
                     "The ReLU comes after linear2; it belongs between linear1 and linear2.": "relu last",
-                    "There is a ReLU after linear2, too; only the one between is asked for.": "relu twice",
+                    "There is a ReLU after linear2, too; use only the one between.": "relu twice",
                     "The padding mask is ignored: pass it on as key_padding_mask.": "padding ignored",
                     "The padding mask is inverted: True marks padding.": "padding inverted",
                 },

@@ -134,7 +134,7 @@ reverse = hw.question(
             "one training step"
         ),
         "`antidiagonal_weight`: the mean over queries and batch": "the weight on the anti-diagonal",
-        "the recorded weights are right at 99% of the places of other sequences": (
+        "the recorded weights give the correct token at 99% of the places of other sequences": (
             "the trained model reverses"
         ),
         "`trained_antidiagonal` is its value on `probe_sequences`, to three decimals": (
@@ -159,7 +159,7 @@ reverse = hw.question(
             mistakes=mistakes(
                 steps,
                 {
-                    "Gradients of the step before are still there:"
+                    "Gradients of the previous step are still there:"
                     " call optimizer.zero_grad() before loss.backward().": "accumulated",
                     "The parameters do not change: optimizer.step() is missing.": "no step",
                     "The parameters do not change: loss.backward() is missing,"
@@ -172,15 +172,15 @@ reverse = hw.question(
                     " it must be reversed along the places.": "not reversed",
                     "The batch is reversed instead of the places: flip axis 1.": "batch reversed",
                     "The batch is reversed, too; flip axis 1 alone.": "both",
-                    "The target is the next token; the task is to say the sequence backwards.": "next token",
+                    "The target is the next token; the task is to reverse the sequence.": "next token",
                     "Only the last place counts in the loss; all places do.": "last place",
-                    "nll_loss wants log-probabilities; cross_entropy takes raw logits.": "nll",
+                    "nll_loss takes log-probabilities; cross_entropy takes raw logits.": "nll",
                     "optimizer.step() runs twice.": "two steps",
                     "The loss is computed again after the step; return the one that was used for it.": (
                         "loss afterwards"
                     ),
                     "The returned loss is the sum over the places; return the mean.": "sum told",
-                    "cross_entropy wants raw logits; a softmax before it flattens the loss.": "softmax twice",
+                    "cross_entropy takes raw logits; a softmax before it flattens the loss.": "softmax twice",
                     "The loss is summed; take the mean over all places of the batch.": "sum",
                     "The logits are reshaped, not transposed: classes and places are mixed up."
                     " Flatten (batch, n) together instead.": "wrong axis",
@@ -199,10 +199,10 @@ reverse = hw.question(
                 "That is a sum; take the mean over queries and over the batch.": (
                     lambda weights: antidiagonal(weights) * weights[..., 0].size
                 ),
-                "Queries are added up; take the mean over them too.": (
+                "Queries are added up; take the mean over them, too.": (
                     lambda weights: antidiagonal(weights) * weights.shape[1]
                 ),
-                "Batches are added up; take the mean over them too.": (
+                "Batches are added up; take the mean over them, too.": (
                     lambda weights: antidiagonal(weights) * len(weights)
                 ),
                 "Only the first map of the batch counts here; take the mean over all.": (
@@ -231,8 +231,8 @@ def the_trained_model_reverses(answer: Answer) -> Wrong | None:
     if share >= 0.99:  # training reaches 100% after some 200 of its 400 steps; guessing reaches 10%
         return None
     message = (
-        f"The recorded weights put the right token at {share:.1%} of the places of 1,000 sequences; training"
-        " reaches 100%."
+        f"The recorded weights give the correct token at {share:.1%} of the places of 1,000 sequences;"
+        " training reaches 100%."
     )
     if share < 0.3:
         message += (

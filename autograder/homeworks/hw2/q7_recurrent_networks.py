@@ -10,7 +10,7 @@ JOBS = {
     "B": "transforms each place by itself, with a nonlinearity",
     "C": "keeps each token's activations in range, whatever came before",
     "D": "lets one layer look at several places at the same time",
-    "E": "tells places apart, which otherwise would be a set without order",
+    "E": "tells places apart, which would otherwise be a set without order",
 }
 OWNERS = {
     "A": "self-attention",
@@ -53,8 +53,8 @@ compared = hw.question(
             correct="A",
             why={
                 "B": (
-                    "it is the other way round: the RNN's state walks through every step, attention looks at"
-                    " all places directly."
+                    "it is the other way round: the RNN's state passes through every step, and attention"
+                    " looks at all places directly."
                 ),
                 "C": "attention has a direct connection between any two places, so its path is 1.",
                 "D": (
@@ -72,7 +72,7 @@ compared = hw.question(
                     "because attention needs fewer multiplications than a recurrence for every sequence"
                     " length"
                 ),
-                "C": "because with known targets no place waits for another place's result",
+                "C": "because, with known targets, no place waits for the result of another place",
                 "D": "because it predicts all tokens of a new text at once when it generates one",
             },
             correct="C",
@@ -97,18 +97,18 @@ compared = hw.question(
         points=8,
         words=(80, 180),
         rubric={
-            "How information travels: a state handed on step by step (bottleneck,"
-            " long paths) against direct access to all places": 2,
-            "What self-attention contributes in encoder and decoder (masked there;"
+            "How information travels: a state passed on step by step (bottleneck,"
+            " long paths), compared with direct access to all places": 2,
+            "What self-attention contributes in the encoder and in the decoder (masked;"
             " cross-attention replaces the single context vector)": 2,
-            "Parallel training against sequential computation, and the quadratic price in the length": 2,
+            "Parallel training instead of sequential computation, and the quadratic price in the length": 2,
             "Order: built into the recurrence, but must be added as positions in a Transformer": 2,
         },
         examples={
             "full": (
-                "A recurrent seq2seq model reads tokens one after another and hands a fixed-size state on;"
-                " what the decoder gets of the first word has passed through every later step, so it fades,"
-                " and steps cannot run side by side. In a Transformer every place looks at every place"
+                "A recurrent seq2seq model reads tokens one after another and passes a fixed-size state on;"
+                " what the decoder learns about the first word has passed through every later step, so it"
+                " fades, and steps cannot run side by side. In a Transformer every place looks at every place"
                 " directly: the encoder's self-attention builds a vector for each token from the whole"
                 " sentence, the decoder's masked self-attention does so for what is already written, and"
                 " cross-attention looks back at all encoder tokens instead of one summary. With known targets"

@@ -115,7 +115,10 @@ weights = hw.question(
             expected=trained_logits,
             mistakes=mistakes(
                 trained_logits,
-                {**MAPPED, "It looks as if later letters can be seen: 2.4's causal mask.": "not causal"},
+                {
+                    **MAPPED,
+                    "It looks as if later letters can be seen: check 2.4's causal mask.": "not causal",
+                },
             ),
             examples=lambda rng: [prompt_case("Jane")],
             atol=5e-3,  # float32 sums through four blocks; logits differ by 10 and more

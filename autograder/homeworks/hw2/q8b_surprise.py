@@ -15,19 +15,19 @@ from autograder.homeworks.hw2.oracles import Floats
 from autograder.homeworks.hw2.q8a_weights import trained_logits
 
 SAID = {
-    "Each logit is compared with its own letter: the logits at place p are a guess about place p + 1.": (
+    "Each logit is compared with its own letter: the logits at place i predict the letter at place i + 1.": (
         "the token itself"
     ),
-    "Each logit is compared with the letter before: the logits at place p are a guess about p + 1.": (
+    "Each logit is compared with the letter before: the logits at place i predict the letter at i + 1.": (
         "the token before"
     ),
     "That is the sum; take the mean.": "sum",
     "Those are bits (logarithm to base 2); nats come from the natural logarithm.": "bits",
     "That is the perplexity, e to the cross-entropy.": "perplexity",
     "The sign is missing: −log p.": "log",
-    "Divide by n − 1: the first character has nothing before it and is not guessed.": "n instead of n - 1",
+    "Divide by n − 1: the first character has nothing before it and is not predicted.": "n instead of n - 1",
     "That is −log of the mean probability; take the mean of −log p.": "mean probability",
-    "cross_entropy wants raw logits; a softmax before it flattens the loss.": "softmax twice",
+    "cross_entropy takes raw logits; a softmax before it flattens the loss.": "softmax twice",
     "Only the last character counts here; take the mean over all but the first.": "the last only",
 }
 
@@ -60,7 +60,7 @@ def held_out(variant: str = "") -> float:
 
 surprise = hw.question(
     "2.8b",
-    "How surprised is it?",
+    "How surprised is the model by a text?",
     minutes=10,
     difficulty="medium",
     asks={
@@ -88,4 +88,4 @@ def the_held_out_lines(held_out_nats: np.ndarray) -> Wrong | None:
         return None
     said = next((says for says, kind in SAID.items() if abs(found - held_out(kind)) <= 1e-3), "")
     told = f"`held_out_nats` is {found:.4g}; the trained decoder gives another number on `HELD_OUT_TEXT`."
-    return Wrong(f"{told} {said or 'Does `austen` hold the trained weights?'}")
+    return Wrong(f"{told} {said or 'Does `austen` contain the trained weights?'}")

@@ -88,9 +88,11 @@ writing = hw.question(
     asks={
         "`write` adds `count` tokens, each chosen from the logits at the last place, and sees the last"
         " `context` tokens at most": "the greedy continuation",
-        "`write` leaves the given list as it is": "the greedy continuation",
+        "`write` does not change the given list": "the greedy continuation",
         "`sample_next` draws from softmax(logits / temperature)": "drawn with the temperature",
-        "with `top_k` only the k likeliest can come out, in the same proportions": "only the k likeliest",
+        "with `top_k`, only the k likeliest letters can be drawn, in the same proportions": (
+            "only the k likeliest"
+        ),
     },
     entries=[
         Challenge(
@@ -100,10 +102,10 @@ writing = hw.question(
             mistakes=mistakes(
                 continued,
                 {
-                    "Only the new tokens are returned; the prompt belongs in front.": "new ones only",
+                    "Only the new tokens are returned; put the prompt in front of them.": "new ones only",
                     "There is one token too many.": "one too many",
                     "There is one token too few.": "one too few",
-                    "The logits of the first place are used; the last place guesses what comes next.": (
+                    "The logits of the first place are used; the last place predicts the next token.": (
                         "first place"
                     ),
                     "The model sees the first tokens of a long text; it must see the last `context` ones.": (
@@ -113,7 +115,7 @@ writing = hw.question(
                         "one short"
                     ),
                     "The model sees the last token alone; it must see up to `context` of them.": "last only",
-                    "The model sees the prompt alone each time; it must see what was appended, too.": (
+                    "The model sees the prompt alone each time; it must see the appended tokens, too.": (
                         "prompt alone"
                     ),
                 },

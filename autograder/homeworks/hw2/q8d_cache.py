@@ -45,7 +45,7 @@ cached = hw.question(
         "`next_logits`, fed token by token with one cache, gives the logits of the whole model": (
             "the same logits as the whole model"
         ),
-        "the work of a step does not grow with the text before it (but for the scores)": (
+        "the work of a step does not grow with the text before it (except for the scores)": (
             "the work of a step does not grow"
         ),
     },
@@ -57,8 +57,10 @@ cached = hw.question(
             mistakes=mistakes(
                 step_logits,
                 {
-                    "The earlier tokens are not seen: keep their keys and values in the cache.": "no cache",
-                    "The places are not added: the new token stands at the place after the cached ones.": (
+                    "The model does not see the earlier tokens: keep their keys and values in the cache.": (
+                        "no cache"
+                    ),
+                    "The places are not added: the place of the new token comes after the cached ones.": (
                         "no places"
                     ),
                     "The last norm is missing.": "no last norm",

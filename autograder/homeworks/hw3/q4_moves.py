@@ -55,7 +55,7 @@ heads = hw.question(
     difficulty="medium",
     asks={
         "the output equals the input": "identity for any real input",
-        "place i gives the input of place order[i]": "any permutation",
+        "the output at place i is the input at place order[i]": "any permutation",
         "the same linear map at each place": "the same linear map at each place",
         "large real inputs": [
             "identity for any real input",

@@ -41,7 +41,9 @@ convolution = hw.question(
     minutes=20,
     difficulty="hard",
     asks={
-        "each head looks at one place with more than 0.99": "heads look left, here and right",
+        "each head looks at one place with more than 0.99 of its attention": (
+            "heads look left, here and right"
+        ),
         "the heads add up to the convolution, for kernels of any d and out": (
             "equals the convolution with the hidden kernel"
         ),

@@ -20,8 +20,8 @@ SCORE_SLIPS = {  # what to say of known mistakes of the scores → their names f
     "You divided by √8, which fits the trained heads alone; d_qk is the number of columns of any Q"
     " and K.": "root of 8",
     "You divided by √3, whatever Q and K are; d_qk is their number of columns.": "root of 3",
-    "Q stands on both sides: the keys come from K.": "Q twice",
-    "Those are cosines; the model takes plain dot products, in which length counts.": "cosine",
+    "Q is used on both sides: the keys come from K.": "Q twice",
+    "Those are cosines; the model takes plain dot products, which also depend on length.": "cosine",
     "The sign is reversed.": "sign",
     "You multiplied by √d_qk; the model divides by it.": "times root",
     "That is KQᵀ without the scale: row i must belong to query token i, and the model applies"
@@ -29,7 +29,7 @@ SCORE_SLIPS = {  # what to say of known mistakes of the scores → their names f
     "The softmax is applied: that is attention; scores come before it.": "softmax",
 }
 BASIS_SLIPS = {  # what to say of known mistakes of the change of basis → their names for the oracle
-    "K is multiplied by M as Q is; then the scores become QMMᵀKᵀ. What must stand behind K?": "same",
+    "K is multiplied by M as Q is; then the scores become QMMᵀKᵀ. What must come after K?": "same",
     "K is multiplied by Mᵀ; then the scores become QMMKᵀ. What cancels M?": "transposed",
     "K is multiplied by M⁻¹, and (KM⁻¹)ᵀ is M⁻ᵀKᵀ: a transpose is missing.": "not transposed",
     "K is unchanged; then the scores become QMKᵀ.": "unchanged",
@@ -121,7 +121,7 @@ trained = hw.question(
         ],
         "`trained_content_gap`, three decimals": "the score gap of the trained model",
         "`trained_first_place_weight`, three decimals": "the attention on the first place",
-        "predict before looking": NOT_JUDGED,
+        "predict before training": NOT_JUDGED,
     },
     entries=[
         Challenge(
@@ -274,7 +274,7 @@ def _unmeasured(answer: Answer, *names: str) -> Wrong | None:
         return None
     asked = " or ".join(f"`{name}`" for name in names)
     return Wrong(
-        f"The trained weights are right. Their points come with what you measure on them: {asked} is not"
+        f"The trained weights are correct. Their points require what you measure on them: {asked} is not"
         " answered yet."
     )
 
@@ -292,11 +292,11 @@ def the_score_gap_of_the_trained_model(
         return Wrong(f"{told}: you left out the scale 1/√d_qk.")
     if np.isclose(found, gaps.max(), rtol=1e-3, atol=1e-3):
         return Wrong(
-            f"{told}: yours is the largest gap of the three rows, the question asks for the smallest."
+            f"{told}: yours is the largest gap of the three rows; the question asks for the smallest."
         )
     if np.isclose(found, gaps.mean(), rtol=1e-3, atol=1e-3):
-        return Wrong(f"{told}: yours is the mean of the three rows, the question asks for the smallest.")
-    return Wrong(f"{told}: in each row, own score minus the best other; then the smallest.")
+        return Wrong(f"{told}: yours is the mean of the three rows; the question asks for the smallest.")
+    return Wrong(f"{told}: in each row, take the own score minus the best other; then take the smallest.")
 
 
 def _row_gaps(scores: np.ndarray) -> np.ndarray:
@@ -319,9 +319,9 @@ def the_attention_on_the_first_place(
     told = f"`trained_first_place_weight` is {found:.4g}, but the recorded weights give {weights.min():.4g}"
     if np.isclose(found, weights.mean(), rtol=1e-3, atol=1e-3):
         return Wrong(
-            f"{told}: yours is the mean over all queries of all 120 sequences, the question asks for"
+            f"{told}: yours is the mean over all queries of all 120 sequences; the question asks for"
             f" the smallest."
         )
     if np.isclose(found, weights.max(), rtol=1e-3, atol=1e-3):
-        return Wrong(f"{told}: yours is the largest weight, the question asks for the smallest.")
+        return Wrong(f"{told}: yours is the largest weight; the question asks for the smallest.")
     return Wrong(f"{told}: the smallest weight on place 0 over all queries of all 120 sequences.")

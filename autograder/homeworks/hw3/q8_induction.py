@@ -16,7 +16,11 @@ previous = hw.question(
     minutes=15,
     difficulty="challenge",
     extra=True,
-    asks={"each place but the first gives the token before it": "each place gives the token before it"},
+    asks={
+        "the output at each place but the first is the token before it": (
+            "each place gives the token before it"
+        )
+    },
     entries=[
         Array("previous_token_pos", (8, "p")),
         Array("previous_token_Q", ("4+p", "qk")),
@@ -41,7 +45,11 @@ induction = hw.question(
     minutes=30,
     difficulty="challenge",
     extra=True,
-    asks={"the next token at each place of the second copy": "the second copy predicts each next token"},
+    asks={
+        "the output at each place of the second copy is the next token": (
+            "the second copy predicts each next token"
+        )
+    },
     entries=[
         Array("induction_pos", (8, "p")),
         Array("induction_Q1", ("4+p", "qk1")),

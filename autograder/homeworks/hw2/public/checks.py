@@ -41,10 +41,10 @@ HARMLESS = {"MultiHeadAttention": ("k_proj.bias",)}
 BESIDE: dict[str, dict[str, Problem]] = {
     "MultiHeadAttention": {
         "Masked weights are exactly 0.": masked_problem,
-        "Training mode gives the same: no dropout.": dropout_problem,
+        "Training mode gives the same result: no dropout.": dropout_problem,
     },
-    "LayerNorm": {"At first `weight` is all ones and `bias` all zeros.": initial_problem},
-    "EncoderBlock": {"Training mode gives the same: no dropout.": dropout_problem},
+    "LayerNorm": {"Initially, `weight` is all ones and `bias` all zeros.": initial_problem},
+    "EncoderBlock": {"Training mode gives the same result: no dropout.": dropout_problem},
 }
 for _question, _name in (
     ("2.1", "PytorchTransformer"),
@@ -75,7 +75,7 @@ def weights_reverse(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]
         return [(None, "The trained weights are not there yet: run the training cell.")]
     share = reverse_accuracy({name: answers[f"reverse_{name}"] for name in names}, PROBE_SEQUENCES)
     message = (
-        f"The recorded weights reverse 200 sequences with {share:.1%} of the places right (wanted: 99%)."
+        f"The recorded weights reverse 200 sequences with {share:.1%} of the places correct (required: 99%)."
     )
     lines: list[tuple[bool | None, str]] = [(share >= 0.99, message)]
     if "trained_antidiagonal" in answers:
@@ -92,8 +92,10 @@ def surprise_is_possible(answers: Mapping[str, Any]) -> list[tuple[bool | None, 
     if 0.5 < float(found) < guessing:
         told = f"`held_out_nats` = {float(found):.3f}; guessing blindly gives ln {len(LETTERS)} ="
         return [(True, f"{told} {guessing:.3f}.")]
-    told = f"`held_out_nats` = {float(found):.4g} is no trained model's number of nats a character: a good"
-    return [(False, f"{told} guess lies well below ln {len(LETTERS)} = {guessing:.3f}, and above 0.5.")]
+    told = f"`held_out_nats` = {float(found):.4g} is not plausible for a trained model: a good number of"
+    return [
+        (False, f"{told} nats a character is well below ln {len(LETTERS)} = {guessing:.3f}, and above 0.5.")
+    ]
 
 
 @visible_check("2.8c")
@@ -109,7 +111,7 @@ def steps_stay_cheap(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]
     if not (trials := answers.get("next_logits", [])):
         return []
     problem = cache_problem(trials)
-    return [(problem is None, problem or "A late step costs hardly more than an early one.")]
+    return [(problem is None, problem or "A late step costs only a little more than an early one.")]
 
 
 JOBS = ("job_self_attention", "job_heads", "job_feed_forward", "job_layer_norm")
@@ -119,6 +121,6 @@ JOBS = ("job_self_attention", "job_heads", "job_feed_forward", "job_layer_norm")
 def letters_fit(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     letters = [letter_of(answers[name]) for name in JOBS if name in answers]
     if twice := sorted({letter for letter in letters if letters.count(letter) > 1}):
-        told = f"{', '.join(twice)} stands for more than one part; each letter has one at most."
+        told = f"{', '.join(twice)} is used for more than one part; use each letter at most once."
         return [(False, told)]
     return []

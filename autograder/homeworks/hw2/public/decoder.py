@@ -224,14 +224,17 @@ def build_decoder(
         return None, ready
     except Exception as error:  # the student's code may fail in any way; the cell goes on
         told = str(error)[:1000]
-        print(f"{type(error).__name__}: {told}\nA ready-made model stands in for yours until that is right.")
+        print(
+            f"{type(error).__name__}: {told}\nA ready-made model stands in for yours until your answer is"
+            " correct."
+        )
         return None, ready
     whose = "your own classes" if own else "ready-made classes"
     if not right:
-        print(f"The weights load into {whose}, but the model gives other logits than it should: look at the")
-        print("check below. A ready-made model stands in for yours until they are right.")
+        print(f"The weights load into {whose}, but the model gives wrong logits. Look at the check below.")
+        print("A ready-made model stands in for yours until they are correct.")
         return model, ready
-    print(f"The weights are in {whose}, and the model gives the right logits.")
+    print(f"The weights are in {whose}, and the model gives the correct logits.")
     return model, model
 
 

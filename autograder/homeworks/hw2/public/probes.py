@@ -72,7 +72,7 @@ def ported_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         narrow = f"Qm.weight has shape ({init['qk_dim']}, {init['input_dim']});"
         if init.get("pos_dim") and narrow in str(error):
             told = (
-                "Are the positions added? They are to be concatenated, so the maps see input_dim + pos_dim"
+                "Are the positions added? They must be concatenated, so the maps see input_dim + pos_dim"
                 " numbers."
             )
             raise MismatchError(f"{error}. {told}") from None

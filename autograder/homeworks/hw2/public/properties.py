@@ -64,9 +64,9 @@ def operations_problem(name: str, trials: Sequence[Trial]) -> tuple[str | None, 
         )
     elif growth(steps) > FREE_STEPS:
         problem = (
-            f"The forward of `{name}` starts {told} tensor operations, but Python works more the longer the"
-            f" sequence is (instructions: {_counted(lengths, steps)}). Somewhere a loop runs over the places"
-            " outside PyTorch, in NumPy or plain Python."
+            f"The forward of `{name}` starts {told} tensor operations, but Python takes more steps the longer"
+            f" the sequence is (instructions: {_counted(lengths, steps)}). Somewhere a loop runs over the"
+            " places outside PyTorch, in NumPy or plain Python."
         )
     else:
         return None, told
@@ -82,7 +82,7 @@ def dropout_problem(name: str, trials: Sequence[Trial]) -> str | None:
     for trial in trials:
         if trial.status == "ok" and trial.result.get("same_in_training") is False:
             return (
-                f"`{name}` on {trial.note}: in training mode the result is another one than in evaluation"
+                f"`{name}` on {trial.note}: the result in training mode differs from the one in evaluation"
                 " mode. Leave dropout out."
             )
     return None
@@ -119,7 +119,7 @@ def initial_problem(name: str, trials: Sequence[Trial]) -> str | None:
             found = np.asarray(first.get(parameter, value))
             if not np.array_equal(found, np.full(found.shape, value)):
                 return (
-                    f"A new `{name}` has other numbers than all {words} in `{parameter}`: at first it must"
+                    f"In a new `{name}`, `{parameter}` is not all {words}: before training, the layer must"
                     " only normalize."
                 )
     return None

@@ -70,7 +70,7 @@ def renamed_probe(renamed: Any, case: Mapping[str, Any]) -> Any:
         problems.append(f"the model has no {', '.join(extra[:3])}{_more(extra)}")
     for name, shape in wanted.items():
         if name in state and tuple(np.shape(state[name])) != shape and len(problems) < 4:
-            problems.append(f"{name} has shape {tuple(np.shape(state[name]))}; the model wants {shape}")
+            problems.append(f"{name} has shape {tuple(np.shape(state[name]))}; the model needs {shape}")
     if problems:
         raise MismatchError("; ".join(problems))
     model.load_state_dict(with_tensors(state))
@@ -115,7 +115,7 @@ def greedy_probe(write: Any, case: Mapping[str, Any]) -> Any:
             raise MismatchError(f"choose gets logits of shape {tuple(np.shape(logits))}, not ({letters},)")
         found = np.asarray(decode(encode(logits)))
         if found.dtype.kind == "f" and (found >= 0).all() and abs(found.sum() - 1) < 1e-3:
-            raise MismatchError("choose gets probabilities; it wants the logits themselves")
+            raise MismatchError("choose gets probabilities; it must get the logits themselves")
         return int(found.argmax())
 
     model = toy_decoder(options["sizes"], options["seed"])
@@ -247,7 +247,7 @@ def sampling_problem(trials: Sequence[Trial], beside: Sequence[Trial] = ()) -> s
     trial, counts, (logits, temperature, top_k) = far[0]
     told = f"`sample_next` on {trial.note}: "
     if len(set(np.flatnonzero(counts))) == 1:
-        return f"{told}all {DRAWS} draws give the same letter. Draw, do not take the largest."
+        return f"{told}all {DRAWS} draws give the same letter. Draw a letter; do not take the largest logit."
     named = _mistake([_drawn(trial) for trial in beside or trials if trial.status == "ok"])
     if named is None:  # two mistakes; a name explains all that is wrong here
         named = _mistake([(seen, drawn) for _, seen, drawn in far])
@@ -320,13 +320,13 @@ def cache_problem(trials: Sequence[Trial]) -> str | None:
         products = [int(one) for one in np.asarray(trial.result["products"])]
         early, late = products[COUNTED.index(SHORT)], products[COUNTED.index(LONG)]
         sizes = trial.kwargs["sizes"]
-        told = f"`next_logits` on {trial.note}: step {SHORT} takes {early:,} products of two numbers"
+        told = f"`next_logits` on {trial.note}: step {SHORT} takes {early:,} multiplications"
         if early < 6 * sizes["depth"] * sizes["d_model"] ** 2:
-            return f"{told}; the maps of one token alone are more. Is the work done outside PyTorch?"
+            return f"{told}; the maps of one token alone take more. Is the work done outside PyTorch?"
         if late > MORE_WORK * early:
             return (
                 f"{told}, step {LONG} takes {late:,}: the work of a step grows with the text before it, so"
-                " writing costs the square of the length. Run the maps for the new token alone and keep keys"
-                " and values of the earlier ones."
+                " the cost of a text grows with the square of its length. Run the maps for the new token"
+                " alone and keep the keys and values of the earlier ones."
             )
     return None

@@ -34,7 +34,7 @@ def content_attention_problem(Q: np.ndarray, K: np.ndarray, groups: Sequence[np.
                 )
             told = f"{told}: only {own[index, place]:.2f} of it on tokens of its own kind."
             if is_uniform(weights[index, place][None]):
-                return f"{told} This query gives every token the same score; must each kind ask for its own?"
+                return f"{told} This query gives every token the same score. Does each kind ask for its own?"
             tokens = group[index]
             if tokens[weights[index, place].argmax()] == tokens[place]:
                 return f"{told} They have the highest score, but not by enough. What multiplies every score?"

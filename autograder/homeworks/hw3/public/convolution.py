@@ -119,7 +119,7 @@ def _conv_mistake(
     d, V = kernel.shape[1], np.array(arrays["V"], dtype=float)
     of_tokens = {**arrays, "V": np.concatenate([V[:, :d], 0 * V[:, d:]], axis=1)}
     if all(_alike(conv_heads_output(x, of_tokens)[0][1:-1], convolution(x, kernel)) for x in inputs):
-        return "The rows of V that meet the place add to the output; they must be zero."
+        return "The rows of V that see the place add to the output; they must be zero."
     if all(_leading(x, arrays) and _alike(_sharp_output(x, arrays), convolution(x, kernel)) for x in inputs):
         return (
             "Each head looks at the right place, but too softly: the other places still count. Make the gap"
@@ -187,6 +187,6 @@ def check_convolution(answers: Mapping[str, Any]) -> list[tuple[bool | None, str
         if looked or summed:
             return [(False, f"On {trial.note}: {told}") for told in (looked, summed) if told]
     return [
-        (True, "Left, own and right place each have their head."),
+        (True, "The left, own and right place each have a head that looks at it."),
         (True, "The sum of the heads is the convolution for three kernels, with 3, 5 and 8 places."),
     ]

@@ -144,5 +144,5 @@ def check_induction(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]
     weights = {name: answers[f"induction_{name}"] for name in ("pos", "Q1", "K1", "V1", "Q2", "K2", "V2")}
     shown = [[0, 1, 0, 1], [2, 0, 3, 2, 0, 3], [1, 3, 0, 2, 1, 3, 0, 2]]
     problem = induction_problem(weights, [np.array([tokens]) for tokens in shown])
-    told = "The second copy is predicted right in `A B A B`, `C A D C A D` and `B D A C B D A C`."
+    told = "The second copy is predicted correctly in `A B A B`, `C A D C A D` and `B D A C B D A C`."
     return [(problem is None, problem or told)]

@@ -68,10 +68,10 @@ def first_place_problem(
     if n > 2 and (rows[1:].argmax(-1) == np.arange(n - 1)).all():
         return f"{told}: queries look at the place before their own. Here all of them must look at place 0."
     if is_uniform(row[None]):
-        return f"{told}: this query gives every place the same score. Must not all of them ask?"
+        return f"{told}: this query gives every place the same score. Does every query ask for place 0?"
     return (
-        f"{told}: most is on place {row.argmax()}, on the first only {row[0]:.2f}. Which rows of K see the"
-        " token, and which see the place?"
+        f"{told}: most of it is on place {row.argmax()}, and only {row[0]:.2f} on the first. Which rows of K"
+        " see the token, and which see the place?"
     )
 
 
@@ -95,7 +95,7 @@ def first_copy_problem(
                 told = f"{told} The attention {listed(row)} is right, so look at V:"
                 if np.abs(pos[0] @ np.asarray(V, float)[3:]).max(initial=0.0) > CONTENT_ATOL:
                     return f"{told} what do its last rows add?"
-                return f"{told} what do its first three rows make of the token?"
+                return f"{told} what do its first three rows do with the token?"
             if is_uniform(weights[index]):
                 return (
                     f"{told} Every position gets the same score, so the output is the average of the {n}"

@@ -62,11 +62,11 @@ def check_training(answers: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
     lines: list[tuple[bool | None, str]] = [
         (
             error <= TRAINED_ERROR,
-            f"The weights trained on {task} have a mean squared error of {error:.2g} (wanted: at most"
+            f"The weights trained on {task} have a mean squared error of {error:.2g} (required: at most"
             f" {TRAINED_ERROR}).",
         )
         for task, error in errors.items()
     ]
     share = unique_accuracy(*weights("both", "Q", "K", "V", "pos"))
-    told = f"Those trained on 3.3 get {share:.0%} of the signs right (wanted: {TRAINED_SIGNS:.0%})."
+    told = f"The weights trained on 3.3 get {share:.0%} of the signs right (required: {TRAINED_SIGNS:.0%})."
     return [*lines, (share >= TRAINED_SIGNS, told)]

@@ -76,7 +76,7 @@ def unique_problem(
         f" {'positive' if once[place] else 'negative'}; it is {output[place]:+.3f}."
     )
     if abs(output[place]) < 1e-6:
-        told += " What pulls up and what pulls down are equally strong there."
+        told += " The positive and the negative part of the output are equally strong there."
     outputs = np.concatenate([unique_signs(Q, K, V, pos, group)[0].ravel() for group in groups])
     if np.ptp(outputs) < 1e-9:
         told += " All outputs are the same: does any score depend on whether two tokens are equal?"
