@@ -104,10 +104,10 @@ model = hw.question(
                     "last": CLASS_LAST,
                     "no positions": NO_POSITIONS,
                     "before": CLASS_WITHOUT_PLACE,
-                    "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] is its own.",
+                    "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] belongs to the class token.",
                     "positions twice": "The positions are added twice.",
                     "reshaped": (
-                        "The channels of the embedding and its places are mixed by a reshape: flatten the"
+                        "A reshape mixes the channels of the embedding and its places: flatten the"
                         " places, then transpose, (b, dim, n) to (b, n, dim)."
                     ),
                     "unfold reshaped": (
@@ -116,7 +116,7 @@ model = hw.question(
                         " two axes."
                     ),
                     "norm first": (
-                        "The norm stands before the blocks; it belongs behind them, before the head."
+                        "The last norm comes before the blocks; it belongs after them, before the head."
                     ),
                     "always both": ALWAYS_BOTH,
                     "last block left out": "The last block is left out.",
@@ -143,11 +143,12 @@ model = hw.question(
                         "You classify the token at place 1, a patch; the class token is at place 0."
                     ),
                     "log softmax": (
-                        "These are logarithms of probabilities. Return the logits: the loss takes the softmax"
+                        "These are logarithms of probabilities. Return the logits: the loss applies the"
+                        " softmax"
                         " itself."
                     ),
                     "softmax": (
-                        "These are probabilities. Return the logits: the loss takes the softmax itself."
+                        "These are probabilities. Return the logits: the loss applies the softmax itself."
                     ),
                 },
             ),
@@ -193,7 +194,9 @@ def configuration_and_parameter_count(VisionTransformer: list[Trial]) -> Wrong |
         f"`{part}` has {found.get(part, 0):,} parameters, expected {DEFAULT_PARTS[part]:,}" for part in parts
     ]
     differing += [
-        f"`{part}` ({count:,}) is not asked for" for part, count in found.items() if part not in DEFAULT_PARTS
+        f"`{part}` ({count:,}) is not in the table of the question"
+        for part, count in found.items()
+        if part not in DEFAULT_PARTS
     ]
     return Wrong(
         f"With its defaults the model has {sum(found.values()):,} parameters, expected {wanted:,}:"
