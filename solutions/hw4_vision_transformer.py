@@ -217,7 +217,7 @@ check("4.2")
 # %% [markdown]
 # <details><summary><b>Is a ViT free of convolutions?</b> Choose your letter first, then open.</summary>
 #
-# It contains exactly one: its first layer, the patch embedding, is a convolution whose windows do not overlap.
+# It is, except for its first layer: the patch embedding is a convolution whose windows do not overlap.
 #
 # </details>
 
@@ -404,7 +404,7 @@ record("4.4b")
 # ## 4.5 The whole model
 # {{header 4.5}}
 #
-# The model computes these steps: images → patch embedding → class token and positions → `depth` blocks → layer norm → a linear head **on the class token** → ten logits.
+# The model has these steps: images → patch embedding → class token and positions → `depth` blocks → layer norm → a linear head **on the class token** → ten logits.
 #
 # | part | what it is |
 # |---|---|
@@ -1171,7 +1171,7 @@ check("4.9")
 record("4.9")
 
 # %% [markdown]
-# ## Hand in your work
+# ## Hand in
 # **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
 # hand in: `hw4_vision_transformer_submission.zip` with this notebook as you saved it, `submission_log.json` and `hw4_vision_transformer.pt`.
 

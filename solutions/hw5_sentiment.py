@@ -253,8 +253,8 @@ def same_average_pair():
 
 
 # %% [markdown]
-# The next cell fits a logistic regression to each kind of features. The bag of words has one column for each word that occurs at least three times in the training sentences;
-# all other words share column 1.
+# The next cell fits a logistic regression to each kind of features. The bag of words has one column for each word that occurs at least three times in
+# the training sentences; all other words share column 1.
 
 
 # %% tags=["skip-execution"]
@@ -366,7 +366,7 @@ record("5.3")
 # {{header 5.4}}
 #
 # Now words attend to each other before they are averaged. There is one head with three linear maps without bias: `Qm` and `Km` ($d \to 64$), and
-# `Vm` ($d \to d$).
+# `Vm` ($d \to d$):
 #
 # $$ a_{ij} = \operatorname{softmax}_j \frac{(Q x_i)\cdot(K x_j)}{\sqrt{64}}, \qquad y_i = \sum_j a_{ij} V x_j, \qquad \text{logit} = w \cdot \bar y + c $$
 #
@@ -1154,7 +1154,7 @@ check("5.9")
 record("5.9")
 
 # %% [markdown]
-# ## Hand in your work
+# ## Hand in
 # **Save the notebook** (Ctrl+S, on a Mac ⌘S), then run this last cell. It says what is missing or out of date, and makes the one file that you
 # hand in: `hw5_sentiment_submission.zip` with this notebook as you saved it, `submission_log.json` and `hw5_sentiment.pt`.
 

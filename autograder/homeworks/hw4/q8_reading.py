@@ -77,7 +77,7 @@ def learning_curves_with_their_best_epoch(
         return Wrong("The curves contain only one epoch. Train for at least a few epochs, then record again.")
     if not ((accuracy >= 0) & (accuracy <= 1)).all():
         return Wrong(
-            "`curve_validation_accuracy` should hold shares from 0 to 1, not percent.", evidence=shown
+            "`curve_validation_accuracy` should contain shares from 0 to 1, not percentages.", evidence=shown
         )
     if (loss <= 0).any() or loss[-1] >= loss[0]:
         told = (
@@ -107,7 +107,7 @@ def confusion_matrix_of_the_test_images(test_confusion: np.ndarray) -> Wrong | N
 def table_problem(table: np.ndarray) -> str | None:
     """Whether a confusion matrix (true class, guess) can be that of a trained model; else words."""
     if (table < 0).any() or (table != np.round(table)).any():
-        return "`test_confusion` should hold counts, whole numbers from 0 up."
+        return "`test_confusion` should contain counts, whole numbers from 0 up."
     if (table.sum(1) != table.sum(1)[0]).any():
         if (table.sum(0) == table.sum(0)[0]).all():
             return (

@@ -19,7 +19,9 @@ compared = hw.question(
                     "A ViT cannot see two distant patches at once before its last block; a CNN can in its"
                     " first layer, because its kernels slide over the whole image."
                 ),
-                "B": ("A CNN builds in that nearby pixels belong together; a ViT must learn this."),
+                "B": (
+                    "The design of a CNN assumes that nearby pixels belong together; a ViT must learn this."
+                ),
                 "C": "No layer of a ViT can be written as a convolution.",
                 "D": "A CNN needs more training images than a ViT, because its kernels are small.",
             },

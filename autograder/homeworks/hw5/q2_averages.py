@@ -92,7 +92,7 @@ averages = hw.question(
                     lambda ids, mask, table: table[ids].mean(2)
                 ),
                 (
-                    "The mask is used the wrong way round: it is True at real tokens. A row without"
+                    "The mask is used the wrong way around: it is True at real tokens. A row without"
                     " padding then gives 0/0."
                 ): (
                     lambda ids, mask, table: (
@@ -100,7 +100,9 @@ averages = hw.question(
                         / np.where(mask.all(1), np.nan, (~mask).sum(1))[:, None]
                     )
                 ),
-                "The mask is used the wrong way round: it is True at real tokens.": lambda ids, mask, table: (
+                (
+                    "The mask is used the wrong way around: it is True at real tokens."
+                ): lambda ids, mask, table: (
                     (table[ids] * ~mask[..., None]).sum(1) / np.maximum((~mask).sum(1), 1)[:, None]
                 ),
             },
@@ -111,7 +113,7 @@ averages = hw.question(
             expected=counted,
             mistakes={
                 "Padding is counted as word 0.": lambda ids, mask, n: counted(ids, np.ones_like(mask), n),
-                "The mask is used the wrong way round: it is True at real tokens.": lambda ids, mask, n: (
+                "The mask is used the wrong way around: it is True at real tokens.": lambda ids, mask, n: (
                     counted(ids, ~mask, n)
                 ),
                 "Every row has the counts of the whole batch; each sentence has its own.": (

@@ -94,7 +94,7 @@ forward = hw.question(
                     ),
                     "padding": "Padding is averaged, too: use the mask.",
                     "padded length": DIVIDED,
-                    "inverted": "The mask is used the wrong way round: it is True at real tokens.",
+                    "inverted": "The mask is used the wrong way around: it is True at real tokens.",
                     "sum": "That is the sum over the tokens, not their mean.",
                     "padding summed": (
                         "The sum includes the word vector of padding, although you divide by the number of"

@@ -142,7 +142,7 @@ frozen = hw.question(
                     ),
                     "inverted": "The attention mask is inverted: it must be 1 at real tokens.",
                     "padding read": (
-                        "The GRU reads the padding too: pack the states (pack_padded_sequence) so that it"
+                        "The GRU also reads the padding: pack the states (pack_padded_sequence) so that it"
                         " stops at the last real token."
                     ),
                     "last output": (

@@ -84,9 +84,8 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
             if agreement > 0.9:
                 return Wrong(
                     f"Your checkpoint gets {accuracy:.1%} right, but its guesses stay the same when all"
-                    f" numbers of"
-                    " the file are shuffled or replaced by their mean. So its guesses do not come from the"
-                    " weights, and earn no points.",
+                    " numbers of the file are shuffled or replaced by their mean. So its guesses do not come"
+                    " from the weights, and earn no points.",
                     measured=accuracy,
                 )
     share = float(np.clip((accuracy - NO_POINTS) / (FULL_POINTS - NO_POINTS), 0, 1))

@@ -100,7 +100,7 @@ def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]
             return f"{twice} rows are drawn more than once: draw without replacement."
         if not np.array_equal(np.sort(together), np.arange(len(labels))):
             return (
-                f"The two parts together should hold each of the {len(labels)} rows once; they hold"
+                f"The two parts together should contain each of the {len(labels)} rows once; they contain"
                 f" {len(np.unique(together))} of them."
             )
         counts = np.bincount(labels[held], minlength=int(labels.max()) + 1)
@@ -127,7 +127,7 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
             " `model.state_dict()` alone."
         )
     if others := sorted(set(result["trained_on"]) - {"train"}):
-        return f"`fit` trains on `data['{others[0]}']` too; only `data['train']` is for training."
+        return f"`fit` trains on `data['{others[0]}']` as well; only `data['train']` is for training."
     if result["saved"] is None:
         return (
             "There is no checkpoint: call `torch.save(model.state_dict(), path)` whenever an epoch is the"
