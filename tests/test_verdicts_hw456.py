@@ -197,7 +197,7 @@ def test_guesses_that_do_not_come_from_the_weights_earn_nothing_and_the_note_say
     found = judged(1.0, True)
     assert isinstance(found, Wrong)
     assert found.earned == 0
-    assert "do not come from the weights, and earn nothing" in found.feedback
+    assert "do not come from the weights, and earn no points" in found.feedback
 
 
 class Small(nn.Module):

@@ -34,8 +34,8 @@ def transformer(
 TRANSFORMER_MISTAKES = mistakes(
     transformer,
     {
-        "The softmax is over the wrong axis: each query's weights must sum to 1,"
-        " over the keys (the last axis).": "wrong axis",
+        "The softmax is over the wrong axis: each query's weights must sum to 1, over the keys (the last"
+        " axis).": "wrong axis",
         "The scores are not divided by √qk_dim.": "unscaled",
         "The softmax comes first and the scale 1/√qk_dim after it; divide the scores.": "scaled afterwards",
         "The scores are divided by qk_dim (or twice by its root); divide once by √qk_dim.": "divided by qk",
@@ -44,8 +44,8 @@ TRANSFORMER_MISTAKES = mistakes(
         "The scores are divided by the root of the input's size; divide by √qk_dim.": "scaled by input",
         "The scores are divided by √n; divide by √qk_dim.": "scaled by n",
         "The output is transposed: rows must be places, (n, v_dim).": "transposed output",
-        "The weights are transposed before they multiply the values:"
-        " output i must be the average for query i.": "transposed weights",
+        "The weights are transposed before they multiply the values: output i must be the average for query"
+        " i.": "transposed weights",
         "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
         "The softmax is missing.": "no softmax",
         "That is a sigmoid of each score by itself; a softmax divides by the sum over the keys.": "sigmoid",

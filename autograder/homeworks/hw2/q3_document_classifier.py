@@ -153,8 +153,8 @@ document = hw.question(
                     ),
                     "The padding mask is inverted: True marks a place without a token.": "padding inverted",
                     "The layer gets the inverted mask; pass `padding` on as it is.": "attention inverted",
-                    "Padded rows are set to 0 before the layer, but the layer does not get the mask,"
-                    " so it counts them.": "zeros for padding",
+                    "Padded rows are set to 0 before the layer, but the layer does not get the mask, so it"
+                    " counts them.": "zeros for padding",
                     "The sum is divided by the number of padded places;"
                     " divide by that of the real tokens.": "divided by the padding",
                     "The tokens are summed; take their mean, so that length has no effect.": "sum",
@@ -170,8 +170,8 @@ document = hw.question(
                     "These are log-probabilities; return the raw logits.": "log",
                     "There is a sigmoid after the linear layer; return the raw logits.": "sigmoid",
                     "There is a ReLU after the linear layer; return the raw logits.": "relu",
-                    "There is one row of logits for each token; average over the tokens,"
-                    " so that the document has one.": "one logit a token",
+                    "There is one row of logits for each token; average over the tokens, so that the document"
+                    " has one.": "one logit a token",
                     "The mean runs over the batch, too; each document has its own logits.": (
                         "over the batch"
                     ),

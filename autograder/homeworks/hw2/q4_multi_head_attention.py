@@ -127,10 +127,10 @@ def heads_examples(rng: np.random.Generator) -> Iterator[Case]:
 HEADS_MISTAKES = mistakes(
     numpy_heads,
     {
-        "Heads are split on the wrong axis: reshape to (batch,"
-        " n, heads, d_head) first, then swap n and heads.": "heads split wrongly",
-        "Heads are interleaved: head 0 owns the first d_head channels,"
-        " so reshape to (batch, n, heads, d_head).": "heads interleaved",
+        "Heads are split on the wrong axis: reshape to (batch, n, heads, d_head) first, then swap n and"
+        " heads.": "heads split wrongly",
+        "Heads are interleaved: head 0 owns the first d_head channels, so reshape to (batch, n, heads,"
+        " d_head).": "heads interleaved",
         "Heads are joined on the wrong axis: swap n and"
         " heads back before you reshape to (batch, n, d_model).": "heads joined wrongly",
         "The output projection is missing: out_proj mixes the heads.": "no output projection",
@@ -141,10 +141,10 @@ HEADS_MISTAKES = mistakes(
         " has only d_head = d_model / n_heads channels.": "scaled by d_model",
         "The scores are divided by d_head (or twice by its root);"
         " divide once by √d_head.": "divided by the head's size",
-        "The softmax is over the wrong axis: each query's weights must sum to 1,"
-        " over the keys (the last axis).": "wrong axis",
-        "The mask is applied after the softmax, so weights no longer sum to 1;"
-        " set the scores to −∞ (or −1e9) before it.": "mask after the softmax",
+        "The softmax is over the wrong axis: each query's weights must sum to 1, over the keys (the last"
+        " axis).": "wrong axis",
+        "The mask is applied after the softmax, so weights no longer sum to 1; set the scores to −∞ (or −1e9)"
+        " before it.": "mask after the softmax",
         "The causal mask is inverted: a query may see itself and earlier places.": "causal inverted",
         "The causal mask hides the query's own place; a query sees itself, too.": (
             "causal hides the own place"

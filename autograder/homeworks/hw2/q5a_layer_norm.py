@@ -113,20 +113,20 @@ layer_norm = hw.question(
                 numpy_norm,
                 {
                     "The eps of the constructor is not used.": "default eps",
-                    "The variance is the unbiased one (divided by d − 1);"
-                    " layer norm divides by d: unbiased=False.": "unbiased",
+                    "The variance is the unbiased one (divided by d − 1); layer norm divides by d:"
+                    " unbiased=False.": "unbiased",
                     "eps is left out: without it a constant row divides by zero.": "no eps",
                     "eps is added to the standard deviation; it belongs under the root,"
                     " beside the variance.": "eps outside",
                     "The root is missing: divide by √(variance + eps).": "variance",
                     "The root of the standard deviation is taken; add eps to the variance and take the root"
                     " once.": "root of the deviation",
-                    "The mean is taken over the wrong axis, the tokens;"
-                    " layer norm looks at one token's features: the last axis.": "over tokens",
-                    "One mean is taken over everything; layer norm"
-                    " looks at one token's features: the last axis.": "over everything",
-                    "One mean is taken over a whole sequence; layer"
-                    " norm looks at one token's features: the last axis.": "per sequence",
+                    "The mean is taken over the wrong axis, the tokens; layer norm looks at one token's"
+                    " features: the last axis.": "over tokens",
+                    "One mean is taken over everything; layer norm looks at one token's features: the last"
+                    " axis.": "over everything",
+                    "One mean is taken over a whole sequence; layer norm looks at one token's features: the"
+                    " last axis.": "per sequence",
                     "The mean is not subtracted (that is RMS norm).": "not centered",
                     "weight and bias are not used.": "no affine",
                     "bias is not used.": "no shift",

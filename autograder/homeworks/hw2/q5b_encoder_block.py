@@ -208,8 +208,8 @@ block = hw.question(
             mistakes=mistakes(
                 numpy_block,
                 {
-                    "Pre-norm and post-norm are exchanged: post-norm (norm_first=False) normalizes"
-                    " after adding, pre-norm normalizes what goes into the sublayer.": "other norm",
+                    "Pre-norm and post-norm are exchanged: post-norm (norm_first=False) normalizes after"
+                    " adding, pre-norm normalizes what goes into the sublayer.": "other norm",
                     "Both residual connections are missing:"
                     " each sublayer's result is added to its input.": "no residual",
                     "The residual connection around the attention is missing.": "no residual 1",
@@ -218,10 +218,10 @@ block = hw.question(
                     " add the input itself.": "residual of the normed",
                     "Pre-norm: around the attention the normalized input is added back;"
                     " add the input itself.": "residual of the normed 1",
-                    "Pre-norm: around the feed-forward network the normalized input is added back;"
-                    " add the input itself.": "residual of the normed 2",
-                    "Post-norm: the sublayer's result alone is normalized;"
-                    " add the input first, then normalize the sum.": "norm before adding",
+                    "Pre-norm: around the feed-forward network the normalized input is added back; add the"
+                    " input itself.": "residual of the normed 2",
+                    "Post-norm: the sublayer's result alone is normalized; add the input first, then"
+                    " normalize the sum.": "norm before adding",
                     "norm1 is used twice; each sublayer has its own norm.": "one norm",
                     "norm1 and norm2 are exchanged.": "norms swapped",
                     "The layer norms are missing.": "no norm",
@@ -241,10 +241,10 @@ block = hw.question(
                     "One residual connection spans both sublayers; each sublayer has its own.": (
                         "one residual over both"
                     ),
-                    "The second residual connection adds the block's input;"
-                    " add the output of the first sublayer.": "second residual from the start",
-                    "The attention looks along the batch, not along the places:"
-                    " nn.MultiheadAttention needs batch_first=True.": "batch as places",
+                    "The second residual connection adds the block's input; add the output of the first"
+                    " sublayer.": "second residual from the start",
+                    "The attention looks along the batch, not along the places: nn.MultiheadAttention needs"
+                    " batch_first=True.": "batch as places",
                     "The feed-forward network uses GELU; use ReLU.": "gelu",
                     "The ReLU of the feed-forward network is missing.": "linear",
                     "The feed-forward network uses SiLU; use ReLU.": "silu",

@@ -159,15 +159,15 @@ reverse = hw.question(
             mistakes=mistakes(
                 steps,
                 {
-                    "Gradients of the previous step are still there:"
-                    " call optimizer.zero_grad() before loss.backward().": "accumulated",
+                    "Gradients of the previous step are still there: call optimizer.zero_grad() before"
+                    " loss.backward().": "accumulated",
                     "The parameters do not change: optimizer.step() is missing.": "no step",
-                    "The parameters do not change: loss.backward() is missing,"
-                    " so the step finds no gradients.": "no backward",
+                    "The parameters do not change: loss.backward() is missing, so the step finds no"
+                    " gradients.": "no backward",
                     "The parameters do not change: loss.backward() and optimizer.step()"
                     " are missing.": "neither",
-                    "The parameters do not change: the gradients are set to zero between"
-                    " loss.backward() and optimizer.step().": "zeroed before the step",
+                    "The parameters do not change: the gradients are set to zero between loss.backward() and"
+                    " optimizer.step().": "zeroed before the step",
                     "The target is the sequence itself;"
                     " it must be reversed along the places.": "not reversed",
                     "The batch is reversed instead of the places: flip axis 1.": "batch reversed",
@@ -182,8 +182,8 @@ reverse = hw.question(
                     "The returned loss is the sum over the places; return the mean.": "sum told",
                     "cross_entropy takes raw logits; a softmax before it flattens the loss.": "softmax twice",
                     "The loss is summed; take the mean over all places of the batch.": "sum",
-                    "The logits are reshaped, not transposed: classes and places are mixed up."
-                    " Flatten (batch, n) together instead.": "wrong axis",
+                    "The logits are reshaped, not transposed: classes and places are mixed up. Flatten"
+                    " (batch, n) together instead.": "wrong axis",
                 },
             ),
             examples=lambda rng: [step_case(rng, 2, 2, 3, symbols=4), step_case(rng, 2, 1, 2, symbols=3)],
@@ -261,8 +261,7 @@ def the_claim_about_the_figure(answer: Answer, trained_antidiagonal: np.ndarray)
     if np.isclose(found, float(_main_diagonal(weights)), rtol=1e-3, atol=1e-3):
         return Wrong(f"{message} the mean weight on the main diagonal.", evidence=shown)
     return Wrong(
-        f"{message} but the recorded weights give {expected:.4g} on"
-        " `probe_sequences`: the mean over all 200 sequences and 8 queries. Was the model trained again"
-        " after you computed it?",
+        f"{message} but the recorded weights give {expected:.4g} on `probe_sequences`: the mean over all 200"
+        " sequences and 8 queries. Was the model trained again after you computed it?",
         evidence=shown,
     )

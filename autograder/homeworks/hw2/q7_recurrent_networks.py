@@ -97,10 +97,10 @@ compared = hw.question(
         points=8,
         words=(80, 180),
         rubric={
-            "How information travels: a state passed on step by step (bottleneck,"
-            " long paths), compared with direct access to all places": 2,
-            "What self-attention contributes in the encoder and in the decoder (masked;"
-            " cross-attention replaces the single context vector)": 2,
+            "How information travels: a state passed on step by step (bottleneck, long paths), compared with"
+            " direct access to all places": 2,
+            "What self-attention contributes in the encoder and in the decoder (masked; cross-attention"
+            " replaces the single context vector)": 2,
             "Parallel training instead of sequential computation, and the quadratic price in the length": 2,
             "Order: built into the recurrence, but must be added as positions in a Transformer": 2,
         },

@@ -319,8 +319,8 @@ def the_attention_on_the_first_place(
     told = f"`trained_first_place_weight` is {found:.4g}, but the recorded weights give {weights.min():.4g}"
     if np.isclose(found, weights.mean(), rtol=1e-3, atol=1e-3):
         return Wrong(
-            f"{told}: yours is the mean over all queries of all 120 sequences; the question asks for"
-            f" the smallest."
+            f"{told}: yours is the mean over all queries of all 120 sequences; the question asks for the"
+            " smallest."
         )
     if np.isclose(found, weights.max(), rtol=1e-3, atol=1e-3):
         return Wrong(f"{told}: yours is the largest weight; the question asks for the smallest.")

@@ -13,14 +13,14 @@ from autograder.homeworks.hw4 import public
 
 BLOCK_CALLS = ("TransformerEncoderLayer", "TransformerEncoder", "Transformer")
 FLOAT32_ATOL = 1e-5  # float32 differed from float64 by up to 3e-6 over 12 seeds, numbers near zero among them
-COLUMNS_FIRST = "Your patches run down the columns first; the order is row by row, as one reads."
+COLUMNS_FIRST = "Your patches run down the columns first; they must run row by row, in reading order."
 PIXELS_TRANSPOSED = "Inside each patch, rows and columns of pixels are swapped."
-ALWAYS_BOTH = "Return the weights as well only with return_weights=True; else the first thing alone."
+ALWAYS_BOTH = "Return the weights only with return_weights=True; otherwise, return the output alone."
 CLASS_LAST = "The class token comes last; it must come first, at place 0."
 NO_POSITIONS = "The positions are not added."
 CLASS_WITHOUT_PLACE = (
-    "Positions are added to the patches alone, before the class token is put in front. Add them after: the"
-    " class token has one too."
+    "Positions are added only to the patches, before the class token is put in front. Add them afterwards:"
+    " the class token has a position, too."
 )
 
 

@@ -24,12 +24,12 @@ def glue(
 
 
 PLAIN_RESHAPE = (
-    "A plain reshape cuts each image into strips: the first 16 numbers in memory are no square. Split both"
+    "A plain reshape cuts each image into strips: the first 16 numbers in memory are not a square. Split both"
     " axes, then permute."
 )
 
 OVERLAPPING = "The windows overlap: move them by the patch size (stride=patch_size), not by one pixel."
-SIDES = "Height and width have changed places, which only square images forgive: height comes first."
+SIDES = "Height and width are swapped, which makes no difference only for square images: height comes first."
 
 
 def sides_swapped(images: np.ndarray, p: int) -> np.ndarray:
@@ -81,9 +81,9 @@ patches = hw.question(
             examples=partial(patches_to_glue, sizes=SMALL_SIZES),
             expected=glue,
             mistakes={
-                "A plain reshape puts the pixels of a patch beside each other in one row. Reshape to six"
+                "A plain reshape puts the pixels of a patch next to each other in one row. Reshape to six"
                 " axes, then permute.": lambda cut_up, p, height, width: cut_up.reshape(-1, 1, height, width),
-                "You took the patches as if they ran down the columns first.": partial(glue, order="columns"),
+                "You read the patches as if they ran down the columns first.": partial(glue, order="columns"),
                 SIDES: sides_swapped_back,
                 PIXELS_TRANSPOSED: partial(glue, pixels="columns"),
             },

@@ -49,19 +49,21 @@ EMBEDDING_MISTAKES: dict[str, Oracle] = {
     "Rows and columns of each kernel are swapped: `weight.reshape(dim, 1, p, p)` needs no transpose.": (
         partial(embed, flipped="transposed")
     ),
-    "Your kernels are mirrored; torch's convolution does not flip.": partial(embed, flipped="mirrored"),
+    "Your kernels are mirrored; torch's convolution does not flip kernels.": partial(
+        embed, flipped="mirrored"
+    ),
     "A reshape mixes channels and patches: a convolution gives (b, dim, rows, columns), so flatten the places"
     " and transpose.": reshaped,
     "A reshape mixes pixels and patches: F.unfold gives (b, p·p, patches), so transpose the last two axes.": (
         columns_reshaped
     ),
-    "The pixels are divided by 255 once more; they are numbers from 0 to 1 already.": (
+    "The pixels are divided by 255 again; they are already numbers from 0 to 1.": (
         lambda images, weight, bias: embed(images / 255, weight, bias)
     ),
-    "A ReLU follows; an embedding is one linear map, and its numbers may be negative.": (
+    "A ReLU follows the map; an embedding is one linear map, and its numbers may be negative.": (
         lambda images, weight, bias: np.maximum(embed(images, weight, bias), 0)
     ),
-    "There the bias is added twice.": lambda images, weight, bias: embed(images, weight, 2 * bias),
+    "The bias is added twice.": lambda images, weight, bias: embed(images, weight, 2 * bias),
 }
 
 embedding = hw.question(
@@ -98,10 +100,10 @@ embedding = hw.question(
             why={
                 "A": "with stride 1 the windows overlap: 25×25 tokens instead of 7×7.",
                 "B": (
-                    "16 is the number of pixels in a patch, not its side; and one channel gives one number a"
-                    " token, not 64."
+                    "16 is the number of pixels in a patch, not its side length; and one channel gives one"
+                    " number for each token, not 64."
                 ),
-                "D": "a 1×1 kernel sees one pixel of each patch; the others are thrown away.",
+                "D": "a 1×1 kernel sees one pixel of each patch; it ignores the others.",
             },
             points=1,
         ),

@@ -35,11 +35,11 @@ tokens = hw.question(
                     "last": CLASS_LAST,
                     "no positions": NO_POSITIONS,
                     "before": CLASS_WITHOUT_PLACE,
-                    "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] is its own.",
+                    "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] belongs to the class token.",
                     "positions twice": "The positions are added twice.",
-                    "multiplied": "The positions are multiplied; add them.",
+                    "multiplied": "The tokens are multiplied by the positions; add the positions.",
                     "added to all": (
-                        "The class token is added to every token; put it in front as a token of its own"
+                        "The class token is added to every token; put it in front as a separate token"
                         " (torch.cat along axis 1)."
                     ),
                     "no token": "The class token is zero: put your parameter in front, not zeros.",
@@ -92,7 +92,8 @@ def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[
         },
         "tokens": {
             (patches + 1) * dim: (
-                f"one of the two is missing: the class token itself has {dim} numbers, beside its position"
+                f"one of the two is missing: the class token itself has {dim} numbers, in addition to its"
+                f" position"
             ),
             patches * dim: (
                 f"that is {patches} positions; the class token has a position too, and {dim} numbers of"
@@ -108,8 +109,8 @@ def miscounts(patch: int, dim: int, depth: int, mlp_dim: int) -> dict[str, dict[
             - (mlp_dim * dim + dim): f"the MLP has two maps: {dim} → {mlp_dim} and {mlp_dim} → {dim}",
             right["block"] - one_map: "attention has four maps: query, key, value and output",
             right["block"] + 12 * one_map: (
-                f"heads share the maps: each of the h heads uses {dim}/h of their features, so heads cost"
-                " nothing"
+                f"heads share the maps: each of the h heads uses {dim}/h of their features, so more heads"
+                " add no parameters"
             ),
         },
         "total": {

@@ -82,12 +82,16 @@ self_attention = hw.question(
                         " before the exponential."
                     ),
                     "no softmax": "These are the scores themselves: the softmax is missing.",
-                    "sigmoid": ("That is a sigmoid of each score by itself; a softmax divides by their sum."),
+                    "sigmoid": (
+                        "That is a sigmoid of each score; a softmax takes exponentials and divides by"
+                        " their sum."
+                    ),
                     "relu": (
                         "The weights are relu(score); a softmax takes exponentials and divides by their sum."
                     ),
                     "clipped": (
-                        "The scores are clipped before the softmax; subtract each row's largest instead."
+                        "The scores are clipped before the softmax; subtract each row's largest score"
+                        " instead."
                     ),
                     "query as key": "Queries and keys come from one map (query, …); each has its own.",
                     "key as query": "Queries and keys come from one map (key, …); each has its own.",
@@ -111,62 +115,61 @@ self_attention = hw.question(
                         " before it."
                     ),
                     "swapped": (
-                        "Queries and keys have changed places: row i must hold what the query of token i"
-                        " gives with all keys."
+                        "Queries and keys are swapped: row i must contain the scores of query i with all"
+                        " keys."
                     ),
                     "key, value, query": f"{FUSED} Yours are in the order key, value, query.",
-                    "value, key, query": f"{FUSED} Queries and values have changed places.",
-                    "query, value, key": f"{FUSED} Keys and values have changed places.",
-                    "keys as values": "The values are the keys: use the map `value` for what is mixed.",
+                    "value, key, query": f"{FUSED} Queries and values are swapped.",
+                    "query, value, key": f"{FUSED} Keys and values are swapped.",
+                    "keys as values": "You use the keys as values; use the map `value` for the values.",
                     "split by heads": (
-                        "The outputs of `qkv` are dealt out to the heads before they are split into"
-                        " queries, keys"
-                        " and values. Split into the three first (chunk(3, dim=-1)), then into heads."
+                        "The outputs of `qkv` are distributed to the heads before they are split into"
+                        " queries, keys and values. Split into the three first (chunk(3, dim=-1)), then into"
+                        " heads."
                     ),
                     "weights turned": (
-                        "The weights are right, but they are transposed before they meet the values:"
-                        " row i belongs"
-                        " to query i, so take weights @ v."
+                        "The weights are right, but they are transposed before they multiply the values: row"
+                        " i belongs to query i, so take weights @ v."
                     ),
                     "maps turned": (
-                        "The second thing that you return are the weights, but transposed: row i belongs to"
-                        " query i."
+                        "The second result is the weights, but transposed: row i must belong to query i."
                     ),
                     "heads attend": HEADS_ATTEND,
-                    "heads attend, turned": f"{HEADS_ATTEND} The way back has a transpose, the way in none.",
+                    "heads attend, turned": f"{HEADS_ATTEND} You transpose only on the way back.",
                     "norm inside": ("The input is normalized first. The norm belongs to the block, in 4.4b."),
                     "no values": "The values are the tokens themselves: the map `value` is not used.",
                     "always both": ALWAYS_BOTH,
                     "causal": (
-                        "Later tokens are masked, as in a decoder. An image has no future: every token sees"
-                        " all."
+                        "Later tokens are masked, as in a decoder. An image has no later part: every token"
+                        " attends to all tokens."
                     ),
                     "residual inside": (
                         "The input is added to the output. The residual belongs to the block, in 4.4b."
                     ),
                     "scores": (
-                        "The second thing that you return are the scores before the softmax; return the"
-                        " weights after it."
+                        "The second result is the scores before the softmax; return the weights after it."
                     ),
-                    "queries": "The softmax is over the queries: rows of keys must sum to 1, so take dim=-1.",
+                    "queries": (
+                        "The softmax is over the queries; each row must sum to 1 over the keys (dim=-1)."
+                    ),
                     "whole map": (
-                        "The softmax is over the whole map; each row of keys must sum to 1, so take dim=-1."
+                        "The softmax is over the whole map; each row must sum to 1 over the keys (dim=-1)."
                     ),
                     "interleaved": (
-                        "The features are dealt out to the heads one by one; head 0 must get the first dim /"
-                        " heads features."
+                        "The features are distributed to the heads one by one; head 0 must get the first dim"
+                        " / heads features."
                     ),
                     "interleaved twice": (
-                        "The features are dealt out to the heads one by one, and put back that way; head 0"
+                        "The features are distributed to the heads one by one, and merged in that way; head 0"
                         " must get the first dim / heads features."
                     ),
                     "reshaped": RESHAPED,
-                    "reshaped twice": f"{RESHAPED} The way back has the same fault.",
+                    "reshaped twice": f"{RESHAPED} The way back has the same mistake.",
                     "over heads": (
-                        "The softmax is over the heads: rows of keys must sum to 1, so take dim=-1."
+                        "The softmax is over the heads; each row must sum to 1 over the keys (dim=-1)."
                     ),
                     "heads not merged": (
-                        "The heads are not put together again: transpose back to (batch, n, heads, d) before"
+                        "The heads are not merged correctly: transpose back to (batch, n, heads, d) before"
                         " you reshape."
                     ),
                     "no output map": "The output map `out` is missing.",
@@ -214,10 +217,10 @@ block = hw.question(
                         " copy of x, and x is kept."
                     ),
                     "no norms": "Both norms are missing: each half reads a normalized copy of x.",
-                    "no residuals": "Both residuals are missing: each half adds its answer to x.",
+                    "no residuals": "Both residuals are missing: each half adds its output to x.",
                     "mlp first": "The MLP comes first; attention comes first.",
                     "norm at the end": (
-                        "`norm2` stands once more after the block; what leaves it is not normalized."
+                        "`norm2` is applied again at the end of the block; the output must not be normalized."
                     ),
                     "no norm1": "`norm1` is missing: attention must read norm1(x).",
                     "no norm2": "`norm2` is missing: the MLP must read norm2(x).",
@@ -225,31 +228,30 @@ block = hw.question(
                     "no residual 1": "The first residual is missing: x = x + attention(norm1(x)).",
                     "no residual 2": "The second residual is missing: x = x + mlp(norm2(x)).",
                     "residual of the norm": (
-                        "The residual carries the normalized x. Add to x itself; only the branch reads the"
-                        " norm."
+                        "You add to the normalized x. Add to x itself; only attention and the MLP read the"
+                        " normalized x."
                     ),
                     "first residual again": (
-                        "The second half adds its answer to the block's input, so that of attention is lost"
-                        " from the sum: add it to the x that attention has changed already."
+                        "The second half adds its output to the block's input, so the output of attention is"
+                        " lost. Add it to x after attention has changed x."
                     ),
                     "side by side": (
-                        "Both halves read the block's input. The second must read what the first has made:"
+                        "Both halves read the block's input. The second must read the result of the first:"
                         " norm2 of the new x."
                     ),
                     "norm of the branch": (
-                        "You normalize what attention and MLP answer. Normalize what they read:"
+                        "You normalize the outputs of attention and MLP. Normalize their inputs:"
                         " attention(norm1(x)), mlp(norm2(x))."
                     ),
-                    "norms swapped": "The two norms have changed places: `norm1` stands before attention.",
+                    "norms swapped": "The two norms are swapped: `norm1` comes before attention.",
                     "activation last": (
                         "The activation comes after the second linear map; it belongs between the two."
                     ),
                     "attention alone": (
-                        "The MLP reads what attention answers alone. Add it to x first (x = x +"
-                        " attended); norm2"
-                        " reads that sum, and the second half is added to it."
+                        "The MLP reads only the output of attention. Add that output to x first (x = x +"
+                        " attended); norm2 reads that sum, and the second half is added to it."
                     ),
-                    "tanh": "The GELU is the approximation by tanh; take nn.GELU() as it is.",
+                    "tanh": "Your GELU is the tanh approximation; use nn.GELU() with its defaults.",
                     **{
                         mistake: f"The MLP's activation is {name}; the question asks for GELU."
                         for mistake, name in {
@@ -260,9 +262,11 @@ block = hw.question(
                             "sigmoid": "a sigmoid",
                         }.items()
                     },
-                    "activation twice": "A GELU follows the second linear map, too; keep the one before it.",
-                    "attention twice": "Attention acts twice before the MLP; once is asked for.",
-                    "attention added twice": "What attention answers is added twice; add it once.",
+                    "activation twice": (
+                        "A second GELU follows the second linear map; keep only the one before it."
+                    ),
+                    "attention twice": "Attention is applied twice before the MLP; apply it once.",
+                    "attention added twice": "The output of attention is added twice; add it once.",
                     "no activation": "The MLP has no activation between its two linear maps.",
                 },
             ),

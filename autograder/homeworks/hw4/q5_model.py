@@ -104,19 +104,18 @@ model = hw.question(
                     "last": CLASS_LAST,
                     "no positions": NO_POSITIONS,
                     "before": CLASS_WITHOUT_PLACE,
-                    "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] is its own.",
+                    "before, shifted": f"{CLASS_WITHOUT_PLACE} Then positions[0] belongs to the class token.",
                     "positions twice": "The positions are added twice.",
                     "reshaped": (
-                        "The channels of the embedding and its places are mixed by a reshape: flatten the"
+                        "A reshape mixes the channels of the embedding and its places: flatten the"
                         " places, then transpose, (b, dim, n) to (b, n, dim)."
                     ),
                     "unfold reshaped": (
-                        "A reshape mixes pixels and patches: F.unfold gives (b, p·p, n), so transpose"
-                        " the last"
-                        " two axes."
+                        "A reshape mixes pixels and patches: F.unfold gives (b, p·p, n), so transpose the"
+                        " last two axes."
                     ),
                     "norm first": (
-                        "The norm stands before the blocks; it belongs behind them, before the head."
+                        "The last norm comes before the blocks; it belongs after them, before the head."
                     ),
                     "always both": ALWAYS_BOTH,
                     "last block left out": "The last block is left out.",
@@ -125,17 +124,16 @@ model = hw.question(
                     "mean": "You classify the mean of all tokens; the question asks for the class"
                     " token, at place 0.",
                     "mean before norm": (
-                        "You classify the norm of the mean of all tokens; the question asks for the"
-                        " class token, at"
-                        " place 0."
+                        "You classify the norm of the mean of all tokens; the question asks for the class"
+                        " token, at place 0."
                     ),
                     "mean of patches before norm": (
                         "You classify the norm of the mean of the patches; the question asks for the class"
                         " token, at place 0."
                     ),
                     "mean of patches": (
-                        "You classify the mean of the patches; the question asks for the class token,"
-                        " at place 0."
+                        "You classify the mean of the patches; the question asks for the class token, at"
+                        " place 0."
                     ),
                     "last token": "You classify the last token; the question asks for the class token,"
                     " at place 0.",
@@ -143,11 +141,11 @@ model = hw.question(
                         "You classify the token at place 1, a patch; the class token is at place 0."
                     ),
                     "log softmax": (
-                        "These are logarithms of probabilities. Return the logits: the loss takes the softmax"
-                        " itself."
+                        "These are logarithms of probabilities. Return the logits: the loss applies the"
+                        " softmax itself."
                     ),
                     "softmax": (
-                        "These are probabilities. Return the logits: the loss takes the softmax itself."
+                        "These are probabilities. Return the logits: the loss applies the softmax itself."
                     ),
                 },
             ),
@@ -193,7 +191,9 @@ def configuration_and_parameter_count(VisionTransformer: list[Trial]) -> Wrong |
         f"`{part}` has {found.get(part, 0):,} parameters, expected {DEFAULT_PARTS[part]:,}" for part in parts
     ]
     differing += [
-        f"`{part}` ({count:,}) is not asked for" for part, count in found.items() if part not in DEFAULT_PARTS
+        f"`{part}` ({count:,}) is not in the table of the question"
+        for part, count in found.items()
+        if part not in DEFAULT_PARTS
     ]
     return Wrong(
         f"With its defaults the model has {sum(found.values()):,} parameters, expected {wanted:,}:"

@@ -136,7 +136,7 @@ def measured(
 
 
 UNEQUAL = (
-    "You averaged the averages of batches; the last batch is smaller and counts too much. Add up over images,"
+    "You averaged the means of batches, so the smaller last batch counts too much. Add up over images, and"
     " divide once by their number."
 )
 
@@ -147,7 +147,7 @@ loops = hw.question(
     minutes=15,
     difficulty="medium",
     asks={
-        "one step, and its loss before it": "one step lowers the loss as SGD does",
+        "one step, and the loss before it": "one step lowers the loss as SGD does",
         "in training mode": "the step is made in training mode",
         "mean loss and accuracy over all images": "mean loss and accuracy over all images",
         "at most batch_size at once, no gradients, mode restored": "evaluation changes nothing",
@@ -162,14 +162,15 @@ loops = hw.question(
                 stepped,
                 {
                     "stale": (
-                        "Old gradients were still there and were added: clear them with optimizer.zero_grad()"
+                        "Old gradients were added to the new ones: clear them with optimizer.zero_grad()"
                         " before backward."
                     ),
                     "sum": (
-                        "The loss is summed over the batch; take the mean, or the step grows with the batch."
+                        "The loss is summed over the batch; take the mean, otherwise the step grows with"
+                        " the batch."
                     ),
                     "softmax twice": (
-                        "A softmax comes before the cross-entropy, which takes one itself: give it the"
+                        "A softmax comes before the cross-entropy, which applies one itself: pass it the"
                         " logits."
                     ),
                     "label smoothing": (
@@ -177,16 +178,16 @@ loops = hw.question(
                         " are."
                     ),
                     "no logarithm": (
-                        "F.nll_loss takes logarithms of probabilities, and you give it logits: take"
+                        "F.nll_loss expects logarithms of probabilities, but you pass it logits: use"
                         " F.cross_entropy."
                     ),
                     "squares": "That is the squared error of the probabilities; take the cross-entropy.",
                     "ascent": "The step goes up the gradient: the loss rises.",
                     "no step": (
-                        "The weights did not change. Is optimizer.step() there, after backward, with no"
-                        " zero_grad between them?"
+                        "The weights did not change. Do you call optimizer.step() after backward(), with no"
+                        " zero_grad() between them?"
                     ),
-                    "after": "The loss is that after the step; return the one you computed before it.",
+                    "after": "You return the loss after the step; return the loss before it.",
                 },
             ),
             atol=FLOAT32_ATOL,
@@ -211,14 +212,16 @@ loops = hw.question(
                     ),
                     "percent": "The accuracy is in percent; the question asks for a share from 0 to 1.",
                     "softmax twice": (
-                        "A softmax comes before the cross-entropy, which takes one itself: give it the"
+                        "A softmax comes before the cross-entropy, which applies one itself: pass it the"
                         " logits."
                     ),
                     "full batches of losses": (
                         "You multiply each batch's mean loss by batch_size, but the last batch is smaller:"
                         " multiply by its own number of images."
                     ),
-                    "error rate": "That is the share of wrong guesses; the accuracy is that of right ones.",
+                    "error rate": (
+                        "That is the share of wrong guesses; the accuracy is the share of right ones."
+                    ),
                     "count": "The accuracy is a count; divide by the number of images.",
                     "swapped": "Loss and accuracy are swapped: return the loss first.",
                 },
@@ -261,8 +264,8 @@ selection = hw.question(
     asks={
         "two sets of rows, equally many of each class": "a validation split, equal in classes",
         "the best epoch by validation, in file and model": "keeps the best epoch by validation",
-        "no look at the test set": "never looks at the test set",
-        "a quiet end on an interrupt": "an interrupt loses nothing",
+        "no use of the test set": "never looks at the test set",
+        "no error on an interrupt": "an interrupt loses nothing",
     },
     entries=[
         Challenge("split_rows", cases=label_lists, examples=partial(label_lists, sizes=((2, 12, 4),))),

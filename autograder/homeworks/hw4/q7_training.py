@@ -26,14 +26,16 @@ BONUS_FROM, BONUS_TO, BONUS = 0.83, 0.885, 5.0
 
 trained = hw.question(
     "4.7",
-    "Train, and hand in the checkpoint",
+    "Train a model and submit its checkpoint",
     topic="training on FashionMNIST",
     minutes=13,
     difficulty="medium",
     asks={
         "a checkpoint that classifies hidden images": "accuracy on hidden images",
-        "a Vision Transformer: patches, mixed by attention (else half)": "accuracy on hidden images",
-        "resumed, on any device": NOT_JUDGED,
+        "a Vision Transformer: patches, mixed by attention (otherwise half of the points)": (
+            "accuracy on hidden images"
+        ),
+        "training that can be resumed, on any device": NOT_JUDGED,
     },
     entries=[
         Checkpoint(
@@ -71,7 +73,7 @@ def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
                 f" {describe(logits)}."
             )
         if not np.isfinite(logits).all():
-            return Wrong("The model's logits hold NaN or infinity.")
+            return Wrong("The model's logits contain NaN or infinity.")
         np.add.at(table, (hidden_labels(images), logits.argmax(-1)), 1)
     seen, guesses = int(table.sum()), np.flatnonzero(table.sum(0))
     accuracy = float(np.trace(table) / seen)
@@ -80,13 +82,15 @@ def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
     first = Classifier[0].result
     if accuracy > NOTHING and same_without_weights(first["result"], first.get("forgotten", [])):
         return Wrong(
-            f"{told}, but guesses the same once all numbers of the file are shuffled or replaced by their"
-            " mean. So its guesses do not come from the weights, and earn nothing.",
+            f"{told}, but its guesses stay the same when all numbers of the file are shuffled or replaced by"
+            " their mean. So its guesses do not come from the weights, and earn no points.",
             measured=accuracy,
         )
     if (seen := first.get("seen")) and (problem := public.transformer_problem(seen)):
         share = min(max((accuracy - NOTHING) / (FULL - NOTHING), 0.0), 1.0)
-        return Wrong(f"{told}. {problem} So half of its points count.", earned=share / 2, measured=accuracy)
+        return Wrong(
+            f"{told}. {problem} Therefore it earns half of the points.", earned=share / 2, measured=accuracy
+        )
     if accuracy > PUBLISHED:
         told += ", more than is published for such models; your instructor will ask how it was trained"
     if accuracy >= FULL:
@@ -99,7 +103,7 @@ def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
     share = max((accuracy - NOTHING) / (FULL - NOTHING), 0.0)
     advice = "Train for more epochs, and watch the validation accuracy."
     if len(guesses) == 1:
-        advice = "It gives every image the same class: was it trained at all, and were images divided by 255?"
+        advice = "It gives every image the same class. Was it trained, and were the images divided by 255?"
     elif accuracy < 0.2:
         advice = (
             "That is near chance. Is this the file that `fit` wrote, and did the training finish its first"

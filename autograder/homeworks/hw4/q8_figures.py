@@ -92,8 +92,8 @@ drawn = hw.question(
     asks={
         "rows of the first images of each class": "images by class",
         "counts, row = true class": "confusion matrix",
-        "what the class token looks at": "attention from the class token",
-        "cosine between places": "similarity of positions",
+        "what the class token attends to": "attention from the class token",
+        "cosine similarity between places": "similarity of positions",
     },
     entries=[
         Challenge(
@@ -102,7 +102,7 @@ drawn = hw.question(
             examples=partial(labels_to_show, sizes=((3, 4, 2),)),
             expected=first_rows,
             mistakes={
-                "Those are the last images of each class; give the first.": lambda labels, count: np.array(
+                "These are the last images of each class; return the first.": lambda labels, count: np.array(
                     [np.flatnonzero(labels == label)[-count:] for label in np.unique(labels)]
                 ),
                 "Classes run down the columns; each row should belong to one class.": lambda labels, count: (
@@ -113,7 +113,7 @@ drawn = hw.question(
                         [np.flatnonzero(labels == label)[:count] for label in dict.fromkeys(labels.tolist())]
                     )
                 ),
-                "Those are labels; give row numbers, where those images stand.": lambda labels, count: labels[
+                "These are labels; return the row numbers of those images.": lambda labels, count: labels[
                     first_rows(labels, count)
                 ],
             },
@@ -128,11 +128,11 @@ drawn = hw.question(
                 "It is transposed: rows are the true classes, columns the guesses.": (
                     lambda labels, predictions, classes: confused(predictions, labels, classes)
                 ),
-                "Those are shares; give counts.": lambda labels, predictions, classes: (
+                "These are shares; return counts.": lambda labels, predictions, classes: (
                     confused(labels, predictions, classes)
                     / np.maximum(confused(labels, predictions, classes).sum(1, keepdims=True), 1)
                 ),
-                "Those are shares of each column; give counts.": lambda labels, predictions, classes: (
+                "These are shares of each column; return counts.": lambda labels, predictions, classes: (
                     confused(labels, predictions, classes)
                     / np.maximum(confused(labels, predictions, classes).sum(0), 1)
                 ),
@@ -141,15 +141,15 @@ drawn = hw.question(
                         confused(labels, predictions, classes) * (1 - np.eye(classes, dtype=int))
                     )
                 ),
-                "Those are shares of all images; give counts.": lambda labels, predictions, classes: (
+                "These are shares of all images; return counts.": lambda labels, predictions, classes: (
                     confused(labels, predictions, classes) / len(labels)
                 ),
-                "Only right guesses are counted; mistakes belong beside the diagonal.": (
+                "Only right guesses are counted; mistakes belong off the diagonal.": (
                     lambda labels, predictions, classes: np.diag(
                         np.diag(confused(labels, predictions, classes))
                     )
                 ),
-                "Each pair is counted once at most: `matrix[labels, predictions] += 1` adds only once where a"
+                "Each pair is counted at most once: `matrix[labels, predictions] += 1` adds only once where a"
                 " pair repeats. See np.add.at.": lambda labels, predictions, classes: np.minimum(
                     confused(labels, predictions, classes), 1
                 ),
@@ -161,7 +161,7 @@ drawn = hw.question(
             examples=partial(maps_to_draw, sizes=((2, 3, 4),)),
             expected=class_attention,
             picture=drawn_as_matrix(
-                "What your class token looks at, first block",
+                "What your class token attends to, first block",
                 x="column of patches",
                 y="row of patches",
                 pick=itemgetter(0),
@@ -170,27 +170,24 @@ drawn = hw.question(
                 class_attention,
                 {
                     "column": (
-                        "That is how much the patches look at the class token (a column). The question"
-                        " asks for what the"
-                        " class token looks at: its row."
+                        "That is how much the patches look at the class token (a column). The question asks"
+                        " for what the class token looks at: its row."
                     ),
                     "not dropped": (
-                        "The class token's weight on itself is still there and shifts the picture; drop the"
-                        " first key."
+                        "The class token's weight on itself is still there and shifts the picture; leave out"
+                        " the first key."
                     ),
-                    "blocks": "The mean is over the blocks (axis 0); take that over the heads (axis 1).",
-                    "first patch": (
-                        "That is the row of the first patch; the class token's row is the first of all, 0."
-                    ),
+                    "blocks": "The mean is over the blocks (axis 0); take the mean over the heads (axis 1).",
+                    "first patch": ("That is the row of the first patch; the class token's row is row 0."),
                     "sum": "The heads are added; take their mean.",
                     "first head": "That is the first head alone; take the mean over heads.",
                     "all queries": (
-                        "That is the mean over all queries; give the row of the class token, the first."
+                        "That is the mean over all queries; return the row of the class token, the first."
                     ),
                     "divided again": (
-                        "You divided by the sum of what is left; give the weights as they are."
+                        "You divided by the sum of the other weights; return the weights as they are."
                     ),
-                    "largest": "That is the largest over heads; take their mean.",
+                    "largest": "That is the maximum over the heads; take their mean.",
                     "transposed": "The picture is transposed: patches run row by row.",
                 },
             ),
@@ -206,16 +203,16 @@ drawn = hw.question(
                 similarity,
                 {
                     "products": (
-                        "Those are scalar products; divide by both lengths, so that every row has 1 for"
+                        "These are dot products; divide by both lengths, so that each place has 1 with"
                         " itself."
                     ),
-                    "distances": "Those are distances; give the cosine, 1 for the same direction.",
+                    "distances": "These are distances; return the cosine, which is 1 for the same direction.",
                     "by features": (
                         "You divided each feature by its length over the places; divide each place's vector"
                         " by its own length (dim=-1)."
                     ),
-                    "softmax": "That is a softmax of scalar products; give the cosine, from -1 to 1.",
-                    "diagonal": "The diagonal is 0; a place and itself have the cosine 1.",
+                    "softmax": "That is a softmax of dot products; return the cosine, from -1 to 1.",
+                    "diagonal": "The diagonal is 0; the cosine of a place with itself is 1.",
                     "one length": "You divided by the length of one of the two vectors only.",
                     "other length": "You divided by the length of the second vector only; divide by both.",
                     "squared lengths": "You divided by the squared lengths; take their roots.",

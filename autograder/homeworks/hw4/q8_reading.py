@@ -10,7 +10,7 @@ from autograder.homeworks.hw4.homework import hw
 
 reading = hw.question(
     "4.8b",
-    "Reading your model",
+    "Interpret your model",
     minutes=15,
     difficulty="medium",
     asks={
@@ -30,11 +30,10 @@ reading = hw.question(
         points=6,
         words=(60, 150),
         rubric={
-            "Learning curves: says whether the model overfits and by which numbers (training loss falls on,"
-            " validation accuracy stays)": 2,
-            "Confusions: names a pair of classes with its count and a reason in how they look": 2,
-            "Attention and positions: describes a pattern that is in the figures, and says what it does not"
-            " prove": 2,
+            "Learning curves: says whether the model overfits and by which numbers (training loss keeps"
+            " falling, validation accuracy does not rise)": 2,
+            "Confusions: names a pair of classes, how often they are confused, and a visual reason": 2,
+            "Attention and positions: describes a pattern in the figures, and says what it does not prove": 2,
         },
         examples={
             "full": (
@@ -74,15 +73,15 @@ def learning_curves_with_their_best_epoch(
         marks=marks,
     )
     if len(loss) < 2:
-        return Wrong("The curves hold one epoch. Train for at least a few, then record again.")
+        return Wrong("The curves contain only one epoch. Train for at least a few epochs, then record again.")
     if not ((accuracy >= 0) & (accuracy <= 1)).all():
         return Wrong(
-            "`curve_validation_accuracy` should hold shares from 0 to 1, not percent.", evidence=shown
+            "`curve_validation_accuracy` should contain shares from 0 to 1, not percentages.", evidence=shown
         )
     if (loss <= 0).any() or loss[-1] >= loss[0]:
         told = (
-            f"`curve_train_loss` goes from {loss[0]:.3g} to {loss[-1]:.3g}; a training loss falls. Are the"
-            " two curves swapped?"
+            f"`curve_train_loss` goes from {loss[0]:.3g} to {loss[-1]:.3g}; a training loss should fall. Are"
+            " the two curves swapped?"
         )
         return Wrong(told, evidence=shown)
     expected = int(accuracy.argmax()) + 1
@@ -106,7 +105,7 @@ def confusion_matrix_of_the_test_images(test_confusion: np.ndarray) -> Wrong | N
 def table_problem(table: np.ndarray) -> str | None:
     """Whether a confusion matrix (true class, guess) can be that of a trained model; else words."""
     if (table < 0).any() or (table != np.round(table)).any():
-        return "`test_confusion` should hold counts, whole numbers from 0 up."
+        return "`test_confusion` should contain counts, whole numbers from 0 up."
     if (table.sum(1) != table.sum(1)[0]).any():
         if (table.sum(0) == table.sum(0)[0]).all():
             return (
@@ -119,7 +118,7 @@ def table_problem(table: np.ndarray) -> str | None:
             " class."
         )
     if table.sum() < 1000:
-        return f"`test_confusion` counts {int(table.sum())} images; the test set has 1,000 at least."
+        return f"`test_confusion` counts {int(table.sum())} images; the test set has at least 1,000."
     if np.trace(table) < 0.3 * table.sum():
         return (
             f"`test_confusion` has {np.trace(table) / table.sum():.0%} on its diagonal: the model was hardly"
@@ -150,7 +149,7 @@ def the_most_confused_pair(test_confusion: np.ndarray, most_confused: np.ndarray
             evidence=shown,
         )
     told = (
-        f"`most_confused` says class {true} taken for {guess}: {table[true, guess]:g} times. Another pair"
-        f" occurs {most:g} times."
+        f"`most_confused` says that class {true} is taken for {guess}: {table[true, guess]:g} times. Another"
+        f" pair occurs {most:g} times."
     )
     return Wrong(told, evidence=shown)

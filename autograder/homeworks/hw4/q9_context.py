@@ -7,7 +7,7 @@ from autograder.homeworks.hw4.homework import hw
 
 compared = hw.question(
     "4.9",
-    "ViT in context",
+    "ViT, CNN and the original Transformer",
     topic="ViT, CNN and the original Transformer",
     minutes=13,
     difficulty="medium",
@@ -17,22 +17,24 @@ compared = hw.question(
             options={
                 "A": (
                     "A ViT cannot see two distant patches at once before its last block; a CNN can in its"
-                    " first layer, since its kernels slide over the whole image."
+                    " first layer, because its kernels slide over the whole image."
                 ),
-                "B": ("A CNN builds in that nearby pixels belong together; a ViT must learn this."),
+                "B": (
+                    "The design of a CNN assumes that nearby pixels belong together; a ViT must learn this."
+                ),
                 "C": "No layer of a ViT can be written as a convolution.",
                 "D": "A CNN needs more training images than a ViT, because its kernels are small.",
             },
             correct="B",
             why={
                 "A": (
-                    "it is the other way round: attention joins any two patches in the first block, a CNN's"
-                    " view grows layer by layer."
+                    "it is the other way around: attention connects any two patches in the first block, while"
+                    " the view of a CNN grows layer by layer."
                 ),
                 "C": "the patch embedding is a convolution, as you showed in 4.2.",
                 "D": (
-                    "with little data the built-in assumptions of a CNN help; the ViT is the one that is"
-                    " hungry for data."
+                    "with little data the built-in assumptions of a CNN help; the ViT is the one that"
+                    " needs more data."
                 ),
             },
             points=1,
@@ -51,7 +53,7 @@ compared = hw.question(
             correct="D",
             why={
                 "A": "there is no decoder: one linear map turns the class token into ten logits.",
-                "B": "there is no mask: all patches are there at once, and each may look at each.",
+                "B": "there is no mask: all patches are there at once, and each may attend to each.",
                 "C": "the scale is the same, the square root of a head's size.",
             },
             points=1,
@@ -73,14 +75,14 @@ compared = hw.question(
             correct="A",
             why={
                 "B": (
-                    "it is the other way round: a table has as many rows as there were patches in training;"
+                    "it is the other way around: a table has as many rows as there were patches in training;"
                     " for other sizes one must interpolate."
                 ),
                 "C": (
-                    "attention works without; it would then see a bag of patches, and much can still be told"
-                    " from that."
+                    "attention works without positions; it would then see a bag of patches, which still says"
+                    " much about the class."
                 ),
-                "D": "in ViT positions are added; the size of a token stays.",
+                "D": "in a ViT, positions are added; the size of a token stays the same.",
             },
             points=1,
         ),
@@ -88,8 +90,10 @@ compared = hw.question(
             "vit_prediction",
             options={
                 "A": "The patch with the highest attention is classified by its pixels.",
-                "B": "Each patch votes for a class, and votes are counted.",
-                "C": "The class token collects what it needs by attention; a linear map makes logits of it.",
+                "B": "Each patch votes for a class, and the votes are counted.",
+                "C": (
+                    "The class token collects what it needs by attention; a linear map turns it into logits."
+                ),
                 "D": "All 50 tokens are put side by side and go through one large linear map to ten logits.",
             },
             correct="C",
@@ -109,7 +113,7 @@ compared = hw.question(
             " with the consequence for 5,000 images": 3,
             "What the ViT gains (global view from the first block, content-dependent weights) and when that"
             " pays (much data, pretraining)": 2,
-            "Ties it to a number or figure of this notebook": 1,
+            "Refers to a number or figure of this notebook": 1,
         },
         examples={
             "full": (

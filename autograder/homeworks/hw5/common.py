@@ -26,8 +26,8 @@ from autograder.declare import (
 from autograder.homeworks.hw5.fetch import movie_splits, movie_vectors
 
 WORDS = (
-    "film plot scene star joke song cast story music ending the a this that is was dull"
-    " funny slow fresh odd warm"
+    "film plot scene star joke song cast story music ending the a this that is was dull funny slow fresh odd"
+    " warm"
 )
 INVENTED = WORDS.split()
 
@@ -133,12 +133,13 @@ def variants(oracle: Oracle, sayings: Mapping[str, str]) -> dict[str, Oracle]:
 
 DIVIDED = "You sum real tokens only, but divide by the padded length; divide by the number of real tokens."
 PROBABILITY = (
-    "You return probabilities: a sigmoid is applied. Return raw logits; the loss (with logits) applies it"
-    " itself, and twice is once too often."
+    "You return probabilities: a sigmoid is applied. Return raw logits, because the loss (with logits)"
+    " applies the sigmoid itself."
 )
 
 COLUMN = (
-    "Logits should have shape (batch,): squeeze the last axis, or the loss will broadcast against the labels."
+    "Logits should have shape (batch,): squeeze the last axis, otherwise the loss broadcasts them against the"
+    " labels."
 )
 
 

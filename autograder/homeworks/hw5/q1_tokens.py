@@ -118,22 +118,22 @@ words = hw.question(
                 "Capitals are kept: lower-case the text first.": lambda text: re.findall(
                     rf"{ENDS}|\w+?(?=n't\b)|\w+|[^\w\s]", text
                 ),
-                "Punctuation is lost: each mark is a token of its own.": lambda text: split_words(
+                "Punctuation is lost: each mark is a separate token.": lambda text: split_words(
                     text, rf"{ENDS}|\w+?(?=n't\b)|\w+"
                 ),
-                "Marks that stand together are one token in yours; each mark is a token of its own.": (
+                "You join adjacent marks into one token; each mark is a separate token.": (
                     lambda text: split_words(text, rf"{ENDS}|\w+?(?=n't\b)|\w+|[^\w\s]+")
                 ),
-                "Digits are lost: a run of letters and digits is a token, 50 too.": lambda text: split_words(
-                    text, rf"{ENDS}|[a-z]+?(?=n't\b)|[a-z]+|[^\w\s]"
+                "Digits are lost: a run of letters and digits is a token, such as 50.": lambda text: (
+                    split_words(text, rf"{ENDS}|[a-z]+?(?=n't\b)|[a-z]+|[^\w\s]")
                 ),
-                "Punctuation sticks to the words: splitting at blanks is not enough.": lambda text: (
+                "Punctuation sticks to the words: splitting at spaces is not enough.": lambda text: (
                     text.lower().split()
                 ),
-                "Hyphens are marks too: so-so is three tokens, so, - and so.": lambda text: split_words(
+                "Hyphens are marks, too: so-so is three tokens, so, - and so.": lambda text: split_words(
                     text, rf"{ENDS}|[\w-]+?(?=n't\b)|\w+(?:-\w+)*|[^\w\s]"
                 ),
-                "isn't is two tokens here, is and n't; you keep words with apostrophes whole.": lambda text: (
+                "You do not split words with apostrophes: isn't is two tokens, is and n't.": lambda text: (
                     split_words(text, r"[a-z0-9]+(?:'[a-z0-9]+)*|[^\sa-z0-9]")
                 ),
                 "isn't became isn and 't: the n belongs to n't.": lambda text: split_words(
@@ -142,11 +142,11 @@ words = hw.question(
                 "isn't became isn, ' and t: a run of letters ends before an n't.": lambda text: split_words(
                     text, rf"{ENDS}|\w+|[^\w\s]"
                 ),
-                "An apostrophe takes an s (or re, ve, …) with it at the end of a word only: 'same' has a"
-                " mark of its own.": lambda text: split_words(
+                "An apostrophe and s (or re, ve, …) form a token only at the end of a word: in 'same', the"
+                " apostrophe is a separate token.": lambda text: split_words(
                     text, r"n't|'(?:s|re|ve|m|ll|d)|\w+?(?=n't)|\w+|[^\w\s]"
                 ),
-                "Every apostrophe is a token: n't, 's and the others stay together.": lambda text: (
+                "You make every apostrophe a token: n't, 's and the others stay together.": lambda text: (
                     split_words(text, r"\w+|[^\w\s]")
                 ),
             },
@@ -159,20 +159,20 @@ words = hw.question(
                 "The special tokens are missing: <pad> comes first, <unk> second.": lambda texts, minimum: (
                     vocabulary(texts, minimum, ())
                 ),
-                "<pad> must be number 0 and <unk> number 1; you have them the other way round.": (
+                "<pad> must be number 0 and <unk> number 1; you swapped them.": (
                     lambda texts, minimum: vocabulary(texts, minimum, ("<unk>", "<pad>"))
                 ),
-                "<pad> and <unk> come last in yours; they must be numbers 0 and 1.": (
+                "You put <pad> and <unk> last; they must be numbers 0 and 1.": (
                     lambda texts, minimum: [*vocabulary(texts, minimum, ()), "<pad>", "<unk>"]
                 ),
                 (
-                    "min_count is the least count that is kept: a word that occurs exactly min_count"
+                    "min_count is the smallest count that is kept: a word that occurs exactly min_count"
                     " times stays."
                 ): lambda texts, minimum: vocabulary(texts, minimum + 1),
-                "min_count is not used: words that occur less often are left out.": lambda texts, minimum: (
+                "min_count is not used: leave out words that occur less often.": lambda texts, minimum: (
                     vocabulary(texts, 1)
                 ),
-                "Rare words come first; the frequent ones must.": lambda texts, minimum: [
+                "Rare words come first; frequent words must come first.": lambda texts, minimum: [
                     "<pad>",
                     "<unk>",
                     *sorted(
@@ -180,7 +180,9 @@ words = hw.question(
                         key=lambda word: (sum(list(text).count(word) for text in texts), word),
                     ),
                 ],
-                "Ties are in the reverse of the alphabet.": lambda texts, minimum: [
+                (
+                    "Ties are in reverse alphabetical order; put them in alphabetical order."
+                ): lambda texts, minimum: [
                     "<pad>",
                     "<unk>",
                     *sorted(
@@ -189,10 +191,13 @@ words = hw.question(
                         reverse=True,
                     ),
                 ],
-                "You count in how many texts a word stands; count each time that it occurs.": (
+                "You count the texts that contain a word; count every occurrence of it.": (
                     lambda texts, minimum: vocabulary([sorted(set(text)) for text in texts], minimum)
                 ),
-                "That is alphabetical order: frequent words come first, the alphabet decides ties only.": (
+                (
+                    "That is alphabetical order: frequent words come first, and the alphabet decides"
+                    " only ties."
+                ): (
                     lambda texts, minimum: [
                         "<pad>",
                         "<unk>",
@@ -209,17 +214,17 @@ words = hw.question(
             cases=words_to_encode,
             expected=lambda tokens, index: np.array([index.get(token, 1) for token in tokens]),
             mistakes={
-                "Unknown words became 0, which is padding, as if they were not there. They are number 1.": (
+                "Unknown words became 0, which is padding, as if they were missing. Their number is 1.": (
                     lambda tokens, index: np.array([index.get(token, 0) for token in tokens])
                 ),
-                "Unknown words were added to the index, each with a number of its own; theirs is 1.": grown,
+                "Unknown words were added to the index, each with a new number; their number is 1.": grown,
                 "Unknown words got a new number; their number is 1.": lambda tokens, index: np.array(
                     [index.get(token, len(index)) for token in tokens]
                 ),
                 "Unknown words became -1; their number is 1.": lambda tokens, index: np.array(
                     [index.get(token, -1) for token in tokens]
                 ),
-                "Unknown words were dropped. They keep their place, as number 1.": lambda tokens, index: (
+                "Unknown words were dropped. They keep their places, with number 1.": lambda tokens, index: (
                     np.array([index[token] for token in tokens if token in index], dtype=int)
                 ),
             },
@@ -249,7 +254,7 @@ padding = hw.question(
     minutes=8,
     difficulty="easy",
     asks={
-        "ids padded behind with 0, and the mask": "ids and mask",
+        "ids padded at the end with 0, and the mask": "ids and mask",
     },
     entries=[
         Challenge(
@@ -260,13 +265,13 @@ padding = hw.question(
                 "Your mask: 1 for a real token", x="place", y="sentence", pick=itemgetter(1)
             ),
             mistakes={
-                "The mask is inverted: True is for real tokens.": lambda sequences: [
+                "The mask is inverted: it must be True at real tokens.": lambda sequences: [
                     padded(sequences)[0],
                     ~padded(sequences)[1],
                 ],
                 (
-                    "Your mask hides unknown words (number 1) like padding. They are real tokens"
-                    " whose vector we lack."
+                    "Your mask hides unknown words (number 1) like padding. They are real tokens whose vector"
+                    " we lack."
                 ): lambda sequences: [
                     padded(sequences)[0],
                     padded(sequences)[0] > 1,
@@ -274,26 +279,26 @@ padding = hw.question(
                 "You padded with 1, the unknown word; padding is 0.": lambda sequences: padded(
                     sequences, pad=1
                 ),
-                "You padded on the left; padding goes behind the tokens.": lambda sequences: padded(
+                "You padded on the left; padding comes after the tokens.": lambda sequences: padded(
                     sequences, left=True
                 ),
-                "Ids and mask have changed places: the ids come first.": lambda sequences: padded(sequences)[
-                    ::-1
-                ],
-                "Your batch is turned: each row belongs to one sentence"
+                "Ids and mask are swapped: the ids come first.": lambda sequences: padded(sequences)[::-1],
+                "Your batch is transposed: each row belongs to one sentence"
                 " (batch_first=True).": lambda sequences: [part.T for part in padded(sequences)],
-                "Your batch is as wide as the first sequence; it must hold the longest.": lambda sequences: (
-                    padded([one[: len(sequences[0])] for one in sequences])
-                ),
-                "You cut to the shortest sequence; fill up to the longest one.": lambda sequences: padded(
-                    [one[: min(map(len, sequences))] for one in sequences]
+                (
+                    "Your batch is as wide as the first sequence; it must fit the longest sentence."
+                ): lambda sequences: padded([one[: len(sequences[0])] for one in sequences]),
+                "You cut all sentences to the shortest one; pad them to the longest one.": lambda sequences: (
+                    padded([one[: min(map(len, sequences))] for one in sequences])
                 ),
                 "You padded with -1; padding is 0.": lambda sequences: padded(sequences, pad=-1),
-                "Your mask is True at one place too many, the first behind the tokens.": lambda sequences: [
+                (
+                    "Your mask is True at one place too many, the first one after the tokens."
+                ): lambda sequences: [
                     padded(sequences)[0],
                     padded([[*one, 0] for one in sequences])[1][:, : max(map(len, sequences))],
                 ],
-                "The sentences stand in the order of their lengths; keep the order that they come in.": (
+                "The sentences are sorted by length; keep their order.": (
                     lambda sequences: padded(sorted(sequences, key=len, reverse=True))
                 ),
                 "Your mask is True everywhere, padding included.": lambda sequences: [
@@ -306,10 +311,10 @@ padding = hw.question(
             "unknown_or_padding",
             options={
                 "A": (
-                    "It saves a row of the table; all results stay the same, since rare words hardly matter"
+                    "It saves a row of the table; all results stay the same, because rare words hardly matter"
                     " for the meaning."
                 ),
-                "B": ("An unknown word would be masked out, as if the sentence were shorter."),
+                "B": ("Unknown words would be masked out, as if the sentence were shorter."),
                 "C": "Unknown words would get a gradient, and padding must not have one.",
                 "D": "Nothing works at all, because ids must be unique.",
             },

@@ -54,7 +54,7 @@ averages = hw.question(
             "averaged vectors: the fitted weights",
             "bag of words: the fitted weights",
         ],
-        "a pair with the same tokens and another meaning": "a pair that averaging cannot tell apart",
+        "a pair with the same tokens and different meanings": "a pair that averaging cannot tell apart",
     },
     topic="averaged embeddings and bag of words",
     # grading does not fit: the weights come from the student's log and are judged by what they predict
@@ -65,7 +65,7 @@ averages = hw.question(
             cases=batches_with_table,
             expected=averaged,
             mistakes={
-                "Padding is averaged too: sum over real tokens and divide by how many there are.": (
+                "Padding is averaged, too: sum over the real tokens and divide by their number.": (
                     lambda ids, mask, table: table[ids].mean(1)
                 ),
                 "You sum real tokens only, but divide by the padded length.": (
@@ -74,9 +74,9 @@ averages = hw.question(
                 "That is the sum, not the mean.": (
                     lambda ids, mask, table: (table[ids] * mask[..., None]).sum(1)
                 ),
-                "That is the largest number of each feature, not the mean.": lambda ids, mask, table: (
-                    np.where(mask[..., None], table[ids], -np.inf).max(1)
-                ),
+                "That is the maximum of each feature, not the mean.": lambda ids, mask, table: np.where(
+                    mask[..., None], table[ids], -np.inf
+                ).max(1),
                 "Unknown words (number 1) are left out like padding; they are real tokens.": (
                     lambda ids, mask, table: mean_over(table[ids], ids > 1)
                 ),
@@ -91,13 +91,18 @@ averages = hw.question(
                 "You averaged over the features of each token; average over the tokens (axis 1).": (
                     lambda ids, mask, table: table[ids].mean(2)
                 ),
-                "The mask is used the wrong way round: it is True at real tokens. A full row is 0/0 so.": (
+                (
+                    "The mask is used the wrong way around: it is True at real tokens. A row without"
+                    " padding then gives 0/0."
+                ): (
                     lambda ids, mask, table: (
                         (table[ids] * ~mask[..., None]).sum(1)
                         / np.where(mask.all(1), np.nan, (~mask).sum(1))[:, None]
                     )
                 ),
-                "The mask is used the wrong way round: it is True at real tokens.": lambda ids, mask, table: (
+                (
+                    "The mask is used the wrong way around: it is True at real tokens."
+                ): lambda ids, mask, table: (
                     (table[ids] * ~mask[..., None]).sum(1) / np.maximum((~mask).sum(1), 1)[:, None]
                 ),
             },
@@ -108,19 +113,19 @@ averages = hw.question(
             expected=counted,
             mistakes={
                 "Padding is counted as word 0.": lambda ids, mask, n: counted(ids, np.ones_like(mask), n),
-                "The mask is used the wrong way round: it is True at real tokens.": lambda ids, mask, n: (
+                "The mask is used the wrong way around: it is True at real tokens.": lambda ids, mask, n: (
                     counted(ids, ~mask, n)
                 ),
                 "Every row has the counts of the whole batch; each sentence has its own.": (
                     lambda ids, mask, n: counted(ids, mask, n).sum(0, keepdims=True).repeat(len(ids), 0)
                 ),
-                "That says whether a word occurs; the question asks how often.": lambda ids, mask, n: (
-                    np.minimum(counted(ids, mask, n), 1)
-                ),
+                (
+                    "That says whether a word occurs; the question asks how often it occurs."
+                ): lambda ids, mask, n: np.minimum(counted(ids, mask, n), 1),
                 "Unknown words (number 1) are not counted; they are real tokens.": lambda ids, mask, n: (
                     counted(ids, mask & (ids != 1), n)
                 ),
-                "Those are shares of the sentence; give counts.": lambda ids, mask, n: (
+                "These are shares of the sentence; return counts.": lambda ids, mask, n: (
                     counted(ids, mask, n) / mask.sum(1, keepdims=True)
                 ),
             },
@@ -137,7 +142,7 @@ averages = hw.question(
         rubric={
             "Says what both lose (order: the pair) and why, from the definition of mean and count": 2,
             (
-                "Names one advantage of each, with a reason: similar words share strength in the"
+                "Names one advantage of each, with a reason: similar words share what was learned in the"
                 " average; the bag has a weight for each word"
             ): 2,
         },

@@ -92,16 +92,15 @@ forward = hw.question(
                         "The mean is over features (the last axis); it must be over tokens (axis 1). With n ="
                         " d the shapes agree by accident."
                     ),
-                    "padding": "Padding is averaged too: use the mask.",
+                    "padding": "Padding is averaged, too: use the mask.",
                     "padded length": DIVIDED,
-                    "inverted": "The mask is used the wrong way round: it is True at real tokens.",
+                    "inverted": "The mask is used the wrong way around: it is True at real tokens.",
                     "sum": "That is the sum over the tokens, not their mean.",
                     "padding summed": (
-                        "The word vector of padding is in the sum, though you divide by the number of"
-                        " real tokens."
-                        " Its row of the table is not zero: multiply the vectors by the mask."
+                        "The sum includes the word vector of padding, although you divide by the number of"
+                        " real tokens. Its row of the table is not zero: multiply the vectors by the mask."
                     ),
-                    "largest": "You take the largest over the tokens; take their mean.",
+                    "largest": "You take the maximum over the tokens; take their mean.",
                     "first token": "You classify the first token; take the mean over the real tokens.",
                     "batch length": (
                         "You divide by the number of real tokens in the whole batch; each sentence has"

@@ -155,22 +155,23 @@ attention = hw.question(
                     ),
                     "attended": "Padding is attended to: its scores must be −∞ before the softmax.",
                     "padding averaged": (
-                        "Outputs at padding places are averaged too: the mean must run over real tokens."
+                        "Outputs at padding places are averaged, too: the mean must run over real tokens."
                     ),
                     "inverted": (
-                        "The mask is inverted in the attention: real tokens are hidden and padding is seen."
+                        "The mask is inverted in the attention: real tokens are hidden and padding is"
+                        " visible."
                     ),
                     "rows hidden": (
-                        "Some rows of scores are −∞ throughout, and their softmax is NaN: hide the columns of"
-                        " padding, not its rows."
+                        "All scores in some rows are −∞, and the softmax of these rows is NaN: hide the"
+                        " columns of padding, not its rows."
                     ),
                     "zeros": (
                         "Scores of padding are set to 0, which still gets the weight e⁰. Set them to −∞"
                         " before the softmax."
                     ),
                     "struck out": (
-                        "Padding is struck out after the softmax, so the rows no longer sum to 1. Set its"
-                        " scores to −∞ before."
+                        "Padding is set to 0 after the softmax, so the rows no longer sum to 1. Set its"
+                        " scores to −∞ before the softmax."
                     ),
                     "scaled after": "The scale 1/√64 comes after the softmax; divide the scores before it.",
                     "reshaped": "The keys are reshaped, which mixes them: transpose the last two axes.",
@@ -183,13 +184,16 @@ attention = hw.question(
                         "You divide by the number of real tokens in the whole batch; each sentence has"
                         " its own."
                     ),
-                    "divided by 64": "You divided the scores by 64; the question asks for its root, 8.",
-                    "causal": "Later tokens are hidden; here every token sees all real ones.",
-                    "residual": "The input is added to what attention gives; the question has no residual.",
-                    "tanh": "A tanh stands before the output; here the output reads the mean as it is.",
+                    "divided by 64": "You divided the scores by 64; divide by √64 = 8.",
+                    "causal": "Later tokens are hidden; here, every token attends to all real tokens.",
+                    "residual": (
+                        "The input is added to the output of attention; the model in the question has no"
+                        " residual."
+                    ),
+                    "tanh": "A tanh comes before the output; here, the output reads the mean itself.",
                     "sum": "The outputs are summed over the tokens; take their mean.",
                     "first token": "You classify the first token; take the mean over the real tokens.",
-                    "largest": "You take the largest over the tokens; take their mean.",
+                    "largest": "You take the maximum over the tokens; take their mean.",
                     "unscaled": "The scores lack the scale 1/√64.",
                     "axis": (
                         "The softmax runs over the queries; it must run over the keys (the last axis)."
@@ -198,9 +202,8 @@ attention = hw.question(
                     "keys by queries": "Queries and keys are swapped: row i must be the query of token i.",
                     "padded length": DIVIDED,
                     "scale of d": (
-                        "You divided the scores by √d of the word vectors; the question asks for √64,"
-                        " the square root of"
-                        " d_qk."
+                        "You divided the scores by √d of the word vectors; the question asks for √64, the"
+                        " square root of d_qk."
                     ),
                     "no values": "The values are the word vectors themselves: the map Vm is not used.",
                     "probability": PROBABILITY,
@@ -241,33 +244,33 @@ def weights_problem(trial: Any) -> str | None:
     rows, n = mask.shape
     if not isinstance(trial.output, list) or len(trial.output) != 2:
         return (
-            "with return_weights=True the classifier should return two things: logits and attention weights."
+            "with return_weights=True the classifier should return two values: logits and attention weights."
         )
     found = trial.output[1]
     if not isinstance(found, np.ndarray) or found.shape != (rows, n, n):
         return f"the attention weights should have shape {(rows, n, n)}, but they are {kit.describe(found)}."
     if not np.isfinite(found[mask]).all():
-        return "the attention of a real token holds NaN or infinity."
+        return "the attention of a real token contains NaN or infinity."
     weights = {name: np.asarray(value, float) for name, value in trial.kwargs["weights"].items()}
     right = attention_weights(ids, mask, weights)
     slips = {
         "scaled after": "the scale comes after the softmax, so the rows do not sum to 1",
-        "struck out": "padding is struck out after the softmax, so the rows do not sum to 1",
+        "struck out": "padding is set to 0 after the softmax, so the rows do not sum to 1",
         "axis": "the softmax runs over the queries; it must run over the keys, the last axis",
         "queries masked": (
-            "the mask hides padding as queries, so real tokens still look at it; hide it as keys,"
+            "the mask hides padding as queries, so real tokens still attend to it; hide it as keys,"
             " mask[:, None, :]"
         ),
         "zeros": "scores of padding are set to 0, which still gets the weight e⁰; set them to −∞",
         "unscaled": "the scale 1/√64 is missing",
         "scale of d": "the scale is √d of the word vectors, not √64",
-        "divided by 64": "the scores are divided by 64, not by its root",
+        "divided by 64": "the scores are divided by 64, not by √64",
         "scaled up": "the scores are multiplied by √64, not divided",
         "reshaped": "the keys are reshaped, which mixes them: transpose the last two axes",
         "keys by Qm": "queries and keys come from one map, Qm",
         "queries by Km": "queries and keys come from one map, Km",
         "cosines": "the scores are cosines, not dot products",
-        "causal": "later tokens are hidden; here every token sees all real ones",
+        "causal": "later tokens are hidden; here, every token attends to all real tokens",
         "keys by queries": "queries and keys are swapped",
     }
     if np.abs(found - right)[mask].max() > 1e-3:
@@ -275,9 +278,11 @@ def weights_problem(trial: Any) -> str | None:
             if np.abs(found - attention_weights(ids, mask, weights, variant))[mask].max() < 1e-3:
                 return f"the attention weights differ: {says}."
         if np.abs(found.swapaxes(1, 2) - right)[mask].max() < 1e-3:
-            return "the attention is transposed: row i holds the weights that query i gives to all keys."
+            return (
+                "the attention is transposed: row i must contain the weights that query i gives to all keys."
+            )
     if found[mask].min() < -1e-6 or found[mask].max() > 1 + 1e-3:
-        return "these are no weights between 0 and 1: return what the softmax gives."
+        return "these are not weights between 0 and 1: return the result of the softmax."
     leaked = (found * ~mask[:, None, :])[mask].sum(-1)
     if leaked.max() > 1e-4:
         return (
@@ -286,8 +291,8 @@ def weights_problem(trial: Any) -> str | None:
         )
     if np.abs(found[mask].sum(-1) - 1).max() > 1e-3:
         return (
-            "the rows do not sum to 1: row i holds the attention of query i, softmax over the keys (the last"
-            " axis)."
+            "the rows do not sum to 1: row i must contain the attention of query i, a softmax over the keys"
+            " (the last axis)."
         )
     if np.abs(found - right)[mask].max() > 1e-3:
         return (

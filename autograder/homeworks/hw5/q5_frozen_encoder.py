@@ -120,7 +120,7 @@ frozen = hw.question(
         "dropout between the GRU's layers and before `output`": "logits",
         "the mask reaches the encoder": "the attention mask is passed on",
         "the GRU stops at the last real token": "the same logit alone and in a batch",
-        "frozen, in eval mode even after train()": "the encoder is frozen and stays in eval mode",
+        "encoder frozen, and in eval mode even after train()": "the encoder is frozen and stays in eval mode",
         "only gru and output learn": "only GRU and linear learn",
         "both counts on BERT-base": [
             "total parameters with BERT-base",
@@ -140,9 +140,9 @@ frozen = hw.question(
                     "unmasked": (
                         "The encoder was not given the attention mask: real tokens attend to padding."
                     ),
-                    "inverted": "The attention mask is inverted: 1 is for real tokens.",
+                    "inverted": "The attention mask is inverted: it must be 1 at real tokens.",
                     "padding read": (
-                        "The GRU reads the padding too: pack the states (pack_padded_sequence) so that it"
+                        "The GRU also reads the padding: pack the states (pack_padded_sequence) so that it"
                         " stops at the last real token."
                     ),
                     "last output": (
@@ -158,19 +158,17 @@ frozen = hw.question(
                         " sentences. Take torch.cat([h_n[-2], h_n[-1]], dim=1)."
                     ),
                     "first layer": (
-                        "Those are the first layer's states, h_n[0] and h_n[1]; give the top layer's,"
+                        "These are the first layer's states, h_n[0] and h_n[1]; take the top layer's,"
                         " h_n[-2] and h_n[-1]."
                     ),
                     "first place": (
-                        "You take the outputs at the first place; the forward direction has only read"
-                        " one token"
-                        " there. Take h_n of both directions."
+                        "You take the outputs at the first place; the forward direction has only read one"
+                        " token there. Take h_n of both directions."
                     ),
                     "mean": "You take the mean of the outputs; take the final states h_n of both directions.",
-                    "forward twice": "The forward state stands in both places; the second is h_n[-1].",
+                    "forward twice": "The forward state is in both places; the second must be h_n[-1].",
                     "swapped": (
-                        "The directions are in the other order: forward (h_n[-2]) first, then backward"
-                        " (h_n[-1])."
+                        "The directions are swapped: forward (h_n[-2]) first, then backward (h_n[-1])."
                     ),
                     "probability": PROBABILITY,
                     "column": COLUMN,
@@ -228,9 +226,9 @@ def all_parameters_are_counted(bert_total: np.ndarray) -> Wrong | None:
     """Compares the count with the formula for encoder and head."""
     slips = {
         BERT_TOTAL - BERT_HEAD: "That is the encoder alone, without GRU and linear head.",
-        BERT_HEAD: "That is what learns, without the encoder.",
+        BERT_HEAD: "These are the trainable parameters, without the encoder.",
         BERT_TOTAL - POOLER: (
-            "You left out the pooler, which belongs to the encoder although this model does not use it."
+            "You left out the pooler. It belongs to the encoder, although this model does not use it."
         ),
         BERT_TOTAL - 256: "`output` reads both directions, 2·256 numbers.",
         BERT_TOTAL - ONE_WAY - NARROW - 256: "That is a GRU of one direction.",
@@ -244,7 +242,7 @@ def all_parameters_are_counted(bert_total: np.ndarray) -> Wrong | None:
 def trainable_parameters_are_counted(bert_trainable: np.ndarray) -> Wrong | None:
     """Compares the count with the formula for the head alone."""
     slips = {
-        BERT_TOTAL: "That is everything: is the encoder frozen with requires_grad_(False)?",
+        BERT_TOTAL: "That is the number of all parameters: is the encoder frozen with requires_grad_(False)?",
         BERT_HEAD - 513: "That is the GRU without the linear head.",
         BERT_HEAD - 256: "`output` reads both directions, 2·256 numbers.",
         BERT_HEAD - ONE_WAY - NARROW - 256: "That is a GRU of one direction.",

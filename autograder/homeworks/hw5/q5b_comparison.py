@@ -115,27 +115,32 @@ comparison = hw.question(
             mistakes={
                 "Your error is that of two independent samples. Both models saw the same sentences: take the"
                 " spread of the differences.": slip("unpaired"),
-                "That is the spread of single differences; the error of their mean is smaller by √n.": slip(
-                    "spread"
+                (
+                    "That is the spread of single differences; the error of their mean is smaller by a factor"
+                    " of √n."
+                ): slip("spread"),
+                "You divided by n; divide by √n, because that is how the error of a mean decreases.": slip(
+                    "n"
                 ),
-                "You divided by n; the error of a mean falls with √n.": slip("n"),
-                "That is nearly it: with ddof=1. The question takes np.std as it is.": slip("ddof"),
+                "That is almost right, but with ddof=1. The question uses the default of np.std.": slip(
+                    "ddof"
+                ),
                 "Your error is that of a share. The differences are -1, 0 or 1: take np.std of them.": slip(
                     "binomial"
                 ),
                 "You add the errors of both models. They saw the same sentences: take the spread of the"
                 " differences.": slip("errors added"),
-                "Those are numbers of sentences; give shares, from -1 to 1.": slip("counts"),
-                "That is half of an interval of 95%; give the standard error itself.": slip("interval"),
-                "You subtract unsigned numbers, where 0 − 1 is 255; turn them into floats first.": slip(
+                "These are numbers of sentences; return shares, from -1 to 1.": slip("counts"),
+                "That is half of a 95% interval; return the standard error itself.": slip("interval"),
+                "You subtract unsigned numbers, where 0 − 1 is 255; convert them to floats first.": slip(
                     "unsigned"
                 ),
-                "The first value is a number of sentences; give their share, from -1 to 1.": slip("number"),
+                "The first value is a number of sentences; return their share, from -1 to 1.": slip("number"),
                 "The sign is lost: the difference is negative where the second is better.": slip("size"),
-                "Difference and error have changed places: the difference comes first.": slip("swapped"),
+                "Difference and error are swapped: the difference comes first.": slip("swapped"),
                 "The root is missing: np.std(d) / √n.": slip("variance"),
                 "The sign is wrong: first minus second, negative where the second is better.": slip("sign"),
-                "Those are percent; give shares from -1 to 1.": slip("percent"),
+                "These are percentages; return shares from -1 to 1.": slip("percent"),
             },
         ),
         Challenge(
@@ -147,21 +152,21 @@ comparison = hw.question(
                     right, "spread"
                 ),
                 "You divided by n outside the root; it belongs inside.": lambda right: measured(right, "n"),
-                "That is half of an interval of 95%; give the standard error itself.": lambda right: measured(
+                "That is half of a 95% interval; return the standard error itself.": lambda right: measured(
                     right, "interval"
                 ),
-                "That is nearly it: with ddof=1. The question asks for √(p(1 - p)/n).": lambda right: (
+                "That is almost right, but with ddof=1. The question asks for √(p(1 - p)/n).": lambda right: (
                     measured(right, "ddof")
                 ),
-                "Accuracy and error have changed places: the accuracy comes first.": lambda right: measured(
+                "Accuracy and error are swapped: the accuracy comes first.": lambda right: measured(
                     right, "swapped"
                 ),
-                "Those are percent; give shares from 0 to 1.": lambda right: measured(right, "percent"),
+                "These are percentages; return shares from 0 to 1.": lambda right: measured(right, "percent"),
                 "That is the number of right sentences; the accuracy is their share.": lambda right: measured(
                     right, "count"
                 ),
-                "The first value is the number of right sentences; give their share.": lambda right: measured(
-                    right, "count alone"
+                "The first value is the number of right sentences; return their share.": lambda right: (
+                    measured(right, "count alone")
                 ),
                 "The root is missing: √(p(1 - p)/n).": lambda right: measured(right, "no root"),
             },

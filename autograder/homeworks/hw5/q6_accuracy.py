@@ -64,41 +64,41 @@ binary = hw.question(
                     ((logits > 0) == (labels > 0.5)).sum() * 1.0
                 ),
                 (
-                    "That is the share of wrong answers: a label is flipped somewhere (positive is"
-                    " 1, a logit above 0)."
+                    "That is the share of wrong answers: a label is flipped somewhere (positive is 1, a logit"
+                    " above 0)."
                 ): lambda logits, labels: np.array(((logits > 0) != (labels > 0.5)).mean()),
-                "You compare probabilities with 0, and all of them are above. Compare logits with 0.": (
+                "You compare probabilities with 0, and all of them are above 0. Compare logits with 0.": (
                     lambda logits, labels: np.array((labels > 0.5).mean())
                 ),
-                "That is how far probabilities are from the labels; an answer is right or wrong.": (
+                "That is the distance of probabilities from labels; each answer is either right or wrong.": (
                     lambda logits, labels: np.array(
                         1 - np.abs(1 / (1 + np.exp(-logits.astype(float))) - labels).mean()
                     )
                 ),
-                "Every logit is compared with every label: the shapes broadcast to a square.": (
+                "Every logit is compared with every label: the shapes broadcast to a square matrix.": (
                     lambda logits, labels: np.array(((logits > 0)[:, None] == (labels > 0.5)[None]).mean())
                 ),
-                "argmax over the batch gives one number; each sentence has its own logit, above 0 or not.": (
+                "argmax over the batch gives one number; compare the logit of each sentence with 0.": (
                     lambda logits, labels: np.array((logits.argmax() == labels).mean())
                 ),
-                "Only right positive answers are counted; right negative ones count as well"
-                " (torch.sign gives -1"
-                " where the label is 0).": (
+                "Only right positive answers are counted; right negative ones count as well (torch.sign gives"
+                " -1 where the label is 0).": (
                     lambda logits, labels: np.array(((logits > 0) & (labels > 0.5)).mean())
                 ),
-                "That is the share of sentences called positive; the labels do not enter.": (
+                "That is the share of sentences called positive; the labels are not used.": (
                     lambda logits, labels: np.array((logits > 0).mean())
                 ),
-                "That is the recall, of positive sentences alone; all sentences count.": (
+                "That is the recall, which covers only positive sentences; count all sentences.": (
                     lambda logits, labels: np.array((logits > 0)[labels > 0.5].mean())
                 ),
-                "That is the precision, of sentences called positive alone; all sentences count.": (
+                "That is the precision, which covers only sentences called positive; count all sentences.": (
                     lambda logits, labels: np.array((labels > 0.5)[logits > 0].mean())
                 ),
-                "You compare the logits themselves with the labels; decide first, by logits > 0.": (
-                    lambda logits, labels: np.array((logits == labels).mean())
-                ),
-                "// cuts the share to a whole number; divide with /.": lambda logits, labels: np.array(
+                (
+                    "You compare the logits themselves with the labels; compute predictions first, with"
+                    " logits > 0."
+                ): (lambda logits, labels: np.array((logits == labels).mean())),
+                "// rounds the share down to a whole number; divide with /.": lambda logits, labels: np.array(
                     ((logits > 0) == (labels > 0.5)).sum() // len(labels)
                 ),
                 "You rounded the logits themselves: apply the sigmoid first, or compare with 0.": (

@@ -143,20 +143,23 @@ training = hw.question(
                     " over all sentences.",
                     "not divided": "The loss is a sum over the sentences; divide by their number.",
                     "divided by batches": (
-                        "You divide by the number of batches what you summed over sentences; divide by the"
-                        " number of sentences."
+                        "You divide a sum over sentences by the number of batches; divide it by the number of"
+                        " sentences."
                     ),
                     "after": (
-                        "The loss is that after the step; return the one whose gradient you took, before it."
+                        "You return the loss after the step; return the loss before it, whose gradient"
+                        " you took."
                     ),
-                    "squares": "That is the squared error of the probabilities; take the binary cross"
-                    " entropy.",
+                    "squares": "That is the squared error of the probabilities; use the binary"
+                    " cross-entropy.",
                     "first batch": (
-                        "Only the first batch is trained on: does the return stand inside the loop?"
+                        "You train only on the first batch: is the return statement inside the loop?"
                     ),
-                    "one step": "There is one step at the end; the question asks for one for each batch.",
+                    "one step": (
+                        "There is one step at the end; the question asks for one step for each batch."
+                    ),
                     "accumulated": (
-                        "Gradients pile up from batch to batch: call optimizer.zero_grad() before each"
+                        "Gradients accumulate from batch to batch: call optimizer.zero_grad() before each"
                         " backward()."
                     ),
                     "sigmoid twice": (
@@ -172,11 +175,11 @@ training = hw.question(
                     ),
                     "padding": "The model is told that padding is real: pass it the batch's own mask.",
                     "divided again": (
-                        "The loss is divided by the batch's size once more; binary cross entropy is a mean"
-                        " already."
+                        "The loss is divided by the batch's size again; binary cross-entropy is already a"
+                        " mean."
                     ),
-                    "two steps": "There are two steps for each batch; one is asked for.",
-                    "summed": "The gradients are of the summed loss; use the mean of each batch.",
+                    "two steps": "There are two steps for each batch; make one.",
+                    "summed": "The gradients are those of the summed loss; use the mean of each batch.",
                     "summed, told so": (
                         "The loss is summed over each batch, and so are the gradients; use the mean of each"
                         " batch."
@@ -287,18 +290,21 @@ evaluation = hw.question(
                         "The loss is averaged over batches; with unequal batches (the last one is small) it"
                         " must be over sentences."
                     ),
-                    "first batch": "Only the first batch counts: does the return stand inside the loop?",
+                    "first batch": "Only the first batch counts: is the return statement inside the loop?",
                     "all positive": (
-                        "You compare probabilities with 0, and all of them are above. Compare logits with 0."
+                        "You compare probabilities with 0, and all of them are above 0. Compare logits"
+                        " with 0."
                     ),
-                    "swapped": "Loss and accuracy have changed places: the loss comes first.",
-                    "error rate": "That is the share of wrong answers; the accuracy is that of right ones.",
+                    "swapped": "Loss and accuracy are swapped: the loss comes first.",
+                    "error rate": (
+                        "That is the share of wrong answers; the accuracy is the share of right ones."
+                    ),
                     "count": "The accuracy is a count; divide by the number of sentences.",
                     "loss summed": "The loss is a sum; divide by the number of sentences.",
                     "both summed": "Loss and accuracy are sums; divide both by the number of sentences.",
-                    "percent": "The accuracy is a percentage; give a share from 0 to 1.",
+                    "percent": "The accuracy is a percentage; return a share from 0 to 1.",
                     "squares": (
-                        "That is the squared error of the probabilities; take the binary cross entropy."
+                        "That is the squared error of the probabilities; use the binary cross-entropy."
                     ),
                     "padding": "The model is told that padding is real: pass it the batch's own mask.",
                     "means added": (
@@ -306,7 +312,7 @@ evaluation = hw.question(
                         ' reduction="sum".'
                     ),
                     "last left out": "The last batch is left out.",
-                    "last batch": "Those are the numbers of the last batch alone.",
+                    "last batch": "These are the numbers of the last batch alone.",
                     "flipped": "The labels are flipped: 1 is positive, a logit above 0.",
                     "sigmoid twice": "A sigmoid is applied before the loss, which applies it itself.",
                     "half": "You compare logits with 0.5: probability 0.5 is logit 0.",

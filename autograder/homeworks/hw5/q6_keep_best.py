@@ -44,7 +44,9 @@ best = hw.question(
     minutes=8,
     difficulty="medium",
     asks={
-        "weights and buffers of the best epoch, the earlier of a tie": "the best epoch's weights come back",
+        "weights and buffers of the best epoch, the earlier one in a tie": (
+            "the best epoch's weights come back"
+        ),
     },
     entries=[
         Challenge(
@@ -53,15 +55,15 @@ best = hw.question(
             expected=lambda accuracies: kept(accuracies, int(np.argmax(accuracies)) + 1),
             mistakes={
                 (
-                    "The model ends with the weights of the last epoch. Reload the best; and"
-                    " state_dict() holds the live tensors, not copies: clone them (copy.deepcopy)."
+                    "The model ends with the weights of the last epoch. Load the best weights at the end."
+                    " state_dict() contains the live tensors, not copies: clone them (copy.deepcopy)."
                 ): lambda accuracies: kept(accuracies, len(accuracies)),
-                "Of a tie the later epoch was kept; replace the best only if the new one is better.": (
+                "In a tie, the later epoch was kept; replace the best only if the new one is better.": (
                     lambda accuracies: kept(accuracies, len(accuracies) - int(np.argmax(accuracies[::-1])))
                 ),
-                "validate() comes before train_one_epoch(), so it is one epoch late.": lambda accuracies: (
-                    _shifted(accuracies)
-                ),
+                (
+                    "You call validate() before train_one_epoch(), so the accuracies are one epoch late."
+                ): lambda accuracies: _shifted(accuracies),
                 "The model has the weights from before the best epoch; copy them after validate().": (
                     lambda accuracies: kept(accuracies, int(np.argmax(accuracies)))
                 ),
@@ -69,7 +71,7 @@ best = hw.question(
                     accuracies, int(np.argmin(accuracies)) + 1
                 ),
                 (
-                    "The weights are those of the best epoch, the buffers are not: copy the whole"
+                    "The weights are those of the best epoch, but the buffers are not: copy the whole"
                     " state_dict()."
                 ): lambda accuracies: [
                     accuracies,

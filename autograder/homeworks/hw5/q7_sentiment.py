@@ -52,7 +52,7 @@ sentiment = hw.question(
     difficulty="medium",
     asks={
         "a checkpoint that classifies hidden sentences": "accuracy on hidden sentences",
-        "logits of shape (batch,), for a batch of one, too": "one sentence alone",
+        "logits of shape (batch,), also for a batch of one": "one sentence alone",
     },
     topic="training and using a sentiment model",
     entries=[
@@ -83,9 +83,9 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
             agreement = float(((spoiled > 0) == (logits[: len(spoiled)] > 0)).mean())
             if agreement > 0.9:
                 return Wrong(
-                    f"Your checkpoint gets {accuracy:.1%} right, but guesses the same once all numbers of the"
-                    " file are shuffled or replaced by their mean. So its guesses do not come from the"
-                    " weights, and earn nothing.",
+                    f"Your checkpoint gets {accuracy:.1%} right, but its guesses stay the same when all"
+                    " numbers of the file are shuffled or replaced by their mean. So its guesses do not come"
+                    " from the weights, and earn no points.",
                     measured=accuracy,
                 )
     share = float(np.clip((accuracy - NO_POINTS) / (FULL_POINTS - NO_POINTS), 0, 1))
@@ -112,13 +112,14 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
         return Right(told, measured=accuracy)
     if accuracy < 1 - NO_POINTS:
         flipped = (
-            f"{told} It is wrong most of the time, so its labels are flipped: 1 is positive, a logit above 0."
+            f"{told} It is wrong most of the time, so its labels are flipped: a logit above 0 means 1,"
+            " positive."
         )
         return Wrong(flipped, measured=accuracy, evidence=shown)
     if public.are_probabilities(logits):
         return Wrong(f"{told} {public.PROBABILITIES}", share, accuracy, shown)
     return Wrong(
-        f"{told} Were the word vectors trained too, and was the best epoch chosen on validation?",
+        f"{told} Were the word vectors trained, too, and was the best epoch chosen on validation?",
         share,
         accuracy,
         shown,
@@ -221,7 +222,7 @@ def predicted(
 
 predicting = hw.question(
     "5.7b",
-    "Ask the model",
+    "Predict the sentiment of a text",
     minutes=12,
     difficulty="easy",
     asks={
@@ -238,29 +239,27 @@ predicting = hw.question(
                 {
                     "train mode": "The model was in train mode, so dropout was on: call model.eval() first.",
                     "order": (
-                        "The name comes from the order of the map; use the number: labels[1] is positive in"
-                        " whatever order it was written."
+                        "You take the name by its place in the map; use the number: labels[1] is positive, in"
+                        " whatever order the map was written."
                     ),
                     "own names": (
-                        "The name is not one of the map: a map may hold other names; labels[0] and labels[1]"
-                        " are what to return."
+                        "The name is not in the map: a map may contain other names; return labels[0] or"
+                        " labels[1]."
                     ),
                     "flipped": "The label is flipped: a logit above 0 means label 1.",
                     "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
                     "number": "The first value is the label's number; return its name, labels[number].",
-                    "swapped": "The two values have changed places: the name comes first.",
-                    "of negative": "That is the negative class's probability; give the positive one's.",
-                    "percent": "That is a percentage; give a probability from 0 to 1.",
+                    "swapped": "The two values are swapped: the name comes first.",
+                    "of negative": "That is the negative class's probability; return the positive class's.",
+                    "percent": "That is a percentage; return a probability from 0 to 1.",
                     "sigmoid twice": "The sigmoid is applied twice.",
                     "logit": (
-                        "The second value is the logit; the question asks for the probability of the"
-                        " positive class,"
-                        " sigmoid(logit)."
+                        "The second value is the logit; the question asks for the probability of the positive"
+                        " class, sigmoid(logit)."
                     ),
                     "of the label": (
-                        "The second value is the probability of the label you return; the question asks"
-                        " for that of the"
-                        " positive class, always."
+                        "The second value is the probability of the label you return; the question"
+                        " always asks for that of the positive class."
                     ),
                 },
             ),
@@ -273,7 +272,8 @@ predicting = hw.question(
                     "The attention model is better: it leads by 2.4 points on validation, and by 0.1 on test."
                 ),
                 "B": (
-                    "This test cannot tell the two apart; the lead on validation is within luck and choosing."
+                    "This test cannot tell the two apart; the lead on validation may be due to chance and"
+                    " selection."
                 ),
                 "C": "The two are equally good: the test shows that there is no difference.",
                 "D": "Accuracy is the wrong measure here, so nothing can be said.",
@@ -281,11 +281,11 @@ predicting = hw.question(
             correct="B",
             why={
                 "A": (
-                    "validation chose the epoch and the settings, so its number is too good; on test 92"
-                    " against 91 sentences is what chance gives."
+                    "validation chose the epoch and the settings, so its number is too good; on the test"
+                    " sentences, 92 against 91 is what chance gives."
                 ),
                 "C": "a test too small to see a difference of two points does not show that there is none.",
-                "D": "the classes are balanced, so accuracy is a fair measure; what lacks is certainty.",
+                "D": "the classes are balanced, so accuracy is a fair measure; what is missing is certainty.",
             },
             points=1,
         ),
@@ -294,9 +294,9 @@ predicting = hw.question(
         points=3,
         words=(40, 120),
         rubric={
-            "Reports label and probability for the two given and two own sentences": 1,
+            "Reports the label and the probability for the two given sentences and two of one's own": 1,
             (
-                "Explains one wrong or surprising answer with a property of model or data (no order,"
+                "Explains one wrong or surprising answer by a property of the model or the data (no order,"
                 " rare words, few negated examples)"
             ): 2,
         },

@@ -75,11 +75,11 @@ def logit_of(
 
 looking = hw.question(
     "5.8",
-    "What the attention looks at: negation",
+    "Attention and negation",
     minutes=32,
     difficulty="hard",
     asks={
-        "`sentence_logit`, with places that nobody may look at": "logit from scores and votes",
+        "`sentence_logit`, with places that no token may attend to": "logit from scores and votes",
         "`order_logits`": "the pair's logits",
         "`interaction`": "the interaction of not and the adjective",
         "`received`": "attention received",
@@ -99,13 +99,13 @@ looking = hw.question(
                         "The softmax runs over the queries, or the weights meet the votes transposed; it must"
                         " run over the keys, row by row."
                     ),
-                    "sum": "The queries' outputs are summed; the classifier takes their mean.",
+                    "sum": "The outputs of the queries are summed; the classifier takes their mean.",
                     "no bias": "The bias is missing.",
                     "not renormalized": (
-                        "The forbidden weights (or votes) are struck out after the softmax, so rows no longer"
-                        " sum to 1. Forbid before it, with −∞."
+                        "The forbidden weights (or votes) are set to 0 after the softmax, so rows no longer"
+                        " sum to 1. Set the scores to −∞ before it."
                     ),
-                    "scores zeroed": "A score of 0 still gets weight e⁰: forbid with −∞.",
+                    "scores zeroed": "A score of 0 still gets the weight e⁰: set forbidden scores to −∞.",
                     "last query": "That is the output of the last query; take the mean over all.",
                     "divided by 6": "You divide by 6; the mean runs over all n queries.",
                     "naive": (
@@ -113,19 +113,19 @@ looking = hw.question(
                         " exponential."
                     ),
                     "clipped": "The scores are clipped; subtract each row's largest score instead.",
-                    "scaled": "You divide the scores by 8; the given scores are as they enter the softmax.",
+                    "scaled": "You divide the scores by 8; the given scores are already scaled.",
                     "queries too": (
-                        "The forbidden places are left out of the mean as well; they still look, so the mean"
-                        " runs over all queries."
+                        "The forbidden places are left out of the mean as well; as queries, they still"
+                        " attend, so the mean runs over all queries."
                     ),
-                    "probability": "That is a probability; give the logit, without a sigmoid.",
+                    "probability": "That is a probability; return the logit, without a sigmoid.",
                     "rows hidden": (
-                        "Some rows of scores are −∞ throughout, and their softmax is NaN: forbidden are keys"
+                        "All scores in some rows are −∞, and the softmax of these rows is NaN: forbid keys"
                         " (columns)."
                     ),
                     "queries": (
-                        "You forbid queries (rows); forbidden are keys: nobody may look at these places"
-                        " (columns)."
+                        "You forbid queries (rows); forbid keys (columns): no token may attend to these"
+                        " places."
                     ),
                 },
             ),
@@ -138,7 +138,7 @@ looking = hw.question(
             "heatmap_claim",
             options={
                 "A": 'The model has found the negation: attention goes to "not".',
-                "B": 'The adjective receives most; "not" has an even share, yet moves the logit by over 1.',
+                "B": 'The adjective receives most; "not" has an even share, but moves the logit by over 1.',
                 "C": '"not" is unimportant to the model: it receives no more attention than other words.',
                 "D": 'Attention turns "not good" into the opposite of "good", so the model handles negation.',
             },
@@ -146,7 +146,7 @@ looking = hw.question(
             why={
                 "A": 'in `received`, "not" has about 1, an even share; the adjective has about 3.2.',
                 "C": (
-                    '`without_not` shows that the logit rises by 1 to 2 when nobody may look at "not": a'
+                    '`without_not` shows that the logit rises by 1 to 2 when no token may attend to "not": a'
                     " small weight can carry a large vote."
                 ),
                 "D": (
@@ -267,27 +267,27 @@ fact_check(
     "the pair's logits",
     1,
     {
-        "those are probabilities; give logits.": lambda facts: sigmoid(facts["order_logits"]),
-        "the comma is a token too.": lambda facts: np.array(
+        "these are probabilities; return logits.": lambda facts: sigmoid(facts["order_logits"]),
+        "the comma is a token, too.": lambda facts: np.array(
             [given_logit("not good bad"), given_logit("not bad good")]
         ),
     },
-    'The sentences are "not good , bad" and "not bad , good", tokens split at blanks.',
+    'The sentences are "not good , bad" and "not bad , good", with tokens separated by spaces.',
 )
 fact_check(
     "interaction",
     "the interaction of not and the adjective",
     2,
     {
-        "rows must be good words and columns bad words; yours is the other way round.": lambda facts: (
+        "rows must be good words and columns bad words; yours are swapped.": lambda facts: (
             facts["interaction"].T
         ),
-        "the sign is turned: it is the shift of the good word minus the shift of the bad word.": (
+        "the sign is wrong: it is the shift of the good word minus the shift of the bad word.": (
             lambda facts: -facts["interaction"]
         ),
         "you add the two shifts; the interaction is their difference.": lambda facts: _interaction(sign=1.0),
-        "the full stop is a token too.": lambda facts: _interaction(FRAME.removesuffix(" .")),
-        'that is the effect of "very" against "not" and bad against good; see the definition.': (
+        "the period is a token, too.": lambda facts: _interaction(FRAME.removesuffix(" .")),
+        'that is "very" minus "not" and bad minus good; see the definition.': (
             lambda facts: -facts["interaction"].T
         ),
     },
@@ -301,7 +301,7 @@ fact_check(
     {
         "multiply by the number of tokens, so that 1 is an even share.": lambda facts: facts["received"] / 6,
         "that is the sum over the queries; take the mean.": lambda facts: facts["received"] * 6,
-        "all are 1, as of a softmax over the queries, or of what words give; take what they receive.": (
+        "all are 1, as in a softmax over the queries or in sums of rows; take what words receive.": (
             lambda facts: np.ones_like(facts["received"])
         ),
         "good words come first, then bad words.": lambda facts: np.roll(facts["received"], 10, axis=0),
@@ -321,10 +321,10 @@ fact_check(
     "the logit without not",
     1,
     {
-        "the sign is turned: it is the logit without minus the logit with.": lambda facts: (
+        'the sign is wrong: it is the logit without "not" minus the logit with it.': lambda facts: (
             -facts["without_not"]
         ),
-        'that is the logit when nobody looks at "not"; subtract f.': lambda facts: np.array(
+        'that is the logit when no token attends to "not"; subtract f.': lambda facts: np.array(
             [given_logit(FRAME.format("not", word), "not") for word in public.GOOD]
         ),
         "you left the word out of the sentence; keep it, and forbid its place.": lambda facts: np.array(
@@ -333,7 +333,7 @@ fact_check(
                 for word in public.GOOD
             ]
         ),
-        'place 4 is that of the adjective; "not" stands at place 3, counted from 0.': lambda facts: np.array(
+        'place 4 is that of the adjective; "not" is at place 3, counted from 0.': lambda facts: np.array(
             [
                 given_logit(FRAME.format("not", word), word) - given_logit(FRAME.format("not", word))
                 for word in public.GOOD

@@ -48,9 +48,9 @@ def first_place_problem(
         return f"{told}: `pos` has no columns, so nothing tells the head which place is the first."
     if is_uniform(rows):
         return (
-            f"{told}: every position gets the same score, so the output is the average of the tokens."
-            " Look at the query/key product: a score must differ between the first place and the"
-            " others, so their keys must differ."
+            f"{told}: every position gets the same score, so the output is the average of the tokens. Look at"
+            " the query/key product: a score must differ between the first place and the others, so their"
+            " keys must differ."
         )
     same = np.eye(3)[np.zeros((1, n), int)]
     of_places = attend(with_places(same, pos), Q, K, np.zeros((3 + pos.shape[1], 1)))[1][0]

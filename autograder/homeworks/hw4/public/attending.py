@@ -11,15 +11,16 @@ from autograder.kit.shared.checkpoints import look
 from autograder.kit.shared.dispatch import undisturbed
 
 NO_ATTENTION = (
-    "The model does not mix its tokens by attention: no weights of every token for every token were seen"
+    "The model does not mix its tokens by attention: no attention weights between all pairs of tokens were"
+    " found"
 )
 UNUSED = (
-    "Attention is there, but hardly matters: when every token attends to itself alone, the logits stay as"
-    " they were"
+    "The model has attention, but it hardly matters: when every token attends only to itself, the logits stay"
+    " as they were"
 )
 NO_PATCHES = (
-    "The model does not read patches: when the patches of an image change places together with their"
-    " positions, the logits change, and convolutions with overlapping windows were seen"
+    "The model does not read patches: it has convolutions with overlapping windows, and its logits change"
+    " when the patches of an image are shuffled together with their positions"
 )
 ASKED = "4.7 asks for a Vision Transformer, which cuts the image into patches and mixes them by attention"
 
@@ -157,6 +158,6 @@ def look_at_the_model(answers: Mapping[str, Any]) -> list[tuple[bool | None, str
     for trial in answers.get("Classifier", ()):
         if trial.status == "ok" and isinstance(trial.result.get("seen"), dict):
             problem = transformer_problem(trial.result["seen"])
-            told = f"{problem} As it is, half of the points count." if problem else ""
+            told = f"{problem} Such a model earns half of the points." if problem else ""
             lines.append((problem is None, told or "Your model reads patches and mixes them by attention."))
     return lines

@@ -24,7 +24,7 @@ def step_problem(result: Mapping[str, Any]) -> str | None:
         return "`train_step` never called the model."
     if not result["trained"]:
         return (
-            "`train_step` ran the model in evaluation mode. An evaluation may have come just before: say"
+            "`train_step` ran the model in evaluation mode. An evaluation may have come just before: call"
             " `model.train()` first."
         )
     return None
@@ -36,11 +36,11 @@ def evaluation_problem(result: Mapping[str, Any], batch_size: int) -> str | None
         return "`evaluate` never called the model."
     if result["in_training_mode"]:
         return (
-            "`evaluate` ran the model in training mode, where dropout is active. Say `model.eval()` before."
+            "`evaluate` ran the model in training mode, where dropout is active. Call `model.eval()` first."
         )
     if not result["mode_restored"]:
         return (
-            "`evaluate` did not restore the mode: remember `model.training` at the start and give it back"
+            "`evaluate` did not restore the mode: remember `model.training` at the start and restore it"
             " with `model.train(...)`."
         )
     if result["left_behind"]:
@@ -53,9 +53,9 @@ def evaluation_problem(result: Mapping[str, Any], batch_size: int) -> str | None
     if not result["unchanged"]:
         return "`evaluate` changed the model's weights."
     if not result["still_learning"]:
-        return "`evaluate` set `requires_grad` of the weights to False, so that training would stand still."
+        return "`evaluate` set `requires_grad` of the weights to False, so that training would stop."
     if not result["gradients_kept"]:
-        return "`evaluate` changed the gradients that were there. It should only look."
+        return "`evaluate` changed the existing gradients. It must leave them as they are."
     if result["largest_batch"] > batch_size:
         return (
             f"`evaluate` ran {result['largest_batch']} images at once, but batch_size is {batch_size}: a"
@@ -75,7 +75,7 @@ def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]
     runs = [result[str(number)] for number in range(3)]
     for run in runs:
         if not isinstance(run, list) or len(run) != 2:
-            return "`split_rows` should return two arrays: rows to train on, rows to validate on."
+            return "`split_rows` should return two arrays: rows for training, rows for validation."
     pairs = [[np.asarray(part) for part in run] for run in runs]
     for train, held in pairs:
         for rows in (train, held):
@@ -85,14 +85,14 @@ def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]
                     f" {rows.shape}."
                 )
         if np.array_equal(np.sort(np.concatenate([train, held])), np.sort(labels)):
-            return "`split_rows` gives labels; give the numbers of the rows, from 0 to n - 1."
+            return "`split_rows` returns labels; return the numbers of the rows, from 0 to n - 1."
         if len(held) != validation and len(train) == validation:
             return (
-                f"The two parts have changed places: first the rows to train on, then the {validation}"
-                " rows to validate on."
+                f"The two parts are swapped: first come the rows for training, then the {validation} rows for"
+                " validation."
             )
         if len(held) != validation:
-            return f"`split_rows` was asked for {validation} validation rows and gave {len(held)}."
+            return f"`split_rows` should return {validation} validation rows, but returned {len(held)}."
         if both := len(np.intersect1d(train, held)):
             return f"{both} rows are in both parts: the model would be validated on images it was trained on."
         together = np.concatenate([train, held])
@@ -100,7 +100,7 @@ def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]
             return f"{twice} rows are drawn more than once: draw without replacement."
         if not np.array_equal(np.sort(together), np.arange(len(labels))):
             return (
-                f"The two parts together should hold each of the {len(labels)} rows once; they hold"
+                f"The two parts together should contain each of the {len(labels)} rows once; they contain"
                 f" {len(np.unique(together))} of them."
             )
         counts = np.bincount(labels[held], minlength=int(labels.max()) + 1)
@@ -127,11 +127,11 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
             " `model.state_dict()` alone."
         )
     if others := sorted(set(result["trained_on"]) - {"train"}):
-        return f"`fit` trains on `data['{others[0]}']` too; only `data['train']` is for training."
+        return f"`fit` trains on `data['{others[0]}']` as well; only `data['train']` is for training."
     if result["saved"] is None:
         return (
-            "There is no checkpoint: `torch.save(model.state_dict(), path)` whenever an epoch is the best so"
-            " far."
+            "There is no checkpoint: call `torch.save(model.state_dict(), path)` whenever an epoch is the"
+            " best so far."
         )
     listed = ", ".join(f"{accuracy:.2f}" for accuracy in validation)
     told = (
@@ -141,10 +141,10 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
     if result["saved"] != best:
         why = ""
         if "validation" not in result["evaluated"]:
-            why = ". `fit` never evaluates on `data['validation']`, whose accuracy is to choose"
+            why = ". `fit` never evaluates on `data['validation']`, whose accuracy must decide"
         elif result["saved"] == int(np.argmax(test)) + 1 and "test" in result["evaluated"]:
             why = (
-                ", the best on the *test* set. Choosing by the test set makes its accuracy too good to be"
+                ", the best on the *test* set. If you choose by the test set, its accuracy is too good to be"
                 " true"
             )
         elif result["evaluated_first"] and result["saved"] == best + 1:
@@ -165,9 +165,9 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
 def data_problem(result: Mapping[str, Any]) -> str | None:
     """Whether only training and validation data were looked at; else words."""
     if "test" in result["evaluated"]:
-        return "`fit` evaluates on the *test* set. Whatever is looked at during training is no longer a test."
+        return "`fit` evaluates on the *test* set. Data used during training is no longer a test."
     if "test" in result["read"]:
-        return "`fit` reads `data['test']`. The test set is for one look, after all choices are made."
+        return "`fit` reads `data['test']`. Use the test set only once, after all choices are made."
     if not result["evaluated"]:
         return "`fit` never evaluates on `data['validation']`."
     return None
@@ -180,7 +180,7 @@ def rows_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | 
     if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
         return "`fit` should return its history, a list with one dict for each epoch."
     if len(result["trained_on"]) < reached:
-        return f"`fit` was asked for {reached} epochs and trained {len(result['trained_on'])}."
+        return f"`fit` should train {reached} epochs, but trained {len(result['trained_on'])}."
     if len(history) != reached:
         return f"{reached} epochs were finished, but the history has {len(history)} rows."
     return None
@@ -216,8 +216,8 @@ def interrupt_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
     """Whether an interrupt ends the training quietly, with the best so far in file and model; else words."""
     if result["interrupt_reached_us"]:
         return (
-            "Stopping the kernel in the middle raised KeyboardInterrupt out of `fit`: catch it around the"
-            " loop and go on with what there is."
+            "An interrupt of the kernel raised KeyboardInterrupt out of `fit`: catch it around the loop, and"
+            " continue with the results so far."
         )
     if kwargs["interrupt"] == 1:
         return rows_problem(kwargs, result)  # nothing was finished, so there is nothing to keep

@@ -119,16 +119,17 @@ def way_problem(name: str, result: Mapping[str, Any]) -> str | None:
     # a convolution that gives fewer numbers than there are in the tokens did not make them
     if by_convolution and result["convolutions"] and result["convolutions"] < tokens:
         return (
-            f"The convolution in `{name}` gives {result['convolutions']} numbers, the tokens have {tokens}."
+            f"The convolution in `{name}` gives {result['convolutions']} numbers, but the tokens have"
+            f" {tokens}."
         )
     if by_convolution == bool(result["convolutions"]):
         return None
     if by_convolution:
         return (
-            f"`{name}` makes no convolution. The question asks for a single F.conv2d, not the other"
-            " function once more."
+            f"`{name}` runs no convolution. The question asks for a single F.conv2d, not for a call of the"
+            " other function."
         )
-    return f"`{name}` makes a convolution. The question asks for F.unfold and F.linear, not that function."
+    return f"`{name}` runs a convolution. The question asks for F.unfold and F.linear instead."
 
 
 @visible_check("4.2")
@@ -199,8 +200,8 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
     for name in init:
         if callable(init[name]) and name not in made and options.get("weights") is not None:
             raise MismatchError(
-                f"__init__ does not use its argument `{name}`: make the part by {name}(…), since the grader"
-                " passes one of its own"
+                f"__init__ does not use its argument `{name}`: create the part with {name}(…), because the"
+                " grader passes one of its own"
             )
     take_inputs_of_own_dtype(module)
     if options.get("weights") is not None:

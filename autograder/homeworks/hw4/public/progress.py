@@ -20,8 +20,8 @@ def with_progress(epochs: int, history: list[dict[str, float]], clock: Any = tim
     for epoch in range(1, epochs + 1):
         if epoch == 1:
             print(
-                f"epoch 1 of {epochs} runs; the estimate follows after it. Interrupt the kernel to stop"
-                " early.",
+                f"epoch 1 of {epochs} is running; an estimate of the time follows after it. Interrupt the"
+                " kernel to stop early.",
                 flush=True,
             )
         yield epoch

@@ -96,10 +96,10 @@ def _quoted(tokens: Sequence[str]) -> str:
 def pair_problem(pair: Any) -> str | None:
     """Whether two sentences differ in order only (5.2)."""
     if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
-        return "`same_average_pair` should return two sentences as texts."
+        return "`same_average_pair` should return two sentences as strings."
     first, second = (glove_tokens(text) for text in pair)
     if not 4 <= len(first) <= 30 or not 4 <= len(second) <= 30:
-        return f"Sentences of 4 to 30 tokens are asked; yours have {len(first)} and {len(second)}."
+        return f"Each sentence must have 4 to 30 tokens; yours have {len(first)} and {len(second)}."
     if first == second:
         return "The two sentences have the same tokens in the same order, so they are the same sentence."
     if sorted(first) != sorted(second):
@@ -108,7 +108,7 @@ def pair_problem(pair: Any) -> str | None:
             for a, b in ((first, second), (second, first))
         )
         return (
-            "The averages differ: the tokens are not the same. More often in the first:"
+            "The averages differ, because the tokens are not the same. More often in the first:"
             f" {_quoted(one)}; in the second: {_quoted(other)}."
         )
     if not NEGATIONS & set(first):

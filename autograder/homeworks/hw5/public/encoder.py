@@ -125,7 +125,7 @@ def train_alike(
     for name, model in models.items():
         model.to(device)
         learned = [value for value in model.parameters() if value.requires_grad]
-        print(f"{name}: {sum(value.numel() for value in learned):,} numbers learn", flush=True)
+        print(f"{name}: {sum(value.numel() for value in learned):,} parameters are trained", flush=True)
         adam = torch.optim.AdamW(learned, lr=1e-3)
         draw, started = torch.Generator().manual_seed(0), time.monotonic()
         labels = torch.tensor(train[1], dtype=torch.float32)
@@ -142,8 +142,8 @@ def train_alike(
                 adam.step()
             spent = time.monotonic() - started
             print(
-                f"  epoch {epoch} of {epochs}, {spent:.0f} s, about"
-                f" {spent / epoch * (epochs - epoch):.0f} s left",
+                f"  epoch {epoch} of {epochs}, {spent:.0f} s, about {spent / epoch * (epochs - epoch):.0f} s"
+                " left",
                 flush=True,
             )
         model.eval()

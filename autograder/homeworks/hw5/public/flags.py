@@ -20,7 +20,7 @@ def check_flags(question: str, name: str, *problems: Any) -> None:
             for problem in (problem(trial) for problem in problems) if trial.status == "ok" else ():
                 if problem:
                     return [(False, f"On {trial.note}: {problem}")]
-        return [*lines, (True, "Modes, masks and gradients are as they should be.")]
+        return [*lines, (True, "Modes, masks and gradients are correct.")]
 
 
 def gradient_problem(trial: Any) -> str | None:
@@ -41,7 +41,7 @@ def ids_problem(output: Any) -> str | None:
     ids = output[0] if isinstance(output, list) and output else None
     if not isinstance(ids, np.ndarray) or ids.dtype.kind in "iu":
         return None
-    return f"`pad_batch` returns ids of {ids.dtype}; the question asks for int64, which a table takes."
+    return f"`pad_batch` returns ids of {ids.dtype}; the question asks for int64, which the table needs."
 
 
 @visible_check("5.1b")

@@ -56,18 +56,18 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             and lacks
             and all("_reverse" in name for name in lacks)
         ):
-            raise MismatchError("the GRU has one direction only: say bidirectional=True")
+            raise MismatchError("the GRU has only one direction: pass bidirectional=True")
         if any(name.startswith("gru.") for name in own) and lacks and all("_l1" in name for name in lacks):
-            raise MismatchError("the GRU has one layer only: pass num_layers=layers")
+            raise MismatchError("the GRU has only one layer: pass num_layers=layers")
         raise MismatchError(
-            f"parts must be called encoder, gru and output: parameters lacking {lacks[:3]}, not expected"
+            f"parts must be called encoder, gru and output: missing parameters {lacks[:3]}, unexpected"
             f" {extra[:3]}"
         )
     with torch.no_grad():
         for name, value in options["weights"].items():
             if name == "output.weight" and own[name].shape[1] == options["hidden"]:
                 raise MismatchError(
-                    "`output` has hidden inputs; it reads both directions, 2 · hidden numbers"
+                    "`output` has `hidden` inputs; it reads both directions, 2 · hidden numbers"
                 )
             if own[name].shape != value.shape:
                 raise MismatchError(
@@ -134,13 +134,13 @@ def dropout_problem(trial: Trial) -> str | None:
     """Whether dropout acts between the GRU's layers and before the output, in train mode (5.5)."""
     if not trial.result["trains"]:
         return (
-            "After model.train() the whole model is in evaluation mode, so no dropout acts; only the encoder"
-            " stays in it."
+            "After model.train() the whole model is in evaluation mode, so no dropout acts. Only the encoder"
+            " must stay in evaluation mode."
         )
     if not trial.result["dropped_between"]:
-        return "`gru` has no dropout between its layers: give nn.GRU the argument dropout=dropout."
+        return "`gru` has no dropout between its layers: pass dropout=dropout to nn.GRU."
     if not trial.result["dropped"]:
-        return "In train mode `output` reads the final states whole: a dropout belongs before it."
+        return "In train mode, `output` reads the final states without dropout: put a dropout before it."
     return None
 
 
@@ -155,14 +155,14 @@ def batch_problem(trial: Trial) -> str | None:
     )
     if problem is None and trial.result["squeezed"]:
         return (
-            "One sentence alone gives a logit of shape (), expected (1,): squeeze the last axis only,"
+            "One sentence alone gives a logit of shape (), expected (1,): squeeze only the last axis,"
             " squeeze(-1)."
         )
     if problem is None:
         return None
     return (
-        "A sentence gets another logit alone than in a padded batch: the padding takes part. The GRU must"
-        " stop at the last real token (pack_padded_sequence), and the encoder must be told the mask."
+        "A sentence alone gets a different logit than in a padded batch: the padding has an effect. The GRU"
+        " must stop at the last real token (pack_padded_sequence), and the encoder must get the mask."
     )
 
 
@@ -199,8 +199,8 @@ def frozen_problem(trial: Trial) -> str | None:
         )
     if not trial.result["hands_on"]:
         return (
-            "Your train() does not return the model, so model.eval(), which calls it, gives None. End it with"
-            " `return self`."
+            "Your train() does not return the model, so model.eval(), which calls it, returns None. End it"
+            " with `return self`."
         )
     return None
 
@@ -213,7 +213,7 @@ def learning_problem(trial: Trial) -> str | None:
     if trial.result["trainable"] != heads:
         return (
             f"{trial.result['trainable']:,} parameters are trainable (requires_grad), but GRU and linear head"
-            f" have {heads:,}. Set requires_grad_(False) on the encoder, nowhere else."
+            f" have {heads:,}. Set requires_grad_(False) only on the encoder."
         )
     return None
 

@@ -144,19 +144,18 @@ def evaluation_mode_problem(trial: Trial) -> str | None:
             f"{way_back(result['left_behind'])}"
         )
     if any(result["gradients"]):
-        return "Evaluation kept track of gradients: wrap it in torch.no_grad(), it costs memory and time."
+        return "Evaluation recorded gradients, which costs memory and time: wrap it in torch.no_grad()."
     if result["changed"]:
         return "Evaluation changed the weights."
     if not result["still_learning"]:
-        return "Evaluation set `requires_grad` of the weights to False, so that training would stand still."
+        return "Evaluation set `requires_grad` of the weights to False, so that training would stop."
     if result["mode_after"] != trial.kwargs["start_in_train"]:
         before, after = (
             "train" if mode else "evaluation"
             for mode in (trial.kwargs["start_in_train"], result["mode_after"])
         )
         return (
-            f"The model came in {before} mode and left in {after} mode: restore model.training as you"
-            " found it."
+            f"The model was in {before} mode before and in {after} mode afterwards: restore model.training."
         )
     return None
 

@@ -325,7 +325,7 @@ def text_encoder(tokenize: Any, encode: Any, vectors: Vectors) -> Callable[[str]
     if agree:
         print("Your tokenizer of 5.1a is used from here on.")
         return own
-    print("A given tokenizer stands in until yours passes check 5.1a; run this cell again then.")
+    print("A ready-made tokenizer is used until yours passes check 5.1a. Then run this cell again.")
     return vectors.encode
 
 

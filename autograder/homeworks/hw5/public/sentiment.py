@@ -72,7 +72,8 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
                 )
             if not bool(mask.all()):
                 problems.append(
-                    "the mask hides real tokens: with one sentence there is no padding, all of it is True"
+                    "the mask hides real tokens: with one sentence there is no padding, so the mask is"
+                    " True everywhere"
                 )
             if torch.is_grad_enabled():
                 problems.append("gradients were recorded while predicting: wrap the call in torch.no_grad()")
@@ -88,7 +89,7 @@ def predict_probe(function: Any, case: Mapping[str, Any]) -> Any:
             dict(options["labels"]),
         )
     if not calls:
-        problems.append("the model was never asked")
+        problems.append("the model was never called")
     if left:
         problems.append(f"`predict_sentiment` left {' and '.join(left)} changed for all code after it")
     result = list(answer) if isinstance(answer, tuple | list) else answer
@@ -103,7 +104,7 @@ def predict_problem(trial: Trial) -> str | None:
         return None
     modes = (trial.kwargs["train"], not trial.kwargs["train"])
     came, left = ("train" if mode else "evaluation" for mode in modes)
-    return f"The model came in {came} mode and left in {left} mode: restore it."
+    return f"The model was in {came} mode before and in {left} mode afterwards: restore the mode."
 
 
 check_flags("5.7b", "predict_sentiment", predict_problem)
@@ -117,10 +118,10 @@ def logits_problem(logits: Any, sentences: int) -> str | None:
     if sentences == 1 and isinstance(logits, np.ndarray) and logits.shape == ():
         return (
             "A batch of one sentence gives a number without an axis, but the shape should be (1,):"
-            " `squeeze()` drops the batch too; use [:, 0] or squeeze(1)."
+            " `squeeze()` removes the batch axis, too; use [:, 0] or squeeze(1)."
         )
     if not isinstance(logits, np.ndarray) or logits.shape != (sentences,):
-        told = f"The model should give one logit a sentence, shape ({sentences},)"
+        told = f"The model should give one logit for each sentence, shape ({sentences},)"
         return f"{told}, but it gave {describe(logits)}."
     return None if np.isfinite(logits).all() else "Some logits are NaN or infinite."
 
@@ -135,9 +136,11 @@ def logits_have_their_form(answers: Mapping[str, Any]) -> list[tuple[bool | None
     lines: list[tuple[bool | None, str]] = []
     for trial in answers.get("SentimentModel", ()):
         if trial.status == "ok":
-            alone = ", also to one sentence alone" if len(trial.args[0]) == 1 else ""
+            alone = ", also for one sentence alone" if len(trial.args[0]) == 1 else ""
             problem = logits_problem(trial.output, len(trial.args[0]))
             if problem is None and are_probabilities(trial.output):
                 problem = PROBABILITIES
-            lines.append((problem is None, problem or f"Your model gives one logit a sentence{alone}."))
+            lines.append(
+                (problem is None, problem or f"Your model gives one logit for each sentence{alone}.")
+            )
     return lines
