@@ -91,9 +91,7 @@ compared = hw.question(
             options={
                 "A": "The patch with the highest attention is classified by its pixels.",
                 "B": "Each patch votes for a class, and the votes are counted.",
-                "C": (
-                    "The class token collects what it needs by attention; a linear map turns it into logits."
-                ),
+                "C": "The class token collects what it needs by attention; a linear map gives the logits.",
                 "D": "All 50 tokens are put side by side and go through one large linear map to ten logits.",
             },
             correct="C",

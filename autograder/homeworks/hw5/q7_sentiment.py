@@ -271,10 +271,7 @@ predicting = hw.question(
                 "A": (
                     "The attention model is better: it leads by 2.4 points on validation, and by 0.1 on test."
                 ),
-                "B": (
-                    "This test cannot tell the two apart; the lead on validation may be due to chance and"
-                    " selection."
-                ),
+                "B": "This test cannot tell them apart; the lead on validation may be chance and selection.",
                 "C": "The two are equally good: the test shows that there is no difference.",
                 "D": "Accuracy is the wrong measure here, so nothing can be said.",
             },
