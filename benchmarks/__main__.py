@@ -1,7 +1,8 @@
 """Grades the same classes with this grader, with otter and with bare nbclient, side by side in one run.
 
 ``python -m benchmarks`` measures all six homeworks and prints tables in Markdown; ``--quick`` takes small
-classes and a few minutes; ``--write`` also puts the tables into ``docs/performance.md``.
+classes and a few minutes; ``--only growth`` measures one table; ``--write`` also puts the tables into
+``docs/performance.md``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ BEGIN, END = "<!-- python -m benchmarks --write: begin -->", "<!-- end -->"
 BUSY = 2.0  # a load above this, before the run, and nothing of it counts
 WORKERS = ("--workers", "2", "--sandbox", "required")
 GOAL_CELLS, GOAL_BEYOND, GOAL_MEAN, GOAL_OTTER, GOAL_MIXED, GOAL_CLASS = 0.35, 0.12, 0.35, 10.0, 20.0, 6.0
+PARTS = ("processor", "classes", "growth", "dask")
 VERSIONS = ("torch", "numpy", "ipykernel", "nbclient", "jupyter-client", "otter-grader", "distributed")
 
 
@@ -52,7 +54,7 @@ class Sizes:
     growth: tuple[int, ...]
 
 
-FULL, QUICK = Sizes(40, 6, 5, (50, 200, 600)), Sizes(8, 2, 3, (12, 36))
+FULL, QUICK = Sizes(40, 6, 5, (50, 200, 1000)), Sizes(8, 2, 3, (12, 36))
 
 
 class Page:
@@ -121,13 +123,19 @@ def reached(value: float, goal: float, more: bool = False) -> str:
 @click.option("--quick", is_flag=True, help="Small classes: a few minutes, and numbers that say less.")
 @click.option("--write", is_flag=True, help="Put the tables into docs/performance.md.")
 @click.option("--homework", "names", multiple=True, help="Only this one; may be repeated.")
-@click.option("--dask/--no-dask", default=True, show_default=True, help="Grade on a local Dask cluster, too.")
+@click.option(
+    "--only", "parts", type=click.Choice(PARTS), multiple=True, help="Only this table; may be repeated."
+)
 @click.option("--otter/--no-otter", "with_otter", default=True, show_default=True, help="Run otter, too.")
-def main(quick: bool, write: bool, names: tuple[str, ...], dask: bool, with_otter: bool) -> None:
+def main(quick: bool, write: bool, names: tuple[str, ...], parts: tuple[str, ...], with_otter: bool) -> None:
     """Measures throughput beside otter and nbclient, processor time, memory and growth."""
     chosen, sizes, page = list(names or homeworks()), QUICK if quick else FULL, Page()
+    parts = parts or PARTS
+    if write and parts != PARTS:
+        raise click.UsageError("--write replaces all tables, so it does not go with --only.")
     busy = os.getloadavg()[0] > BUSY
     options = [*(["--quick"] if quick else []), *(part for name in names for part in ("--homework", name))]
+    options += [word for part in parts if parts != PARTS for word in ("--only", part)]
     page.say(
         f"`{' '.join(['python -m benchmarks', *options])}` on {machine()}\n\nLoad before: {load()}."
         f" Ten million additions in a loop of Python take {pace():.2f} s."
@@ -136,12 +144,15 @@ def main(quick: bool, write: bool, names: tuple[str, ...], dask: bool, with_otte
         page.say(
             f"**The load before was above {BUSY:g}: these numbers do not count, at most their ratios do.**"
         )
-    processor(page, chosen, sizes)
+    if "processor" in parts:
+        processor(page, chosen, sizes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        throughput(page, folder, chosen, sizes, with_otter)
-        growth(page, folder, chosen, sizes)
-        if dask:
+        if "classes" in parts:
+            throughput(page, folder, chosen, sizes, with_otter)
+        if "growth" in parts:
+            growth(page, folder, chosen, sizes)
+        if "dask" in parts:
             on_dask(page, folder, chosen, sizes)
     page.say(f"Load after: {load()} (two processes of this run are in it).")
     if write:
