@@ -1155,14 +1155,13 @@ record("2.8c")
 # places go through the blocks. Real models keep the **keys and values** of earlier tokens in a *cache*. Then only the new token goes through the
 # linear maps, and its query attends to all cached keys.
 #
-# Write `next_logits(model, token, cache)`, which returns the logits after one more token. `cache` is a list that is empty before the first token.
-# What you put into it is still there in the next call. The place of a token in the text is the number of tokens before it. Use the parts of the
+# Write `next_logits(model, token, cache)`, which returns the logits after one more token. `cache` is a list, empty before the first token;
+# it keeps what you put into it until the next call. The place of a token is the number of tokens before it. Use the parts of the
 # decoder: `model.tokens`, `model.places`, `model.blocks`, `model.norm` and `model.n_heads`. A block has `norm1`, `self_attn` with `q_proj`,
 # `k_proj`, `v_proj` and `out_proj`, then `norm2`, `linear1`, ReLU and `linear2`. Head 0 uses the first channels, as in 2.4. Texts are not longer
 # than the context.
 #
-# The check compares the logits with those of the whole model. It also counts how many multiplications each step takes: late steps must not cost
-# much more than early steps.
+# The check compares the logits with those of the whole model. It also counts multiplications: late steps must not cost much more than early steps.
 #
 # <details><summary>Hint 1</summary>The vector x (d,) of the new token goes through each block: x + attention(norm1(x)), then x + network(norm2(x)). Only the attention needs the earlier tokens.</details>
 # <details><summary>Hint 2</summary>At the first token, call cache.append((keys, values)) for each block. Later, use torch.cat((old, new)) and put the pair back.</details>

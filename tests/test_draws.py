@@ -66,7 +66,7 @@ def test_draws_of_a_wrong_distribution_keep_their_name():
                     kwargs=kwargs,
                     note="eight letters",
                     group="top_k" if "top_k" in kwargs else "values",
-                    result={},
+                    changed_inputs=False,
                     output=rng.multinomial(DRAWS, wrong_draws(*options(logits, kwargs))[place][1]),
                 )
                 for logits, kwargs in given

@@ -142,12 +142,12 @@ def test_question_checks_code_and_figures_of_the_question_stand_beside_the_answe
     key = key_of(here, "student-01")
     page = ann.get(f"/grade/hw3/3.7/{key}")
     beside = page[page.index('class="ag-beside"') :]
-    assert "what of <code>Q</code> and <code>K</code> does a task determine?" in " ".join(beside.split())
+    assert "what does a task determine about <code>Q</code> and <code>K</code>" in " ".join(beside.split())
     for check in here.desk.stacks["hw3", "3.7"].answers[key].result.checks:
         assert check.name in page
     assert "my_own_heads" in beside
     assert "A remark of my own." in beside
-    assert beside.count("what of <code>Q</code>") == 1  # what was handed out is not said twice
+    assert beside.count("what does a task determine") == 1  # what was handed out is not said twice
     assert "<script>document.title" not in page
     assert "<iframe" not in page
     assert f'<img src="/figure/hw3/3.7/{key}/0" alt="Red &#34;&gt;&lt;script&gt;"' in page

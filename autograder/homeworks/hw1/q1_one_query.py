@@ -151,6 +151,9 @@ SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "The scores are cosines; take the dot products q·k, in which length counts{}.": (
         lambda q, k: k @ q / (np.linalg.norm(k, axis=1) * np.linalg.norm(q))
     ),
+    "The query is divided by its length; take the dot products q·k{}.": (
+        lambda q, k: k @ q / np.linalg.norm(q)
+    ),
     "The scores are distances Σ|k − q| with a minus; take the dot products q·k{}.": (
         lambda q, k: -np.abs(k - q).sum(axis=1)
     ),
@@ -204,6 +207,9 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
             _scores_for_weights
         ),
         WRONG_SIGN: _single(before=np.negative),
+        "The scores are absolute values; a key that points away from the query must get less weight.": (
+            _single(before=np.abs)
+        ),
         SOFTMAX_TWICE: _single(after=softmax),
         **{says: _single(summed=HALF_SOFTMAXES[says]) for says in (NOT_DIVIDED, NO_EXPONENTIAL)},
         **{says: _single(summed=summed) for says, summed in another_taken_off().items()},
