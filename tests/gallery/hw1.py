@@ -34,7 +34,6 @@ EXAMPLES = [
     wrong("1.1", "the mean of the values", single(back="values.mean(axis=0), w"), loses=[VALUES, LARGE], says="the weights are not used"),
     wrong("1.1", "cosine", single("keys @ query / np.linalg.norm(keys, axis=1) / np.linalg.norm(query)"), loses=[VALUES, LARGE], says="The scores are cosines"),
     wrong("1.1", "absolute scores", single("np.abs(keys @ query) / np.sqrt(len(query))"), loses=[VALUES, LARGE], says="The scores are absolute values"),
-    wrong("1.1", "a query of length 1", single("keys @ query / np.linalg.norm(query) / np.sqrt(len(query))"), loses=[VALUES], says="The query is divided by its length"),
     wrong("1.1", "the L1 distance", single("-np.abs(keys - query).sum(axis=1) / np.sqrt(len(query))"), loses=[VALUES], says="distances Σ|k − q| with a minus"),
 ]
 
