@@ -18,6 +18,7 @@ from autograder.homeworks.hw4.cases import attention_inputs, trainings
 from autograder.homeworks.hw4.q4_encoder import attention_output
 from autograder.homeworks.hw6.public import EXPONENTIALS
 from autograder.homeworks.hw6.q6_frequencies import estimate_cases, frequency_cases, the_estimate_converges
+from autograder.homeworks.hw6.q7_denoiser import denoiser_inputs, gradient_oracle, minimiser
 
 SEEDS = range(40)
 
@@ -140,3 +141,17 @@ def positive_estimate(Q: np.ndarray, K: np.ndarray, count: int, seed: int) -> np
     W = frequencies(seed, count, D)
     left, right = (np.exp(X @ W.T - (X**2).sum(1, keepdims=True) / 2 / D**0.5) for X in (Q, K))
     return left @ right.T / count
+
+
+def test_a_denoiser_in_float32_stays_far_within_the_limits_of_its_checks():
+    """The worst way: XXᵀ formed in float32, whose condition is that of X squared."""
+    for seed in range(300):
+        for case in denoiser_inputs(np.random.default_rng(seed)):
+            X, lam = case.args
+            square = (X @ X.T).astype(np.float32)
+            found = np.linalg.solve(square + np.float32(lam) * np.eye(len(X), dtype=np.float32), square)
+            assert found.dtype == np.float32
+            wide = found.astype(float)
+            assert changed(minimiser(X, lam), wide) < 1e-4 / 5, (seed, case.note)
+            slope = np.abs(gradient_oracle(wide, X, lam)).max() / max(np.square(X).sum(), lam)
+            assert slope < 1e-4 / 5, (seed, case.note)

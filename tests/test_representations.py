@@ -18,7 +18,7 @@ from autograder import kit
 from autograder.author import representations
 from autograder.author.gallery import Student, students
 from autograder.author.kit_text import kit_source
-from autograder.declare import Case, homeworks
+from autograder.declare import Case, Challenge, homeworks
 from autograder.grade.beside import data_files
 from autograder.grade.judge import judge_question
 from autograder.homeworks.hw4.public.diagnosis import history_problem
@@ -186,3 +186,15 @@ def test_a_history_may_hold_numbers_of_any_kind(number: Any):
     for wrong in ("0.25", [[0.25], [0.25, 0.25]], None, 1j, np.array([0.25, 0.25])):
         history[1]["train_loss"] = wrong
         assert "has no number `train_loss`" in str(history_problem(kwargs, result))
+
+
+@pytest.mark.parametrize("name", list(homeworks()))
+def test_no_challenge_asks_for_more_digits_than_float32_has(name: str):
+    """Numbers of a list say no dtype any more, so the tolerance cannot widen for them."""
+    strict = [
+        f"{question.id}, {entry.name}: {entry.rtol:g}, {entry.atol:g}"
+        for question in homeworks()[name].questions.values()
+        for entry in question.entries
+        if isinstance(entry, Challenge) and (entry.rtol < 1e-4 or entry.atol < 1e-6)
+    ]
+    assert strict == []
