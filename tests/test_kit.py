@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder import kit
-from autograder.declare import homeworks
+from autograder.declare import Case, homeworks
+from autograder.declare.recorded import read_value
 from autograder.kit import kinds
 from autograder.kit.probes import register
-from autograder.submissions.log import read_log
+from autograder.submissions.log import PACKED, challenges_json, read_log
 
 ARRAYS = hnp.arrays(
     st.sampled_from([np.bool_, np.int8, np.int64, np.uint8, np.float16, np.float32, np.float64]),
@@ -29,6 +30,38 @@ def test_arrays_survive_the_way_through_json(array: np.ndarray):
     found = kit.decode(json.loads(json.dumps(kit.encode(array), allow_nan=False)))
     assert found.dtype == array.dtype
     np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "uint8", "float16", "float32", "float64"])
+def test_a_kernel_reads_the_same_numbers_from_large_arrays_which_stand_as_base64(dtype: str):
+    array = (np.random.default_rng(0).normal(size=(3, PACKED)) * 9).astype(dtype)
+    if array.dtype.kind == "f":
+        array[0, :3] = np.nan, np.inf, -np.inf
+    case = Case([[array, 1.5], array[0, :5]], {"mask": array}, torch=True)
+    homework = homeworks()["hw2"]
+    text = challenges_json(homework, {"f": {"f/0": case}})
+    told = json.loads(text)["cases"]["f"][0]
+    assert isinstance(told["kwargs"]["mask"]["data"], str) or dtype == "bool"
+    (found, number), few = kit.decode(told["args"])
+    assert number == 1.5
+    for one, expected in [(found, array), (few, array[0, :5]), (kit.decode(told["kwargs"]["mask"]), array)]:
+        assert one.numpy().dtype == expected.dtype
+        np.testing.assert_array_equal(one.numpy(), expected)
+
+
+def test_a_log_has_no_arrays_in_base64():
+    with pytest.raises(ValueError, match="must be a list"):
+        read_value([{"dtype": "float64", "shape": [1], "data": "AAAAAAAA8D8="}])
+
+
+def test_seeding_draws_what_torch_would_and_leaves_nothing_for_devices_that_are_not_there():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(5)
+    expected, waiting = torch.rand(3), len(torch.cuda._queued_calls)
+    kit.seed_torch(5)
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.initial_seed() == 5
+    assert len(torch.cuda._queued_calls) == waiting or torch.cuda.is_initialized()
 
 
 def test_structures_survive_the_way_through_json():
@@ -65,6 +98,11 @@ def test_what_cannot_be_recorded_says_what_it_was(value: object):
         {"dtype": "bool", "shape": [1], "data": [1]},
         {"dtype": "float64", "shape": [True], "data": [1.0]},
         {"dtype": "float64", "shape": "1", "data": [1.0]},
+        {"dtype": "float64", "shape": [1], "data": "AAAA"},
+        {"dtype": "float64", "shape": [1], "data": "no base64!"},
+        {"dtype": "float64", "shape": [2], "data": "AAAAAAAA8D8="},
+        {"dtype": "bool", "shape": [1], "data": "Ag=="},
+        {"dtype": "uint8", "shape": [3], "data": "A" * (kit.MAX_ELEMENTS * 11 + 1)},
         {"strange": 1},
         {"number": "1"},
     ],

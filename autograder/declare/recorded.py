@@ -43,9 +43,11 @@ def read_response(raw: Mapping[str, Any]) -> tuple[str, Any, str]:
 
 
 def _without_torch(value: Any) -> Any:
-    """Refuses the mark that would make :func:`kit.decode` build torch tensors in the grading process."""
+    """Refuses what only a challenges file may hold: the mark of torch tensors, and arrays in base64."""
     if isinstance(value, dict):
         if "torch" in value:
             raise ValueError("unknown key 'torch'")
+        if "dtype" in value and isinstance(value.get("data"), str):
+            raise ValueError("array data must be a list")
         return {key: _without_torch(item) if key != "data" else item for key, item in value.items()}
     return [_without_torch(item) for item in value] if isinstance(value, list) else value

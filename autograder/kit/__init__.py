@@ -39,6 +39,7 @@ from autograder.kit.probes import (
     error_words,
     name_to_come,
     probe,
+    seed_torch,
     trouble_words,
     visible_check,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "record",
     "rehearse_here",
     "same",
+    "seed_torch",
     "show_attention",
     "show_figure",
     "show_lines",

@@ -295,8 +295,16 @@ def _usual_state() -> Iterator[None]:
                 torch.set_num_threads(threads)
 
 
+def seed_torch(seed: int) -> None:
+    """Seeds torch as ``torch.manual_seed`` does, but GPUs only if one is in use.
+
+    Otherwise ``manual_seed`` notes a traceback for each kind of GPU, which takes hundreds of times as long.
+    """
+    torch = sys.modules["torch"]
+    (torch if torch.cuda.is_initialized() else torch.default_generator).manual_seed(seed)
+
+
 def _seed_libraries() -> None:
     np.random.seed(0)
-    if torch := sys.modules.get("torch"):
-        # where no GPU is in use, seeding it would only write down a traceback for each, for later
-        (torch if torch.cuda.is_initialized() else torch.default_generator).manual_seed(0)
+    if "torch" in sys.modules:
+        seed_torch(0)

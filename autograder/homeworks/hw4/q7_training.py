@@ -53,8 +53,9 @@ def same_without_weights(logits: np.ndarray, forgotten: list[object]) -> bool:
     """Whether guesses stay as they were for most images once the weights are spoiled."""
     return any(
         isinstance(spoiled, np.ndarray)
-        and spoiled.shape == logits.shape
-        and float((spoiled.argmax(-1) == logits.argmax(-1)).mean()) > 0.5
+        and spoiled.ndim == 2
+        and spoiled.shape == logits[: len(spoiled)].shape
+        and float((spoiled.argmax(-1) == logits[: len(spoiled)].argmax(-1)).mean()) > 0.5
         for spoiled in forgotten
     )
 

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.kit import decode, encode, probe
+from autograder.kit import decode, encode, probe, seed_torch
 from autograder.kit.probes import register
 from autograder.kit.shared.modules import require_module, take_inputs_of_own_dtype
 
 Look = Callable[[Any, Mapping[str, Any]], Any]  # (loaded module, keyword arguments of forward) → plain values
 LOOKS: dict[str, Look] = {}
+FORGOTTEN = 50  # inputs that are predicted again without the weights; chance agrees on few of so many
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "weights", "net")  # usual names in a training state
 
 
@@ -143,19 +144,19 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
 
     The case's args are the inputs, whose first axes agree (none: the file is only loaded); its kwargs are
     ``file``, ``max_bytes``, ``init`` (of the constructor), ``call`` (keyword arguments of forward), ``batch``
-    (rows at a time), ``forget`` (whether to predict the first batch again with weights that were made
+    (rows at a time), ``forget`` (whether to predict some of the first batch again with weights that were made
     useless) and ``look`` (the name of a function registered by :func:`look`).
 
     Returns:
         ``result``, the predictions of all batches along the first axis; ``parameters``, how many numbers were
-        loaded; ``forgotten``, the predictions of the first batch with shuffled and with constant weights;
+        loaded; ``forgotten``, the predictions of the first 50 inputs with shuffled and with constant weights;
         ``seen``, what the look returned.
     """
     import torch
 
     options = decode({"fields": case["kwargs"]})
     inputs, call = decode(case["args"]), options.get("call", {})
-    torch.manual_seed(0)
+    seed_torch(0)
     module = cls(**options.get("init", {}))
     require_module(module)
     weights = read_checkpoint(Path(options["file"]), options["max_bytes"])
@@ -177,8 +178,9 @@ def checkpoint_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         if options.get("look"):
             found["seen"] = encode(LOOKS[options["look"]](module, call))
         if inputs and options.get("forget"):
+            few = [part[:FORGOTTEN] for part in parts[0]]
             found["forgotten"] = [
-                encode(predicted) for predicted in _without_weights(module, lambda: module(*parts[0], **call))
+                encode(predicted) for predicted in _without_weights(module, lambda: module(*few, **call))
             ]
     return {"fields": found}
 

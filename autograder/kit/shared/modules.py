@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.kit import decode, describe, encode, probe, same
+from autograder.kit import decode, describe, encode, probe, same, seed_torch
 from autograder.kit.shared.dispatch import undisturbed
 
 SEED = "the seed of torch's random numbers"
@@ -45,7 +45,7 @@ def state_kept() -> Iterator[list[str]]:
     }
     before = {name: read() for name, (read, _) in settings.items()}
     generators = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    torch.manual_seed(_OWN_SEED)
+    seed_torch(_OWN_SEED)
     left: list[str] = []
     try:
         yield left
@@ -167,7 +167,7 @@ def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] |
     """
     import torch
 
-    torch.manual_seed(0)
+    seed_torch(0)
     module = cls(**init)
     require_module(module)
     take_inputs_of_own_dtype(module)

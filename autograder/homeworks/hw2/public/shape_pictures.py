@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.kit import check_picture
+from autograder.kit import check_picture, seed_torch
 from autograder.kit.shared.boxes import Box, shape_picture, traced_shapes
 from autograder.kit.shared.moving import Moving
 
@@ -28,7 +28,7 @@ def forward_shapes(names: Mapping[str, Any], failed: bool) -> Moving | None:
     sizes = {"n": 4, "d": 7, "qk_dim": 5, "v_dim": 2}
     model_class = names["PytorchTransformer"]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(21)
+        seed_torch(21)
         made = traced_shapes(
             model_class.forward.__code__, lambda: model_class(3, 5, 2, pos_dim=4)(torch.randn(4, 3))
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw4.public.ready import READY
-from autograder.kit import call, decode, encode, probe, visible_check
+from autograder.kit import call, decode, encode, probe, seed_torch, visible_check
 from autograder.kit.shared.checkpoints import checkpoint_probe  # noqa: F401  # registers the probe
 from autograder.kit.shared.dispatch import undisturbed
 from autograder.kit.shared.modules import (
@@ -194,7 +194,7 @@ def vit_probe(cls: Any, case: Mapping[str, Any]) -> Any:
 
         return make
 
-    torch.manual_seed(0)
+    seed_torch(0)
     module = cls(**{name: watched(name, value) if callable(value) else value for name, value in init.items()})
     require_module(module)
     for name in init:

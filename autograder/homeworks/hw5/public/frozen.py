@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograder.homeworks.hw5.public.flags import check_flags
-from autograder.kit import Trial, compare, decode, encode, probe
+from autograder.kit import Trial, compare, decode, encode, probe, seed_torch
 from autograder.kit.shared.encoders import stand_in_encoder
 from autograder.kit.shared.modules import MismatchError, left_to_chance, require_module
 
@@ -45,7 +45,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         )
 
     encoder.register_forward_pre_hook(watch, with_kwargs=True)
-    torch.manual_seed(0)
+    seed_torch(0)
     model = cls(encoder, hidden=options["hidden"])
     require_module(model)
     own = {name: value for name, value in model.named_parameters() if not name.startswith("encoder.")}
