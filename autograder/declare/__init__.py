@@ -20,7 +20,7 @@ from autograder.declare.evidence import (
     recorded_evidence,
 )
 from autograder.declare.homework import DIFFICULTIES, NOT_JUDGED, Homework, Question, declared_homeworks
-from autograder.declare.judging import judge_cases, not_run, wrong_on
+from autograder.declare.judging import judge_cases, not_run, result_of, wrong_on
 from autograder.declare.prediction import Prediction
 from autograder.declare.recorded import LogEntry, read_value
 from autograder.declare.text import Number, Numbers, NumbersMissingError, Written
@@ -73,6 +73,7 @@ __all__ = [
     "plain",
     "read_value",
     "recorded_evidence",
+    "result_of",
     "several",
     "wrong_on",
 ]

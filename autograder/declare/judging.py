@@ -39,7 +39,7 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
     )
     shown: dict[str, Any] = {"found": None}
     if first.status == "ok":
-        expected = _result_of(challenge.expected, first)
+        expected = result_of(challenge.expected, first)
         shown = {"expected": expected, "found": _response(first)["result"], "picture": challenge.picture}
     return Wrong(f"{problem} {says}".rstrip(), evidence=case_evidence(first, **shown))
 
@@ -50,7 +50,7 @@ def _problem(challenge: Challenge, trial: kit.Trial) -> str | None:
         return trouble.feedback
     assert challenge.expected is not None
     example = {
-        "expected": kit.encode(_result_of(challenge.expected, trial)),
+        "expected": kit.encode(result_of(challenge.expected, trial)),
         "note": trial.note,
         "rtol": challenge.rtol,
         "atol": challenge.atol,
@@ -60,10 +60,10 @@ def _problem(challenge: Challenge, trial: kit.Trial) -> str | None:
 
 def _recorded_result_of(function: Callable[..., Any]) -> Callable[[kit.Trial], Any]:
     """An oracle that takes a trial and gives its result as a log would hold it."""
-    return lambda trial: kit.decode(kit.encode(_result_of(function, trial)))
+    return lambda trial: kit.decode(kit.encode(result_of(function, trial)))
 
 
-def _result_of(function: Callable[..., Any], trial: kit.Trial) -> Any:
+def result_of(function: Callable[..., Any], trial: kit.Trial) -> Any:
     """What an oracle gives on a trial's inputs, taken from its drawn case where it has one."""
     if isinstance(trial, CaseTrial) and trial.case is not None:
         return trial.case.result_of(function)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def _standard(rows: np.ndarray) -> np.ndarray:
     return np.asarray(centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-9))
 
 
-def hidden_labels(images: np.ndarray) -> np.ndarray:
+def hidden_labels(images: np.ndarray, **_options: Any) -> np.ndarray:
     """The labels of changed hidden images (n, 1, 28, 28): they never enter a kernel, so the images tell."""
     rows, labels = _known()
     return np.asarray(labels[(_standard(images.reshape(len(images), -1)) @ rows.T).argmax(1)])

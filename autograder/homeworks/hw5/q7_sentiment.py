@@ -12,7 +12,18 @@ from typing import Any
 import numpy as np
 
 from autograder import kit
-from autograder.declare import Case, Challenge, Checkpoint, Choice, Right, Written, Wrong, matrix, not_run
+from autograder.declare import (
+    Case,
+    Challenge,
+    Checkpoint,
+    Choice,
+    Right,
+    Written,
+    Wrong,
+    matrix,
+    not_run,
+    result_of,
+)
 from autograder.homeworks.hw5 import public
 from autograder.homeworks.hw5.common import flag_check, invented_text, padded, sigmoid, table_ids, variants
 from autograder.homeworks.hw5.fetch import movie_splits
@@ -76,7 +87,7 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
     logits = trial.output
     if problem := public.logits_problem(logits, HIDDEN_SENTENCES):
         return Wrong(problem)
-    right = hidden_labels(trial.args[0], trial.args[1])
+    right = result_of(hidden_labels, trial)
     accuracy = float(((logits > 0) == right).mean())
     for spoiled in trial.result.get("forgotten", []):
         if isinstance(spoiled, np.ndarray) and spoiled.ndim == 1 and accuracy > NO_POINTS:
@@ -145,7 +156,7 @@ def test_labels() -> dict[bytes, int]:
     }
 
 
-def hidden_labels(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def hidden_labels(ids: np.ndarray, mask: np.ndarray, **_options: Any) -> np.ndarray:
     """Labels of hidden sentences, found by what was asked; they never enter a kernel."""
     return np.array(
         [
