@@ -70,6 +70,32 @@ def test_what_is_no_such_call_is_left_alone(source: str):
     assert find_library_calls({7: source}, WANTED) == ([], None)
 
 
+@pytest.mark.parametrize(
+    "line", ["Mine = nn.MultiheadAttention", "from torch.nn import MultiheadAttention as Mine"]
+)
+def test_a_use_on_a_line_that_the_course_supplied_is_not_the_students(line: str):
+    assert find_library_calls({7: line}, WANTED)[0]
+    assert find_library_calls({7: f"  {line}  "}, WANTED, frozenset([line])) == ([], None)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class Mine(nn.MultiheadAttention): pass",
+        "def f(q): return F.scaled_dot_product_attention(q, q, q)\nMine = f",
+        "Mine = 1  # a comment\nMine = nn.MultiheadAttention  # another",
+    ],
+)
+def test_a_definition_or_comment_hides_no_use_on_its_line(source: str):
+    assert find_library_calls({7: source}, WANTED)[0]
+
+
+def test_a_notebook_without_such_a_name_is_not_parsed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(librarycalls.subprocess, "run", None)  # whoever calls it raises
+    source = "# no nn.MultiheadAttention\nclass MultiheadAttention(Base):\n    pass\nclass MyMultiheadAttention: pass"
+    assert find_library_calls({7: source}, WANTED) == ([], None)
+
+
 def test_a_call_is_reported_for_the_question_whose_name_it_serves_only():
     source = (
         "class Inner(nn.MultiheadAttention):\n    pass\nclass Outer:\n    def __init__(self, part=Inner):\n  "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from nbformat import NotebookNode
@@ -68,9 +68,7 @@ def note_library_calls(
         for number, cell in enumerate(notebook.cells, start=1)
         if cell.cell_type == "code" and not (skip_reason(cell) or "").startswith("the grader's own kit")
     }
-    calls, trouble = find_library_calls(cells, wanted)
-    supplied = supplied_lines(homework.id)
-    calls = [call for call in calls if not _is_supplied(call, cells, supplied)]
+    calls, trouble = find_library_calls(cells, wanted, supplied_lines(homework.id))
     notes = [trouble] if trouble else []
     noted = []
     for question in questions:
@@ -78,12 +76,6 @@ def note_library_calls(
         notes += result.notes[len(question.notes) :]
         noted.append(result)
     return tuple(noted), notes
-
-
-def _is_supplied(call: LibraryCall, cells: Mapping[int, str], supplied: frozenset[str]) -> bool:
-    """Whether a call stands on a line of the course's own cells, so that the student did not write it."""
-    lines = cells.get(call.cell, "").split("\n")
-    return 0 < call.line <= len(lines) and lines[call.line - 1].strip() in supplied
 
 
 def with_calls(question: QuestionResult, calls: Sequence[LibraryCall], zero: bool) -> QuestionResult:

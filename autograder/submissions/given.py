@@ -22,5 +22,7 @@ def given(homework: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def supplied_lines(homework: str) -> frozenset[str]:
-    """The lines of those statements, without the blanks around them."""
-    return frozenset(line.strip() for text in given(homework) for line in text.split("\n"))
+    """The lines of those statements, without the blanks around them; each imported name also as ``name,``."""
+    imported = (text.rpartition(" import ")[2] for text in given(homework) if text.startswith("from "))
+    lines = (line.strip() for text in given(homework) for line in text.split("\n"))
+    return frozenset((*lines, *(f"{name}," for name in imported)))
