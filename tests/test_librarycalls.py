@@ -92,7 +92,7 @@ def test_a_definition_or_comment_hides_no_use_on_its_line(source: str):
 
 def test_a_notebook_without_such_a_name_is_not_parsed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(librarycalls.subprocess, "run", None)  # whoever calls it raises
-    source = "# no nn.MultiheadAttention\nclass MultiheadAttention(Base):\n    pass\nclass MyMultiheadAttention: pass"
+    source = "# no nn.MultiheadAttention\nclass MultiheadAttention(Base):\n    pass\nclass Mine: pass"
     assert find_library_calls({7: source}, WANTED) == ([], None)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from autograder import kit
 from autograder.author.gallery import Example, right, students, wrong
 from autograder.cli.main import main
-from autograder.declare import Case, Challenge, homeworks
+from autograder.declare import Case, Challenge, Question, Wrong, homeworks
+from autograder.declare.entries import CaseTrial
 from autograder.grade.report import CheckResult, QuestionResult
 from autograder.grade.seeds import Verdicts, grade_seeds, is_named, is_right, outcome, sentence_kind, shares
 from tests.conftest import PLACE, by_homework, reference
@@ -153,17 +154,21 @@ def test_the_command_grades_the_answers_to_one_question_under_seeds():
     assert re.search(r"hw1, 2 seeds: \d+ answers, \d of them wrong; 100.0% judged", result.output)
 
 
-def failing_groups(challenge: Challenge, says: str, cases: Iterable[Case]) -> frozenset[str]:
-    """The groups of cases in which a mistake is seen."""
+def failing_checks(
+    question: Question, challenge: Challenge, says: str, cases: Mapping[str, Case]
+) -> frozenset[str]:
+    """The checks that refuse what a mistake's formula gives, where they look at nothing else."""
+    trials: list[kit.Trial] = []
+    for identity, case in cases.items():
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):  # not every formula takes every input
+            result = kit.decode(kit.encode(case.result_of(challenge.mistakes[says])))
+            inputs = tuple(case.args), case.kwargs
+            trials.append(CaseTrial(identity, case.note, case.group, *inputs, "ok", result, case=case))
     failing = set()
-    for case in cases:
-        with contextlib.suppress(ValueError, IndexError, ZeroDivisionError), np.errstate(all="ignore"):
-            right, mistaken = (
-                kit.decode(kit.encode(case.result_of(oracle)))
-                for oracle in (challenge.expected, challenge.mistakes[says])
-            )
-            if not kit.same(right, mistaken, rtol=challenge.rtol, atol=challenge.atol):
-                failing.add(case.group)
+    for check in question.checks:
+        with contextlib.suppress(Exception):  # it judges more than results, or a group without any
+            if check.needs == (challenge.name,) and isinstance(check.judge({challenge.name: trials}), Wrong):
+                failing.add(check.name)
     return frozenset(failing)
 
 
@@ -173,11 +178,14 @@ def test_no_known_mistake_is_right_by_the_luck_of_the_draw(name: str):
     seen: dict[str, set[frozenset[str]]] = defaultdict(set)
     for number in range(6):
         drawn = homeworks()[name].draw(f"luck {number}")
-        for challenge in homeworks()[name].challenges():
-            for says in challenge.mistakes if challenge.expected else ():
-                groups = failing_groups(challenge, says, drawn[challenge.name].values())
-                seen[f"{challenge.name}: {says}"].add(groups)
+        for question in homeworks()[name].questions.values():
+            for challenge in (entry for entry in question.entries if isinstance(entry, Challenge)):
+                for says in challenge.mistakes if challenge.expected else ():
+                    failing = failing_checks(question, challenge, says, drawn[challenge.name])
+                    seen[f"{challenge.name}: {says}"].add(failing)
     lucky = [
-        f"{mistake}: {sorted(map(sorted, groups))}" for mistake, groups in seen.items() if len(groups) > 1
+        f"{mistake}: {sorted(map(sorted, checks))}" for mistake, checks in seen.items() if len(checks) > 1
     ]
     assert not lucky, "\n".join(lucky)
+    never = [mistake for mistake, checks in seen.items() if not any(checks)]
+    assert not never, "\n".join(never)
