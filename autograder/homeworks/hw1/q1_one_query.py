@@ -39,31 +39,33 @@ def single_queries(rng: np.random.Generator) -> Iterator[Case]:
     for sign in (1, -1):
         yield Case(
             [*drawn_until(lambda sign=sign: _large(rng, sign), _clear), draw(rng, 5, 3)],  # type: ignore[misc]
-            note=f"scores around {'-' if sign < 0 else ''}3000",
+            note=f"scores of {'minus ' if sign < 0 else ''}several thousand",
             group="large",
         )
     yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 4)], note="a single key (n = 1)", group="one key")
 
 
 def _large(rng: np.random.Generator, sign: int) -> tuple[np.ndarray, np.ndarray]:
-    """A query (4,) and keys (5, 4) whose scores are all large and of this sign."""
-    return sign * (np.abs(draw(rng, 4, size=30)) + 40), np.abs(draw(rng, 5, 4, size=30)) + 5
+    """A query (4,) and keys (5, 4) whose scores are all large and of this sign, one far above the others."""
+    query, keys = np.abs(draw(rng, 4, size=60)) + 60, np.abs(draw(rng, 5, 4, size=10)) + 3
+    ahead = np.arange(5) == rng.integers(5)
+    return sign * query, keys + 45 * (ahead if sign > 0 else ~ahead)[:, None]
 
 
 def _clear(drawn: tuple[np.ndarray, np.ndarray]) -> bool:
-    """Whether one key wins, by each distance, too, and exp overflows even with the mean subtracted.
+    """Whether one key wins, by each distance, too, and exp fails, even with the mean subtracted.
 
-    So a distance in place of the dot product passes here under every seed, and fails elsewhere.
+    So another similarity in place of the dot product passes here under every seed, and fails elsewhere.
     """
     query, keys = drawn
-    scores = keys @ query / 2
-    near = [-np.abs(keys - query).sum(axis=1) / 2, -((keys - query) ** 2).sum(axis=1) / 2]
+    scores, apart = keys @ query / 2, keys - query
+    near = [-np.abs(apart).sum(axis=1) / 2, -np.square(apart).sum(axis=1) / 2]
+    near += [-np.linalg.norm(apart, axis=1) / 2, scores / np.linalg.norm(query)]
     alike = all(clear_winners(one, LEAD) and one.argmax() == scores.argmax() for one in near)
-    far = scores.max() - scores.mean() > 710  # exp overflows from 709.8 on
-    apart = (
-        scores.max() < 0 or near[0].argmin() != scores.argmin()
-    )  # the sign turned, the sign of a distance turned
-    return clear_winners(scores, LEAD) and alike and bool(far) and bool(apart)
+    far = min(scores.max() - scores.mean(), np.abs(scores).min()) > 750  # exp(±750) is infinite or 0
+    # two mistakes alike: the sign of scores and of a distance; the mean and the smallest score subtracted
+    apart_too = near[0].argmin() != scores.argmin() and np.sort(scores)[-2] - scores.min() > 750
+    return clear_winners(scores, LEAD) and alike and bool(far) and (scores.max() < 0 or bool(apart_too))
 
 
 def single_examples(rng: np.random.Generator) -> Iterator[Case]:

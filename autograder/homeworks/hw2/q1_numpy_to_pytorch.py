@@ -76,7 +76,27 @@ def ported(
     scale: float = 1.0,
     **more: Any,
 ) -> Case:
-    """A case of 2.1: sequence length, (input_dim, qk_dim, v_dim), pos_dim and max_seq_len."""
+    """A case of 2.1: sequence length, (input_dim, qk_dim, v_dim), pos_dim and max_seq_len.
+
+    Scores stay below 50, unless the case is about large ones: who clips there loses nothing by luck here.
+    """
+    while True:
+        case = _ported(rng, n, sizes, pos, places, scale, **more)
+        given = {**case.kwargs, "want": None}
+        right, clipped = (transformer(*case.args, **given, variant=one) for one in ("", "clipped"))
+        if scale > 1 or np.array_equal(right, clipped):
+            return case
+
+
+def _ported(
+    rng: np.random.Generator,
+    n: int,
+    sizes: tuple[int, int, int],
+    pos: int,
+    places: int,
+    scale: float,
+    **more: Any,
+) -> Case:
     d, qk, v = sizes
     init: dict[str, Any] = {"input_dim": d, "qk_dim": qk, "v_dim": v}
     weights = {}
