@@ -91,7 +91,7 @@ def test_a_platforms_table_is_matched_by_id_mail_or_name_and_what_is_not_is_list
     kept = [(one.submission, one.request.question) for one in Requests(graded).kept()]
     assert kept == [("student-00", "3.2"), ("student-01", "3.7"), ("student-00", ""), ("student-01", "3.2")]
     assert "row 4: may be of student-01, student-02" in done.output
-    assert "row 5: 'nobody' is no submission in grades.csv and nobody in collected.csv; give the row" in done.output
+    assert "row 5: 'nobody' is no submission in grades.csv and nobody in collected.csv; give" in done.output
     assert "row 9: the request of '77' has no text" in done.output
     assert "row 10: nothing says whose it is; give the row a name in grades.csv" in done.output
     assert "row 6: there is no question '9.9' in student-00" in done.output

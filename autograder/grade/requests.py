@@ -31,9 +31,7 @@ HEADS = {  # what a column, or a line of a text file, may be called → what it 
     "text": ("request", "text", "reason", "comment", "message"),
 }
 NUMBER = re.compile(r"(?<![\w.])\d{1,2}\.\d{1,2}[a-z]?(?![\w.]*\d)")
-NAMED = re.compile(
-    r"(?<![\d.])\d{1,2}\.\d{1,2}[a-z]?(?![\w.]*\d)"
-)  # Q3.7, in a column of questions
+NAMED = re.compile(r"(?<![\d.])\d{1,2}\.\d{1,2}[a-z]?(?![\w.]*\d)")  # Q3.7, in a column of questions
 LINE = re.compile(r"(?P<head>[A-Za-z ]{2,20}):\s*(?P<value>.*)")
 IDS = re.compile(r"_(?P<id>\d+)_\d+_|^(?P<text>\d+)$")  # of a user, in a name that Canvas gave
 SCHEMA = """
@@ -186,7 +184,11 @@ def _unknown(asked: Asked, found: set[str], people: Sequence[Person]) -> str:
         told = f"{who!r} is no submission in grades.csv" + (" and nobody in collected.csv" if people else "")
     else:
         told = "nothing says whose it is"
-    where = "give the row a name in grades.csv" if asked.row else "begin it with a line 'Student: NAME IN grades.csv'"
+    where = (
+        "give the row a name in grades.csv"
+        if asked.row
+        else "begin it with a line 'Student: NAME IN grades.csv'"
+    )
     more = "" if people else ", or use --collected to find students by id, mail address or name"
     return f"{told}; {where}{more}"
 

@@ -131,7 +131,7 @@ def _nothing_in(folder: Path) -> Submission:
     told = (
         f"The folder holds nothing that can be read, only {listed(names)}."
         if names
-        else "The folder is empty."
+        else "The folder is empty: no file that can be graded was handed in."
     )
     return Submission(flat_name(PurePosixPath(folder.name)), problem=f"{told} {HAND_IN}")
 
