@@ -104,7 +104,7 @@ def test_a_log_that_is_missing_or_of_another_homework_is_named_with_what_it_cost
     unlogged = graded(log=False)
     assert "no readable one of this homework was handed in" in told(unlogged, TRAINED)
     (note,) = [one for one in unlogged.notes if one.startswith(NO_LOG)]
-    assert f"What was trained in {TRAINED} counts by what stands in it, 6 points." in note
+    assert f"{TRAINED} is judged from this file, so it has no points here (6 points)." in note
     (line,) = [one for one in open_words([unlogged]) if "log" in one]
     assert line.startswith("1 submission came without a readable log")
     whole = graded()

@@ -314,9 +314,9 @@ def note_lost_log(
     if notebook is None or claims.entries or blank or not lost:
         return []
     return [
-        f"{NO_LOG} of {homework.id} was handed in. What was trained in {', '.join(lost)} counts by what"
-        f" stands in it, {sum(lost.values()):g} points. If there is one, hand it in beside the notebook, or"
-        " hand in the zip that the last cell makes."
+        f"{NO_LOG} of {homework.id} was handed in. What you trained in {', '.join(lost)} is judged from this"
+        f" file, so it has no points here ({sum(lost.values()):g} points). Hand the file in beside the"
+        " notebook, or hand in the zip that the last cell makes."
     ]
 
 
