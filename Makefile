@@ -15,6 +15,7 @@ help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(BIN)/.installed: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), once: this takes some minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(PIP_FLAGS) -c constraints.txt -e '.[$(EXTRAS)]'
 	$(BIN)/python -m autograder.author.fetch  # data that homeworks declare and the repository does not hold
@@ -25,6 +26,7 @@ demo: $(BIN)/.installed ## Grade the example class and write the report to build
 	$(BIN)/autograder grade build/demo/class -o build/demo/graded --seed demo
 	$(BIN)/python -m tests.demo_people build/demo/graded
 	$(BIN)/autograder grade build/demo/class -o build/demo/graded --seed demo
+	@echo "Open the class report in a browser: build/demo/graded/report.html"
 
 test: $(BIN)/.installed ## Run all tests
 	$(BIN)/python -m pytest -n 3 --dist loadgroup  # on two cores, too: many tests wait

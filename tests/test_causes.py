@@ -15,10 +15,12 @@ from autograder import kit
 from autograder.author.build import build_notebook, dumps
 from autograder.author.kit_text import kit_source
 from autograder.declare import homeworks
+from autograder.grade.causes import NO_LOG
 from autograder.grade.grade import Settings, grade_submission
 from autograder.grade.report import CAUSES, Report
 from autograder.kit.probes import PROBES, explain_error
 from autograder.names import source_path
+from autograder.report.tables import open_words
 from autograder.run.choose import Place, kernels
 from autograder.run.execute import execute
 from autograder.run.limits import Limits
@@ -96,6 +98,17 @@ def test_an_import_cell_that_raises_costs_only_what_needs_it(lines: tuple[str, .
     assert "statement by statement" in note
     assert "No answer hangs on it" in note
     assert report.raised[0].words in note
+
+
+def test_a_log_that_is_missing_or_of_another_homework_is_named_with_what_it_costs():
+    unlogged = graded(log=False)
+    assert "no readable one of this homework was handed in" in told(unlogged, TRAINED)
+    (note,) = [one for one in unlogged.notes if one.startswith(NO_LOG)]
+    assert f"{TRAINED} is judged from this file, so it has no points here (6 points)." in note
+    (line,) = [one for one in open_words([unlogged]) if "log" in one]
+    assert line.startswith("1 submission came without a readable log")
+    whole = graded()
+    assert not [one for one in whole.notes if one.startswith(NO_LOG)]
 
 
 def test_a_deleted_import_cell_is_provided_and_named():

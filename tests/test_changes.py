@@ -124,7 +124,7 @@ def test_submissions_that_come_and_go_and_other_points_of_the_course(tmp_path: P
     run(folder, reports)
     newcomer = replace(reports[0], submission="=late <b>comer")
     told = run(folder, [reports[0], newcomer])
-    assert "=late <b>comer, hw3: open → " in told
+    assert "=late <b>comer, hw3: – → " in told
     assert "student-01, hw3: " in told
     assert "(no longer among the submissions)" in told
     assert rows(folder)[0]["submission"] == "'=late <b>comer"
@@ -136,6 +136,15 @@ def test_submissions_that_come_and_go_and_other_points_of_the_course(tmp_path: P
     assert f"3.1: 0 → 0 (course.toml; {worth})" in run(
         folder, [other, newcomer], replace(SETTINGS, course="{}")
     )
+
+
+def test_a_question_that_is_left_out_is_gone_and_not_open(tmp_path: Path, reports: list[Report]):
+    folder = tmp_path / "graded"
+    run(folder, reports)
+    fewer = [replace(one, questions=one.questions[1:]) for one in reports]
+    assert "student-00, hw3 3.1: 0 → – (left out by course.toml" in run(folder, fewer)
+    assert "0 → –" in (folder / PAGE).read_text(encoding="utf-8")
+    assert "student-00, hw3 3.1: – → 0 (a question of its own now)" in run(folder, reports)
 
 
 def test_what_an_earlier_version_or_a_stranger_left_is_not_compared(tmp_path: Path, reports: list[Report]):

@@ -54,7 +54,7 @@ def test_files_become_requests_and_what_is_lost_is_said(here: InProcess):
     status, told = imported(bob, "../r.CSV", "student,question,request\nstudent-01,3.7,Look\nnobody,3.1,x\n")
     assert status == 200
     assert told["told"].splitlines()[0] == "1 new request, 0 already imported."
-    assert told["told"].splitlines()[1].startswith("r.csv, row 3: nothing says whose it is")
+    assert told["told"].splitlines()[1].startswith("r.csv, row 3: 'nobody' is no submission")
     assert imported(bob, "nobody.txt", "x")[0] == 400
     assert "ends in .txt" in imported(bob, "a.exe", "x")[1]["error"]
     assert "2 open" in bob.get("/")

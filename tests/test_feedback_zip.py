@@ -140,7 +140,7 @@ def test_canvas_gets_grades_and_pages_by_the_course_and_late_is_said_without_a_d
     )
     assert done.exit_code == 0, done.output
     looked = done.output.partition("Check these before you upload:\n")[2].splitlines()
-    assert looked[0].strip() == "garcíaluz-77: unreadable"
+    assert looked[0].strip() == "garcíaluz-77: unreadable, so the grade is open; grades.csv says why"
     assert any("imported, but not in grades.csv (3)" in line for line in looked)
     assert "Homework 3 (502)" in (tmp_path / "upload.csv").read_text(encoding="utf-8")
     assert "2 of 2 feedback pages" in done.output

@@ -175,6 +175,8 @@ def test_what_was_left_alone_is_listed_whole(tmp_path: Path):
     listed = (tmp_path / "out" / "left-alone.txt").read_text().splitlines()
     assert sorted(listed) == sorted(f"jane/{number}.png" for number in range(20))
     assert "and 15 more" in result.output
+    assert f"Full list: {tmp_path / 'out' / 'left-alone.txt'}" in result.output.replace("\n", "")
+    assert "0 of 1 submissions graded." in result.output
 
 
 # two people -------------------------------------------------------------------------------------------------

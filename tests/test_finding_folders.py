@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from autograder.cli.main import main
 from autograder.grade.grade import read
 from autograder.kit import LOG_NAME, LOG_SCHEMA
 from autograder.submissions.errors import SubmissionError
@@ -239,3 +241,35 @@ def test_a_folder_that_may_be_a_second_persons_keeps_its_copy(tmp_path: Path):
     files = {"jane/hw3.ipynb": HW3, "jane/hw3/hw3.ipynb": HW3}
     found = find([lay(tmp_path / "known", files)], people=["jane"]).submissions
     assert [one.name for one in found] == ["jane"]
+
+
+def test_results_below_the_submissions_are_no_submissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lay(tmp_path / "class", {"jane/hw3.ipynb": HW3, "kim/hw3.pdf": b"%PDF"})
+    monkeypatch.chdir(tmp_path / "class")
+    (results := tmp_path / "class" / "graded").mkdir()
+    lay(results, {"submissions/jane/executed.ipynb": HW3, "grades.csv": "submission", "seed.txt": "s"})
+    found = find([Path()], without=Path("graded"))
+    assert sorted(one.name for one in found.submissions) == ["jane", "kim"]
+    assert not [line for line in found.ignored if "graded" in line]
+
+
+@pytest.mark.parametrize(
+    ("paths", "output", "fine"),
+    [
+        ("class", "class", False),
+        ("class", "class/../class", False),
+        ("class/submissions", "class", False),
+        ("class/submissions/jane", "class", False),
+        ("class", "class/graded", True),
+        ("class/week1", "class", True),
+    ],
+)
+def test_results_that_would_lie_among_the_submissions_are_refused(
+    paths: str, output: str, fine: bool, tmp_path: Path
+):
+    lay(tmp_path / "class", {"submissions/jane/hw3.ipynb": "no", "week1/kim.ipynb": "no"})
+    arguments = ["grade", str(tmp_path / paths), "-o", str(tmp_path / output), "--workers", "1"]
+    done = CliRunner().invoke(main, arguments)
+    assert (done.exit_code == 0) == fine, done.output
+    assert ("among the submissions" in done.output) != fine
+    assert fine or not (tmp_path / output / "grades.csv").exists()

@@ -94,6 +94,8 @@ def test_terminal_and_class_report_count_what_is_open(tmp_path: Path):
     assert "1 of them was not found" in told[0]
     assert told[1].startswith("1 submission could not be judged: without points, not 0.")
     assert tables.open_words([report("a", 3.0)]) == []
+    (one,) = tables.open_words([report("a")])
+    assert "1 written answer is not graded yet: open, not 0. Grade it with" in one
     page = class_report.page([*reports, UNREADABLE], tmp_path)
     assert "2 written answers are not graded yet" in page
     assert "56 / 63 so far, 27 not graded yet" in page
@@ -128,7 +130,7 @@ def test_totals_are_open_while_anything_of_them_is():
     found, notes = handback.totals(text)
     assert found == {"a": None, "b": 76.0, "lost": None}
     assert "a: written answers without points: 3.7" in notes
-    assert "lost: points are open, because a part could not be judged" in notes
+    assert "lost: unreadable, so the grade is open; grades.csv says why" in notes
 
 
 def test_handback_says_how_many_cells_are_empty(tmp_path: Path):

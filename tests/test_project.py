@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from autograder import __version__, declare
 from autograder.author import tables
-from autograder.cli.main import described, main
+from autograder.cli.main import described, first_sentence, main
 from autograder.cli.reference import command_pages
 from autograder.declare import homeworks
 from tests.gallery import ROOT
@@ -149,6 +149,21 @@ def test_every_command_has_help_and_stands_in_the_documentation():
         for option in command.params:
             assert option.param_type_name == "argument" or getattr(option, "help", None), (name, option.name)
         assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
+
+
+def test_the_list_of_commands_cuts_no_sentence_off():
+    told = CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2]
+    assert "..." not in told
+    lines = " ".join(told.split())
+    for name in main.list_commands(click.Context(main)):
+        assert f"{name} {first_sentence(described(name))}" in lines
+
+
+def test_the_last_line_of_the_demo_names_the_report_as_the_readme_says():
+    assert "open the report that its last line names" in (ROOT / "README.md").read_text(encoding="utf-8")
+    rule = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ndemo:")[2].partition("\n\n")[0]
+    assert rule.splitlines()[-1].startswith("\t@echo")
+    assert rule.splitlines()[-1].endswith('build/demo/graded/report.html"')
 
 
 def test_the_page_of_an_authors_interface_shows_all_of_it():

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from autograder.author import build, inlined, kit_text, release, source
 from autograder.cli.main import main
 from autograder.declare import Choice, homeworks
+from autograder.hosts import bundle
 from autograder.names import notebook_path, source_path
 from tests.gallery import ROOT
 
@@ -68,6 +69,25 @@ def test_the_readme_names_each_notebook_and_its_links_lead_somewhere(files: dict
         assert f"{homework.points:g}" in readme
     for target in re.findall(r"\]\(([^)]+)\)", readme):
         assert f"attention-homeworks/{target}" in files
+
+
+@pytest.mark.parametrize(("word", "badge"), [("", True), ("2027-spring", False)])
+def test_the_readme_speaks_of_a_badge_only_where_the_notebooks_have_one(word: str, badge: bool):
+    made = release.student_files(ROOT, [homeworks()["hw1"]], variants=word)
+    notebook = made["attention-homeworks/notebooks/hw1_attention_basics.ipynb"].decode()
+    readme = made["attention-homeworks/README.md"].decode()
+    assert ("colab-badge.svg" in notebook) == ("badge" in readme) == badge
+    assert ("copies from elsewhere have other numbers" in readme) != badge
+    assert "@" not in readme
+
+
+@pytest.mark.parametrize("platform", ["otter", "gradescope"])
+def test_the_pages_on_bundles_show_about_the_size_that_a_bundle_has(platform: str):
+    page = (ROOT / "docs" / f"{platform}.md").read_text(encoding="utf-8")
+    shown = re.search(rf"hw3-{platform}.zip: written, ([\d.]+) MB, for {platform}", page)
+    made = bundle.make(homeworks()["hw3"], platform, bundle.Config("hw3", "seed"))
+    assert shown
+    assert float(shown[1]) == pytest.approx(len(made) / 1e6, rel=0.15)
 
 
 def test_the_environment_is_the_projects_own_and_has_what_the_notebooks_import(files: dict[str, bytes]):

@@ -98,6 +98,8 @@ def test_a_bad_entry_costs_its_own_question_and_says_why(entry: object, says: st
         (b"", "is empty"),
         (b"   \n", "is empty"),
         (b"{", "is not valid JSON"),
+        (b'{"cells": [{"source": "x', "It ends in the middle, as if saving or uploading was cut off. Save"),
+        (b"", "is empty. Save the file and hand it in again."),
         (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b"[" * 100_000, "nested too deeply"),
         (b"[1]", "should hold a JSON object"),
@@ -351,7 +353,7 @@ def test_a_batch_with_damaged_files_is_graded_to_the_end(tmp_path: Path):
     assert rows["good_log"]["3.1"] == "10"
     assert rows["empty"]["status"] == "unreadable"
     assert "is empty" in rows["empty"]["notes"]
-    assert "3 submissions graded" in result.output
+    assert "1 of 3 submissions graded" in result.output
     document = json.loads((out / "submissions" / "good_log" / "results.json").read_text())
     assert json.loads(json.dumps(store.results_json(store.read_results(document)))) == document
 

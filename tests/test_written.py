@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,7 @@ from autograder.author.build import build_notebook, dumps
 from autograder.cli.main import main
 from autograder.declare import homeworks
 from autograder.names import source_path
-from autograder.report import written
+from autograder.report import safehtml, written
 from tests.gallery import ROOT
 from tests.test_pages import ATTACKS, HARMFUL
 
@@ -128,3 +129,39 @@ def png(wide: int, high: int) -> str:
     noise = np.random.default_rng(0).integers(0, 255, (high, wide, 3), np.uint8)
     Image.fromarray(noise).save(made, "PNG")
     return base64.b64encode(made.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("The <mask> token and <EOS> come last", "The &lt;mask&gt; token and &lt;EOS&gt; come last"),
+        ("a List<int> and more words", "a List&lt;int&gt; and more words"),
+        ("if x<y then z>w it fails", "if x&lt;y then z&gt;w it fails"),
+        ("if a<b and c>d it fails", "if a&lt;b and c&gt;d it fails"),
+        ("<text>\nits next line", "&lt;text&gt;\nits next line"),
+    ],
+)
+def test_words_that_look_like_tags_are_words_and_take_nothing_with_them(words: str, shown: str):
+    assert shown in str(safehtml.markdown(words))
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        "<b>bold</b>",
+        "<details open><summary>s</summary>t</details>",
+        '<a href="https://example.org/a?b=c">l</a>',
+        '<img alt="a>b" src="data:image/png;base64,AAAA">',
+        "<math><mi>x</mi></math>",
+        "<https://example.org>",
+    ],
+)
+def test_tags_that_are_html_stay_tags(tags: str):
+    assert "&lt;" not in str(safehtml.markdown(tags))
+
+
+def test_words_that_look_like_tags_are_found_in_linear_time():
+    for many in ('<a ="' * 50_000, "<x" * 100_000, "<a b " * 50_000, "<a x=" * 50_000 + ">"):
+        started = time.monotonic()
+        safehtml.words_of_tags(many)
+        assert time.monotonic() - started < 5

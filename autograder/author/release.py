@@ -55,7 +55,7 @@ def student_files(
     }
     everything = "\n".join(notebooks.values())
     files: dict[str, bytes] = {
-        "README.md": _readme(homeworks).encode(),
+        "README.md": _readme(homeworks, variants).encode(),
         "LICENSE": (root / "LICENSE").read_bytes(),
     }
     wanted = _requirements(root)
@@ -73,7 +73,12 @@ def student_files(
     return {f"{FOLDER}/{name}": content for name, content in sorted(files.items())}
 
 
-def _readme(homeworks: Sequence[Homework]) -> str:
+# how a notebook of the archive is opened in Colab; with variants, its badge is gone
+BADGE = "Click the badge at the top of a notebook, or upload the notebook."
+UPLOAD = "Upload the notebook from this folder: copies from elsewhere have other numbers."
+
+
+def _readme(homeworks: Sequence[Homework], variants: str) -> str:
     rows = []
     for one in homeworks:
         points = (
@@ -86,7 +91,7 @@ def _readme(homeworks: Sequence[Homework]) -> str:
     text = (Path(__file__).parents[1] / "hosts" / "bundled" / "README.students.md").read_text(
         encoding="utf-8"
     )
-    return text.replace("@ROWS@", "\n".join(rows))
+    return text.replace("@ROWS@", "\n".join(rows)).replace("@COLAB@", UPLOAD if variants else BADGE)
 
 
 def _requirements(root: Path) -> list[str]:

@@ -119,8 +119,8 @@ def collect_command(
     if len(found.people) == 0:
         if found.unmatched:
             raise click.ClickException(
-                f"no file in {source} could be assigned to a student. The list above says why; use --match to"
-                " assign the files"
+                f"no file in {source} could be assigned to a student. The list above says why. If another"
+                f" platform than {platform} made it, name that with --from; else assign files with --match"
             )
         raise click.ClickException(f"no file in {source} has a name in the format of {platform}")
     tell(

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from autograder.cli.shared import Terminal, publish_pages
-from autograder.files import SECRET, encoded, several, speakable, write_atomically
+from autograder.files import SECRET, encoded, speakable, write_atomically
 from autograder.grade import changes, faults, staff
 from autograder.grade.changes import Change
 from autograder.grade.overrides import unfitting
@@ -48,16 +48,20 @@ def conclude(
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
         names = speakable(", ".join(ignored[:SHOWN]))
         console.print(
-            f"Ignored, not part of a submission: {names}{more}. Full list: {LEFT_ALONE}", soft_wrap=True
+            f"Ignored, not part of a submission: {names}{more}."
+            f" Full list: {speakable(str(output / LEFT_ALONE))}",
+            soft_wrap=True,
         )
     kept = changes.snapshot(reports, settings)
     before = changes.read(output)
     changed = None if before is None else changes.compare(before, kept)
     publish_pages(console, output, reports, reveal)
     where = speakable(str(output))
+    judged = sum(bool(report.questions) for report in reports)
+    many = "s" if (len(reports), judged) != (1, 1) else ""
+    of = "" if judged == len(reports) else f" of {len(reports)}"
     console.print(
-        f"{several(len(reports), 'submission')} graded."
-        f" Grades: {where}/grades.csv; feedback: {where}/submissions"
+        f"{judged}{of} submission{many} graded. Grades: {where}/grades.csv; feedback: {where}/submissions"
     )
     for told in tables.open_words(reports):
         console.print(told, soft_wrap=True)

@@ -225,6 +225,7 @@ def grade_command(
     left points open. Run the same command again to resume a stopped run: it grades only submissions that are
     new, changed or open.
     """
+    refuse_overlap(submissions, output)
     taught = following(course, submissions)
     if homework is not None:
         chosen((homework,))
@@ -246,7 +247,7 @@ def grade_command(
     try:
         # it imports while the submissions are looked for; the workers of a cluster have their own
         with contextlib.nullcontext() if dask else nursery(place) as sandboxes:
-            handed_in, ignored = _find(submissions, with_ids=bool(variants))
+            handed_in, ignored = _find(submissions, output, with_ids=bool(variants))
             results = Results(output)
             bounds |= {"cell_seconds": cell_seconds, "total_seconds": total_seconds}
             within = Limits(**bounds)  # type: ignore[arg-type]
@@ -293,9 +294,25 @@ def _without_data(why: str, judged: int) -> str:
     )
 
 
-def _find(paths: Sequence[Path], with_ids: bool) -> tuple[list[Submission], Sequence[str]]:
+def refuse_overlap(paths: Sequence[Path], output: Path) -> None:
+    """Refuses results among the submissions, where the next run could not tell them apart.
+
+    Raises:
+        click.UsageError: the folder of results, or the one in it that has a folder for each submission, is
+            among the paths.
+    """
+    pages = (output / "submissions").resolve()
+    for path in (one.resolve() for one in paths):
+        if path == output.resolve() or path == pages or pages in path.parents:
+            raise click.UsageError(
+                f"the results would be written to {output / 'submissions'}, among the submissions; give"
+                " another folder, such as -o graded"
+            )
+
+
+def _find(paths: Sequence[Path], output: Path, with_ids: bool) -> tuple[list[Submission], Sequence[str]]:
     """The submissions, with their students' ids if wanted, and the files that are none."""
-    found = find(paths, people=folders_of(paths))
+    found = find(paths, people=folders_of(paths), without=output)
     if not found.submissions:
         raise click.ClickException(f"found no notebook, log or zip in {', '.join(map(str, paths))}")
     try:

@@ -42,6 +42,11 @@ def described(name: str) -> str:
     raise LookupError(f"{file}.py has no function {file}_command")
 
 
+def first_sentence(text: str) -> str:
+    """The first sentence of a docstring, in one line."""
+    return " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".") + "."
+
+
 class Commands(click.Group):
     """All commands. An error that a user can fix is a sentence, not a traceback."""
 
@@ -60,10 +65,8 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of commands, which has to load none of them."""
-        room = formatter.width - 6 - max(map(len, COMMANDS))
-        told = {name: click.Command(name, help=described(name)).get_short_help_str(room) for name in COMMANDS}
         with formatter.section("Commands"):
-            formatter.write_dl(list(told.items()))
+            formatter.write_dl([(name, first_sentence(described(name))) for name in COMMANDS])
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs a command; which course it follows, it says itself."""

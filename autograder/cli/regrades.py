@@ -20,9 +20,9 @@ from autograder.cli.shared import (
 )
 from autograder.files import encoded, several, speakable, write_atomically
 from autograder.grade import staff
-from autograder.grade.overrides import OverrideError, Overrides, made, part_of
+from autograder.grade.overrides import Override, OverrideError, Overrides, made, part_of
 from autograder.grade.report import DECISIONS, Report
-from autograder.grade.requests import Kept, RequestError, Requests, counted, take, to_csv
+from autograder.grade.requests import NO_REPLY, Kept, RequestError, Requests, counted, take, to_csv
 from autograder.grade.store import read_reports
 from autograder.lms.people import MANIFEST, read_manifest
 
@@ -41,9 +41,7 @@ WIDTH = 70  # characters of a request in the list
 @click.option(
     "--decision",
     type=click.Choice(DECISIONS),
-    default=DECISIONS[-1],
-    show_default=True,
-    help="The decision.",
+    help="The decision; --answer needs one.",
 )
 @click.option("--reply", default="", help="The reply to the student.")
 @click.option(
@@ -60,7 +58,7 @@ def regrades_command(
     output: Path,
     collected: Path | None,
     number: int | None,
-    decision: str,
+    decision: str | None,
     reply: str,
     points: float | None,
     check: str,
@@ -74,17 +72,23 @@ def regrades_command(
     a row for each request, with columns such as student, question and request. The students' feedback pages
     show requests, decisions and replies.
     """
+    if number is None and (decision or reply or check or written or points is not None):
+        raise click.UsageError("an answer needs the number of its request: --answer NUMBER")
+    if number is not None and decision is None:
+        raise click.UsageError(f"say what is decided: --decision with {', '.join(map(repr, DECISIONS[1:]))}")
     who = by_whom(of_graded(output), by)
     reports = {one.submission: one for one in staff.apply(output, read_reports(output))}
     kept = Requests(output)
     try:
         if files:
             _take(files, kept, reports, collected)
-        if number is not None:
-            asked = kept.one(number)
+        if number is not None and decision is not None:
+            asked, wanted = kept.one(number), None
             if points is not None:
-                _set(output, reports, asked, points, check, written, reply, who)
+                wanted = _override(reports, asked, points, check, written, reply, who)
             kept.answer(number, decision, reply, who)
+            if wanted is not None:
+                Overrides(output).set(wanted)
     except (RequestError, OverrideError, ValueError) as error:
         raise click.ClickException(speakable(str(error))) from None
     found = kept.kept()
@@ -105,8 +109,7 @@ def _take(files: Sequence[Path], kept: Requests, reports: dict[str, Report], col
     show_list("Not imported", lost)
 
 
-def _set(
-    output: Path,
+def _override(
     reports: dict[str, Report],
     asked: Kept,
     points: float,
@@ -114,15 +117,17 @@ def _set(
     written: bool,
     reply: str,
     by: str,
-) -> None:
-    """Sets the points of the question that a request is about."""
+) -> Override:
+    """The override that an answer with points makes of the question that a request is about."""
+    if not reply.strip():
+        raise RequestError(NO_REPLY)
     if asked.submission not in reports:
         raise RequestError(f"{asked.submission} is not among the graded submissions")
     if not asked.request.question:
         raise RequestError("this request names no question; use 'autograder override' to set points")
     report, question = reports[asked.submission], asked.request.question
     part = part_of(report, question, check, written)
-    Overrides(output).set(made(report, question, part, points, reply, by))
+    return made(report, question, part, points, reply, by)
 
 
 def _list(found: Sequence[Kept]) -> None:

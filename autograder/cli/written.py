@@ -39,7 +39,7 @@ def written_command(submissions: tuple[Path, ...], output: Path, pdf: bool, home
         raise click.ClickException(str(error)) from None
     output.mkdir(parents=True, exist_ok=True)
     done, left = 0, []
-    for submission in find(submissions, people=folders_of(submissions)).submissions:
+    for submission in find(submissions, people=folders_of(submissions), without=output).submissions:
         try:
             belongs, answered = written.answers(submission, homework)
         except SubmissionError as error:

@@ -37,6 +37,7 @@ from autograder.submissions.log import Log
 from autograder.submissions.names_of_cells import Cell, NamesOfCells
 
 OPEN = ("missing", "unanswered")
+NO_LOG = "No readable submission_log.json"  # how the note begins on a submission that lacks one
 DEPTH = 5  # cells in a chain of missing names
 MOST = 12  # cells that a report names
 NO_GPU = re.compile(
@@ -163,7 +164,8 @@ class Witnesses:
         if not witness and question.claimed and not self.claims.entries and self.names is not None:
             return Blame(
                 UNANSWERED,
-                f"{check.feedback} What counts here stands in submission_log.json, and none was handed in.",
+                f"{check.feedback} What counts here stands in submission_log.json, and no readable one of"
+                " this homework was handed in.",
             )
         if not witness or question.claimed:  # a claimed answer's values are taken from the log as it is
             return None
@@ -296,6 +298,26 @@ def _gap_note(result: QuestionResult, errors: Sequence[CellError]) -> list[str]:
         return []
     told = next((check.feedback for check in lost if check.state == "unanswered"), "")
     return [told or f"{result.id} was lost to this cause, at least in part: {lost[0].cause}; see there."]
+
+
+def note_lost_log(
+    questions: Sequence[QuestionResult], homework: Homework, claims: Log, notebook: NotebookNode | None
+) -> list[str]:
+    """A note on a notebook with answers that came without its log, where the log would count."""
+    lost = {
+        one.id: sum(check.maximum for check in one.checks if check.cause == UNANSWERED)
+        for one in questions
+        if homework.questions[one.id].claimed
+    }
+    lost = {question: points for question, points in lost.items() if points}
+    blank = all(check.state == "unanswered" for one in questions for check in one.checks)
+    if notebook is None or claims.entries or blank or not lost:
+        return []
+    return [
+        f"{NO_LOG} of {homework.id} was handed in. What you trained in {', '.join(lost)} is judged from this"
+        f" file, so it has no points here ({sum(lost.values()):g} points). Hand the file in beside the"
+        " notebook, or hand in the zip that the last cell makes."
+    ]
 
 
 def is_lost(questions: Sequence[QuestionResult]) -> bool:

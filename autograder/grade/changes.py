@@ -35,6 +35,7 @@ class Change:
         before, after: points, written answers included; None while nothing is judged.
         why: reasons in words.
         checks: names of the checks whose points differ.
+        was, now: whether the submission or question was there, and is there.
     """
 
     submission: str
@@ -44,18 +45,26 @@ class Change:
     after: float | None
     why: tuple[str, ...]
     checks: tuple[str, ...] = ()
+    was: bool = True
+    now: bool = True
+
+    @property
+    def points(self) -> str:
+        """The points before and after, in words; a dash for what is not there."""
+        return f"{_words(self.before, self.was)} → {_words(self.after, self.now)}"
 
     @property
     def line(self) -> str:
         """The change in a line, for a terminal."""
         what = f" {self.question}" if self.question else ""
-        points = f"{_words(self.before)} → {_words(self.after)}"
         named = f" [{', '.join(self.checks)}]" if self.checks else ""
         where = f"{self.submission}, {self.homework or 'not recognized'}{what}"
-        return f"{where}: {points} ({'; '.join(self.why)}){named}"
+        return f"{where}: {self.points} ({'; '.join(self.why)}){named}"
 
 
-def _words(points: float | None) -> str:
+def _words(points: float | None, there: bool) -> str:
+    if not there:
+        return "–"
     return "open" if points is None else f"{round(points, 2):g}"
 
 
@@ -156,7 +165,7 @@ def _points(question: Kept) -> float | None:
 def _whole(name: str, old: Kept | None, new: Kept | None, why: str) -> Change:
     homework = (new or old or {})["homework"]
     totals = (_total(old) if old else None), (_total(new) if new else None)
-    return Change(name, homework, WHOLE, *totals, (why,))
+    return Change(name, homework, WHOLE, *totals, (why,), was=old is not None, now=new is not None)
 
 
 def _of_one(name: str, old: Kept, new: Kept, basis: Sequence[str]) -> Iterator[Change]:
@@ -170,7 +179,8 @@ def _of_one(name: str, old: Kept, new: Kept, basis: Sequence[str]) -> Iterator[C
         if was is None or now is None:
             points = (_points(was) if was else None), (_points(now) if now else None)
             why = "left out by course.toml or the homework" if now is None else "a question of its own now"
-            yield Change(name, new["homework"], question, *points, (why,))
+            there = was is not None, now is not None
+            yield Change(name, new["homework"], question, *points, (why,), (), *there)
         elif _differ(_points(was), _points(now)) or was["maximum"] != now["maximum"]:
             yield _changed(name, new["homework"], question, was, now, [*handed, *basis])
 

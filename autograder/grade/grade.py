@@ -21,7 +21,7 @@ from autograder.grade.annotate import (
     note_stale_answers,
 )
 from autograder.grade.beside import data_files, local_files
-from autograder.grade.causes import explain_causes, is_lost, witnesses
+from autograder.grade.causes import explain_causes, is_lost, note_lost_log, witnesses
 from autograder.grade.claims import note_claims
 from autograder.grade.judge import judge_question
 from autograder.grade.leaks import Prints, mark_prints
@@ -308,6 +308,7 @@ def annotate(judged: Judged, settings: Settings) -> Report:
     found = ran.read
     known = witnesses(found.homework, ran.log, found.claims, found.notebook, ran.execution)
     questions, raised, lost = explain_causes(judged.questions, found.homework, known)
+    lost = [*lost, *note_lost_log(questions, found.homework, found.claims, found.notebook)]
     questions, stale = note_stale_answers(questions, found.claims, found.notebook)
     questions = note_claims(
         questions, found.homework, found.claims, found.notebook, found.submission.attachments

@@ -24,12 +24,14 @@ from autograder.lms.tables import in_file, read_table
 MAX_TEXT, MAX_REPLY = 10_000, 5_000  # characters
 MAX_FILE = 1_000_000  # bytes of a text file
 MAX_REQUESTS = 10_000
+NO_REPLY = "a reply is needed, which the student reads: --reply '…'"
 HEADS = {  # what a column, or a line of a text file, may be called → what it says
     "who": ("submission", "student", "id", "user", "login", "email", "name"),
     "question": ("question", "problem", "part"),
     "text": ("request", "text", "reason", "comment", "message"),
 }
 NUMBER = re.compile(r"(?<![\w.])\d{1,2}\.\d{1,2}[a-z]?(?![\w.]*\d)")
+NAMED = re.compile(r"(?<![\d.])\d{1,2}\.\d{1,2}[a-z]?(?![\w.]*\d)")  # Q3.7, in a column of questions
 LINE = re.compile(r"(?P<head>[A-Za-z ]{2,20}):\s*(?P<value>.*)")
 IDS = re.compile(r"_(?P<id>\d+)_\d+_|^(?P<text>\d+)$")  # of a user, in a name that Canvas gave
 SCHEMA = """
@@ -65,12 +67,14 @@ class Asked:
         who: whatever the file says of its writer; empty if nothing.
         question: as written; empty if none is named.
         source: the file's name, and the row of a table.
+        row: whether it is the row of a table.
     """
 
     who: str
     question: str
     text: str
     source: str
+    row: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,10 @@ def _rows(path: Path) -> list[Asked]:
                 key: [str(row[head]).strip() for head in heads if row.get(head)]
                 for key, heads in places.items()
             }
-            if text := "\n".join(cells["text"]):
-                who = "\n".join(cells["who"])
-                made.append(
-                    Asked(who, " ".join(cells.get("question", [])), text, f"{path.name}, row {number}")
-                )
+            who, text = "\n".join(cells["who"]), "\n".join(cells["text"])
+            if who or text:
+                question = " ".join(cells.get("question", []))
+                made.append(Asked(who, question, text, f"{path.name}, row {number}", row=True))
         return made
 
 
@@ -153,21 +156,41 @@ def match(asked: Asked, reports: Mapping[str, Report], people: Sequence[Person])
         people: as collected; empty where there is no collected.csv.
 
     Raises:
-        RequestError: nothing, or several things, say whose it is, or it names a question that is not there.
+        RequestError: it is empty, nothing, or several things, say whose it is, or it names a question that is
+            not there.
     """
+    if not asked.text:
+        raise RequestError(f"{asked.source}: the request of {asked.who!r} has no text")
     found = _submissions(asked, reports, people)
     if len(found) != 1:
-        told = f"may be of {', '.join(sorted(found))}" if found else "nothing says whose it is"
-        raise RequestError(f"{asked.source}: {told}; begin it with a line 'Student: NAME IN grades.csv'")
+        raise RequestError(f"{asked.source}: {_unknown(asked, found, people)}")
     (submission,) = found
     known = [question.id for question in reports[submission].questions]
     if asked.question:
-        named = NUMBER.findall(asked.question) or [asked.question.strip()]
+        named = NAMED.findall(asked.question) or [asked.question.strip()]
         if len(set(named)) == 1 and named[0] in known:
             return submission, named[0]
         raise RequestError(f"{asked.source}: there is no question {asked.question!r} in {submission}")
     named = [one for one in dict.fromkeys(NUMBER.findall(asked.text)) if one in known]
     return submission, named[0] if len(named) == 1 else ""
+
+
+def _unknown(asked: Asked, found: set[str], people: Sequence[Person]) -> str:
+    """Why nobody knows whose a request is, and what helps, in words."""
+    who = ", ".join(word.strip() for word in asked.who.splitlines())
+    if found:
+        told = f"may be of {', '.join(sorted(found))}"
+    elif who:
+        told = f"{who!r} is no submission in grades.csv" + (" and nobody in collected.csv" if people else "")
+    else:
+        told = "nothing says whose it is"
+    where = (
+        "give the row a name in grades.csv"
+        if asked.row
+        else "begin it with a line 'Student: NAME IN grades.csv'"
+    )
+    more = "" if people else ", or use --collected to find students by id, mail address or name"
+    return f"{told}; {where}{more}"
 
 
 def take(
@@ -297,7 +320,7 @@ class Requests(Marks):
         if decision not in DECISIONS:
             raise RequestError(f"{decision!r} is none of {', '.join(DECISIONS)}")
         if decision != DECISIONS[0] and not reply.strip():
-            raise RequestError("a reply is needed, which the student reads: --reply '…'")
+            raise RequestError(NO_REPLY)
         self.one(number)
         with self._writing() as database:
             there = database.execute(

@@ -56,7 +56,7 @@ def whose(homework: Homework, word: str, students: Sequence[str], recorded: Mapp
         usual = {question.id: question.usual_numbers() for question in asked}
         return Whose(
             usual,
-            (f"{told}{named} are judged by the standard numbers.",) if recorded and asked else (),
+            (f"{told}the standard numbers count in {named}.",) if recorded and asked else (),
         )
     listed = [student_key(one) for one in students]
     notes: list[str] = []

@@ -62,7 +62,8 @@ def feedback_zip(platform: str, people: Sequence[Person], results: Path) -> tupl
         if not name:
             notes.append(
                 f"{one.submission}: {platform}'s own name of the submission is not in collected.csv, so its"
-                " feedback cannot go back this way; collect again from the platform's zip"
+                " feedback cannot go back this way. If a file was handed in, collect again from the"
+                " platform's zip; where text was typed instead, send the page yourself"
             )
         elif page.resolve().parent.parent != (results / "submissions").resolve() or not page.is_file():
             notes.append(f"{one.submission}: there is no feedback page")

@@ -57,6 +57,9 @@ def totals(text: str) -> tuple[dict[str, float | None], list[str]]:
         found[row["submission"]] = None if waiting or unjudged else points
         if waiting:
             notes.append(f"{row['submission']}: written answers without points: {', '.join(waiting)}")
+        if row["status"] == "unreadable":
+            notes.append(f"{row['submission']}: unreadable, so the grade is open; grades.csv says why")
+            continue
         if unjudged:
             notes.append(f"{row['submission']}: points are open, because a part could not be judged")
         if row["status"] != "graded":
@@ -107,10 +110,15 @@ def grades_by_id(
     Raises:
         ValueError: several rows belong to one student.
     """
+    settled = set((matches or {}).values())
+    decided = {one.submission for one in people if one.id in settled}
+    every = {one.submission for one in people}
     people = matched(people, grades, matches or {})
-    refuse_double(grades, people, settled=set((matches or {}).values()))
+    refuse_double(grades, people, settled=settled)
     notes = [
-        f"{name}: in grades.csv, but not imported"
+        f"{name}: another row of this student counts, by --match"
+        if name in decided or _within(name, every) in decided
+        else f"{name}: in grades.csv, but not imported"
         for name in sorted(set(grades) - {one.submission for one in people})
     ]
     folders = {one.submission for one in people}

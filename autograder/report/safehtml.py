@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import secrets
+from collections.abc import Set
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,26 @@ _TAG = re.compile(
     r"|(?P<unclear>[a-z/!?]))",
     re.I,
 )
+# every element of HTML, whether a page may show it or not
+_NAMES = (
+    "a abbr acronym address applet area article aside audio b base bdi bdo big blink blockquote body br"
+    " button canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl"
+    " dt em embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header"
+    " hgroup hr html i iframe img input ins kbd label legend li link main map mark marquee menu meta meter"
+    " nav nobr noembed noframes noscript object ol optgroup option output p param picture plaintext portal"
+    " pre progress q rp rt ruby s samp script search section select slot small source span strike strong"
+    " style sub summary sup svg table tbody td template textarea tfoot th thead time title tr track tt u ul"
+    " var video wbr xmp"
+)
+HTML_NAMES = frozenset(_NAMES.split())
+_ANY_TAG = re.compile(
+    r"</?(?P<name>[A-Za-z][\w-]*+)(?P<rest>(?:=\s*+\"[^\"]{0,999}+\"|=\s*+'[^']{0,999}+'|[^<>])*+)>"
+)
+_BARE = re.compile(r"[\w:-]++\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"']++)")  # an attribute with a value
+_ALONE = {  # attributes that need no value
+    *("open", "hidden", "controls", "reversed", "disabled", "checked", "selected", "defer", "async"),
+    *("nowrap", "noshade", "compact", "allowfullscreen", "autoplay", "loop", "muted", "required", "multiple"),
+}
 _VOID = {"area", "br", "col", "hr", "img", "input", "wbr"}
 _OPTIONAL = {"p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot"}  # may be left unclosed
 _RAW = {
@@ -275,8 +296,30 @@ def math(tex: str, block: bool = False) -> str:
     return f"<code>{html.escape(tex)}</code>"
 
 
+def words_of_tags(text: str, names: Set[str] = HTML_NAMES) -> str:
+    """Raw HTML in which what is no HTML is text: ``<mask>``, ``<EOS>``, ``x<y and y>z`` are words of answers.
+
+    A browser hides such a tag, and the cleaner would take some of them out with all that follows.
+    """
+
+    def told(tag: re.Match[str]) -> str:
+        bare = _BARE.sub(" ", tag["rest"]).replace("/", " ").lower().split()
+        real = tag["name"].lower() in names and all(word in _ALONE for word in bare)
+        return tag[0] if real else html.escape(tag[0])
+
+    return _ANY_TAG.sub(told, text)
+
+
 class _Renderer(IPythonRenderer):
-    """nbconvert's Markdown renderer, with equations as MathML."""
+    """nbconvert's Markdown renderer, with equations as MathML, and with tags that are none as text."""
+
+    names: Set[str] = HTML_NAMES
+
+    def block_html(self, html: str) -> str:
+        return str(super().block_html(words_of_tags(html, self.names)))
+
+    def inline_html(self, html: str) -> str:
+        return str(super().inline_html(words_of_tags(html, self.names)))
 
     def block_math(self, body: str) -> str:
         return f"<div>{math(body, True)}</div>"
@@ -302,10 +345,11 @@ def markdown_html(text: str, **_: Any) -> str:
     if len(short) > MAX_MARKDOWN:
         return str(as_text(PICTURE.sub("[picture]", text)))
     short = _BLANKS.sub(" " * MAX_BLANKS, short)
+    renderer = _Renderer(escape=False, exclude_anchor_links=True)
+    if "<math" in short:
+        renderer.names = HTML_NAMES | MATH_TAGS
     try:
-        made = str(
-            MarkdownWithMath(renderer=_Renderer(escape=False, exclude_anchor_links=True)).render(short)
-        )
+        made = str(MarkdownWithMath(renderer=renderer).render(short))
     except Exception:  # odd nesting can exhaust the parser; the words count, not their dress
         made = str(as_text(short))
     for name, picture in pictures.items():

@@ -7,11 +7,13 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from textwrap import shorten
 
 from rich.table import Table
 from rich.text import Text
 
 from autograder.files import harmless, several, speakable
+from autograder.grade.causes import NO_LOG
 from autograder.grade.report import CAUSES, LOST, Report, so_far
 from autograder.grade.report import REVEAL as REVEAL
 from autograder.grade.store import read_seconds
@@ -129,12 +131,19 @@ def open_words(reports: Sequence[Report]) -> list[str]:
             else ""
         )
         count = f"{len(answers)} written answer{'s are' if len(answers) > 1 else ' is'}"
+        them = "them" if len(answers) > 1 else "it"
         told.append(
-            f"{count} not graded yet: open, not 0. Grade them with 'autograder manual-grading'.{more}"
+            f"{count} not graded yet: open, not 0. Grade {them} with 'autograder manual-grading'.{more}"
         )
     if unread := [report for report in reports if not report.questions]:
         count = several(len(unread), "submission")
         told.append(f"{count} could not be judged: without points, not 0. The notes in grades.csv say why.")
+    if bare := [report for report in reports if any(note.startswith(NO_LOG) for note in report.notes)]:
+        count = several(len(bare), "submission")
+        told.append(
+            f"{count} came without a readable log, by which trained answers count: ask for"
+            " submission_log.json, and grade again. The notes in grades.csv name the questions."
+        )
     return told
 
 
@@ -160,7 +169,7 @@ def table(reports: Sequence[Report]) -> Table:
     ):
         made.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for report in sorted(reports, key=lambda one: one.submission):
-        what, score = " ".join(report.notes)[:90], "–"
+        what, score = shorten(" ".join(report.notes), 90, placeholder=" …"), "–"
         if report.questions:
             lost = [
                 question.id

@@ -42,7 +42,13 @@ class Found:
     ignored: tuple[str, ...]
 
 
-def find(paths: Iterable[Path], *, one_person: bool = False, people: Iterable[str] = ()) -> Found:
+def find(
+    paths: Iterable[Path],
+    *,
+    one_person: bool = False,
+    people: Iterable[str] = (),
+    without: Path | None = None,
+) -> Found:
     """Collects submissions from folders, notebooks, logs and zips, by what is in the files.
 
     A folder with one notebook is one submission, with the log and checkpoints beside it. A folder with
@@ -55,6 +61,7 @@ def find(paths: Iterable[Path], *, one_person: bool = False, people: Iterable[st
             and not a class.
         people: the folders directly below the paths of which each is known to be one person's, as
             ``collected.csv`` lists them.
+        without: a folder below the paths that holds no submissions, such as the results of an earlier run.
 
     Raises:
         FileNotFoundError: a path does not exist.
@@ -67,7 +74,7 @@ def find(paths: Iterable[Path], *, one_person: bool = False, people: Iterable[st
             raise FileNotFoundError(f"{path}: no such file or folder")
         base = path if path.is_dir() else path.parent
         items = []
-        for file in _walk(path, ignored) if path.is_dir() else [path]:
+        for file in _walk(path, ignored, without) if path.is_dir() else [path]:
             relative = PurePosixPath(file.relative_to(base).as_posix())
             if file.is_symlink() or not file.is_file():
                 ignored.append(f"{relative} (not an ordinary file)")
@@ -83,11 +90,18 @@ def find(paths: Iterable[Path], *, one_person: bool = False, people: Iterable[st
         submissions += group(items, name, ignored, own=one_person, people=known if path.is_dir() else ())
         if path.is_dir() and not one_person:
             read = {item.path.parts[0] for item in items}
-            submissions += [_nothing_in(one) for one in _folders_in(path) if one.name not in read]
+            submissions += [_nothing_in(one) for one in _folders_in(path, without) if one.name not in read]
     return Found(tuple(_kept(_unique(submissions))), tuple(speakable(line) for line in ignored))
 
 
-def _walk(folder: Path, ignored: list[str], depth: int = 0) -> Iterator[Path]:
+def _is(one: Path, other: Path | None) -> bool:
+    """Whether two paths lead to the same folder."""
+    with contextlib.suppress(OSError):
+        return other is not None and one.samefile(other)
+    return False
+
+
+def _walk(folder: Path, ignored: list[str], without: Path | None, depth: int = 0) -> Iterator[Path]:
     """Every file below a folder that is not left behind by a system or tool."""
     if depth > MAX_DEPTH:
         ignored.append(f"{folder} (a folder too deep within folders)")
@@ -107,19 +121,19 @@ def _walk(folder: Path, ignored: list[str], depth: int = 0) -> Iterator[Path]:
             ignored.append(f"{folder}/{item.name[:50]}… (cannot be read: {error.strerror})")
     kept = read_of([PurePosixPath(item.name) for item, folds in is_folder.items() if not folds])
     for item, folds in is_folder.items():
-        if folds and item.name not in IGNORED_FOLDERS:
-            yield from _walk(item, ignored, depth + 1)
+        if folds and item.name not in IGNORED_FOLDERS and not _is(item, without):
+            yield from _walk(item, ignored, without, depth + 1)
         elif not folds and PurePosixPath(item.name) in kept:
             yield item
         elif not folds and is_hidden(item.name):
             ignored.append(f"{item} (a hidden file)")
 
 
-def _folders_in(folder: Path) -> list[Path]:
+def _folders_in(folder: Path, without: Path | None) -> list[Path]:
     return sorted(
         one
         for one in folder.iterdir()
-        if one.name not in IGNORED_FOLDERS and one.is_dir() and not one.is_symlink()
+        if one.name not in IGNORED_FOLDERS and one.is_dir() and not one.is_symlink() and not _is(one, without)
     )
 
 
@@ -131,7 +145,7 @@ def _nothing_in(folder: Path) -> Submission:
     told = (
         f"The folder holds nothing that can be read, only {listed(names)}."
         if names
-        else "The folder is empty."
+        else "The folder is empty: no file that can be graded was handed in."
     )
     return Submission(flat_name(PurePosixPath(folder.name)), problem=f"{told} {HAND_IN}")
 

@@ -27,6 +27,7 @@ BESIDE = {  # parts of a log that no answer needs, in words
     "written": "a time",
 }
 PACKED = 1_000  # an array of at least so many numbers stands in a challenges file as base64
+AGAIN = "Save the file and hand it in again."
 MAX_LOG_BYTES = 16_000_000  # honest logs stay under 2 MB; JSON of this size still parses in a second
 
 
@@ -223,7 +224,7 @@ def parse_json(data: bytes, limit: int, what: str, problem: type[SubmissionError
     if len(data) > limit:
         raise problem(f"{what} is {len(data) / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB.")
     if not data.strip():
-        raise problem(f"{what} is empty.")
+        raise problem(f"{what} is empty. {AGAIN}")
     try:
         document = json.loads(data.decode("utf-8-sig"))
         # the walk costs time, and only an escape can spell half a character
@@ -235,8 +236,10 @@ def parse_json(data: bytes, limit: int, what: str, problem: type[SubmissionError
     except RecursionError:
         raise problem(f"{what} is nested too deeply.") from None
     except json.JSONDecodeError as error:
+        cut = error.msg.startswith("Unterminated") or not error.doc[error.pos :].strip()
+        end = " It ends in the middle, as if saving or uploading was cut off." if cut else ""
         raise problem(
-            f"{what} is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
+            f"{what} is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno}).{end} {AGAIN}"
         ) from None
     except ValueError:
         raise problem(f"{what} holds a number with too many digits.") from None
