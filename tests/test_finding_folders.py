@@ -253,6 +253,16 @@ def test_results_below_the_submissions_are_no_submissions(tmp_path: Path, monkey
     assert not [line for line in found.ignored if "graded" in line]
 
 
+def test_results_of_an_earlier_run_under_another_name_are_told_and_no_submissions(tmp_path: Path):
+    lay(tmp_path, {"jane/hw3.ipynb": HW3, "older/submissions/jane/executed.ipynb": HW3})
+    lay(tmp_path / "older", {"grades.csv": "submission", "seed.txt": "s"})
+    found = find([tmp_path], without=tmp_path / "graded")
+    assert [one.name for one in found.submissions] == ["jane"]
+    assert [line for line in found.ignored if "older" in line] == [
+        f"{tmp_path / 'older'} (results of an earlier run)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("paths", "output", "fine"),
     [

@@ -101,6 +101,13 @@ def _is(one: Path, other: Path | None) -> bool:
     return False
 
 
+def _holds_results(folder: Path) -> bool:
+    """Whether a folder is what a run wrote, under whatever name it lies among the submissions."""
+    with contextlib.suppress(OSError):
+        return {"grades.csv", "seed.txt", "submissions"} <= set(os.listdir(folder))
+    return False
+
+
 def _walk(folder: Path, ignored: list[str], without: Path | None, depth: int = 0) -> Iterator[Path]:
     """Every file below a folder that is not left behind by a system or tool."""
     if depth > MAX_DEPTH:
@@ -121,7 +128,9 @@ def _walk(folder: Path, ignored: list[str], without: Path | None, depth: int = 0
             ignored.append(f"{folder}/{item.name[:50]}… (cannot be read: {error.strerror})")
     kept = read_of([PurePosixPath(item.name) for item, folds in is_folder.items() if not folds])
     for item, folds in is_folder.items():
-        if folds and item.name not in IGNORED_FOLDERS and not _is(item, without):
+        if folds and not _is(item, without) and _holds_results(item):
+            ignored.append(f"{item} (results of an earlier run)")
+        elif folds and item.name not in IGNORED_FOLDERS and not _is(item, without):
             yield from _walk(item, ignored, without, depth + 1)
         elif not folds and PurePosixPath(item.name) in kept:
             yield item
@@ -133,7 +142,11 @@ def _folders_in(folder: Path, without: Path | None) -> list[Path]:
     return sorted(
         one
         for one in folder.iterdir()
-        if one.name not in IGNORED_FOLDERS and one.is_dir() and not one.is_symlink() and not _is(one, without)
+        if one.name not in IGNORED_FOLDERS
+        and one.is_dir()
+        and not one.is_symlink()
+        and not _is(one, without)
+        and not _holds_results(one)
     )
 
 
