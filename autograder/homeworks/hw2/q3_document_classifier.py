@@ -69,6 +69,8 @@ def classifier(
         "all documents": lambda: mean(tokens, real) if padding is None else tokens[real[..., 0]].mean(0),
         "padding counted": lambda: tokens.mean(1),
         "divided by n": lambda: (tokens * real).sum(1) / x.shape[1],
+        "divided by all tokens": lambda: (tokens * real).sum(1) / real.sum(),
+        "mean inverted": lambda: mean(tokens, real if padding is None else ~real),
         "over the batch": lambda: mean(tokens, real).mean(0, keepdims=True),
     }.get(variant, lambda: mean(tokens, real))()
     with np.errstate(invalid="ignore"):
@@ -79,6 +81,8 @@ def classifier(
         "sigmoid": lambda one: 1 / (1 + np.exp(-one)),
         "relu": lambda one: np.maximum(one, 0),
     }
+    if variant == "squeezed":
+        return np.asarray(logits.squeeze())
     return np.asarray(squashed.get(variant, lambda one: one)(logits))
 
 
@@ -150,6 +154,14 @@ document = hw.question(
                     " divide by the number of real tokens.": "divided by n",
                     "The layer does not get the padding mask, so real tokens see padded ones.": (
                         "attention sees padding"
+                    ),
+                    "The sum is divided by the number of real tokens in the whole batch;"
+                    " each document has its own number.": "divided by all tokens",
+                    "The mean is taken over the padded places; take it over the real ones: ~padding.": (
+                        "mean inverted"
+                    ),
+                    "A batch of one document must keep its axis: (1, n_classes). Is something squeezed?": (
+                        "squeezed"
                     ),
                     "The padding mask is inverted: True marks a place without a token.": "padding inverted",
                     "The layer gets the inverted mask; pass `padding` on as it is.": "attention inverted",

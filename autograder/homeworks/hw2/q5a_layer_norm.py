@@ -113,6 +113,9 @@ layer_norm = hw.question(
                 numpy_norm,
                 {
                     "The eps of the constructor is not used.": "default eps",
+                    "eps is always 1e-6; use the eps of the constructor.": "eps of 1e-6",
+                    "The divisor is std + eps with a deviation that divides by d − 1; it is the root of"
+                    " (variance + eps), with a variance that divides by d.": "annotated",
                     "The variance is the unbiased one (divided by d − 1); layer norm divides by d:"
                     " unbiased=False.": "unbiased",
                     "eps is left out: without it a constant row divides by zero.": "no eps",
