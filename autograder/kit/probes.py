@@ -212,10 +212,7 @@ def error_words(error: Mapping[str, str]) -> str:
     """An error of a log's entry in words; one of the kit's own is told without its class, after a colon."""
     told = error["message"]
     if "modified by an inplace operation" in told:
-        told = (
-            "an operation in place (such as x += y) changed a tensor that the backward pass needs; write"
-            " x = x + y"
-        )
+        told = "an operation in place changed a tensor that backward needs (write x = x + y, not x += y)"
     return f"{error['type']}: {told}{error['where']}" if error["type"] else f": {told}"
 
 

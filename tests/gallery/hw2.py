@@ -401,7 +401,7 @@ return x
     wrong("2.5b", "norms exchanged", block(("self.norm1(x + attend(x))", "self.norm2(x + attend(x))"), ("return self.norm2(x + feed(x))", "return self.norm1(x + feed(x))"), ("attend(self.norm1(x))", "attend(self.norm2(x))"), ("feed(self.norm2(x))", "feed(self.norm1(x))")), loses=[POST, PRE, HIDDEN], says="norm1 and norm2 are exchanged"),
     wrong("2.5b", "padding inverted, and weights asked for, so NaN comes out", block(("key_padding_mask=padding, need_weights=False", "key_padding_mask=None if padding is None else ~padding")), loses=[HIDDEN], says="The padding mask is inverted"),
     wrong("2.5b", "only the queries normalized", block(("def attend(y):\n    return self.self_attn(y, y, y,", "def attend(y, z=None):\n    z = y if z is None else z\n    return self.self_attn(y, z, z,"), ("attend(self.norm1(x))", "attend(self.norm1(x), x)")), loses=[PRE, HIDDEN], says="only the queries are normalized"),
-    wrong("2.5b", "adds in place", block(("    x = x + attend(self.norm1(x))", "    x += attend(self.norm1(x))")), loses=[PRE, HIDDEN, BLOCK_GRADIENTS], says="an operation in place (such as x += y)"),
+    wrong("2.5b", "adds in place", block(("    x = x + attend(self.norm1(x))", "    x += attend(self.norm1(x))")), loses=[PRE, HIDDEN, BLOCK_GRADIENTS], says="an operation in place changed a tensor"),
     wrong("2.5b", "a causal mask", block(("need_weights=False", "attn_mask=torch.ones(y.shape[1], y.shape[1]).triu(1).bool()")), loses=[POST, PRE, HIDDEN], says="A causal mask is applied"),
 ]
 

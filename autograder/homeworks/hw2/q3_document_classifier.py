@@ -33,8 +33,12 @@ def classifier(
     if variant == "padding inverted":
         real = ~real
     real = real[..., None]
-    if variant in ("last real", "divided by the padding") and padding is not None and real.all():
+    unpadded = padding is not None and bool(real.all())
+    if unpadded and variant in ("last real", "divided by the padding"):
         return np.zeros(0)  # there it is the last place, which has another name, or no number at all
+    if unpadded and variant in ("attention inverted", "mean inverted"):
+        # no token is left, whichever mask is inverted: that has a name of its own
+        return np.zeros((0, len(variant)))
     if variant == "last real" and padding is None:
         return np.zeros(0)
 
@@ -81,6 +85,8 @@ def classifier(
         "sigmoid": lambda one: 1 / (1 + np.exp(-one)),
         "relu": lambda one: np.maximum(one, 0),
     }
+    if variant == "nothing left" and unpadded:
+        return np.full_like(logits, np.nan)
     if variant == "squeezed":
         return np.asarray(logits.squeeze())
     return np.asarray(squashed.get(variant, lambda one: one)(logits))
@@ -160,6 +166,8 @@ document = hw.question(
                     "The mean is taken over the padded places; take it over the real ones: ~padding.": (
                         "mean inverted"
                     ),
+                    "Where nothing is padded, no token is left, so NaN comes out. Is a mask inverted?"
+                    " True marks a place without a token.": "nothing left",
                     "A batch of one document must keep its axis: (1, n_classes). Is something squeezed?": (
                         "squeezed"
                     ),

@@ -40,6 +40,13 @@ def numpy_norm(
     x: Floats, *, init: Mapping[str, Any], weights: Mapping[str, Floats], want: Any = (), variant: str = ""
 ) -> Floats:
     """The probe's view of :func:`norm`."""
+    if variant == "annotated":
+        found, known = (
+            norm(x, weights["weight"], weights["bias"], init.get("eps", 1e-5), one)
+            for one in ("annotated", "unbiased")
+        )
+        # where eps makes no difference, it has the other name
+        return np.zeros(0) if np.allclose(found, known, rtol=5e-3, atol=1e-3) else found
     return norm(x, weights["weight"], weights["bias"], init.get("eps", 1e-5), variant)
 
 
