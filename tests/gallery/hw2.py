@@ -209,6 +209,7 @@ EXAMPLES += [
     wrong("2.3", "no mask is no padding forgotten", pool(("if padding is None:\n    return self.head(tokens.mean(dim=1))\n", "")), loses=[POOLED], says="raised TypeError"),
     right("2.3", "a softmax of 0 and −∞ as the shares", pooled("rows = self.attention(x, padding=padding)\nshare = torch.zeros(x.shape[:2])\nif padding is not None:\n    share = share.masked_fill(padding, -torch.inf)\nreturn self.head((share.softmax(1)[..., None] * rows).sum(1))")),
     wrong("2.3", "squeezed, so one document has no batch axis", pool(("return self.head(tokens.mean(dim=1))", "return self.head(tokens.mean(dim=1)).squeeze()"), ("real.sum(dim=1))", "real.sum(dim=1)).squeeze()")), loses=[POOLED, PADDED], says="must keep its axis"),
+    wrong("2.3", "cut to the shortest document", pool(("real = (~padding)[..., None]\nreturn self.head((tokens * real).sum(dim=1) / real.sum(dim=1))", "n = int((~padding).sum(dim=1).min())\nreturn self.head(tokens[:, :n].mean(dim=1))")), loses=[PADDED], says="the shortest one in the batch"),
     wrong("2.3", "divided by the tokens of the whole batch", pool(("return self.head(tokens.mean(dim=1))", "padding = torch.zeros(x.shape[:2], dtype=torch.bool)"), ("/ real.sum(dim=1)", "/ real.sum()")), loses=[POOLED, PADDED], says="real tokens in the whole batch"),
 ]
 

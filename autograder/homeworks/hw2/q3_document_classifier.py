@@ -72,6 +72,7 @@ def classifier(
         "divided by the padding": lambda: mean(tokens, real, real if padding is None else ~real),
         "all documents": lambda: mean(tokens, real) if padding is None else tokens[real[..., 0]].mean(0),
         "padding counted": lambda: tokens.mean(1),
+        "cut to the shortest": lambda: tokens[:, : int(real.sum(1).min())].mean(1),
         "divided by n": lambda: (tokens * real).sum(1) / x.shape[1],
         "divided by all tokens": lambda: (tokens * real).sum(1) / real.sum(),
         "mean inverted": lambda: mean(tokens, real if padding is None else ~real),
@@ -124,7 +125,7 @@ def classifier_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield classifier_case(rng, 4, 7, 2, masked=False)  # seven features: no token is the largest in all
     yield classifier_case(rng, 6, 5, 4, (0, 0, 0))
     yield classifier_case(rng, 1, 4, 3, (0,), masked=False)
-    for n, d, classes, padding in ((5, 3, 2, (0, 2, 4)), (4, 6, 3, (3, 1)), (7, 2, 5, (6,))):
+    for n, d, classes, padding in ((5, 3, 2, (0, 2, 3)), (4, 6, 3, (3, 1)), (7, 2, 5, (6,))):
         yield classifier_case(rng, n, d, classes, padding, group="padding")
     yield classifier_case(rng, 4, 3, 2, (1, 2), want=["gradients"], group="gradients")
 
@@ -133,7 +134,7 @@ def classifier_examples(rng: np.random.Generator) -> Iterator[Case]:
     """One of each kind of hidden case."""
     yield classifier_case(rng, 3, 4, 2, masked=False)
     yield classifier_case(rng, 1, 2, 3, (0,))
-    yield classifier_case(rng, 4, 2, 3, (0, 1, 3), want=["gradients"], group="padding")
+    yield classifier_case(rng, 4, 2, 3, (0, 1, 2), want=["gradients"], group="padding")
 
 
 document = hw.question(
@@ -182,6 +183,8 @@ document = hw.question(
                     "Only the first token is used; take the mean over all tokens.": "first",
                     "Only the last place is used; take the mean over all tokens.": "last",
                     "Only the last real token is used; take the mean over all of them.": "last real",
+                    "Each document is cut to the length of the shortest one in the batch;"
+                    " take the mean over all its real tokens.": "cut to the shortest",
                     "The attention layer is not used.": "no layer",
                     "The mean is taken before the attention layer; it comes after it.": "mean first",
                     "The input is added to the layer's output;"
