@@ -210,9 +210,10 @@ def trial_of(case: Mapping[str, Any], entry: Mapping[str, Any]) -> Trial:
 
 def error_words(error: Mapping[str, str]) -> str:
     """An error of a log's entry in words; one of the kit's own is told without its class, after a colon."""
-    return (
-        f"{error['type']}: {error['message']}{error['where']}" if error["type"] else f": {error['message']}"
-    )
+    told = error["message"]
+    if "modified by an inplace operation" in told:
+        told = "an operation in place changed a tensor that backward needs (write x = x + y, not x += y)"
+    return f"{error['type']}: {told}{error['where']}" if error["type"] else f": {told}"
 
 
 def trouble_words(name: str, note: str, error: str) -> str:

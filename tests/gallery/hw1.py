@@ -34,6 +34,8 @@ EXAMPLES = [
     wrong("1.1", "the mean of the values", single(back="values.mean(axis=0), w"), loses=[VALUES, LARGE], says="the weights are not used"),
     wrong("1.1", "cosine", single("keys @ query / np.linalg.norm(keys, axis=1) / np.linalg.norm(query)"), loses=[VALUES, LARGE], says="The scores are cosines"),
     wrong("1.1", "absolute scores", single("np.abs(keys @ query) / np.sqrt(len(query))"), loses=[VALUES, LARGE], says="The scores are absolute values"),
+    wrong("1.1", "the largest absolute score subtracted", single(weights="e = np.exp(s - np.abs(s).max())\nw = e / e.sum()"), loses=[LARGE], says="not the largest absolute one or 0"),
+    wrong("1.1", "a search for the largest score that starts from 0", single(weights="top = 0\nfor score in s:\n    top = max(top, score)\ne = np.exp(s - top)\nw = e / e.sum()"), loses=[LARGE], says="not the largest absolute one or 0"),
     wrong("1.1", "the L1 distance", single("-np.abs(keys - query).sum(axis=1) / np.sqrt(len(query))"), loses=[VALUES], says="distances Σ|k − q| with a minus"),
 ]
 
@@ -55,6 +57,7 @@ EXAMPLES += [
     wrong("1.2", "share of the score", cat("6 / 16"), loses=[WEIGHT], says="without the exponential", visible=GIVES_AWAY),
     wrong("1.2", "a word for a letter, a guess for the weight", cat("0.3", "sat"), loses=["cat_word", WEIGHT], says="should be one of the letters"),
     wrong("1.2", "two decimals", cat("0.50"), loses=[WEIGHT], says="asks for three correct decimals"),
+    wrong("1.2", "in percent", cat("50.1"), loses=[WEIGHT], says="in percent"),
     wrong("1.2", "a list of weights", cat("[0.1, 0.5, 0.4]"), loses=[WEIGHT], says="expected ()"),
 ]
 
@@ -166,6 +169,7 @@ EXAMPLES += [
     wrong("1.4", "mean d·μ; the standard deviation", theory("d * mu") | sampled("z = (queries * keys).sum(1)\nreturn z.mean(), z.std()"), loses=[MEAN, SAMPLES], says="two independent numbers is μ²"),
     wrong("1.4", "not independent; summed over pairs", theory("d * (mu**2 + sigma**2)") | sampled("z = (queries * keys).sum(0)\nreturn z.mean(), z.var()"), loses=[MEAN, SAMPLES], says="q and k are independent"),
     wrong("1.4", "one product, not d", theory(variance="sigma**4 + 2 * sigma**2 * mu**2"), loses=[VARIANCE, SCALE], says="there are d"),
+    wrong("1.4", "the negative root", theory(scale="-(variance ** -0.5)"), loses=[SCALE], says="s is positive"),
     wrong("1.4", "two numbers", {"1.4 theory": "return d * mu**2, d * sigma**4"}, loses=[MEAN, VARIANCE, SCALE], says="should return three numbers"),
 ]
 
@@ -360,6 +364,8 @@ EXAMPLES += [
     wrong("1.11", "shuffles its input", {"1.11 error": "y = layer(X)[order]\nX[:] = X[order]\nreturn np.abs(layer(X) - y).max()"}, loses=[ERROR], says="changed its inputs in place"),
     wrong("1.11", "multiplied by the power", blind(table=table("p * 10000.0 ** ((c - c % 2) / d)")), loses=[TABLE], shows="matrix", says="divide by it"),
     wrong("1.11", "transposed table", blind(table=table("p / 10000 ** ((c - c % 2) / d)", join="np.where(c % 2 == 0, even, odd).T")), loses=[TABLE], shows="matrix", says="The table is transposed"),
+    wrong("1.11", "base 1000", blind(table=table("p / 1000 ** ((c - c % 2) / d)")), loses=[TABLE], shows="matrix", says="The base is 10000"),
+    wrong("1.11", "the angle cut to a whole number", blind(table=table("p // 10000 ** ((c - c % 2) / d)")), loses=[TABLE], shows="matrix", says="cuts the angle"),
     wrong("1.11", "twice the column", blind(table=table("p / 10000 ** (2 * c / d)")), loses=[TABLE], says="twice the column"),
 ]
 

@@ -198,7 +198,7 @@ EXAMPLES += [
     wrong("2.3", "padded places counted", pooled("return self.head(self.attention(x, padding).mean(dim=1))"), loses=[PADDED], says="Padded places are counted"),
     wrong("2.3", "real tokens summed, divided by all places", pool(("/ real.sum(dim=1)", "/ x.shape[1]")), loses=[PADDED], says="divide by the number of real tokens"),
     wrong("2.3", "the layer does not get the mask", pool(("self.attention(x, padding)", "self.attention(x)")), loses=[PADDED], says="does not get the padding mask"),
-    wrong("2.3", "the mask is inverted", pool(("(~padding)", "padding")), loses=[POOLED, PADDED], says="nan"),
+    wrong("2.3", "the mask is inverted", pool(("(~padding)", "padding")), loses=[POOLED, PADDED], says="taken over the padded places"),
     wrong("2.3", "the mean before the layer", pooled("if padding is None:\n    padding = torch.zeros(x.shape[:2], dtype=torch.bool)\nreal = (~padding)[..., None]\nmean = (x * real).sum(1, keepdim=True) / real.sum(1, keepdim=True)\nreturn self.head(self.attention(mean)[:, 0])"), loses=[POOLED, PADDED], says="The mean is taken before the attention layer"),
     wrong("2.3", "tokens summed", pool(("tokens.mean(dim=1)", "tokens.sum(dim=1)"), (" / real.sum(dim=1)", "")), loses=[POOLED, PADDED], says="The tokens are summed"),
     wrong("2.3", "first token only", pooled("return self.head(self.attention(x, padding)[:, 0])"), loses=[POOLED, PADDED], says="Only the first token"),
@@ -207,6 +207,10 @@ EXAMPLES += [
     wrong("2.3", "attention left out", pool(("self.attention(x, padding)", "x")), loses=[POOLED, PADDED, CLASSIFIED], says="The attention layer is not used"),
     wrong("2.3", "detached on the way", pool(("tokens = self.attention(x, padding)", "tokens = self.attention(x, padding).detach()")), loses=[CLASSIFIED], says="is something detached"),
     wrong("2.3", "no mask is no padding forgotten", pool(("if padding is None:\n    return self.head(tokens.mean(dim=1))\n", "")), loses=[POOLED], says="raised TypeError"),
+    right("2.3", "a softmax of 0 and −∞ as the shares", pooled("rows = self.attention(x, padding=padding)\nshare = torch.zeros(x.shape[:2])\nif padding is not None:\n    share = share.masked_fill(padding, -torch.inf)\nreturn self.head((share.softmax(1)[..., None] * rows).sum(1))")),
+    wrong("2.3", "squeezed, so one document has no batch axis", pool(("return self.head(tokens.mean(dim=1))", "return self.head(tokens.mean(dim=1)).squeeze()"), ("real.sum(dim=1))", "real.sum(dim=1)).squeeze()")), loses=[POOLED, PADDED], says="must keep its axis"),
+    wrong("2.3", "cut to the shortest document", pool(("real = (~padding)[..., None]\nreturn self.head((tokens * real).sum(dim=1) / real.sum(dim=1))", "n = int((~padding).sum(dim=1).min())\nreturn self.head(tokens[:, :n].mean(dim=1))")), loses=[PADDED], says="the shortest one in the batch"),
+    wrong("2.3", "divided by the tokens of the whole batch", pool(("return self.head(tokens.mean(dim=1))", "padding = torch.zeros(x.shape[:2], dtype=torch.bool)"), ("/ real.sum(dim=1)", "/ real.sum()")), loses=[POOLED, PADDED], says="real tokens in the whole batch"),
 ]
 
 # 2.4 ------------------------------------------------------------------------------------------------------------------
@@ -287,6 +291,11 @@ EXAMPLES += [
     wrong("2.4", "one axis too few with one sequence", multi(("return self.out_proj(joined), weights", "return self.out_proj(joined).squeeze(), weights")), loses=[HEADS, CAUSAL], says="has shape"),
     right("2.4", "NaN repaired after a masked_fill, which stops it in the backward pass too", multi(("torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed", "torch.nan_to_num(torch.softmax(scores.masked_fill(~allowed, float('-inf')), dim=-1))"))),
     wrong("2.4", "NaN of an additive mask repaired afterwards", multi(("torch.softmax(scores.masked_fill(~allowed, -1e9), dim=-1) * allowed", "torch.nan_to_num(torch.softmax(scores + torch.zeros(allowed.shape).masked_fill(~allowed, float('-inf')), dim=-1))")), loses=[HEADS_GRADIENTS], says="does a NaN hide behind a mask"),
+    wrong("2.4", "scaled by √n", multi(("math.sqrt(size)", "math.sqrt(n)")), loses=VALUES, says="divided by √n, the root of the number of places"),
+    wrong("2.4", "the size taken from the axis of the heads", multi(("math.sqrt(size)", "math.sqrt(keys.size(1))")), loses=VALUES, says="divided by √n_heads"),
+    wrong("2.4", "padded queries hidden, too", multi(("~padding[:, None, None, :]", "~padding[:, None, None, :] & ~padding[:, None, :, None]")), loses=[PADDING, BLIND], says="hides padded queries, too"),
+    wrong("2.4", "output 0 where nothing can be seen", multi(("return self.out_proj(joined), weights", "return self.out_proj(joined) * allowed.expand(batch, 1, n, n).any(-1)[:, 0, :, None], weights")), loses=[BLIND], says="it is the bias of out_proj"),
+    wrong("2.4", "the weights returned before they are set to 0", multi(("dim=-1) * allowed", "dim=-1)\nshown, weights = weights, weights * allowed"), ("(joined), weights", "(joined), shown")), loses=[BLIND], says="the returned weights of a query that may see nothing"),
 ]
 
 # 2.5 ------------------------------------------------------------------------------------------------------------------
@@ -323,6 +332,8 @@ EXAMPLES += [
     wrong("2.5a", "the mean not subtracted", norm(("centered = x - x.mean(dim=-1, keepdim=True)", "centered = x")), loses=[NORM, EPS], says="that is RMS norm"),
     wrong("2.5a", "weight forgotten", norm((" * self.weight", "")), loses=[NORM, EPS, NORM_GRADIENTS], says="weight is not used"),
     wrong("2.5a", "buffers, not parameters", {"2.5a init": 'self.eps = eps\nself.register_buffer("weight", torch.ones(d_model))\nself.register_buffer("bias", torch.zeros(d_model))'}, loses=[NORM, EPS, NORM_GRADIENTS], says="is not a parameter, so that it never learns"),
+    wrong("2.5a", "eps of 1e-6, whatever is given", norm(("self.eps", "1e-6")), loses=[EPS], says="eps is always 1e-6"),
+    wrong("2.5a", "as in The Annotated Transformer", {"2.5a forward": "mean, std = x.mean(-1, keepdim=True), x.std(-1, keepdim=True)\nreturn self.weight * (x - mean) / (std + self.eps) + self.bias"}, loses=[NORM, EPS], says="The divisor is std + eps"),
 ]
 
 POST, PRE = "post-norm equals nn.TransformerEncoderLayer", "pre-norm equals nn.TransformerEncoderLayer"
@@ -389,6 +400,10 @@ return x
     wrong("2.5b", "the second residual adds the block's input", block(("    x = x + attend(self.norm1(x))\n    return x + feed(self.norm2(x))", "    y = x + attend(self.norm1(x))\n    return x + feed(self.norm2(y))"), ("x = self.norm1(x + attend(x))\nreturn self.norm2(x + feed(x))", "y = self.norm1(x + attend(x))\nreturn self.norm2(x + feed(y))")), loses=[POST, PRE, HIDDEN], says="The second residual connection adds the block's input"),
     wrong("2.5b", "dropout as in torch's layer", block(("return self.linear2(torch.relu(self.linear1(y)))", "return F.dropout(self.linear2(torch.relu(self.linear1(y))), 0.1, self.training)")), loses=[POST], says="Leave dropout out"),
     wrong("2.5b", "norms exchanged", block(("self.norm1(x + attend(x))", "self.norm2(x + attend(x))"), ("return self.norm2(x + feed(x))", "return self.norm1(x + feed(x))"), ("attend(self.norm1(x))", "attend(self.norm2(x))"), ("feed(self.norm2(x))", "feed(self.norm1(x))")), loses=[POST, PRE, HIDDEN], says="norm1 and norm2 are exchanged"),
+    wrong("2.5b", "padding inverted, and weights asked for, so NaN comes out", block(("key_padding_mask=padding, need_weights=False", "key_padding_mask=None if padding is None else ~padding")), loses=[HIDDEN], says="The padding mask is inverted"),
+    wrong("2.5b", "only the queries normalized", block(("def attend(y):\n    return self.self_attn(y, y, y,", "def attend(y, z=None):\n    z = y if z is None else z\n    return self.self_attn(y, z, z,"), ("attend(self.norm1(x))", "attend(self.norm1(x), x)")), loses=[PRE, HIDDEN], says="only the queries are normalized"),
+    wrong("2.5b", "adds in place", block(("    x = x + attend(self.norm1(x))", "    x += attend(self.norm1(x))")), loses=[PRE, HIDDEN, BLOCK_GRADIENTS], says="an operation in place changed a tensor"),
+    wrong("2.5b", "a causal mask", block(("need_weights=False", "attn_mask=torch.ones(y.shape[1], y.shape[1]).triu(1).bool()")), loses=[POST, PRE, HIDDEN], says="A causal mask is applied"),
 ]
 
 # 2.6 ------------------------------------------------------------------------------------------------------------------
@@ -437,6 +452,11 @@ EXAMPLES += [
     wrong("2.6", "never trained", claims={"reverse_Q": np.zeros((32, 32))}, loses=[REVERSES, CLAIM], shows="attention", says="Did the training cell finish", visible="the claim stands in the log alone, which the check cell does not read"),
     wrong("2.6", "a number made up", claims={"trained_antidiagonal": 0.5}, loses=[CLAIM], shows="attention", says="but the recorded weights give", visible="the claim stands in the log alone, which the check cell does not read"),
     wrong("2.6", "weights of another size", claims={"reverse_E": RNG.normal(size=(12, 32))}, loses=[REVERSES, CLAIM], says="expected (10, d)", visible="the claim stands in the log alone, which the check cell does not read"),
+    wrong("2.6", "the step before backward", train("loss.backward()\noptimizer.step()\n", "optimizer.step()\nloss.backward()\n"), loses=[STEP], says="runs before loss.backward()"),
+    wrong("2.6", "a sum over the places", train("loss = F.cross_entropy(logits.flatten(0, 1), tokens.flip(1).flatten())", "loss = sum(F.cross_entropy(logits[:, i], tokens[:, -1 - i]) for i in range(tokens.shape[1]))"), loses=[STEP], says="summed over the places"),
+    wrong("2.6", "nothing returned", train("return loss.item()\n", ""), loses=[STEP], says="it returns None"),
+    wrong("2.6", "one key too far", measure("return sum(weights[:, i, -i].mean() for i in range(weights.shape[1])) / weights.shape[1]"), loses=[MEASURE], says="one too far"),
+    right("2.6", "a closure for the optimizer", {"2.6 step": "def closure():\n    optimizer.zero_grad()\n    loss = F.cross_entropy(model(tokens)[0].flatten(0, 1), tokens.flip(1).flatten())\n    loss.backward()\n    return loss\n\nreturn float(optimizer.step(closure))"}),
 ]
 
 # 2.7 ------------------------------------------------------------------------------------------------------------------
@@ -517,6 +537,7 @@ EXAMPLES += [
     wrong("2.8a", "pieces cut, then transposed back", named(("= piece", "= piece.T if piece.ndim == 2 else piece"), ('if layer == "attn.c_attn":', 'if layer == "attn.c_proj":\n        tensor = tensor.T if part == "weight" else tensor\n    if layer == "attn.c_attn":')), loses=[MAPPED, LOGITS], says="square matrices are not transposed"),
     wrong("2.8a", "only block 0", named(("return state", 'return {name: value for name, value in state.items() if "blocks.1" not in name}')), loses=[MAPPED, LOGITS], says="the dict has no blocks.1"),
     wrong("2.8a", "biases forgotten", named(("return state", 'return {name: value for name, value in state.items() if "self_attn" not in name or "bias" not in name}')), loses=[MAPPED, LOGITS], says="the dict has no blocks.0.self_attn"),
+    wrong("2.8a", "reshaped, not transposed", named(("tensor = tensor.T", "tensor = tensor.reshape(tensor.shape[::-1])")), loses=[MAPPED, LOGITS], says="matrices are reshaped"),
 ]
 
 NATS, HELD_OUT = "nats a character", "the held-out lines"
@@ -538,6 +559,10 @@ EXAMPLES += [
     wrong("2.8b", "divided by n", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:], reduction='sum').item() / len(tokens)"), loses=[NATS, HELD_OUT], says="Divide by n − 1"),
     wrong("2.8b", "the logits shifted the other way", nats("return F.cross_entropy(model(tokens[None])[0, 1:], tokens[:-1]).item()"), loses=[NATS, HELD_OUT], says="compared with the letter before"),
     wrong("2.8b", "the number of another text", {"2.8b number": 'held_out_nats = nats_per_character(austen, torch.tensor(to_tokens("It is a truth universally acknowledged")))'}, loses=[HELD_OUT], says="gives another number", visible="the number would give the answer away"),
+    wrong("2.8b", "logarithms to base 10", nats("return F.cross_entropy(model(tokens[None])[0, :-1], tokens[1:]).item() / math.log(10)"), loses=[NATS, HELD_OUT], says="base 10"),
+    wrong("2.8b", "the entropy of the predictions", nats("p = model(tokens[None])[0, :-1].softmax(-1)\nreturn -(p * p.log()).sum(-1).mean()"), loses=[NATS, HELD_OUT], says="the entropy of what the model expects"),
+    wrong("2.8b", "softmax over the places", nats("p = model(tokens[None]).softmax(1)[0, :-1]\nreturn -p.gather(1, tokens[1:, None]).log().mean()"), loses=[NATS, HELD_OUT], says="runs over the places"),
+    wrong("2.8b", "two decimals", {"2.8b number": "held_out_nats = round(nats_per_character(austen, torch.tensor(to_tokens(HELD_OUT_TEXT))), 2)"}, loses=[HELD_OUT], says="asks for 0.001", visible="a check of this one number would give the answer away"),
 ]
 
 GREEDY, TEMPERATURE, LIKELIEST = "the greedy continuation", "drawn with the temperature", "only the k likeliest"
@@ -585,6 +610,8 @@ EXAMPLES += [
     wrong("2.8c", "probabilities squared", draws("torch.softmax(scores, dim=-1)", "torch.softmax(scores, dim=-1) ** 2"), loses=[TEMPERATURE, LIKELIEST], says="as if each probability were squared"),
     wrong("2.8c", "top_k is forgotten", draws("if top_k is not None:", "if False:"), loses=[LIKELIEST], says="likeliest may"),
     wrong("2.8c", "uniform over the k likeliest", draws("torch.softmax(scores, dim=-1)", "torch.isfinite(scores).float()"), loses=[TEMPERATURE, LIKELIEST], says="equally likely"),
+    wrong("2.8c", "choose is never called", writes("choose(model(torch.tensor(tokens[-model.context :])[None])[0, -1].detach())", "int(model(torch.tensor(tokens[-model.context :])[None])[0, -1].argmax())"), loses=[GREEDY], says="never calls choose"),
+    wrong("2.8c", "the temperature only without top_k", {"2.8c sample": "scores = logits / temperature\nif top_k is not None:\n    scores = logits.masked_fill(logits < logits.topk(top_k).values[-1], -math.inf)\nreturn int(torch.multinomial(torch.softmax(scores, dim=-1), 1))"}, loses=[LIKELIEST], says="as if the temperature were 1"),
 ]
 
 SAME_LOGITS, STEP_WORK = "the same logits as the whole model", "the work of a step does not grow"
@@ -666,4 +693,32 @@ EXAMPLES += [
         x = x + block.linear2(block.linear1(block.norm2(x)).relu())
     return model.norm(x) @ model.tokens.weight.T
     """}, loses=[STEP_WORK], shows="curve", says="grows with the square of its length"),
+    wrong("2.8d", "no scale", steps(" / math.sqrt(q.shape[1])", ""), loses=[SAME_LOGITS, STEP_WORK], says="not divided by √d_head"),
+    wrong("2.8d", "scaled by d_model", steps("math.sqrt(q.shape[1])", "math.sqrt(q.numel())"), loses=[SAME_LOGITS, STEP_WORK], says="divided by √d_model"),
+    wrong("2.8d", "places from 1", steps("model.places.weight[place]", "model.places.weight[place + 1]"), loses=[SAME_LOGITS, STEP_WORK], says="Places count from 1"),
+    wrong("2.8d", "softmax over the heads", steps("softmax(dim=1)", "softmax(dim=0)"), loses=[SAME_LOGITS, STEP_WORK], says="runs over the heads"),
+    wrong("2.8d", "norm1 forgotten", steps("block.norm1(x)", "x"), loses=[SAME_LOGITS, STEP_WORK], says="norm1 is missing"),
+    wrong("2.8d", "no ReLU", steps("torch.relu(block.linear1(block.norm2(x)))", "block.linear1(block.norm2(x))"), loses=[SAME_LOGITS, STEP_WORK], says="The ReLU between"),
+    wrong("2.8d", "no residual connection around the attention", steps("x = x + heads.out_proj", "x = heads.out_proj"), loses=[SAME_LOGITS, STEP_WORK], says="around the attention is missing"),
+    wrong("2.8d", "no residual connection around the network", steps("x = x + block.linear2", "x = block.linear2"), loses=[SAME_LOGITS, STEP_WORK], says="around the network is missing"),
+    wrong("2.8d", "out_proj forgotten", steps("heads.out_proj(torch.einsum(\"hn,nhd->hd\", scores.softmax(dim=1), values).flatten())", "torch.einsum(\"hn,nhd->hd\", scores.softmax(dim=1), values).flatten()"), loses=[SAME_LOGITS, STEP_WORK], says="out_proj is missing"),
+    wrong("2.8d", "heads interleaved", steps("(proj(y).view(model.n_heads, -1)", "(proj(y).view(-1, model.n_heads).T"), loses=[SAME_LOGITS, STEP_WORK], says="Heads are interleaved"),
+    wrong("2.8d", "one head", steps("view(model.n_heads, -1)", "view(1, -1)"), loses=[SAME_LOGITS, STEP_WORK], says="There is one head"),
+    wrong("2.8d", "probabilities", steps("return model.norm(x) @ model.tokens.weight.T", "return (model.norm(x) @ model.tokens.weight.T).softmax(-1)"), loses=[SAME_LOGITS, STEP_WORK], says="return the logits"),
+    wrong("2.8d", "kept in the model, not in the cache", {"2.8d": "if not cache:\n    model.kept = []\n    cache.append(1)\ncache = model.kept\n" + STEP_BY_STEP}, loses=[SAME_LOGITS], says="Keep all that a later call needs in `cache`"),
+    right("2.8d", "a cache of full size from the start", {"2.8d": """
+    if not cache:
+        cache += [0, torch.zeros(len(model.blocks), 2, *model.places.weight.shape)]
+    place, kept = cache
+    cache[0] += 1
+    x = model.tokens.weight[token] + model.places.weight[place]
+    for number, block in enumerate(model.blocks):
+        a, y = block.self_attn, block.norm1(x)
+        kept[number, 0, place], kept[number, 1, place] = a.k_proj(y), a.v_proj(y)
+        q, K, V = (p.unflatten(-1, (model.n_heads, -1)) for p in (a.q_proj(y), *kept[number, :, : place + 1]))
+        w = (torch.einsum("hd,nhd->hn", q, K) / q.shape[1] ** 0.5).softmax(1)
+        x = x + a.out_proj(torch.einsum("hn,nhd->hd", w, V).flatten())
+        x = x + block.linear2(block.linear1(block.norm2(x)).relu())
+    return model.norm(x) @ model.tokens.weight.T
+    """}),
 ]

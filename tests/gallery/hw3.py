@@ -364,6 +364,7 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         loses=[FIRST_SHORT, FIRST_ALL],
         says="occurs for the first time",
     ),
+    wrong("3.3b", "CLS and one earlier copy balance", first("60.0, 60.0"), loses=[FIRST_SHORT, FIRST_ALL], says="equally strong there"),
     # 3.4
     right("3.4", "float32, an unused channel, gaps in K", """
     n, (d, out) = len(order), W.shape
@@ -550,6 +551,20 @@ first_occurrence_V = np.array([1.0, -1.0, -1.0, -1.0, *[0.0] * 10])[:, None]
         loses=["each place gives the token before it"],
         says="look at V",
     ),
+    wrong(
+        "3.8a",
+        "every place looks at the first",
+        "previous_token_pos = np.eye(8)\nprevious_token_Q = np.ones((12, 1))\nprevious_token_K = 60.0 * np.eye(12)[:, 4:5]\nprevious_token_V = np.vstack([np.eye(4), np.zeros((8, 4))])",
+        loses=["each place gives the token before it"],
+        says="it looks at place 0, as all others do",
+    ),
+    wrong(
+        "3.8a",
+        "two places back",
+        "previous_token_pos = np.eye(8)\nprevious_token_Q = np.vstack([np.zeros((4, 8)), 80.0 * np.eye(8, k=-2)])\nprevious_token_K = np.vstack([np.zeros((4, 8)), np.eye(8)])\nprevious_token_V = np.vstack([np.eye(4), np.zeros((8, 4))])",
+        loses=["each place gives the token before it"],
+        says="two places back",
+    ),
 ]
 
 INDUCTION = """
@@ -603,5 +618,19 @@ EXAMPLES += [
         INDUCTION.format(offset=-1, channel=BEFORE, guard=80.0, value="np.eye(4)[::-1]"),
         loses=[CONTINUES],
         says="so look at V2",
+    ),
+    wrong(
+        "3.8b",
+        "the guard at place 1 instead of 0",
+        INDUCTION.format(offset=-1, channel=BEFORE, guard=80.0, value=RIGHT_VALUE).replace("key[4, 4]", "key[5, 4]"),
+        loses=[CONTINUES],
+        says="What does layer 1 give at place 0",
+    ),
+    wrong(
+        "3.8b",
+        "layer 2 asks for what layer 1 found",
+        INDUCTION.format(offset=-1, channel=BEFORE, guard=80.0, value=RIGHT_VALUE).replace("query[:4, :4]", "query[12:, :4]"),
+        loses=[CONTINUES],
+        says="copies the present token",
     ),
 ]

@@ -120,6 +120,12 @@ def another_taken_off() -> dict[str, Summed]:
     }
 
 
+LARGEST_ABSOLUTE = (
+    "Where all scores are far below 0, each e^score becomes 0. Subtract the largest score itself, not the"
+    " largest absolute one or 0."
+)
+by_largest_absolute: Summed = _half(lambda s: np.abs(s).max(axis=1, keepdims=True), _sums)
+
 WRONG_SIGN = "The sign of the scores is reversed: the key that fits best must get the largest weight."
 SOFTMAX_TWICE = "The softmax is applied twice."
 

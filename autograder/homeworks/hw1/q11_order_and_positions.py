@@ -136,6 +136,12 @@ POSITIONAL_ENCODING = Challenge(
         "The exponent is 2i/d, where 2i is the column; you took twice the column.": _table(
             lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** (2 * c / d))
         ),
+        "The base is 10000; yours is 1000.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p / 1000 ** ((c - c % 2) / d))
+        ),
+        "The place is divided with //, which cuts the angle to a whole number; use /.": _table(
+            lambda p, c, d: (math.sin, math.cos)[c % 2](p // 10000 ** ((c - c % 2) / d))
+        ),
         "The exponent is 2i/d; // cuts it to a whole number.": _table(
             lambda p, c, d: (math.sin, math.cos)[c % 2](p / 10000 ** ((c - c % 2) // d))
         ),

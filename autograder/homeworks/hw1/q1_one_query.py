@@ -15,6 +15,7 @@ from autograder.homeworks.hw1.mistakes import (
     AFTER,
     BY_VALUES,
     HALF_SOFTMAXES,
+    LARGEST_ABSOLUTE,
     NO_EXPONENTIAL,
     NO_SCALE,
     NO_SOFTMAX,
@@ -24,6 +25,7 @@ from autograder.homeworks.hw1.mistakes import (
     TWICE,
     WRONG_SIGN,
     another_taken_off,
+    by_largest_absolute,
     softmax,
     variant,
 )
@@ -78,6 +80,11 @@ def single_examples(rng: np.random.Generator) -> Iterator[Case]:
     yield Case(
         [np.array([4000.0, 0.0]), np.array([[1.0, 1.0], [0.4, 2.0]]), np.eye(2)],
         note="scores of 2828 and 1131",
+        group="large",
+    )
+    yield Case(
+        [np.array([4000.0, 0.0]), np.array([[-1.0, 1.0], [-0.4, 2.0]]), np.eye(2)],
+        note="scores of -2828 and -1131",
         group="large",
     )
     yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 4)], note="a single key", group="one key")
@@ -215,6 +222,7 @@ SCALED_DOT_PRODUCT_ATTENTION = Challenge(
         SOFTMAX_TWICE: _single(after=softmax),
         **{says: _single(summed=HALF_SOFTMAXES[says]) for says in (NOT_DIVIDED, NO_EXPONENTIAL)},
         **{says: _single(summed=summed) for says, summed in another_taken_off().items()},
+        LARGEST_ABSOLUTE: _single(summed=by_largest_absolute),
         "These are sigmoids of the scores; a softmax divides e^score by the sum over the keys.": _single(
             summed=lambda scores: 1 / (1 + np.exp(-scores))
         ),

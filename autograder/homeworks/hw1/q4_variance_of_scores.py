@@ -386,6 +386,7 @@ check_part(
         "That is √Var; s must undo it: 1/√Var.": lambda d, mu, sigma: _variance(d, mu, sigma) ** 0.5,
         "That is the scale for one product; there are d.": lambda d, mu, sigma: statistics(1, mu, sigma)[2],
         "The mean's part is missing in the variance.": lambda d, mu, sigma: (d * sigma**4) ** -0.5,
+        "The sign is reversed: s is positive.": lambda d, mu, sigma: -statistics(d, mu, sigma)[2],
     },
 )
 why_scaled.check_cases("sampled_statistics", "mean and variance of samples", points=2)

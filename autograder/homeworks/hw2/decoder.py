@@ -45,6 +45,8 @@ def own_names(stored: Mapping[str, Floats], variant: str = "") -> dict[str, Floa
 
             def turned(name: str, part: str = part, theirs: str = theirs) -> Floats:
                 array = np.asarray(stored[f"{theirs}{name}.{part}"])
+                if variant == "reshaped" and part == "weight":
+                    return array.reshape(array.shape[::-1])
                 return array.T if part == "weight" else array
 
             pieces = np.split(turned("attn.c_attn"), 3)
@@ -75,7 +77,8 @@ def decoder_logits(tokens: Any, weights: Mapping[str, Floats], n_heads: int, var
     wide = {name: np.asarray(array, np.float64) for name, array in weights.items()}
     x = wide["tokens.weight"][tokens]
     if variant != "no places":
-        x = x + wide["places.weight"][: len(tokens)]
+        start = int(variant == "places from 1")
+        x = x + wide["places.weight"][start : start + len(tokens)]
     depth = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))
     sizes = {"d_model": x.shape[1], "n_heads": n_heads}
     for number in range(depth):
@@ -84,10 +87,12 @@ def decoder_logits(tokens: Any, weights: Mapping[str, Floats], n_heads: int, var
         heads = {
             name.removeprefix("self_attn."): value for name, value in part.items() if "self_attn." in name
         }
-        y = norm(x, part["norm1.weight"], part["norm1.bias"])
+        y = x if variant == "no norm 1" else norm(x, part["norm1.weight"], part["norm1.bias"])
         call = {"causal": variant != "not causal"}
-        x = x + numpy_heads(y[None], init=sizes, weights=heads, call=call)[0][0]
-        x = x + feed(norm(x, part["norm2.weight"], part["norm2.bias"]), part)
+        told = numpy_heads(y[None], init=sizes, weights=heads, call=call, variant=variant)[0][0]
+        x = told if variant == "no residual 1" else x + told
+        told = feed(norm(x, part["norm2.weight"], part["norm2.bias"]), part, variant)
+        x = told if variant == "no residual 2" else x + told
     if variant != "no last norm":
         x = norm(x, wide["norm.weight"], wide["norm.bias"])
     return np.asarray(x @ wide["tokens.weight"].T)
@@ -120,11 +125,16 @@ def nats(logits: Floats, tokens: Floats, variant: str = "") -> Floats:
         targets, rows = tokens[1:], logits[:-1]
     if variant == "softmax twice":
         rows = np.exp(log_probabilities(rows))
+    if variant == "entropy":
+        return np.asarray(-(np.exp(log_probabilities(rows)) * log_probabilities(rows)).sum(-1).mean())
+    if variant == "over places":
+        return np.asarray(-log_probabilities(logits.T).T[np.arange(len(targets)), targets].mean())
     each = -log_probabilities(rows)[np.arange(len(targets)), targets]
     return np.asarray(
         {
             "sum": each.sum(),
             "bits": each.mean() / np.log(2),
+            "base 10": each.mean() / np.log(10),
             "perplexity": np.exp(each.mean()),
             "log": -each.mean(),
             "n instead of n - 1": each.sum() / len(tokens),

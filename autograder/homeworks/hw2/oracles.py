@@ -78,7 +78,8 @@ def allowed_pairs(batch: int, n: int, causal: bool, padding: Floats | None, vari
         }.get(variant, earlier)
     if padding is not None and variant != "padding ignored":
         real = padding if variant == "padding inverted" else ~padding
-        allowed &= real[:, None, :, None] if variant == "padded queries" else real[:, None, None, :]
+        keys, queries = real[:, None, None, :], real[:, None, :, None]
+        allowed &= {"padded queries": queries, "padding hides both": keys & queries}.get(variant, keys)
     return allowed
 
 
@@ -90,14 +91,19 @@ def numpy_heads(
     call: Any = None,
     want: Any = (),
     variant: str = "",
+    seen: Floats | None = None,
 ) -> list[Floats]:
-    """Multi-head attention in NumPy with one mistake; without one it agrees with torch's (tested)."""
+    """Multi-head attention in NumPy with one mistake; without one it agrees with torch's (tested).
+
+    Keys and values come from ``seen`` if it is given.
+    """
     causal, padding = (call or {}).get("causal", False), (call or {}).get("padding")
     (b, n, d), h = x.shape, init["n_heads"]
     wide = {name: np.asarray(value, np.float64) for name, value in weights.items()}
+    others = x if seen is None else seen
     queries, keys, values = (
-        np.asarray(x, np.float64) @ wide[f"{name}.weight"].T + wide[f"{name}.bias"]
-        for name in PROJECTIONS[:3]
+        np.asarray(part, np.float64) @ wide[f"{name}.weight"].T + wide[f"{name}.bias"]
+        for name, part in zip(PROJECTIONS, (x, others, others), strict=False)
     )
     if variant == "heads split wrongly":
         split = [part.reshape(b, h, n, d // h) for part in (queries, keys, values)]
@@ -108,12 +114,17 @@ def numpy_heads(
     if variant == "queries and keys swapped":
         split[:2] = split[1::-1]
     root = np.sqrt(d / h)
-    divisor = {"unscaled": 1.0, "scaled by d_model": np.sqrt(d), "divided by the head's size": d / h}.get(
-        variant, 1.0 if variant == "scaled afterwards" else root
-    )
+    divisor = {
+        "unscaled": 1.0,
+        "scaled afterwards": 1.0,
+        "scaled by d_model": np.sqrt(d),
+        "scaled by n": np.sqrt(n),
+        "scaled by the heads": np.sqrt(h),
+        "divided by the head's size": d / h,
+    }.get(variant, root)
     scores = split[0] @ split[1].swapaxes(-1, -2) / divisor
     allowed = allowed_pairs(b, n, causal, padding, variant)
-    axis = 2 if variant == "wrong axis" else -1
+    axis = {"wrong axis": 2, "over heads": 1}.get(variant, -1)
     if variant == "mask after the softmax":
         attention = softmax(scores, axis) * allowed
     elif variant == "zero instead of minus infinity":
@@ -122,6 +133,7 @@ def numpy_heads(
         attention = softmax(scores - ~allowed, axis)
     else:
         attention = softmax(np.where(allowed, scores, -np.inf if variant == "NaN" else -1e30), axis)
+        unmasked = attention
         attention = attention if variant in ("uniform", "NaN") else attention * allowed
     if variant == "scaled afterwards":
         attention = attention / root
@@ -134,6 +146,10 @@ def numpy_heads(
     )
     if variant == "residual":
         output = output + x
+    if variant == "blind output 0":
+        output = np.where(np.broadcast_to(allowed.any(-1), (b, 1, n))[:, 0, :, None], output, 0.0)
+    if variant == "uniform weights told":
+        return [output, unmasked]
     told = {
         "scores returned": scores,
         "weights averaged": attention.mean(1),
@@ -154,7 +170,7 @@ def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: st
     }.get(variant, -1)
     centered = x if variant == "not centered" else x - x.mean(axis, keepdims=True)
     count = np.prod([x.shape[one] for one in np.atleast_1d(axis)])
-    ddof = 1 if variant == "unbiased" and count > 1 else 0
+    ddof = 1 if variant in ("unbiased", "annotated") and count > 1 else 0
     variance = (
         np.square(x) if variant == "not centered" else np.square(x - x.mean(axis, keepdims=True))
     ).sum(axis, keepdims=True) / (count - ddof)
@@ -163,8 +179,10 @@ def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: st
             "no eps": np.sqrt(variance),
             "root of the deviation": np.sqrt(np.sqrt(variance) + eps),
             "eps outside": np.sqrt(variance) + eps,
+            "annotated": np.sqrt(variance) + eps,
             "variance": variance + eps,
             "default eps": np.sqrt(variance + 1e-5),
+            "eps of 1e-6": np.sqrt(variance + 1e-6),
         }.get(variant, np.sqrt(variance + eps))
         unit = centered / spread
     if variant == "no affine":

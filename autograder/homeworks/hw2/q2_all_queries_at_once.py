@@ -84,6 +84,6 @@ def _no_attention(trial: kit.Trial) -> str | None:
         transformer(*trial.args, **trial.kwargs), trial.output, atol=1e-5, what="the output"
     )
     return (
-        f"On {trial.note} {problem} Operations are counted for a working head only. Read the feedback of 2.1"
+        f"On {trial.note}, {problem} Operations are counted for a working head only. Read the feedback of 2.1"
         " first."
     )

@@ -33,8 +33,12 @@ def classifier(
     if variant == "padding inverted":
         real = ~real
     real = real[..., None]
-    if variant in ("last real", "divided by the padding") and padding is not None and real.all():
+    unpadded = padding is not None and bool(real.all())
+    if unpadded and variant in ("last real", "divided by the padding"):
         return np.zeros(0)  # there it is the last place, which has another name, or no number at all
+    if unpadded and variant in ("attention inverted", "mean inverted"):
+        # no token is left, whichever mask is inverted: that has a name of its own
+        return np.zeros((0, len(variant)))
     if variant == "last real" and padding is None:
         return np.zeros(0)
 
@@ -68,7 +72,10 @@ def classifier(
         "divided by the padding": lambda: mean(tokens, real, real if padding is None else ~real),
         "all documents": lambda: mean(tokens, real) if padding is None else tokens[real[..., 0]].mean(0),
         "padding counted": lambda: tokens.mean(1),
+        "cut to the shortest": lambda: tokens[:, : int(real.sum(1).min())].mean(1),
         "divided by n": lambda: (tokens * real).sum(1) / x.shape[1],
+        "divided by all tokens": lambda: (tokens * real).sum(1) / real.sum(),
+        "mean inverted": lambda: mean(tokens, real if padding is None else ~real),
         "over the batch": lambda: mean(tokens, real).mean(0, keepdims=True),
     }.get(variant, lambda: mean(tokens, real))()
     with np.errstate(invalid="ignore"):
@@ -79,6 +86,10 @@ def classifier(
         "sigmoid": lambda one: 1 / (1 + np.exp(-one)),
         "relu": lambda one: np.maximum(one, 0),
     }
+    if variant == "nothing left" and unpadded:
+        return np.full_like(logits, np.nan)
+    if variant == "squeezed":
+        return np.asarray(logits.squeeze())
     return np.asarray(squashed.get(variant, lambda one: one)(logits))
 
 
@@ -114,7 +125,7 @@ def classifier_cases(rng: np.random.Generator) -> Iterator[Case]:
     yield classifier_case(rng, 4, 7, 2, masked=False)  # seven features: no token is the largest in all
     yield classifier_case(rng, 6, 5, 4, (0, 0, 0))
     yield classifier_case(rng, 1, 4, 3, (0,), masked=False)
-    for n, d, classes, padding in ((5, 3, 2, (0, 2, 4)), (4, 6, 3, (3, 1)), (7, 2, 5, (6,))):
+    for n, d, classes, padding in ((5, 3, 2, (0, 2, 3)), (4, 6, 3, (3, 1)), (7, 2, 5, (6,))):
         yield classifier_case(rng, n, d, classes, padding, group="padding")
     yield classifier_case(rng, 4, 3, 2, (1, 2), want=["gradients"], group="gradients")
 
@@ -123,7 +134,7 @@ def classifier_examples(rng: np.random.Generator) -> Iterator[Case]:
     """One of each kind of hidden case."""
     yield classifier_case(rng, 3, 4, 2, masked=False)
     yield classifier_case(rng, 1, 2, 3, (0,))
-    yield classifier_case(rng, 4, 2, 3, (0, 1, 3), want=["gradients"], group="padding")
+    yield classifier_case(rng, 4, 2, 3, (0, 1, 2), want=["gradients"], group="padding")
 
 
 document = hw.question(
@@ -151,6 +162,16 @@ document = hw.question(
                     "The layer does not get the padding mask, so real tokens see padded ones.": (
                         "attention sees padding"
                     ),
+                    "The sum is divided by the number of real tokens in the whole batch;"
+                    " each document has its own number.": "divided by all tokens",
+                    "The mean is taken over the padded places; take it over the real ones: ~padding.": (
+                        "mean inverted"
+                    ),
+                    "Where nothing is padded, no token is left, so NaN comes out. Is a mask inverted?"
+                    " True marks a place without a token.": "nothing left",
+                    "A batch of one document must keep its axis: (1, n_classes). Is something squeezed?": (
+                        "squeezed"
+                    ),
                     "The padding mask is inverted: True marks a place without a token.": "padding inverted",
                     "The layer gets the inverted mask; pass `padding` on as it is.": "attention inverted",
                     "Padded rows are set to 0 before the layer, but the layer does not get the mask, so it"
@@ -162,6 +183,8 @@ document = hw.question(
                     "Only the first token is used; take the mean over all tokens.": "first",
                     "Only the last place is used; take the mean over all tokens.": "last",
                     "Only the last real token is used; take the mean over all of them.": "last real",
+                    "Each document is cut to the length of the shortest one in the batch;"
+                    " take the mean over all its real tokens.": "cut to the shortest",
                     "The attention layer is not used.": "no layer",
                     "The mean is taken before the attention layer; it comes after it.": "mean first",
                     "The input is added to the layer's output;"

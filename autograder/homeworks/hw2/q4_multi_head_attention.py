@@ -139,6 +139,9 @@ HEADS_MISTAKES = mistakes(
         "Queries and keys are swapped: row i of the scores belongs to query i.": "queries and keys swapped",
         "The scores are divided by √d_model; each head"
         " has only d_head = d_model / n_heads channels.": "scaled by d_model",
+        "The scores are divided by √n, the root of the number of places; divide by √d_head.": "scaled by n",
+        "The scores are divided by √n_heads (after the swap of axes, axis 1 counts the heads);"
+        " divide by √d_head.": "scaled by the heads",
         "The scores are divided by d_head (or twice by its root);"
         " divide once by √d_head.": "divided by the head's size",
         "The softmax is over the wrong axis: each query's weights must sum to 1, over the keys (the last"
@@ -153,6 +156,14 @@ HEADS_MISTAKES = mistakes(
         "The padding mask is inverted: True marks padding, which no query may see.": "padding inverted",
         "The padding mask hides queries; it must hide keys: shape it (batch, 1, 1, n).": "padded queries",
         "The padding mask is ignored.": "padding ignored",
+        "The padding mask hides padded queries, too; it must hide keys alone: shape it (batch, 1, 1, n).": (
+            "padding hides both"
+        ),
+        "The output of a query that may see nothing is set to 0; with weights of 0 it is the bias of"
+        " out_proj.": "blind output 0",
+        "The output is right, but the returned weights of a query that may see nothing must all be 0, too.": (
+            "uniform weights told"
+        ),
         # Before the next: on such a query the two are the same, and elsewhere only the next is wrong.
         "A query that may see nothing gets equal weights on masked places;"
         " its weights must all be 0.": "uniform",

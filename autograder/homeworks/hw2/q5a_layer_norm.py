@@ -40,6 +40,13 @@ def numpy_norm(
     x: Floats, *, init: Mapping[str, Any], weights: Mapping[str, Floats], want: Any = (), variant: str = ""
 ) -> Floats:
     """The probe's view of :func:`norm`."""
+    if variant == "annotated":
+        found, known = (
+            norm(x, weights["weight"], weights["bias"], init.get("eps", 1e-5), one)
+            for one in ("annotated", "unbiased")
+        )
+        # where eps makes no difference, it has the other name
+        return np.zeros(0) if np.allclose(found, known, rtol=5e-3, atol=1e-3) else found
     return norm(x, weights["weight"], weights["bias"], init.get("eps", 1e-5), variant)
 
 
@@ -113,6 +120,9 @@ layer_norm = hw.question(
                 numpy_norm,
                 {
                     "The eps of the constructor is not used.": "default eps",
+                    "eps is always 1e-6; use the eps of the constructor.": "eps of 1e-6",
+                    "The divisor is std + eps with a deviation that divides by d − 1; it is the root of"
+                    " (variance + eps), with a variance that divides by d.": "annotated",
                     "The variance is the unbiased one (divided by d − 1); layer norm divides by d:"
                     " unbiased=False.": "unbiased",
                     "eps is left out: without it a constant row divides by zero.": "no eps",

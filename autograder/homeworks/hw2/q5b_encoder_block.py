@@ -86,12 +86,21 @@ def numpy_block(
     own |= {f"{name}.bias": part for name, part in zip(PROJECTIONS, maps[1], strict=False)}
     own |= {f"out_proj.{part}": weights[f"self_attn.out_proj.{part}"] for part in ("weight", "bias")}
     sizes = {"d_model": d, "n_heads": init["n_heads"]}
-    inside = variant if variant in ("padding ignored", "padding inverted") else ""
+    inside = variant if variant == "padding ignored" else ""
+    if variant.startswith("padding inverted"):
+        inside = "padding inverted"
 
-    def attention(y: Floats) -> Floats:
+    def attention(y: Floats, before: Floats | None = None) -> Floats:
+        """The attention's output; ``before`` is y before the norm, for a mistake."""
         if variant == "batch as places":  # batch_first left out
             return numpy_heads(y.swapaxes(0, 1), init=sizes, weights=own, call=call)[0].swapaxes(0, 1)
-        return numpy_heads(y, init=sizes, weights=own, call=call, variant=inside)[0]
+        if variant == "queries alone normed" and before is not None:
+            return numpy_heads(y, init=sizes, weights=own, call=call, seen=before)[0]
+        masks = {**(call or {}), "causal": True} if variant == "causal" else call
+        output = numpy_heads(y, init=sizes, weights=own, call=masks, variant=inside)[0]
+        if variant == "padding inverted, NaN" and (call or {}).get("padding") is not None:
+            output[~np.asarray(call["padding"]).any(1)] = np.nan
+        return output
 
     def network(y: Floats) -> Floats:
         return feed(y, weights, variant if variant in NETWORK else "")
@@ -107,7 +116,8 @@ def numpy_block(
         if first:
             inner = normal_form(y, which)
             normed = variant in ("residual of the normed", f"residual of the normed {which}")
-            added = np.asarray((inner if normed else y * keeps) + function(inner))
+            told = attention(inner, y) if function is attention else function(inner)
+            added = np.asarray((inner if normed else y * keeps) + told)
             if variant == "norm at the end" and which == 2:
                 return normal_form(added, 2)
             return normal_form(added, which) if variant == "norm before and after" else added
@@ -255,6 +265,12 @@ block = hw.question(
                     "There is a ReLU after linear2, too; use only the one between.": "relu twice",
                     "The padding mask is ignored: pass it on as key_padding_mask.": "padding ignored",
                     "The padding mask is inverted: True marks padding.": "padding inverted",
+                    "The padding mask is inverted: True marks padding. Where nothing is padded, all keys are"
+                    " hidden, so NaN comes out.": "padding inverted, NaN",
+                    "Pre-norm: only the queries are normalized; keys and values come from norm1(x), too.": (
+                        "queries alone normed"
+                    ),
+                    "A causal mask is applied; in an encoder, every place sees every place.": "causal",
                 },
             ),
             examples=block_examples,

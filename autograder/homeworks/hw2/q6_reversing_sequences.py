@@ -17,6 +17,7 @@ NO_CHANGE = {
     "no backward": (0, 1, 0),
     "no step": (1, 0, 0),
     "zeroed before the step": (1, 1, 0),
+    "step first": (1, 2, 0),
     "neither": (0, 0, 0),
 }
 
@@ -67,6 +68,8 @@ def _loss(parameters: list[Any], tokens: Any, target: Any, variant: str) -> Any:
     if variant == "last place":
         logits, target = logits[:, -1:], target[:, -1:]
     flat = logits.flatten(0, 1), target.flatten()
+    if variant == "sum over places":
+        return torch.nn.functional.cross_entropy(*flat) * tokens.shape[1]
     if variant == "nll":
         return torch.nn.functional.nll_loss(*flat)
     return torch.nn.functional.cross_entropy(*flat, reduction="sum" if variant == "sum" else "mean")
@@ -80,6 +83,10 @@ def antidiagonal(weights: Floats) -> Floats:
 
 def _main_diagonal(weights: Floats) -> Floats:
     return np.asarray(np.mean(np.diagonal(weights, axis1=1, axis2=2)))
+
+
+def _next_key(weights: Floats) -> Floats:
+    return np.asarray(np.mean([[one[i, -i] for i in range(len(one))] for one in np.asarray(weights)]))
 
 
 def _smallest(weights: Floats) -> Floats:
@@ -168,6 +175,8 @@ reverse = hw.question(
                     " are missing.": "neither",
                     "The parameters do not change: the gradients are set to zero between loss.backward() and"
                     " optimizer.step().": "zeroed before the step",
+                    "The parameters do not change: optimizer.step() runs before loss.backward(), when there"
+                    " are no gradients yet.": "step first",
                     "The target is the sequence itself;"
                     " it must be reversed along the places.": "not reversed",
                     "The batch is reversed instead of the places: flip axis 1.": "batch reversed",
@@ -182,6 +191,7 @@ reverse = hw.question(
                     "The returned loss is the sum over the places; return the mean.": "sum told",
                     "cross_entropy takes raw logits; a softmax before it flattens the loss.": "softmax twice",
                     "The loss is summed; take the mean over all places of the batch.": "sum",
+                    "The loss is summed over the places; take the mean over them, too.": "sum over places",
                     "The logits are reshaped, not transposed: classes and places are mixed up. Flatten"
                     " (batch, n) together instead.": "wrong axis",
                 },
@@ -208,6 +218,7 @@ reverse = hw.question(
                 "Only the first map of the batch counts here; take the mean over all.": (
                     lambda weights: antidiagonal(weights[:1])
                 ),
+                "The key is one too far: query i goes with key n − 1 − i.": _next_key,
                 "That is 1/n, the mean over whole rows; only the anti-diagonal counts. Does diagonal() run"
                 " through dim1=1 and dim2=2?": (lambda weights: np.asarray(np.mean(weights))),
                 "That is the smallest weight; take the mean.": _smallest,

@@ -80,6 +80,7 @@ SLIPS = {
     "square matrices are not transposed: their shape fits either way, so nothing complains": (
         "untransposed pieces"
     ),
+    "matrices are reshaped; transpose them, so that rows become columns": "reshaped",
     "attn.c_proj is not transposed: it is square, so nothing complains": "untransposed output",
     "every third column of c_attn was taken: queries are its first third": "every third",
     "ln_1 and ln_2 are exchanged": "norms swapped",

@@ -125,7 +125,7 @@ writing = hw.question(
         Challenge(
             "sample_next",
             cases=draw_cases,
-            examples=lambda rng: [draw_case(rng, 0.5, None), draw_case(rng, 0.9, 3)],
+            examples=lambda rng: [draw_case(rng, *one) for one in ((0.5, None), (0.9, 3), (0.5, 4))],
         ),
         Prediction(
             "prediction_28",

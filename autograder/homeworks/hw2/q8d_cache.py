@@ -11,7 +11,7 @@ from autograder.declare import Case, Challenge, Wrong, curve, not_run, several
 from autograder.homeworks.hw2 import public
 from autograder.homeworks.hw2.decoder import toy_logits
 from autograder.homeworks.hw2.homework import hw, mistakes
-from autograder.homeworks.hw2.oracles import Floats
+from autograder.homeworks.hw2.oracles import Floats, softmax
 
 
 def step_case(rng: np.random.Generator, n: int, heads: int, group: str = "values", d: int = 8) -> Case:
@@ -33,6 +33,10 @@ def step_logits(tokens: Floats, *, sizes: Mapping[str, int], seed: int, variant:
     """Logits (n, letters) of the whole text at once, which one token at a time must give too."""
     if variant == "no cache":
         return np.stack([toy_logits([token], sizes, seed)[0] for token in tokens])
+    if variant == "softmax":
+        return softmax(toy_logits(tokens, sizes, seed))
+    if variant == "one head":
+        return toy_logits(tokens, {**sizes, "n_heads": 1}, seed)
     return toy_logits(tokens, sizes, seed, variant)
 
 
@@ -64,6 +68,23 @@ cached = hw.question(
                         "no places"
                     ),
                     "The last norm is missing.": "no last norm",
+                    "norm1 is missing: queries, keys and values come from norm1(x).": "no norm 1",
+                    "Places count from 1; the place of a token is the number of tokens before it.": (
+                        "places from 1"
+                    ),
+                    "The scores are not divided by √d_head.": "unscaled",
+                    "The scores are divided by √d_model; each head has only d_head = d_model / n_heads"
+                    " channels.": "scaled by d_model",
+                    "The softmax runs over the heads; each head's weights must sum to 1 over the tokens.": (
+                        "over heads"
+                    ),
+                    "Heads are interleaved: head 0 owns the first d_head channels.": "heads interleaved",
+                    "There is one head: split the channels into n_heads parts.": "one head",
+                    "out_proj is missing: it mixes the heads.": "no output projection",
+                    "The ReLU between linear1 and linear2 is missing.": "linear",
+                    "The residual connection around the attention is missing.": "no residual 1",
+                    "The residual connection around the network is missing.": "no residual 2",
+                    "These are probabilities; return the logits.": "softmax",
                 },
             ),
             examples=lambda rng: [step_case(rng, 3, 2), step_case(rng, public.LONG, 4, "work", d=32)],
@@ -82,8 +103,8 @@ def the_work_of_a_step_does_not_grow(next_logits: list[kit.Trial]) -> Wrong | No
         if trouble := not_run("next_logits", trial):
             return trouble
         expected = step_logits(*trial.args, **trial.kwargs)
-        if problem := kit.compare(expected, trial.output, atol=1e-2, rtol=1e-2, what="the logits"):
-            return Wrong(f"On {trial.note} {problem} Work is counted for right logits only.")
+        if problem := kit.compare(expected, trial.output, atol=1e-2, rtol=1e-2, what="the output"):
+            return Wrong(f"On {trial.note}, {problem} Work is counted for right logits only.")
     problem = public.cache_problem(trials)
     if not problem:
         return None

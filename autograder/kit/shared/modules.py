@@ -178,9 +178,8 @@ def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] |
     if missing := sorted(set(weights) - set(own)):
         problems.append(missing_words(module, missing))
     if extra := sorted(set(own) - set(weights)):
-        problems.append(
-            f"it has the parameters {', '.join(extra)}, which the question does not name (a bias left on?)"
-        )
+        told = " (a bias left on?)" if all(name.endswith("bias") for name in extra) else ""
+        problems.append(f"it has the parameters {', '.join(extra)}, which the question does not name{told}")
     for name in sorted(set(own) & set(weights)):
         if tuple(own[name].shape) != tuple(weights[name].shape):
             problems.append(

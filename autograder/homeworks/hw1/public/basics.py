@@ -99,16 +99,16 @@ def too_few_decimals(name: str, value: Any) -> Lines:
     """A line if numbers have two decimals where the question asks for three; whole numbers may be exact."""
     numbers = np.asarray(value, dtype=float)
     if np.array_equal(numbers, numbers.round(2)) and not np.array_equal(numbers, numbers.round()):
-        return [(False, f"`{name}` has two decimals; the question asks for three.")]
+        return [(False, f"`{name}` has no more than two decimals; the question asks for three.")]
     return []
 
 
 @visible_check("1.2")
 def cat_weight_is_possible(answers: Mapping[str, Any]) -> Lines:
     weight = number(answers["cat_weight"])
-    if few := too_few_decimals("cat_weight", weight):
-        return few
     inside = 1 / 6 <= weight < 1
+    if inside and (few := too_few_decimals("cat_weight", weight)):
+        return few
     told = f"`cat_weight` = {weight:.3f} can be the largest of six weights."
     wrong = (
         f"`cat_weight` = {weight:.3f} cannot be the largest of six weights that sum to 1: it must lie between"

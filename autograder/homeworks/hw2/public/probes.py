@@ -180,8 +180,8 @@ def steps_probe(train_step: Any, case: Mapping[str, Any]) -> Any:
     """Lets the student's ``train_step`` take one step for each given batch on a toy model with plain SGD.
 
     Returns:
-        The losses (steps,), the toy model's two tables afterwards, and whether backward and step ran and
-        gradients were there at the step: ones where the tables changed.
+        The losses (steps,), the toy model's two tables afterwards, and whether backward and step ran (2: step
+        before any backward) and gradients were there at the step: ones where the tables changed.
     """
     import torch
 
@@ -190,7 +190,7 @@ def steps_probe(train_step: Any, case: Mapping[str, Any]) -> Any:
     class Watched(torch.optim.SGD):
         def step(self, *args: Any, **kwargs: Any) -> Any:
             gradients = [one.grad for group in self.param_groups for one in group["params"]]
-            seen["step"] = 1
+            seen["step"] = seen["step"] or (1 if seen["backward"] else 2)
             seen["gradients"] |= any(one is not None and bool(one.any()) for one in gradients)
             return super().step(*args, **kwargs)
 
@@ -213,8 +213,12 @@ def steps_probe(train_step: Any, case: Mapping[str, Any]) -> Any:
     losses = []
     for tokens in batches:
         loss = train_step(model, optimizer, tokens)
+        if loss is None:
+            raise MismatchError("it returns None; return the loss as a float. Is `return` missing?")
         losses.append(float(loss.detach() if isinstance(loss, torch.Tensor) else loss))
     changed_inputs = encode(batches) != before
+    if not seen["backward"]:
+        seen["step"] = min(seen["step"], 1)
     changed = not (
         torch.equal(model.table, options["table"]) and torch.equal(model.places, options["places"])
     )

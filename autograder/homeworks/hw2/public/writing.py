@@ -110,7 +110,10 @@ def greedy_probe(write: Any, case: Mapping[str, Any]) -> Any:
     options, (tokens, count) = decode({"fields": case["kwargs"]}), decode(case["args"])
     letters = options["sizes"]["letters"]
 
+    called: list[bool] = []
+
     def choose(logits: Any) -> int:
+        called.append(True)
         if tuple(np.shape(logits)) != (letters,):
             raise MismatchError(f"choose gets logits of shape {tuple(np.shape(logits))}, not ({letters},)")
         found = np.asarray(decode(encode(logits)))
@@ -121,6 +124,8 @@ def greedy_probe(write: Any, case: Mapping[str, Any]) -> Any:
     model = toy_decoder(options["sizes"], options["seed"])
     prompt = [int(token) for token in tokens]
     found = write(model, prompt, int(count), choose)
+    if not called and len(found) > len(tokens):
+        raise MismatchError("it never calls choose, which must pick each letter")
     changed = prompt != tokens.tolist()
     return {"fields": {"result": encode(np.array([int(one) for one in found])), "changed_inputs": changed}}
 
@@ -281,8 +286,26 @@ def cached_probe(next_logits: Any, case: Mapping[str, Any]) -> Any:
             else:
                 found = next_logits(model, token, cache)
         logits.append(torch.as_tensor(found))
+    if SHORT > len(logits) > 1:
+        _require_own_caches(next_logits, model, tokens.tolist(), logits)
     result = {"result": encode(torch.stack(logits)), "products": encode(np.array(work))}
     return {"fields": result}
+
+
+def _require_own_caches(next_logits: Any, model: Any, tokens: list[int], logits: list[Any]) -> None:
+    """Raises a MismatchError if logits change where another text is written in between."""
+    import torch
+
+    cache: list[Any] = []
+    for token, before in zip(tokens, logits, strict=True):
+        with torch.no_grad():
+            again = torch.as_tensor(next_logits(model, token, cache))
+            if again.shape != before.shape or not torch.allclose(again, before, 1e-3, 1e-3, equal_nan=True):
+                raise MismatchError(
+                    "its logits change if another text, with a cache of its own, is written in between. Keep"
+                    " all that a later call needs in `cache`, not in the model or in a global variable"
+                )
+            next_logits(model, tokens[0], [])
 
 
 def count_products(function: Any) -> tuple[Any, int]:

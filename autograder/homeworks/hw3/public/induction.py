@@ -48,6 +48,8 @@ def previous_problem(
         return f"{told}: it looks at its own place, not at the one before."
     if row.argmax() == place - 1:
         return f"{told}: the place before it leads, but not by enough. What multiplies every score?"
+    if max(where for _, where, _ in missed) > 2 and all(one[0] > 0.5 for _, _, one in missed):
+        return f"{told}: it looks at place 0, as all others do; it must look at the place before it."
     if place > 1 and row[place - 2] > 0.5:
         return f"{told}: it looks two places back, not one."
     return f"{told}: the place before it must get nearly all of it."
@@ -81,6 +83,12 @@ def repeated_patterns() -> list[np.ndarray]:
     return [np.array([pattern * 2 for pattern in itertools.permutations(range(4), n)]) for n in (2, 3, 4)]
 
 
+MISLED = (
+    "Layer 2 looks at place 0. What does layer 1 give at place 0, which has no place before it? This query"
+    " must not look there."
+)
+
+
 def induction_problem(weights: Mapping[str, np.ndarray], groups: Sequence[np.ndarray]) -> str | None:
     """Whether the second copy predicts each next token; else the first failing place in words."""
     for group in groups:
@@ -99,6 +107,10 @@ def induction_problem(weights: Mapping[str, np.ndarray], groups: Sequence[np.nda
             told += " (the token that came next before)."
             present = np.allclose(found, np.eye(4)[group[index, place]], atol=0.05)
             row = maps[index, place + half, : place + half + 1]
+            x = with_places(np.eye(4)[group[index]], weights["pos"])
+            first, _ = attend(x, weights["Q1"], weights["K1"], weights["V1"], causal=True)
+            if place == 0 and row[0] > 0.9 and first[0].argmax() == group[index, 0] and first[0].max() > 0.5:
+                return f"{told} {MISLED}"
             return f"{told} {_induction_reason(row, int(place) + 1, present)}"
     return None
 

@@ -38,6 +38,10 @@ def first_signs(
     return outputs_after_cls(Q, K, V, pos, group)[0], ~repeated
 
 
+ROUNDING = 1e-12  # sums of weighted values are exact to about 1e-16 of the largest value
+BALANCED = " The positive and the negative part of the output are equally strong there."
+
+
 class FirstWrong(NamedTuple):
     """The first output whose sign is wrong: its sequence, place in it, outputs and wanted signs there."""
 
@@ -48,13 +52,16 @@ class FirstWrong(NamedTuple):
 
 
 def _wrong_signs(
-    signs: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], groups: Sequence[np.ndarray]
+    signs: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], V: np.ndarray, groups: Sequence[np.ndarray]
 ) -> tuple[FirstWrong | None, str]:
-    """The first output whose sign is wrong, None if there is none, and how many there are, in words."""
+    """The first output whose sign is wrong, None if there is none, and how many there are, in words.
+
+    An output that is 0 but for rounding has no sign.
+    """
     wrong, total, found = 0, 0, None
     for group in groups:
         output, wanted = signs(group)
-        bad = ((output > 0) != wanted) | (output == 0)
+        bad = ((output > 0) != wanted) | (np.abs(output) <= ROUNDING * np.abs(V).max(initial=0))
         wrong, total = wrong + int(bad.sum()), total + bad.size
         if bad.any() and found is None:
             index, place = (int(number) for number in np.argwhere(bad)[0])
@@ -66,7 +73,7 @@ def unique_problem(
     Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
 ) -> str | None:
     """Whether outputs are positive for tokens that occur once and negative for repeated ones; else words."""
-    found, counted = _wrong_signs(partial(unique_signs, Q, K, V, pos), groups)
+    found, counted = _wrong_signs(partial(unique_signs, Q, K, V, pos), V, groups)
     if found is None:
         return None
     tokens, place, output, once = found
@@ -76,7 +83,7 @@ def unique_problem(
         f" {'positive' if once[place] else 'negative'}; it is {output[place]:+.3f}."
     )
     if abs(output[place]) < 1e-6:
-        told += " The positive and the negative part of the output are equally strong there."
+        told += BALANCED
     outputs = np.concatenate([unique_signs(Q, K, V, pos, group)[0].ravel() for group in groups])
     if np.ptp(outputs) < 1e-9:
         told += " All outputs are the same: does any score depend on whether two tokens are equal?"
@@ -92,7 +99,7 @@ def occurrence_problem(
     Q: np.ndarray, K: np.ndarray, V: np.ndarray, pos: np.ndarray, groups: Sequence[np.ndarray]
 ) -> str | None:
     """Whether outputs are positive where a token occurs first and negative at its repeats; else words."""
-    found, counted = _wrong_signs(partial(first_signs, Q, K, V, pos), groups)
+    found, counted = _wrong_signs(partial(first_signs, Q, K, V, pos), V, groups)
     if found is None:
         return None
     _, weights = outputs_after_cls(Q, K, V, pos, found.tokens[None])
@@ -108,6 +115,8 @@ def _occurrence_words(found: FirstWrong, weights: np.ndarray) -> str:
         f"In `CLS {spell(tokens)}` the {token} at place {place + 1} {kind}, so its output must be {need}; it"
         f" is {output[place]:+.3f}."
     )
+    if abs(output[place]) < 1e-6:
+        told += BALANCED
     same = np.flatnonzero(tokens == tokens[place])
     row = weights[place + 1, 1:]
     if len(same) > 1 and np.ptp(output[same]) < 1e-9:
