@@ -201,6 +201,8 @@ def predicted(
         positive = not positive
     if variant == "order":
         return [[name for _, name in labels][int(positive)], probability]
+    if variant == "sorted":
+        return [sorted(names.values())[int(positive)], probability]
     if variant == "own names":
         names = {0: "negative", 1: "positive"}
     if variant == "half":
@@ -245,6 +247,9 @@ predicting = hw.question(
                     "own names": (
                         "The name is not in the map: a map may contain other names; return labels[0] or"
                         " labels[1]."
+                    ),
+                    "sorted": (
+                        "You sort the names; use the number: labels[1] is positive, whatever it is called."
                     ),
                     "flipped": "The label is flipped: a logit above 0 means label 1.",
                     "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
