@@ -340,7 +340,7 @@ return (logits, maps) if return_weights else logits
     wrong("5.4", "padding gets the score −10, which is high among low scores", attend(weights="scores.masked_fill(~mask[:, None, :], -10.0).softmax(-1)"), loses=[LOGITS, ATTENTION], says="of its attention on padding"),
     wrong("5.4", "mask inverted, with −∞", attend(weights="scores.masked_fill(mask[:, None, :], -torch.inf).softmax(-1)"), loses=[LOGITS, ATTENTION], says="all scores are −∞, and their softmax is NaN"),
     wrong("5.4", "softmax over queries, with −∞", attend(weights="scores.masked_fill(~mask[:, None, :], -torch.inf).softmax(1)"), loses=[LOGITS, ATTENTION], says="a column of padding is −∞ alone"),
-    wrong("5.4", "word vectors of padding set to 0 instead of a mask", {"5.4 forward": attend(weights="scores.softmax(-1)")["5.4 forward"].replace("self.embed(ids)", "self.embed(ids) * mask[..., None]")}, loses=[LOGITS, ATTENTION], says="as if there were no mask"),
+    wrong("5.4", "word vectors of padding set to 0 instead of a mask", {"5.4 forward": attend(weights="scores.softmax(-1)")["5.4 forward"].replace("self.embed(ids)", "self.embed(ids) * mask[..., None]")}, loses=[LOGITS, ATTENTION], says="still gets the weight e⁰"),
     # 5.5
     right("5.5", "gradients kept by requires_grad alone; the GRU over lengths", gru() | {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.train(False)\n    return self"}),
     right("5.5", "states of each sentence cut by hand", {"5.5 forward": """
