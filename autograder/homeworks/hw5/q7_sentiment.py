@@ -164,7 +164,7 @@ def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
     )
     fixed = (
         ("a warm and funny film", 0.2, -1.0, 0),
-        ("dull from start to end", -0.3, 1.0, 1),
+        ("dull from start to end", -0.3, 1.0, 2),
         ("fine", 0.0, 0.3, 2),
         ("odd but fresh , a slow story with warm songs and a dull ending", 0.1, -3.0, 0),
     )
