@@ -472,7 +472,7 @@ return accuracies
     wrong("5.7b", "the model never asked", {"5.7b": "return labels[1], 0.5"}, loses=[LABEL, ASKED], says="the model was never called"),
     wrong("5.7b", "the logit against 0.5", predict(back="labels[int(logit > 0.5)], float(probability)"), loses=[LABEL], says="You compare the logit with 0.5"),
     wrong("5.7b", "names of one's own", predict(back="('positive' if logit > 0 else 'negative'), float(probability)"), loses=[LABEL], says="a map may contain other names"),
-    wrong("5.7b", "the names sorted", predict(back="sorted(labels.values())[int(logit > 0)], float(probability)"), loses=[LABEL], says="You sort the names"),
+    wrong("5.7b", "the names sorted", predict(back="sorted(labels.values())[int(logit > 0)], float(probability)"), loses=[LABEL], says="use the number: labels[1] is positive"),
     # 5.8
     right("5.8", "torch, and all measures by another way", logit() | measures()),
     right("5.8", "forbidden columns left out, lists recorded", {"5.8 function": "keep = [j for j in range(len(votes)) if j not in forbidden]\ns = np.asarray(scores, float)[:, keep]\na = np.exp(s - s.max(1, keepdims=True))\nreturn bias + sum((row / row.sum()) @ np.asarray(votes)[keep] for row in a) / len(a)"}),

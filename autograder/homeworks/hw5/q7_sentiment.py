@@ -165,7 +165,7 @@ def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
     fixed = (
         ("a warm and funny film", 0.2, -1.0, 0),
         ("dull from start to end", -0.3, 1.0, 2),
-        ("fine", 0.0, 0.3, 2),
+        ("fine", 0.0, 0.3, 0),
         ("odd but fresh , a slow story with warm songs and a dull ending", 0.1, -3.0, 0),
     )
     for place, (text, scale, shift, order) in enumerate(fixed):
@@ -201,8 +201,6 @@ def predicted(
         positive = not positive
     if variant == "order":
         return [[name for _, name in labels][int(positive)], probability]
-    if variant == "sorted":
-        return [sorted(names.values())[int(positive)], probability]
     if variant == "own names":
         names = {0: "negative", 1: "positive"}
     if variant == "half":
@@ -241,15 +239,12 @@ predicting = hw.question(
                 {
                     "train mode": "The model was in train mode, so dropout was on: call model.eval() first.",
                     "order": (
-                        "You take the name by its place in the map; use the number: labels[1] is positive, in"
-                        " whatever order the map was written."
+                        "You take the name by its place in the map or in a list; use the number: labels[1] is"
+                        " positive, in whatever order the map was written."
                     ),
                     "own names": (
                         "The name is not in the map: a map may contain other names; return labels[0] or"
                         " labels[1]."
-                    ),
-                    "sorted": (
-                        "You sort the names; use the number: labels[1] is positive, whatever it is called."
                     ),
                     "flipped": "The label is flipped: a logit above 0 means label 1.",
                     "half": "You compare the logit with 0.5: probability 0.5 is logit 0.",
