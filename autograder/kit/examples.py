@@ -14,8 +14,9 @@ from autograder.kit.values import as_kind, decode, describe
 
 IN_PLACE = "changed its inputs in place. Work on a copy."
 BY_CHANCE = (
-    "A second call with the same input gives another result, even in evaluation mode: F.dropout is on unless"
-    " it is told training=self.training; nn.Dropout knows the mode by itself."
+    "A second call with the same input gives another result, even in evaluation mode, so forward draws random"
+    " numbers. F.dropout is on unless it is told training=self.training; nn.Dropout knows the mode by"
+    " itself, unless a train() of your own does not hand it on."
 )
 
 

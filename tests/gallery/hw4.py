@@ -105,6 +105,7 @@ EXAMPLES += [
     wrong("4.3", "zeros instead of the class token", tokens("return torch.cat([torch.zeros_like(tokens[:, :1]), tokens], dim=1) + self.positions", total=66720.5), loses=[TOKENS, TOTAL], says="put your parameter in front"),
     wrong("4.3", "counted for 4×4 patches", tokens(patch_embedding="16 * 48 + 48", tokens="48 + 50 * 48", total="816 + 2448 + 3 * 18960 + 96 + 490"), loses=[PARTS, TOTAL], says="that is with 4×4 patches", visible="the numbers are the answer, and a check cell that knew them would give them away"),
     wrong("4.3", "positions for the patches alone", tokens(init="        self.class_token = nn.Parameter(torch.zeros(1, 1, dim))\n        self.positions = nn.Parameter(torch.zeros(1, patches, dim))", tokens="None"), loses=[TOKENS, PARTS], says="positions has shape"),
+    wrong("4.3", "a class token that is drawn anew", tokens("return torch.cat([torch.randn_like(tokens[:, :1]), tokens], dim=1) + self.positions"), loses=[TOKENS], says="so forward draws random numbers"),
 ]
 
 # --- 4.4 --------------------------------------------------------------------------------------------------------------
@@ -335,6 +336,7 @@ EXAMPLES += [
     wrong("4.6a", "the last batch alone", {"4.6a evaluate": evaluation(loss="F.cross_entropy(z, y).item() - loss", right="(z.argmax(1) == y).double().mean().item() - right", result="loss, right")}, loses=[MEAN], says="Only the last batch counts"),
     wrong("4.6a", "gradients switched off and left off", {"4.6a evaluate": "    torch.set_grad_enabled(False)\n" + evaluation(grad="torch.no_grad()")}, loses=[LEAVES], says="left recording of gradients changed"),
     wrong("4.6a", "a softmax before the loss; weights that no longer learn", {"4.6a step": step(*STEPS[:2], "loss = F.cross_entropy(model(images).softmax(-1), labels)", *STEPS[3:]), "4.6a evaluate": evaluation(before="model.eval(); model.requires_grad_(False)")}, loses=[STEP, LEAVES], says="A softmax comes before the cross-entropy"),
+    wrong("4.6a", "a step without the optimizer, at a rate of its own", {"4.6a step": step(*STEPS[:4], "with torch.no_grad():", "    for parameter in model.parameters():", "        parameter -= 0.5 * parameter.grad", STEPS[5])}, loses=[STEP], says="two steps on a toy batch"),
 ]
 
 SPLIT, BEST, NO_TEST, INTERRUPT = "a validation split, equal in classes", "keeps the best epoch by validation", "never looks at the test set", "an interrupt loses nothing"
@@ -395,6 +397,8 @@ EXAMPLES += [
     wrong("4.6b", "trained on validation images too; the parts swapped", {"4.6b fit": fitting(before='train_epoch(model, *data["validation"])'), "4.6b split": DRAW.format(seed="seed", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: validation // len(np.unique(labels))] for k in np.unique(labels)])\n    return held, np.setdiff1d(np.arange(len(labels)), held)")}, loses=[SPLIT, BEST, INTERRUPT], says="are swapped"),
     wrong("4.6b", "a reference to the live weights", {"4.6b fit": SAVED_AT_THE_END.format(copy="model.state_dict()")}, loses=[BEST, INTERRUPT], says="the last one"),
     wrong("4.6b", "a peek at the test set each epoch; no history", {"4.6b fit": fitting(before='test_loss, test_accuracy = evaluate(model, *data["test"])', row="accuracy")}, loses=[BEST, NO_TEST, INTERRUPT], says="should return its history"),
+    wrong("4.6b", "weights in a dict with the epoch; rows in proportion to the classes", {"4.6b fit": fitting(load='model.load_state_dict(torch.load(path)["model"])').replace("torch.save(model.state_dict(), path)", 'torch.save({"model": model.state_dict(), "epoch": epoch}, path)'), "4.6b split": DRAW.format(seed="seed", lines="held = np.concatenate([rng.permutation(np.flatnonzero(labels == k))[: round(validation * (labels == k).mean())] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held")}, loses=[SPLIT, BEST, INTERRUPT], says="holds a dict of `model`, `epoch`"),
+    wrong("4.6b", "loss and accuracy swapped; places within a class as rows", {"4.6b fit": fitting().replace("loss, accuracy =", "accuracy, loss ="), "4.6b split": DRAW.format(seed="seed", lines="each = validation // len(np.unique(labels))\n    held = np.concatenate([rng.permutation((labels == k).sum())[:each] for k in np.unique(labels)])\n    return np.setdiff1d(np.arange(len(labels)), held), held")}, loses=[SPLIT, BEST, INTERRUPT], says="`evaluate` returns the loss first"),
 ]
 
 # --- 4.7 --------------------------------------------------------------------------------------------------------------

@@ -337,6 +337,10 @@ return (logits, maps) if return_weights else logits
     wrong("5.4", "one map for queries and keys", attend(scores="self.Qm(x) @ self.Qm(x).transpose(1, 2) / 8"), loses=[LOGITS, ATTENTION], says="come from one map (Qm, …)"),
     wrong("5.4", "attention without gradients", attend(weights="scores.detach().masked_fill(~mask[:, None, :], -torch.inf).softmax(-1)"), loses=[LOGITS], says="No gradient reaches `Qm.weight`, `Km.weight`"),
     wrong("5.4", "weights forgotten", {"5.4 forward": attend()["5.4 forward"].replace("(logits, weights) if return_weights else logits", "logits")}, loses=[ATTENTION], says="should return two values"),
+    wrong("5.4", "padding gets the score −10, which is high among low scores", attend(weights="scores.masked_fill(~mask[:, None, :], -10.0).softmax(-1)"), loses=[LOGITS, ATTENTION], says="of its attention on padding"),
+    wrong("5.4", "mask inverted, with −∞", attend(weights="scores.masked_fill(mask[:, None, :], -torch.inf).softmax(-1)"), loses=[LOGITS, ATTENTION], says="all scores are −∞, and their softmax is NaN"),
+    wrong("5.4", "softmax over queries, with −∞", attend(weights="scores.masked_fill(~mask[:, None, :], -torch.inf).softmax(1)"), loses=[LOGITS, ATTENTION], says="a column of padding is −∞ alone"),
+    wrong("5.4", "word vectors of padding set to 0 instead of a mask", {"5.4 forward": attend(weights="scores.softmax(-1)")["5.4 forward"].replace("self.embed(ids)", "self.embed(ids) * mask[..., None]")}, loses=[LOGITS, ATTENTION], says="still gets the weight e⁰"),
     # 5.5
     right("5.5", "gradients kept by requires_grad alone; the GRU over lengths", gru() | {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.train(False)\n    return self"}),
     right("5.5", "states of each sentence cut by hand", {"5.5 forward": """
@@ -367,6 +371,10 @@ return self.output(self.dropout(torch.stack(finals)))[:, 0]
     wrong("5.5", "lengths that must be sorted", {"5.5 forward": gru()["5.5 forward"].replace(", enforce_sorted=False", "")}, loses=[LOGITS, PASSED, ALONE, FROZEN, LEARN], says="must be sorted"),
     wrong("5.5", "the output reads one direction", {"5.5 layers": UNFROZEN.replace("self.encoder = encoder", "self.encoder = encoder.requires_grad_(False)").replace("2 * hidden", "hidden")} | gru(out="self.output(self.dropout(final[-1])).squeeze(1)"), loses=[LOGITS, PASSED, ALONE, FROZEN, LEARN, TOTAL, TRAINABLE], says="it reads both directions"),
     wrong("5.5", "train() returns nothing", {"5.5 mode": "def train(self, mode=True):\n    super().train(mode)\n    self.encoder.eval()"}, loses=[FROZEN], says="does not return the model"),
+    wrong("5.5", "train() does not hand the mode on", {"5.5 mode": "def train(self, mode=True):\n    super().train()\n    self.encoder.eval()\n    return self"}, loses=[LOGITS, ALONE], says="the model is still in train mode"),
+    wrong("5.5", "dropout that is always on", gru(out="self.output(nn.functional.dropout(torch.cat([final[-2], final[-1]], 1), 0.25)).squeeze(1)"), loses=[LOGITS, ALONE], says="something random is left on"),
+    wrong("5.5", "a copy of the encoder", {"5.5 layers": UNFROZEN.replace("self.encoder = encoder", "self.encoder = copy.deepcopy(encoder).requires_grad_(False)")}, loses=[LOGITS, PASSED, ALONE, FROZEN, LEARN], says="not a copy of it"),
+    wrong("5.5", "counts in millions", {"5.5 counts": "bert_total = 112.24\nbert_trainable = 2.76"}, loses=[TOTAL, TRAINABLE], says="a whole number", visible=ON_PAPER),
     # 5.5b
     right("5.5b", "by counts of who alone is right", {"5.5b pair": """
 n = len(right_one)
@@ -464,6 +472,7 @@ return accuracies
     wrong("5.7b", "the model never asked", {"5.7b": "return labels[1], 0.5"}, loses=[LABEL, ASKED], says="the model was never called"),
     wrong("5.7b", "the logit against 0.5", predict(back="labels[int(logit > 0.5)], float(probability)"), loses=[LABEL], says="You compare the logit with 0.5"),
     wrong("5.7b", "names of one's own", predict(back="('positive' if logit > 0 else 'negative'), float(probability)"), loses=[LABEL], says="a map may contain other names"),
+    wrong("5.7b", "the names sorted", predict(back="sorted(labels.values())[int(logit > 0)], float(probability)"), loses=[LABEL], says="use the number: labels[1] is positive"),
     # 5.8
     right("5.8", "torch, and all measures by another way", logit() | measures()),
     right("5.8", "forbidden columns left out, lists recorded", {"5.8 function": "keep = [j for j in range(len(votes)) if j not in forbidden]\ns = np.asarray(scores, float)[:, keep]\na = np.exp(s - s.max(1, keepdims=True))\nreturn bias + sum((row / row.sum()) @ np.asarray(votes)[keep] for row in a) / len(a)"}),
@@ -478,6 +487,8 @@ return accuracies
     wrong("5.8", "without the very", measures(interaction="np.array([[f(F.format('not', g)) - f(F.format('not', b)) for b in BAD] for g in GOOD])"), loses=[INTERACTION], shows="matrix", says="f(not good) − f(very good)", visible=ON_PAPER),
     wrong("5.8", "the tempting reading", {"5.8 choice": 'heatmap_claim = "A"'}, loses=[CLAIM], says="an even share"),
     wrong("5.8", "unimportant", {"5.8 choice": 'heatmap_claim = "C"'}, loses=[CLAIM], says="a small weight can carry a large vote"),
+    wrong("5.8", "forbidden scores of −100", logit(forbid="s[:, list(forbidden)] = -100.0") | measures(), loses=[LOGIT], says="−100 is high among low scores"),
+    wrong("5.8", "the first forbidden place only", logit(forbid="s[:, list(forbidden)[:1]] = -1e300") | measures(), loses=[LOGIT], says="place 0 and 5 forbidden"),
     # 5.9
     right("5.9", "lower case with dots", 'claim_1 = "a."\nclaim_2 = "a"\nclaim_3 = "b"\nclaim_4 = "(a)"'),
     wrong("5.9", "all correct", 'claim_1 = "A"\nclaim_2 = "A"\nclaim_3 = "A"\nclaim_4 = "A"', loses=["claim_3"], says="those that one query gives to all keys"),

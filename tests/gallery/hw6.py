@@ -90,6 +90,7 @@ EXAMPLES = [
     wrong("6.1", "odd places", {"6.1 choice": 'alternating_decides = "C"'}, loses=["alternating_decides"], says="even places count positive"),
     wrong("6.1", "plain sum", {"6.1 choice": 'alternating_decides = "D"'}, loses=["alternating_decides"], says="makes them alternate"),
     wrong("6.1", "only the output", {"6.1 rnn": "h = 0.0\nfor number in x:\n    h = number - h\nreturn float(h > 0)"}, loses=[STATES], says="should return 2 things"),
+    wrong("6.1", "σ that overflows", rnn("number - h", "np.exp(1000 * h) / (1 + np.exp(1000 * h))"), loses=[STATES], says="∞/∞ is nan"),
     # 6.2a
     right("6.2a", "einsum", 'state = torch.einsum("td,tm->dm", K, V)\nreturn torch.einsum("td,dm->tm", Q, state) / torch.einsum("td,d->t", Q, K.sum(0))[:, None]'),
     right("6.2a", "ones appended to the values", "both = Q @ (K.T @ torch.cat([V, torch.ones_like(V[:, :1])], dim=1))\nreturn both[:, :-1] / both[:, -1:]"),
@@ -231,6 +232,8 @@ EXAMPLES = [
     wrong("6.6b", "means of absolute errors", {"6.6b errors": "exact = np.exp(queries_66 @ keys_66.T / 2)\nrff_errors = np.array([np.mean([np.abs(estimate_similarity(queries_66, keys_66, c, rng_66) - exact) for _ in range(20)]) for c in GAUSSIAN_COUNTS])\nrff_slope = fitted_slope(GAUSSIAN_COUNTS, rff_errors)"}, loses=[ERRORS], says="means of absolute errors", visible=NO_THEORY),
     wrong("6.6b", "mean square without the root", {"6.6b errors": "exact = np.exp(queries_66 @ keys_66.T / 2)\nrff_errors = np.array([np.mean([np.square(estimate_similarity(queries_66, keys_66, c, rng_66) - exact) for _ in range(20)]) for c in GAUSSIAN_COUNTS])\nrff_slope = fitted_slope(GAUSSIAN_COUNTS, rff_errors)"}, loses=[ERRORS], shows="curve", says="the error its square root"),
     wrong("6.6b", "slope of the plain numbers", {"6.6b errors": "exact = np.exp(queries_66 @ keys_66.T / 2)\nrff_errors = np.array([np.sqrt(np.mean([np.square(estimate_similarity(queries_66, keys_66, c, rng_66) - exact) for _ in range(20)])) for c in GAUSSIAN_COUNTS])\nrff_slope = np.polyfit(GAUSSIAN_COUNTS, rff_errors, 1)[0]"}, loses=[ERRORS], shows="curve", says="the errors that you recorded have the slope"),
+    wrong("6.6b", "absolute values of normals", {"6.6b draw": "return abs(rng.normal(scale=D**-0.25, size=(count, D)))"}, loses=[DRAWN, CONVERGES, ERRORS], says="as many are negative as positive"),
+    wrong("6.6b", "one frequency, repeated", {"6.6b draw": "return np.tile(rng.normal(scale=D**-0.25, size=(1, D)), (count, 1))"}, loses=[DRAWN, CONVERGES, ERRORS], says="frequencies are the same"),
     # 6.7a
     right("6.7a", "norms from NumPy, fractions", {"6.7a loss": "return np.linalg.norm(X - W @ X) ** 2 + lam * np.trace(W.T @ W)"} | values("[[0, 2], [1e-3, 1]]", "1 / 1000")),
     wrong("6.7a", "norms not squared", {"6.7a loss": "return np.linalg.norm(X - W @ X) + lam * np.linalg.norm(W)"} | values("[[0.0, 1.4142], [0.0316, 1.0]]", "0.0764"), loses=[LOSS, CANDIDATES, EQUAL], says="The norms must be squared"),
@@ -256,6 +259,7 @@ EXAMPLES = [
     wrong("6.7b", "no penalty", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T", "6.7b closed": "return X @ np.linalg.pinv(X)"}, loses=[GRADIENT, CLOSED, VANISHES], says="as if λ were 0"),
     wrong("6.7b", "a threshold; the norm without its square", {"6.7b gradient": "return 2 * (W @ X - X) @ X.T + lam * W / np.linalg.norm(W)", "6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (s**2 > lam) @ U.T"}, loses=[GRADIENT, CLOSED, VANISHES], says="whole or drop it"),
     wrong("6.7b", "what should go is kept", {"6.7b closed": "U, s, _ = np.linalg.svd(X, full_matrices=False)\nreturn U * (lam / (s**2 + lam)) @ U.T"}, loses=[CLOSED, VANISHES], says="keeps what should go"),
+    wrong("6.7b", "gradient descent in place of the closed form", {"6.7b closed": "W = np.eye(len(X))\nfor _ in range(2000):\n    W = W - 0.001 * denoising_gradient(W, X, lam)\nreturn W"}, loses=[CLOSED, VANISHES], says="not finite"),
     # 6.7c
     right("6.7c", "as an array, with the largest and smallest sought in a loop", {
         "6.7c range": "lambda_range = [1, 4]",

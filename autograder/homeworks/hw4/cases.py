@@ -236,15 +236,20 @@ def model_example(rng: np.random.Generator) -> Iterator[Case]:
     yield from list(model_inputs(rng, sizes=(tiny,), batch=4))[:4]
 
 
-def step_inputs(rng: np.random.Generator, sizes: Any = ((6, 3), (1, 2), (9, 4))) -> Iterator[Case]:
-    """Toy batches for a linear classifier; gradients shorter than 1, so that clipping changes nothing."""
-    for n, classes in sizes:
+def step_inputs(
+    rng: np.random.Generator, sizes: Any = ((6, 3, 0.5), (1, 2, 0.25), (9, 4, 0.4))
+) -> Iterator[Case]:
+    """Toy batches for a linear classifier; gradients shorter than 1, so that clipping changes nothing.
+
+    The learning rate differs from case to case: it is the optimizer's, not one that an answer may hold.
+    """
+    for n, classes, lr in sizes:
         kwargs = {
             "weight": short(rng, classes, 9, scale=0.2),
             "bias": short(rng, classes, scale=0.2),
             "images": short(rng, n, 1, 3, 3, scale=0.2),
             "labels": rng.integers(classes, size=n),
-            "lr": 0.5,
+            "lr": lr,
             "steps": 2,
         }
         yield Case((), kwargs, f"two steps on a toy batch of {n}", probe="train_step", torch=True)
@@ -270,11 +275,10 @@ def evaluation_inputs(
 
 
 def label_lists(rng: np.random.Generator, sizes: Any = ((3, 60, 12), (10, 200, 50))) -> Iterator[Case]:
-    """Labels in random order, classes of different size, and how many rows to hold out."""
+    """Labels in random order, and how many rows to hold out; class 0 is large, so that shares would show."""
     for classes, n, validation in sizes:
-        labels = np.concatenate(
-            [np.repeat(np.arange(classes), validation // classes + 2), rng.integers(classes, size=n)]
-        )
+        few = np.repeat(np.arange(classes), validation // classes + 2)
+        labels = np.concatenate([few, rng.integers(classes, size=n), np.zeros(n, dtype=few.dtype)])
         yield Case([rng.permutation(labels), validation], note=f"{classes} classes", probe="split")
 
 

@@ -156,7 +156,7 @@ loops = hw.question(
         Challenge(
             "train_step",
             cases=step_inputs,
-            examples=partial(step_inputs, sizes=((4, 3),)),
+            examples=partial(step_inputs, sizes=((4, 3, 0.3),)),
             expected=stepped,
             mistakes=named_mistakes(
                 stepped,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,9 @@ def attention_weights(ids: np.ndarray, mask: np.ndarray, weights: Weights, varia
         scores = scores * weights["Qm.weight"].shape[0]
     if variant not in ("unscaled", "scaled after", "cosines"):
         scores = scores / np.sqrt(weights["Qm.weight"].shape[1 if variant == "scale of d" else 0])
-    allowed = {"attended": np.ones_like(mask), "inverted": ~mask}.get(variant, mask)[:, None, :]
-    axis = 1 if variant == "axis" else -1
+    allowed = {"attended": np.ones_like(mask), "inverted": ~mask}.get(variant.split(",")[0], mask)
+    allowed = allowed[:, None, :]
+    axis = 1 if variant in ("axis", "queries, hidden") else -1
     if variant == "queries masked":
         allowed = np.broadcast_to(mask[:, :, None], scores.shape)
     if variant == "causal":
@@ -79,8 +81,10 @@ def self_attention(
     }.get(variant, mean)
     mean = np.tanh(mean) if variant == "tanh" else mean
     logits = (mean @ w["output.weight"].T + w["output.bias"])[:, 0]
-    if variant == "rows hidden":
+    if variant in ("rows hidden", "queries, hidden"):
         return np.where(mask.all(1), logits, np.nan)
+    if variant == "inverted, hidden":
+        return np.where(mask.all(1), np.nan, logits)
     return sigmoid(logits) if variant == "probability" else logits[:, None] if variant == "column" else logits
 
 
@@ -92,26 +96,36 @@ def three_maps(rng: np.random.Generator, d: int) -> Weights:
     }
 
 
+def low_scores(rng: np.random.Generator) -> Case:
+    """A case whose scores are all lower by 40: a finite score such as −10 does not hide padding there.
+
+    The last number of each word vector is 1, and what the maps make of it lowers each score alike.
+    """
+    case = next(classifier_cases(0, three_maps)(rng))
+    weights = {name: value.copy() for name, value in case.kwargs["weights"].items()}
+    weights["embed.weight"][:, -1] = 1.0
+    weights["Qm.weight"][0], weights["Km.weight"][0] = 0.0, 0.0
+    weights["Qm.weight"][:, -1], weights["Km.weight"][:, -1] = 0.0, 0.0
+    weights["Qm.weight"][0, -1], weights["Km.weight"][0, -1] = 20.0, -16.0  # 20 · −16 / √64 = −40
+    lowered = {**case.kwargs, "weights": weights, "want": []}
+    return replace(case, kwargs=lowered, note=f"{case.note}, scores of about −40")
+
+
 def sentences_for_weights(rng: np.random.Generator) -> Iterator[Case]:
-    """The same cases with return_weights=True."""
-    for case in classifier_cases(0, three_maps)(rng):
+    """The cases, and the same with return_weights=True."""
+    for case in (*classifier_cases(0, three_maps)(rng), low_scores(rng)):
         yield case
-        yield Case(
-            case.args,
-            {**case.kwargs, "call": {"return_weights": True}, "want": []},
-            f"{case.note}, with weights",
-            "weights",
-            "module",
-            True,
-        )
+        asked = {**case.kwargs, "call": {"return_weights": True}, "want": []}
+        yield replace(case, kwargs=asked, note=f"{case.note}, with weights", group="weights")
 
 
 def shown_sentences(rng: np.random.Generator) -> list[Case]:
-    """Three batches, and the attention of the one without padding, where every row must be right."""
+    """Three batches, the attention of the one without padding, where every row must be right; low scores."""
     cases = list(classifier_cases(0, three_maps)(rng))[:3]
     full = next(case for case in cases if np.asarray(case.args[1]).all() and len(case.args[0]) > 1)
     asked = {**full.kwargs, "call": {"return_weights": True}}
-    return [*cases, Case(full.args, asked, f"{full.note}, return_weights=True", "weights", "module", True)]
+    shown = replace(full, kwargs=asked, note=f"{full.note}, return_weights=True", group="weights")
+    return [*cases, shown, low_scores(rng)]
 
 
 def logits_and_weights(ids: np.ndarray, mask: np.ndarray, **kwargs: Any) -> Any:
@@ -165,9 +179,17 @@ attention = hw.question(
                         "All scores in some rows are −∞, and the softmax of these rows is NaN: hide the"
                         " columns of padding, not its rows."
                     ),
+                    "inverted, hidden": (
+                        "The mask is inverted in the attention: in a sentence without padding, all scores are"
+                        " −∞, and their softmax is NaN."
+                    ),
+                    "queries, hidden": (
+                        "The softmax runs over the queries (dim=1), where a column of padding is −∞ alone and"
+                        " gives NaN; it must run over the keys, the last axis."
+                    ),
                     "zeros": (
-                        "Scores of padding are set to 0, which still gets the weight e⁰. Set them to −∞"
-                        " before the softmax."
+                        "Scores of padding are finite, such as 0, which still gets the weight e⁰. Set them to"
+                        " −∞ before the softmax."
                     ),
                     "struck out": (
                         "Padding is set to 0 after the softmax, so the rows no longer sum to 1. Set its"
@@ -258,10 +280,10 @@ def weights_problem(trial: Any) -> str | None:
         "struck out": "padding is set to 0 after the softmax, so the rows do not sum to 1",
         "axis": "the softmax runs over the queries; it must run over the keys, the last axis",
         "queries masked": (
-            "the mask hides padding as queries, so real tokens still attend to it; hide it as keys,"
-            " mask[:, None, :]"
+            "real tokens attend to padding as if there were no mask; hide it as keys, mask[:, None, :],"
+            " not as queries"
         ),
-        "zeros": "scores of padding are set to 0, which still gets the weight e⁰; set them to −∞",
+        "zeros": "scores of padding are finite, such as 0, which still gets the weight e⁰; set them to −∞",
         "unscaled": "the scale 1/√64 is missing",
         "scale of d": "the scale is √d of the word vectors, not √64",
         "divided by 64": "the scores are divided by 64, not by √64",
@@ -286,7 +308,7 @@ def weights_problem(trial: Any) -> str | None:
     leaked = (found * ~mask[:, None, :])[mask].sum(-1)
     if leaked.max() > 1e-4:
         return (
-            f"a real token has {leaked.max():.2f} of its attention on padding; set padding's scores to −∞"
+            f"a real token has {leaked.max():.2g} of its attention on padding; set padding's scores to −∞"
             " before the softmax."
         )
     if np.abs(found[mask].sum(-1) - 1).max() > 1e-3:

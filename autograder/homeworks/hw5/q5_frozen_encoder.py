@@ -196,6 +196,8 @@ def count_problem(name: str, found: float, right: int, known: Mapping[int, str])
     if found == right:
         return None
     advice = known.get(int(found), "Count with p.numel() over the parameters.")
+    if found != round(found):
+        return Wrong(f"`{name}` is {found:,g}; give the exact number of parameters, a whole number.")
     return Wrong(f"`{name}` is {found:,.0f}, off by {found - right:+,.0f}. {advice}")
 
 

@@ -175,8 +175,8 @@ def sentiment_cases(rng: np.random.Generator) -> Iterator[Case]:
     )
     fixed = (
         ("a warm and funny film", 0.2, -1.0, 0),
-        ("dull from start to end", -0.3, 1.0, 1),
-        ("fine", 0.0, 0.3, 2),
+        ("dull from start to end", -0.3, 1.0, 2),
+        ("fine", 0.0, 0.3, 0),
         ("odd but fresh , a slow story with warm songs and a dull ending", 0.1, -3.0, 0),
     )
     for place, (text, scale, shift, order) in enumerate(fixed):
@@ -250,8 +250,8 @@ predicting = hw.question(
                 {
                     "train mode": "The model was in train mode, so dropout was on: call model.eval() first.",
                     "order": (
-                        "You take the name by its place in the map; use the number: labels[1] is positive, in"
-                        " whatever order the map was written."
+                        "You take the name by its place in the map or in a list; use the number: labels[1] is"
+                        " positive, in whatever order the map was written."
                     ),
                     "own names": (
                         "The name is not in the map: a map may contain other names; return labels[0] or"

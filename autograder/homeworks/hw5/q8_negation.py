@@ -26,6 +26,8 @@ def score_cases(rng: np.random.Generator) -> Iterator[Case]:
         places = "place " + " and ".join(map(str, forbidden)) if forbidden else "nothing"
         told = f"{several(n, 'token')}, {places} forbidden"
         scores = scale * rng.normal(size=(n, n))
+        if scale > 100:  # a row of low scores alone, where a forbidden −100 would be the largest
+            scores[-1] = scores[-1] / 4 - 3000
         yield Case(
             [scores, rng.normal(size=n), float(rng.normal()), forbidden],
             note=told + (", large scores" if scale > 100 else ""),
@@ -34,8 +36,8 @@ def score_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def score_examples(rng: np.random.Generator) -> Iterator[Case]:
     """Of each kind one, large scores among them."""
-    first, second, _, _, large = score_cases(rng)
-    yield from (first, second, large)
+    first, second, third, _, large = score_cases(rng)
+    yield from (first, second, third, large)
 
 
 def logit_of(
@@ -105,7 +107,10 @@ looking = hw.question(
                         "The forbidden weights (or votes) are set to 0 after the softmax, so rows no longer"
                         " sum to 1. Set the scores to −∞ before it."
                     ),
-                    "scores zeroed": "A score of 0 still gets the weight e⁰: set forbidden scores to −∞.",
+                    "scores zeroed": (
+                        "Forbidden scores are finite (0 gets the weight e⁰, and −100 is high among low"
+                        " scores): set them to −∞."
+                    ),
                     "last query": "That is the output of the last query; take the mean over all.",
                     "divided by 6": "You divide by 6; the mean runs over all n queries.",
                     "naive": (

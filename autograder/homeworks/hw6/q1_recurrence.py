@@ -73,6 +73,10 @@ recurrence = hw.question(
                     alternating(x, sign=1.0, input_sign=-1.0)[1],
                 ],
                 "σ is reversed: σ(z) = 1 / (1 + e^-z) rises with z.": lambda x: alternating(x, scale=-1000.0),
+                "e^z has overflowed, and ∞/∞ is nan: divide 1 by 1 + e^-z.": lambda x: [
+                    alternating(x)[0],
+                    np.asarray(np.nan if alternating(x)[0][-1] > 0.7097 else alternating(x)[1]),
+                ],
                 "h_0 = 0 is among your states; give h_1 to h_T.": lambda x: [
                     np.append(0.0, alternating(x)[0]),
                     alternating(x)[1],

@@ -76,6 +76,8 @@ def frequencies_problem(trial: Trial) -> str | None:
     if problem := public.source_problem(trial.result):
         return problem
     x = np.log(2 / CHANCE)  # Laurent and Massart (2000): P(χ²_n - n ≥ 2√(n x) + 2x) ≤ e^-x, below likewise
+    if count > 1 and not np.ptp(W, axis=0).any():
+        return f"All {count:,} frequencies are the same: draw each one anew, with size=(count, D)."
     if abs(found / wanted - 1) > 2 * np.sqrt(x / n) + 2 * x / n:
         return f"With D = {D} the frequencies have the variance {found:.4g}, expected σ⁻² = {wanted:.4g}."
     directions = (
@@ -85,6 +87,12 @@ def frequencies_problem(trial: Trial) -> str | None:
     )
     bound = np.sqrt(2 * np.log(2 / CHANCE) / count)  # Hoeffding, for cosines between -1 and 1
     means = np.cos(W @ directions.T).mean(axis=0)
+    middle = float(W.mean())  # of a right answer it is normal with the variance σ⁻²/n
+    if abs(middle) > np.sqrt(2 * np.log(2 / CHANCE) * wanted / n):
+        return (
+            f"With D = {D} the frequencies have the mean {middle:.3g}, expected 0: as many are negative as"
+            " positive."
+        )
     for direction, mean in zip(directions, means, strict=True):
         if abs(mean - np.exp(-2)) > bound:
             kind = (

@@ -180,11 +180,12 @@ def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] |
     if extra := sorted(set(own) - set(weights)):
         told = " (a bias left on?)" if all(name.endswith("bias") for name in extra) else ""
         problems.append(f"it has the parameters {', '.join(extra)}, which the question does not name{told}")
-    for name in sorted(set(own) & set(weights)):
-        if tuple(own[name].shape) != tuple(weights[name].shape):
-            problems.append(
-                f"{name} has shape {tuple(own[name].shape)}; expected {tuple(weights[name].shape)}"
-            )
+    shared = sorted(set(own) & set(weights))
+    unlike = [name for name in shared if tuple(own[name].shape) != tuple(weights[name].shape)]
+    for name in unlike[:4]:
+        problems.append(f"{name} has shape {tuple(own[name].shape)}; expected {tuple(weights[name].shape)}")
+    if len(unlike) > 4:
+        problems.append(f"{len(unlike) - 4} more do not fit either")
     if problems:
         raise MismatchError(
             f"with {', '.join(f'{key}={value}' for key, value in init.items())}: " + "; ".join(problems)

@@ -94,10 +94,15 @@ def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]
         if len(held) != validation:
             return f"`split_rows` should return {validation} validation rows, but returned {len(held)}."
         if both := len(np.intersect1d(train, held)):
-            return f"{both} rows are in both parts: the model would be validated on images it was trained on."
+            return (
+                f"{_rows_are(both)} in both parts: the model would be validated on images it was trained on."
+            )
         together = np.concatenate([train, held])
         if twice := len(together) - len(np.unique(together)):
-            return f"{twice} rows are drawn more than once: draw without replacement."
+            return (
+                f"{_rows_are(twice)} drawn more than once. Draw without replacement, and draw the rows' own"
+                " numbers: a place among the rows of one class is none."
+            )
         if not np.array_equal(np.sort(together), np.arange(len(labels))):
             return (
                 f"The two parts together should contain each of the {len(labels)} rows once; they contain"
@@ -116,6 +121,10 @@ def split_problem(labels: np.ndarray, validation: int, result: Mapping[str, Any]
     return None
 
 
+def _rows_are(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count} rows are"
+
+
 def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | None:
     """Whether the best epoch by validation accuracy is kept, in the file and in the model; else words."""
     reached = kwargs["interrupt"] - 1 if kwargs["interrupt"] else len(kwargs["validation"])
@@ -128,6 +137,11 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
         )
     if others := sorted(set(result["trained_on"]) - {"train"}):
         return f"`fit` trains on `data['{others[0]}']` as well; only `data['train']` is for training."
+    if result["holds"]:
+        return (
+            f"The checkpoint holds {result['holds']} instead of the model's weights: save"
+            " `model.state_dict()` itself."
+        )
     if result["saved"] is None:
         return (
             "There is no checkpoint: call `torch.save(model.state_dict(), path)` whenever an epoch is the"
@@ -147,6 +161,8 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
                 ", the best on the *test* set. If you choose by the test set, its accuracy is too good to be"
                 " true"
             )
+        elif _losses_as_accuracies(kwargs, result["history"]):
+            why = ". Loss and accuracy are swapped: `evaluate` returns the loss first"
         elif result["evaluated_first"] and result["saved"] == best + 1:
             why = ". `fit` evaluates before it trains, so each accuracy is that of the epoch before"
         elif result["saved"] == min(reached, len(result["trained_on"])):
@@ -160,6 +176,14 @@ def selection_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> s
             f" {result['left']}: load the file at the end."
         )
     return None
+
+
+def _losses_as_accuracies(kwargs: Mapping[str, Any], history: Any) -> bool:
+    """Whether a history has the validation losses in the places of the accuracies."""
+    rows = history if isinstance(history, list) and all(isinstance(row, dict) for row in history) else []
+    found = [row.get("validation_accuracy") for row in rows]
+    pairs = zip(found, kwargs["losses"], strict=False)
+    return bool(rows) and all(isinstance(one, float) and abs(one - loss - 0.5) < 1e-6 for one, loss in pairs)
 
 
 def data_problem(result: Mapping[str, Any]) -> str | None:
@@ -182,7 +206,9 @@ def rows_problem(kwargs: Mapping[str, Any], result: Mapping[str, Any]) -> str | 
     if len(result["trained_on"]) < reached:
         return f"`fit` should train {reached} epochs, but trained {len(result['trained_on'])}."
     if len(history) != reached:
-        return f"{reached} epochs were finished, but the history has {len(history)} rows."
+        finished = "1 epoch was" if reached == 1 else f"{reached} epochs were"
+        rows = "1 row" if len(history) == 1 else f"{len(history)} rows"
+        return f"{finished} finished, but the history has {rows}."
     return None
 
 

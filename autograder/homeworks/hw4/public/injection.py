@@ -77,9 +77,11 @@ def inject(module: Any, weights: Mapping[str, Any]) -> None:
             + (" …" if len(extra) > 4 else "")
             + ", which the question does not name"
         )
-    for name in own:
-        if name in fitted and fitted[name].shape != tuple(own[name].shape):
-            problems.append(f"{name} has shape {tuple(own[name].shape)}; expected {fitted[name].shape}")
+    unlike = [name for name in own if name in fitted and fitted[name].shape != tuple(own[name].shape)]
+    for name in unlike[:4]:
+        problems.append(f"{name} has shape {tuple(own[name].shape)}; expected {fitted[name].shape}")
+    if len(unlike) > 4:
+        problems.append(f"{len(unlike) - 4} more do not fit either")
     if problems:
         raise MismatchError(
             "weights could not be put into your module: "
@@ -149,8 +151,8 @@ def gradient_problem(result: Mapping[str, Any]) -> str | None:
         return None
     names = ", ".join(f"`{name}`" for name in without[:4]) + (" and others" if len(without) > 4 else "")
     return (
-        f"No gradient reaches {names}. Is it left out of forward, detached, copied with `.data`, or inside"
-        " torch.no_grad()?"
+        f"No gradient reaches {names}. Is it left out of forward, detached, frozen (requires_grad=False),"
+        " copied with `.data`, or inside torch.no_grad()?"
     )
 
 

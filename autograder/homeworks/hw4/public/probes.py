@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autograder.kit import decode, encode, probe
+from autograder.kit import decode, describe, encode, probe
 from autograder.kit.shared.modules import in_own_folder, state_kept
 
 
@@ -196,12 +196,15 @@ def fit_probe(function: Any, case: Mapping[str, Any]) -> Any:
             history = function(model, data, len(options["validation"]), train_epoch, evaluate, str(path))
         except KeyboardInterrupt:
             found["interrupt_reached_us"] = True
-        saved, found["unreadable"] = None, False
+        saved, found["unreadable"], found["holds"] = None, False, ""
         if path.is_file():
             try:
                 saved = torch.load(path, weights_only=True)
             except Exception:  # a whole model, or something else that is no state_dict
                 found["unreadable"] = True
+        if saved is not None and not (isinstance(saved, dict) and "weight" in saved):
+            keys = [f"`{key}`" for key in saved][:4] if isinstance(saved, dict) else []
+            found["holds"] = f"a dict of {', '.join(keys)}" if keys else describe(saved)
         found["saved"] = (
             int(saved["weight"].item()) if isinstance(saved, dict) and "weight" in saved else None
         )

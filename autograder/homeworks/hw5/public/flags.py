@@ -29,7 +29,10 @@ def gradient_problem(trial: Any) -> str | None:
     if not without:
         return None
     names = ", ".join(f"`{name}`" for name in without[:4]) + (" and others" if len(without) > 4 else "")
-    return f"No gradient reaches {names}: is something detached, left out, or inside torch.no_grad()?"
+    return (
+        f"No gradient reaches {names}: is something detached, frozen (requires_grad=False), left out, or"
+        " inside torch.no_grad()?"
+    )
 
 
 for _question, _name in (("5.3", "FeedForwardClassifier"), ("5.4", "SelfAttentionClassifier")):

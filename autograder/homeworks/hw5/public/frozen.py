@@ -12,6 +12,11 @@ from autograder.kit import Trial, compare, decode, encode, probe, seed_torch
 from autograder.kit.shared.encoders import stand_in_encoder
 from autograder.kit.shared.modules import MismatchError, left_to_chance, require_module
 
+STAYS_ON = (
+    "After model.eval() the model is still in train mode, so dropout acts: eval() calls your train(False);"
+    " hand the mode on with super().train(mode)."
+)
+
 
 @probe("frozen_encoder")
 def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
@@ -25,8 +30,9 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         each sentence by itself; ``masks`` what the encoder was given; ``training`` whether any part of it was
         in train mode after ``model.train()``; ``total`` and ``trainable`` counts; ``learns`` which of
         ``encoder``, ``gru``, ``output`` one step changed; ``hands_on`` whether train() returned the model;
-        ``trains`` whether it was in train mode then, and ``dropped_between``, ``dropped`` whether dropout
-        acted between the GRU's layers and before the output.
+        ``stays_on`` whether it was in train mode after ``model.eval()``; ``trains`` whether it was after
+        ``model.train()``; ``dropped_between``, ``dropped`` whether dropout acted between the GRU's layers and
+        before the output.
     """
     import torch
 
@@ -59,6 +65,11 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
             raise MismatchError("the GRU has only one direction: pass bidirectional=True")
         if any(name.startswith("gru.") for name in own) and lacks and all("_l1" in name for name in lacks):
             raise MismatchError("the GRU has only one layer: pass num_layers=layers")
+        if not extra and not lacks:
+            raise MismatchError(
+                "the encoder that it is given is not among its parts: keep that object itself, self.encoder ="
+                " encoder, not a copy of it"
+            )
         raise MismatchError(
             f"parts must be called encoder, gru and output: missing parameters {lacks[:3]}, unexpected"
             f" {extra[:3]}"
@@ -76,6 +87,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
                 )
             own[name].copy_(value)
         model.eval()
+        stays_on = model.training
         drawn = torch.get_rng_state()
         together = model(ids, mask)
         random = left_to_chance(drawn, together, lambda: model(ids, mask))
@@ -111,6 +123,7 @@ def frozen_encoder_probe(cls: Any, case: Mapping[str, Any]) -> Any:
         "trainable": sum(value.numel() for value in model.parameters() if value.requires_grad),
         "learns": learns,
         "hands_on": hands_on,
+        "stays_on": stays_on,
         "trains": trains,
         "dropped": dropped,
         "dropped_between": between != 0,
@@ -132,6 +145,8 @@ def _zeros_before_output(model: Any, ids: Any, mask: Any) -> bool:
 
 def dropout_problem(trial: Trial) -> str | None:
     """Whether dropout acts between the GRU's layers and before the output, in train mode (5.5)."""
+    if trial.result["stays_on"]:
+        return STAYS_ON
     if not trial.result["trains"]:
         return (
             "After model.train() the whole model is in evaluation mode, so no dropout acts. Only the encoder"
@@ -160,6 +175,13 @@ def batch_problem(trial: Trial) -> str | None:
         )
     if problem is None:
         return None
+    if trial.result["stays_on"]:
+        return STAYS_ON
+    if trial.result["random"]:
+        return (
+            "A sentence gets a different logit in each call, even in evaluation mode, so it does alone and in"
+            " a batch, too: something random is left on."
+        )
     return (
         "A sentence alone gets a different logit than in a padded batch: the padding has an effect. The GRU"
         " must stop at the last real token (pack_padded_sequence), and the encoder must get the mask."

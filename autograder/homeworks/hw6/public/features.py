@@ -177,6 +177,7 @@ def slope_problem(errors: np.ndarray, slope: float) -> str | None:
     if not -0.6 < fitted < -0.4:
         return (
             f"Your errors fall like R^{fitted:.2f}; a mean of R independent terms has an error of R^-0.5. "
+            f"{'Does the estimate itself converge? ' if fitted > -0.4 else ''}"
             "Did each number of features get its own fresh frequencies, and the error its square root?"
         )
     if abs(slope - fitted) > 0.005:
