@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -60,12 +61,21 @@ def test_a_text_file_becomes_a_request_and_its_answer_feedback_with_new_points(g
     )
     assert done.exit_code == 0, done.output
     assert "1 request, 0 open." in done.output
+    assert re.search(r"student-00, 3.1: \d+ → 7 points\.(?! That)", done.output)
     assert "3.1 · granted" in page(graded)
     assert "You are right." in page(graded)
     (report,) = [one for one in read_reports(graded) if one.submission == "student-00"]
     assert (report.questions[0].points, report.requests[0].by) == (7, "Ada")
     with (graded / "grades.csv").open(encoding="utf-8", newline="") as file:
         assert next(csv.DictReader(file))["3.1"] == "7"
+
+
+def test_an_answer_that_takes_points_away_says_so(graded: Path, tmp_path: Path):
+    (tmp_path / "r.txt").write_text("Student: student-00\nQuestion: 3.1\n\nLook again.", encoding="utf-8")
+    command(graded, tmp_path / "r.txt")
+    answer = ["--answer", 1, "--decision", "partly granted", "--reply", "The mask is missing."]
+    command(graded, *answer, "--points", 6)
+    assert "student-00, 3.1: 6 → 5 points. That is fewer" in command(graded, *answer, "--points", 5).output
 
 
 def test_a_platforms_table_is_matched_by_id_mail_or_name_and_what_is_not_is_listed(
@@ -113,6 +123,10 @@ def test_a_platforms_table_is_matched_by_id_mail_or_name_and_what_is_not_is_list
         (["--answer", "1", "--points", "7", "--reply", "You are right."], "say what is decided: --decision"),
         (["--decision", "granted", "--reply", "x"], "an answer needs the number of its request: --answer"),
         (["--points", "7"], "an answer needs the number of its request: --answer"),
+        (
+            ["--answer", "1", "--decision", "declined", "--reply", "No.", "--points", "7"],
+            "declined changes no points",
+        ),
     ],
 )
 def test_an_answer_that_cannot_be_given_is_refused_and_changes_nothing(

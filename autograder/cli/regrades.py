@@ -76,6 +76,8 @@ def regrades_command(
         raise click.UsageError("an answer needs the number of its request: --answer NUMBER")
     if number is not None and decision is None:
         raise click.UsageError(f"say what is decided: --decision with {', '.join(map(repr, DECISIONS[1:]))}")
+    if points is not None and decision not in DECISIONS[1:3]:
+        raise click.UsageError(f"a request that is {decision} changes no points; leave --points out")
     who = by_whom(of_graded(output), by)
     reports = {one.submission: one for one in staff.apply(output, read_reports(output))}
     kept = Requests(output)
@@ -89,6 +91,7 @@ def regrades_command(
             kept.answer(number, decision, reply, who)
             if wanted is not None:
                 Overrides(output).set(wanted)
+                _tell_change(output, wanted, reports[wanted.submission])
     except (RequestError, OverrideError, ValueError) as error:
         raise click.ClickException(speakable(str(error))) from None
     found = kept.kept()
@@ -128,6 +131,16 @@ def _override(
     report, question = reports[asked.submission], asked.request.question
     part = part_of(report, question, check, written)
     return made(report, question, part, points, reply, by)
+
+
+def _tell_change(output: Path, made: Override, before: Report) -> None:
+    (after,) = (one for one in staff.apply(output, read_reports(output)) if one.submission == made.submission)
+    was, now = (
+        next(one.points + (one.given or 0) for one in report.questions if one.id == made.question)
+        for report in (before, after)
+    )
+    fewer = " That is fewer than before." if now < was else ""
+    tell(f"{made.submission}, {made.question}: {was:g} → {now:g} points.{fewer}")
 
 
 def _list(found: Sequence[Kept]) -> None:
