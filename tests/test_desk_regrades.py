@@ -104,6 +104,7 @@ def test_a_request_is_shown_with_its_question_and_answered_with_points(asked: In
         ({"reply": " "}, 400, "a reply is needed, which the student reads."),
         ({"decision": "thrown away"}, 400, "is none of open, granted"),
         ({"decision": None}, 400, "Choose a decision"),
+        ({"decision": "declined", "points": 1, "part": ""}, 400, "declined changes no points"),
         ({"seen": "2026-01-01", "points": 1, "part": ""}, 409, "answered this request in the meantime"),
     ],
 )
@@ -121,7 +122,7 @@ def test_what_cannot_be_kept_changes_neither_request_nor_points(
 def test_two_graders_who_answer_one_request_do_not_overwrite_each_other(asked: InProcess):
     bob, cid = asked.enter("Bob"), asked.enter("Cid")
     assert answered(1, bob)[0] == 200
-    status, told = answered(1, cid, decision="declined", part="", points=0)
+    status, told = answered(1, cid, decision="partly granted", part="", points=0)
     assert (status, told["error"].startswith("Bob answered this request")) == (409, True)
     assert result(asked.desk.output, "student-00", "3.1").overrides == ()
     seen = Requests(asked.desk.output).one(1).decided

@@ -22,7 +22,16 @@ from autograder.files import encoded, several, speakable, write_atomically
 from autograder.grade import staff
 from autograder.grade.overrides import Override, OverrideError, Overrides, made, part_of
 from autograder.grade.report import DECISIONS, Report
-from autograder.grade.requests import NO_REPLY, Kept, RequestError, Requests, counted, take, to_csv
+from autograder.grade.requests import (
+    NO_REPLY,
+    Kept,
+    RequestError,
+    Requests,
+    counted,
+    refuse_points,
+    take,
+    to_csv,
+)
 from autograder.grade.store import read_reports
 from autograder.lms.people import MANIFEST, read_manifest
 
@@ -76,8 +85,6 @@ def regrades_command(
         raise click.UsageError("an answer needs the number of its request: --answer NUMBER")
     if number is not None and decision is None:
         raise click.UsageError(f"say what is decided: --decision with {', '.join(map(repr, DECISIONS[1:]))}")
-    if points is not None and decision not in DECISIONS[1:3]:
-        raise click.UsageError(f"a request that is {decision} changes no points; leave --points out")
     who = by_whom(of_graded(output), by)
     reports = {one.submission: one for one in staff.apply(output, read_reports(output))}
     kept = Requests(output)
@@ -87,6 +94,7 @@ def regrades_command(
         if number is not None and decision is not None:
             asked, wanted = kept.one(number), None
             if points is not None:
+                refuse_points(decision)
                 wanted = _override(reports, asked, points, check, written, reply, who)
             kept.answer(number, decision, reply, who)
             if wanted is not None:

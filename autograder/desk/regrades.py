@@ -159,6 +159,7 @@ class Regrades(Site):
             with self.lock:
                 wanted = None
                 if data.get("points") is not None:
+                    requests.refuse_points(decision)
                     if part is None:
                         raise OverrideError("this request is about no single question")
                     wanted = _override(part.report, part.result.id, data, reply, by)

@@ -335,6 +335,16 @@ class Requests(Marks):
             )
 
 
+def refuse_points(decision: str | None) -> None:
+    """Points follow a request that was granted, at least in part.
+
+    Raises:
+        RequestError: it was not.
+    """
+    if decision not in DECISIONS[1:3]:
+        raise RequestError(f"a request that is {decision} changes no points; leave them out")
+
+
 def to_csv(kept: Iterable[Kept]) -> str:
     """The list as CSV; no cell of it is a formula."""
     text = io.StringIO()
