@@ -17,6 +17,7 @@ from autograder.grade.report import (
     GRADER,
     LIMIT,
     LOST,
+    NO_LOG,
     NOT_RUN,
     UNANSWERED,
     WRONG,
@@ -37,7 +38,6 @@ from autograder.submissions.log import Log
 from autograder.submissions.names_of_cells import Cell, NamesOfCells
 
 OPEN = ("missing", "unanswered")
-NO_LOG = "No readable submission_log.json"  # how the note begins on a submission that lacks one
 DEPTH = 5  # cells in a chain of missing names
 MOST = 12  # cells that a report names
 NO_GPU = re.compile(

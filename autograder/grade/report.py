@@ -26,6 +26,7 @@ LOST = (NOT_RUN, LIMIT, NOT_FOUND)  # causes that say nothing about what the stu
 REVEAL = ("words", "inputs", "all")  # how much of a hidden input feedback may show
 WRITTEN_PART = "written answer"  # of an override that concerns it
 DECISIONS = ("open", "granted", "partly granted", "declined")  # what may become of a request
+NO_LOG = "No readable submission_log.json"  # how the note begins on a submission that lacks one
 NOT_JUDGED = "Not judged because of a mistake in the grader; the points are open."
 
 

@@ -13,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.files import harmless, several, speakable
-from autograder.grade.causes import NO_LOG
-from autograder.grade.report import CAUSES, LOST, Report, so_far
+from autograder.grade.report import CAUSES, LOST, NO_LOG, Report, so_far
 from autograder.grade.report import REVEAL as REVEAL
 from autograder.grade.store import read_seconds
 from autograder.kit.answers import NOT_FOUND
