@@ -103,7 +103,7 @@ def test_the_challenges_hold_hidden_images_and_no_labels():
     homework = homeworks()["hw4"]
     document = json.loads(challenges_json(homework, homework.draw("s")))
     for case in document["cases"]["Classifier"]:
-        assert [array["shape"] for array in case["args"]] == [[100, 1, 28, 28]]
+        assert [array["shape"] for array in case["args"]] == [[200, 1, 28, 28]]
         assert set(case["kwargs"]) <= {"file", "max_bytes", "forget", "look"}
 
 

@@ -199,7 +199,8 @@ def test_all_cells_together_have_a_limit():
         limits=replace(Limits(), output_bytes=1_000),
         kernels=kernels(PLACE)[0],
     )
-    assert sum(len(cell.outputs) for cell in done.notebook.cells) < 60
+    kept = sum(len(output.text) for cell in done.notebook.cells for output in cell.outputs)
+    assert 45_000 < kept < 55_000 < 70 * 900  # a print may arrive in pieces, of which the last are dropped
     assert "in all" in " ".join(done.events)
 
 

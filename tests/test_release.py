@@ -229,7 +229,7 @@ def test_the_command_refuses_and_writes_nothing_if_an_answer_would_get_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     rubric = next(iter(homeworks()["hw3"].questions["3.7"].written.rubric))
-    monkeypatch.setattr(release, "_readme", lambda chosen: f"# Homework\n\n{rubric}\n")
+    monkeypatch.setattr(release, "_readme", lambda chosen, variants: f"# Homework\n\n{rubric}\n")
     path = tmp_path / "students.zip"
     result = CliRunner().invoke(main, ["release", "hw3", "-o", str(path), "--root", str(ROOT)])
     assert result.exit_code == 1

@@ -31,7 +31,7 @@ HEADS = {  # what a column, or a line of a text file, may be called → what it 
     "text": ("request", "text", "reason", "comment", "message"),
 }
 NUMBER = re.compile(r"(?<![\w.])\d{1,2}\.\d{1,2}[a-z]?(?![\w.]*\d)")
-NAMED = re.compile(r"(?<![\d.])\d{1,2}\.\d{1,2}[a-z]?(?![\w.]*\d)")  # Q3.7, in a column of questions
+OF_QUESTION = re.compile(r"(?<![\d.])\d{1,2}\.\d{1,2}[a-z]?(?![\w.]*\d)")  # Q3.7, in a column of questions
 LINE = re.compile(r"(?P<head>[A-Za-z ]{2,20}):\s*(?P<value>.*)")
 IDS = re.compile(r"_(?P<id>\d+)_\d+_|^(?P<text>\d+)$")  # of a user, in a name that Canvas gave
 SCHEMA = """
@@ -167,7 +167,7 @@ def match(asked: Asked, reports: Mapping[str, Report], people: Sequence[Person])
     (submission,) = found
     known = [question.id for question in reports[submission].questions]
     if asked.question:
-        named = NAMED.findall(asked.question) or [asked.question.strip()]
+        named = OF_QUESTION.findall(asked.question) or [asked.question.strip()]
         if len(set(named)) == 1 and named[0] in known:
             return submission, named[0]
         raise RequestError(f"{asked.source}: there is no question {asked.question!r} in {submission}")
