@@ -337,7 +337,7 @@ return (logits, maps) if return_weights else logits
     wrong("5.4", "one map for queries and keys", attend(scores="self.Qm(x) @ self.Qm(x).transpose(1, 2) / 8"), loses=[LOGITS, ATTENTION], says="come from one map (Qm, …)"),
     wrong("5.4", "attention without gradients", attend(weights="scores.detach().masked_fill(~mask[:, None, :], -torch.inf).softmax(-1)"), loses=[LOGITS], says="No gradient reaches `Qm.weight`, `Km.weight`"),
     wrong("5.4", "weights forgotten", {"5.4 forward": attend()["5.4 forward"].replace("(logits, weights) if return_weights else logits", "logits")}, loses=[ATTENTION], says="should return two values"),
-    wrong("5.4", "padding gets the score −10, which is high among low scores", attend(weights="scores.masked_fill(~mask[:, None, :], -10.0).softmax(-1)"), loses=[LOGITS, ATTENTION], says="of its attention on padding"),
+    wrong("5.4", "padding gets the score −20, which is high among low scores", attend(weights="scores.masked_fill(~mask[:, None, :], -20.0).softmax(-1)"), loses=[LOGITS, ATTENTION], says="high among low scores. Set them to −∞"),
     wrong("5.4", "mask inverted, with −∞", attend(weights="scores.masked_fill(mask[:, None, :], -torch.inf).softmax(-1)"), loses=[LOGITS, ATTENTION], says="all scores are −∞, and their softmax is NaN"),
     wrong("5.4", "softmax over queries, with −∞", attend(weights="scores.masked_fill(~mask[:, None, :], -torch.inf).softmax(1)"), loses=[LOGITS, ATTENTION], says="a column of padding is −∞ alone"),
     wrong("5.4", "word vectors of padding set to 0 instead of a mask", {"5.4 forward": attend(weights="scores.softmax(-1)")["5.4 forward"].replace("self.embed(ids)", "self.embed(ids) * mask[..., None]")}, loses=[LOGITS, ATTENTION], says="still gets the weight e⁰"),

@@ -51,7 +51,7 @@ def attention_weights(ids: np.ndarray, mask: np.ndarray, weights: Weights, varia
         allowed = allowed & np.tri(scores.shape[1], dtype=bool)
     if variant == "struck out":
         allowed = np.ones_like(mask)[:, None, :]
-    scores = np.where(allowed, scores, 0.0 if variant == "zeros" else -1e30)
+    scores = np.where(allowed, scores, {"zeros": 0.0, "minus ten": -10.0}.get(variant, -1e30))
     exponents = np.exp(scores - scores.max(axis, keepdims=True))
     found = exponents / exponents.sum(axis, keepdims=True)
     if variant == "struck out":
@@ -186,6 +186,10 @@ attention = hw.question(
                     "queries, hidden": (
                         "The softmax runs over the queries (dim=1), where a column of padding is −∞ alone and"
                         " gives NaN; it must run over the keys, the last axis."
+                    ),
+                    "minus ten": (
+                        "Scores of padding are finite (about −10 or −20), which is high among low scores."
+                        " Set them to −∞ before the softmax."
                     ),
                     "zeros": (
                         "Scores of padding are finite, such as 0, which still gets the weight e⁰. Set them to"
