@@ -90,10 +90,7 @@ def override_command(
         raise click.ClickException(
             speakable(f"there is no override for {submission}, {question}; see --list")
         )
-    (now,) = staff.apply(output, [report])
-    result = next(one for one in now.questions if one.id == question)
-    total = result.points + (result.given or 0.0)
-    tell(f"{submission}, {question}: now {total:g} points.")
+    tell(f"{submission}, {question}: now {staff.points_of(output, report, question):g} points.")
     publish_graded(Terminal(), output)
 
 

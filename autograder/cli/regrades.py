@@ -99,7 +99,7 @@ def regrades_command(
             kept.answer(number, decision, reply, who)
             if wanted is not None:
                 Overrides(output).set(wanted)
-                _tell_change(output, wanted, reports[wanted.submission])
+                _tell_change(output, reports[wanted.submission], wanted.question)
     except (RequestError, OverrideError, ValueError) as error:
         raise click.ClickException(speakable(str(error))) from None
     found = kept.kept()
@@ -141,14 +141,11 @@ def _override(
     return made(report, question, part, points, reply, by)
 
 
-def _tell_change(output: Path, made: Override, before: Report) -> None:
-    (after,) = (one for one in staff.apply(output, read_reports(output)) if one.submission == made.submission)
-    was, now = (
-        next(one.points + (one.given or 0) for one in report.questions if one.id == made.question)
-        for report in (before, after)
-    )
+def _tell_change(output: Path, before: Report, question: str) -> None:
+    was = next(one.total for one in before.questions if one.id == question)
+    now = staff.points_of(output, before, question)
     fewer = " That is fewer than before." if now < was else ""
-    tell(f"{made.submission}, {made.question}: {was:g} → {now:g} points.{fewer}")
+    tell(f"{before.submission}, {question}: {was:g} → {now:g} points.{fewer}")
 
 
 def _list(found: Sequence[Kept]) -> None:

@@ -33,7 +33,7 @@ def read_value(encoded: Any) -> Any:
     Raises:
         ValueError: it is not in the log's format, or would need torch in the grading process.
     """
-    return kit.decode(_without_torch(encoded))
+    return kit.decode(_as_in_logs(encoded))
 
 
 def read_response(raw: Mapping[str, Any]) -> tuple[str, Any, str]:
@@ -42,12 +42,12 @@ def read_response(raw: Mapping[str, Any]) -> tuple[str, Any, str]:
     return raw["status"], read_value(raw.get("result")), kit.error_words(error) if error else ""
 
 
-def _without_torch(value: Any) -> Any:
+def _as_in_logs(value: Any) -> Any:
     """Refuses what only a challenges file may hold: the mark of torch tensors, and arrays in base64."""
     if isinstance(value, dict):
         if "torch" in value:
             raise ValueError("unknown key 'torch'")
         if "dtype" in value and isinstance(value.get("data"), str):
             raise ValueError("array data must be a list")
-        return {key: _without_torch(item) if key != "data" else item for key, item in value.items()}
-    return [_without_torch(item) for item in value] if isinstance(value, list) else value
+        return {key: _as_in_logs(item) if key != "data" else item for key, item in value.items()}
+    return [_as_in_logs(item) for item in value] if isinstance(value, list) else value

@@ -218,6 +218,11 @@ class QuestionResult:
         return sum(map(self.earned, self.checks)) if whole is None else whole.points
 
     @property
+    def total(self) -> float:
+        """All points that count, those of people for a written answer included."""
+        return self.points + (self.given or 0.0)
+
+    @property
     def judged_points(self) -> float:
         """What the autograder gave, whatever was set in its place."""
         return sum(check.points for check in self.checks)
@@ -357,7 +362,7 @@ def so_far(report: Report) -> str:
     """
     if not report.questions:
         return "not graded"
-    extra = sum(question.points + (question.given or 0.0) for question in report.questions if question.extra)
+    extra = sum(question.total for question in report.questions if question.extra)
     score = f"{points(report.points + report.given - extra)} / {points(report.reachable)}"
     score += f" + {points(extra)} extra" if extra else ""
     return f"{score} so far, {points(report.waiting)} not graded yet" if report.waiting else score

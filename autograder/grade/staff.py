@@ -17,3 +17,9 @@ def apply(output: Path, reports: Sequence[Report]) -> list[Report]:
         reports: as judged, or with earlier decisions, which are replaced.
     """
     return requests.apply(output, overrides.apply(output, marks.apply(output, reports)))
+
+
+def points_of(output: Path, report: Report, question: str) -> float:
+    """The points of one question with all that the staff have decided by now."""
+    (decided,) = apply(output, [report])
+    return next(one.total for one in decided.questions if one.id == question)

@@ -169,7 +169,7 @@ class Meter:
 
 def _meter(graded: Report) -> Meter:
     counted = [question for question in graded.questions if not question.extra]
-    earned = sum(question.points + (question.given or 0.0) for question in counted)
+    earned = sum(question.total for question in counted)
     return Meter(
         earned,
         sum(question.open_points + question.open_written for question in counted),

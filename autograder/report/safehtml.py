@@ -166,9 +166,8 @@ HTML_NAMES = frozenset(_NAMES.split())
 _ANY_TAG = re.compile(
     r"</?(?P<name>[A-Za-z][\w-]*+)(?P<rest>(?:=\s*+\"[^\"]{0,999}+\"|=\s*+'[^']{0,999}+'|[^<>])*+)>"
 )
-_BARE = re.compile(
-    r"(?<![\w:-])[\w:-]++\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"']++)"
-)  # an attribute with a value
+# an attribute with a value
+_BARE = re.compile(r"(?<![\w:-])[\w:-]++\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s\"']++)")
 _ALONE = {  # attributes that need no value
     *("open", "hidden", "controls", "reversed", "disabled", "checked", "selected", "defer", "async"),
     *("nowrap", "noshade", "compact", "allowfullscreen", "autoplay", "loop", "muted", "required", "multiple"),

@@ -46,7 +46,7 @@ def student_rows(reports: Sequence[Report]) -> list[StudentRow]:
 
 def cell(result: QuestionResult) -> Cell:
     """A question as a cell: its points, with a sign where that is not the whole story."""
-    earned = result.points + (result.given or 0.0)
+    earned = result.total
     possible = result.maximum - result.open_points
     possible += result.written_points if result.given is not None else 0.0
     if not possible:

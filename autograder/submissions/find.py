@@ -29,6 +29,7 @@ from autograder.submissions.without import HAND_IN
 
 __all__ = ["IGNORED_FOLDERS", "Found", "Submission", "find", "flat_name"]
 
+RESULTS = {"grades.csv", "seed.txt", "submissions"}  # by which the folder of a run's results is known
 PACKED = " archive"  # how the descriptions of archives end
 MAX_TOTAL_BYTES = 6_000_000_000  # of all submissions together, in memory until they are graded,
 MAX_SHARE = 0.5  # and of this machine's memory
@@ -90,7 +91,8 @@ def find(
         submissions += group(items, name, ignored, own=one_person, people=known if path.is_dir() else ())
         if path.is_dir() and not one_person:
             read = {item.path.parts[0] for item in items}
-            submissions += [_nothing_in(one) for one in _folders_in(path, without) if one.name not in read]
+            rows = (_nothing_in(one) for one in _folders_in(path, without) if one.name not in read)
+            submissions += [row for row in rows if row is not None]
     return Found(tuple(_kept(_unique(submissions))), tuple(speakable(line) for line in ignored))
 
 
@@ -98,13 +100,6 @@ def _is(one: Path, other: Path | None) -> bool:
     """Whether two paths lead to the same folder."""
     with contextlib.suppress(OSError):
         return other is not None and one.samefile(other)
-    return False
-
-
-def _holds_results(folder: Path) -> bool:
-    """Whether a folder is what a run wrote, under whatever name it lies among the submissions."""
-    with contextlib.suppress(OSError):
-        return {"grades.csv", "seed.txt", "submissions"} <= set(os.listdir(folder))
     return False
 
 
@@ -120,6 +115,9 @@ def _walk(folder: Path, ignored: list[str], without: Path | None, depth: int = 0
             raise
         ignored.append(f"{folder} (cannot be read: {error.strerror})")
         return
+    if depth and {item.name for item in there} >= RESULTS:
+        ignored.append(f"{folder} (results of an earlier run)")
+        return
     is_folder: dict[Path, bool] = {}
     for item in there:
         try:
@@ -128,9 +126,7 @@ def _walk(folder: Path, ignored: list[str], without: Path | None, depth: int = 0
             ignored.append(f"{folder}/{item.name[:50]}… (cannot be read: {error.strerror})")
     kept = read_of([PurePosixPath(item.name) for item, folds in is_folder.items() if not folds])
     for item, folds in is_folder.items():
-        if folds and not _is(item, without) and _holds_results(item):
-            ignored.append(f"{item} (results of an earlier run)")
-        elif folds and item.name not in IGNORED_FOLDERS and not _is(item, without):
+        if folds and item.name not in IGNORED_FOLDERS and not _is(item, without):
             yield from _walk(item, ignored, without, depth + 1)
         elif not folds and PurePosixPath(item.name) in kept:
             yield item
@@ -142,19 +138,17 @@ def _folders_in(folder: Path, without: Path | None) -> list[Path]:
     return sorted(
         one
         for one in folder.iterdir()
-        if one.name not in IGNORED_FOLDERS
-        and one.is_dir()
-        and not one.is_symlink()
-        and not _is(one, without)
-        and not _holds_results(one)
+        if one.name not in IGNORED_FOLDERS and one.is_dir() and not one.is_symlink() and not _is(one, without)
     )
 
 
-def _nothing_in(folder: Path) -> Submission:
-    """The row of a person's folder of which no file was read."""
+def _nothing_in(folder: Path) -> Submission | None:
+    """The row of a person's folder of which no file was read; None if it holds results."""
     names: list[str] = []
     with contextlib.suppress(OSError):
         names = sorted(os.listdir(folder))
+    if set(names) >= RESULTS:
+        return None
     told = (
         f"The folder holds nothing that can be read, only {listed(names)}."
         if names

@@ -41,7 +41,7 @@ def single_queries(rng: np.random.Generator) -> Iterator[Case]:
     for sign in (1, -1):
         yield Case(
             [*drawn_until(lambda sign=sign: _large(rng, sign), _clear), draw(rng, 5, 3)],  # type: ignore[misc]
-            note=f"scores of {'minus ' if sign < 0 else ''}several thousand",
+            note=f"scores far {'below' if sign < 0 else 'above'} 0",
             group="large",
         )
     yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 4)], note="a single key (n = 1)", group="one key")

@@ -82,10 +82,13 @@ def ported(
     """
     while True:
         case = _ported(rng, n, sizes, pos, places, scale, **more)
-        given = {**case.kwargs, "want": None}
-        right, clipped = (transformer(*case.args, **given, variant=one) for one in ("", "clipped"))
-        if scale > 1 or np.array_equal(right, clipped):
+        if scale > 1 or _is_never_clipped(case):
             return case
+
+
+def _is_never_clipped(case: Case) -> bool:
+    right, clipped = (transformer(*case.args, **case.kwargs, variant=one) for one in ("", "clipped"))
+    return np.array_equal(right, clipped)
 
 
 def _ported(

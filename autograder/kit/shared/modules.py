@@ -154,6 +154,16 @@ def missing_words(module: Any, names: Sequence[str]) -> str:
     return f"it has no parameter {listed} (is each kept in self, as a layer or an nn.Parameter?)"
 
 
+def unlike_words(own: Mapping[str, Any], weights: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """What to say of the parameters among some names whose shapes differ: four of them, and how many more."""
+    unlike = [name for name in names if tuple(own[name].shape) != tuple(weights[name].shape)]
+    told = [
+        f"{name} has shape {tuple(own[name].shape)}; expected {tuple(weights[name].shape)}"
+        for name in unlike[:4]
+    ]
+    return told + ([f"{len(unlike) - 4} more do not fit either"] if len(unlike) > 4 else [])
+
+
 def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] | None) -> Any:
     """Makes the student's module and injects weights by parameter name: their order does not matter.
 
@@ -180,12 +190,7 @@ def build_module(cls: Any, init: Mapping[str, Any], weights: Mapping[str, Any] |
     if extra := sorted(set(own) - set(weights)):
         told = " (a bias left on?)" if all(name.endswith("bias") for name in extra) else ""
         problems.append(f"it has the parameters {', '.join(extra)}, which the question does not name{told}")
-    shared = sorted(set(own) & set(weights))
-    unlike = [name for name in shared if tuple(own[name].shape) != tuple(weights[name].shape)]
-    for name in unlike[:4]:
-        problems.append(f"{name} has shape {tuple(own[name].shape)}; expected {tuple(weights[name].shape)}")
-    if len(unlike) > 4:
-        problems.append(f"{len(unlike) - 4} more do not fit either")
+    problems += unlike_words(own, weights, sorted(set(own) & set(weights)))
     if problems:
         raise MismatchError(
             f"with {', '.join(f'{key}={value}' for key, value in init.items())}: " + "; ".join(problems)

@@ -18,6 +18,7 @@ from autograder.kit.shared.modules import (
     require_module,
     state_kept,
     take_inputs_of_own_dtype,
+    unlike_words,
 )
 
 
@@ -77,11 +78,7 @@ def inject(module: Any, weights: Mapping[str, Any]) -> None:
             + (" …" if len(extra) > 4 else "")
             + ", which the question does not name"
         )
-    unlike = [name for name in own if name in fitted and fitted[name].shape != tuple(own[name].shape)]
-    for name in unlike[:4]:
-        problems.append(f"{name} has shape {tuple(own[name].shape)}; expected {fitted[name].shape}")
-    if len(unlike) > 4:
-        problems.append(f"{len(unlike) - 4} more do not fit either")
+    problems += unlike_words(own, fitted, [name for name in own if name in fitted])
     if problems:
         raise MismatchError(
             "weights could not be put into your module: "
