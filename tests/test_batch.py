@@ -102,7 +102,9 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in texts.items():
         (folder / name).mkdir()
         (folder / name / "hw3_hand_designed.ipynb").write_text(text)
-    many = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1") for _ in range(10_000)])
+    # nbformat's own ids have 32 random bits: of 10,000, two are alike once in a hundred runs.
+    cells = [nbformat.v4.new_code_cell("1", id=f"cell-{number}") for number in range(10_000)]
+    many = nbformat.v4.new_notebook(cells=cells)
     (folder / "many-cells.ipynb").write_text(nbformat.writes(many))
     (folder / "huge.ipynb").write_text(
         notebook().replace('"outputs": []', '"outputs": [], "x": "' + "A" * 50_000_000 + '"', 1)
