@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from autograder.kit.headings import Heading, heading, numbered_heading
+from autograder.kit.statements import of_short_texts
 
 FOUND, BLANK, NOT_FOUND = "found", "blank", "not found"
 LINE_DIGITS = 6  # hexadecimal digits that stand for a line that was handed out
@@ -250,6 +251,7 @@ def _as_markdown(page: _Page) -> str:
 # --- words in code cells ------------------------------------------------------------------------------------
 
 
+@of_short_texts
 def _prose(code: str) -> str:
     """The words of a code cell that holds comments, strings or plain words; empty if it holds code.
 
@@ -327,6 +329,8 @@ def _string(node: ast.stmt) -> str | None:
 
 def _comments(code: str) -> Iterator[tuple[int, str]]:
     """Line and text of each comment."""
+    if "#" not in code:
+        return
     try:
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             if token.type == tokenize.COMMENT:

@@ -15,12 +15,11 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from autograder.kit.answers import Cell
-from autograder.kit.statements import python_text
+from autograder.kit.statements import of_short_texts, python_text
 
 ANSWER = re.compile(r"^\s*\*\*Answer (?P<question>\d+\.\d\w*)\*\*")  # a written answer's first line
 BLANK_ANSWER = "*Write your answer here.*"
@@ -35,6 +34,7 @@ MAX_SOURCES = 60  # cells behind one answer that the log names
 # --- the cells behind an answer -----------------------------------------------------------------------------
 
 
+@of_short_texts
 def cell_digest(text: str) -> str:
     """16 hexadecimal digits that stand for a cell's code.
 
@@ -46,7 +46,7 @@ def cell_digest(text: str) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]
 
 
-@lru_cache(maxsize=2000)
+@of_short_texts
 def cell_names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a code cell binds at its top level, imports left out, and those it lacks."""
     try:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import symtable
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from autograder.kit.statements import python_text
-
-MAX_KEPT = 10_000  # characters of a cell whose names are remembered, so that long ones fill no memory
+from autograder.kit.statements import of_short_texts, python_text
 
 
 @dataclass(frozen=True)
@@ -27,17 +24,9 @@ class CellNames:
     readable: bool = True
 
 
+@of_short_texts
 def names_of(source: str) -> CellNames:
     """The names of a code cell or of one statement."""
-    return _kept_names(source) if len(source) <= MAX_KEPT else _read_names(source)
-
-
-@lru_cache(maxsize=4000)
-def _kept_names(source: str) -> CellNames:
-    return _read_names(source)
-
-
-def _read_names(source: str) -> CellNames:
     try:
         top = symtable.symtable(python_text(source), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 LOST = re.compile(r"name '(\w{1,100})' is not defined")
@@ -15,6 +17,20 @@ MAGIC = re.compile(r"[%!]|[\w., ]+=\s*[%!]|\?|[\w.]+\?{1,2}\s*$")
 TRANSPARENT = ("%%time", "%%capture", "%%timeit")  # cell magics below which Python stands
 MAX_STATEMENTS = 200  # of one cell that are run one by one
 MAX_CELL = 200_000  # characters of a cell that are looked at
+MAX_KEPT, SHORT = 2_000, 10_000  # texts of which an answer is kept, and characters of each
+
+Found = TypeVar("Found")
+
+
+def of_short_texts(find: Callable[[str], Found]) -> Callable[[str], Found]:
+    """Has a function of one text keep what it found: most cells of a class are the same in all notebooks."""
+    kept = lru_cache(maxsize=MAX_KEPT)(find)
+
+    @wraps(find)
+    def found(text: str) -> Found:
+        return kept(text) if len(text) <= SHORT else find(text)
+
+    return found
 
 
 @dataclass(frozen=True)

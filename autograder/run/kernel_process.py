@@ -20,29 +20,65 @@ from collections.abc import Callable
 from typing import Any
 
 LARGE, COLLAPSE = 2 << 20, 25  # bytes of a large page; madvise's number
-KERNEL_OPTIONS = ("--HistoryManager.enabled=False", "--InteractiveShellApp.exec_PYTHONSTARTUP=False")
 
 
 def run_kernel(connection_file: str, ready: int) -> None:
     """Runs a Jupyter kernel in this process and says when its sockets are bound."""
-    from ipykernel.kernelapp import IPKernelApp
-
-    app = IPKernelApp.instance()
-    app.initialize(["-f", connection_file, "--quiet", *KERNEL_OPTIONS])
+    app = application(connection_file=connection_file)
     be_brief(app.kernel)
     os.write(ready, b"1")
     os.close(ready)
     app.start()
 
 
+def application(**options: Any) -> Any:
+    """A kernel's application, made without a command line and without the configuration files of a machine.
+
+    For a debugger, a kernel looks at every module, which copies a page or two of each into a process that has
+    just been forked; it sees none.
+    """
+    from ipykernel import ipkernel
+    from ipykernel.kernelapp import IPKernelApp
+
+    class Application(IPKernelApp):  # type: ignore[misc, unused-ignore]
+        def parse_command_line(self, argv: Any = None) -> None:
+            pass
+
+        def load_config_file(self, *_: Any, **__: Any) -> None:
+            pass
+
+    app = Application.instance(quiet=True, **options)
+    app.config.HistoryManager.enabled = False
+    app.config.InteractiveShellApp.exec_PYTHONSTARTUP = False
+    own = vars(ipkernel)
+    seen, own["sys"] = own["sys"], NoModules()
+    try:
+        app.initialize([])
+    finally:
+        own["sys"] = seen
+    return app
+
+
+class NoModules:
+    """:mod:`sys`, as if no module had been imported."""
+
+    modules: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
 def be_brief(kernel: Any) -> None:
     """Leaves out what a kernel does around each cell for readers that are not here.
 
-    The grader sent the cell, so it needs no copy and no message that the cell has started. A kernel flushes
-    its streams four times around a cell, each time by way of another thread; nothing waits in them as a rule.
-    And it writes four records for a log that ``--quiet`` drops later.
+    The grader sent the cell, so it needs no copy and no message that the cell has started; it waits for all
+    outputs, so the kernel need not sleep until they are sent. A kernel flushes its streams four times around
+    a cell, each time by way of another thread; nothing waits in them as a rule. It translates IPython's own
+    syntax twice. And it writes four records for a log that is dropped later.
     """
     kernel.log.setLevel(logging.CRITICAL)
+    kernel._execute_sleep = 0
+    kernel.shell.transform_cell = once_for_two(kernel.shell.transform_cell)
     publish = kernel._publish_status
 
     def publish_others(status: str, *where: Any, **more: Any) -> None:
@@ -53,6 +89,20 @@ def be_brief(kernel: Any) -> None:
     kernel._publish_execute_input = lambda *_, **__: None
     for stream in (sys.stdout, sys.stderr):
         stream.flush = if_any(stream, stream.flush)  # type: ignore[method-assign]
+
+
+def once_for_two(transform: Callable[[str], str]) -> Callable[[str], str]:
+    """What is asked twice in a row, about the same text, and answered once."""
+    kept: dict[str, str] = {}
+
+    def brief(text: str) -> str:
+        if text in kept:
+            return kept.pop(text)
+        kept.clear()
+        kept[text] = transform(text)
+        return kept[text]
+
+    return brief
 
 
 def if_any(stream: Any, flush: Callable[[], None]) -> Callable[[], None]:
@@ -140,12 +190,9 @@ def collapse() -> None:
 def rehearse(cells: list[str], tell: int) -> None:
     """Starts a kernel, runs cells without a client, and writes the names of all modules imported by then."""
     try:
-        from ipykernel.kernelapp import IPKernelApp
-
         folder = tempfile.mkdtemp()
         connection = f"{folder}/connection.json"
-        app = IPKernelApp.instance(transport="ipc", ip=f"{folder}/k", connection_file=connection)
-        app.initialize(["--quiet", *KERNEL_OPTIONS])
+        app = application(transport="ipc", ip=f"{folder}/k", connection_file=connection)
         shell: Any = app.shell
         for cell in cells:
             shell.run_cell(cell)

@@ -269,6 +269,17 @@ class Runner(ExecutePreprocessor):
         kept: NotebookNode | None = super().process_message(msg, cell, cell_index)
         return kept
 
+    def output(
+        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
+        """Keeps an output; nbclient would look through the whole schema also for what is plainly right."""
+        made = None if display_id or self.clear_before_next_output else plain_output(msg)
+        if made is None or self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+            kept: NotebookNode | None = super().output(outs, msg, display_id, cell_index)
+            return kept
+        outs.append(made)
+        return made
+
     def end_kernel(self) -> None:
         """Ends the kernel for good; nbclient leaves a manager alone that it did not make."""
         manager = self.km
@@ -280,6 +291,24 @@ class Runner(ExecutePreprocessor):
             # its own run_sync form is typed as if it did not wait
             run_sync(manager._async_shutdown_kernel)(now=True)
         manager.context.destroy(linger=0)
+
+
+def plain_output(message: dict[str, Any]) -> NotebookNode | None:
+    """The output that a message carries if it is printed text, or data all of which are texts; else None."""
+    kind, content = message["header"]["msg_type"], message["content"]
+    if kind == "stream":
+        name, text = content.get("name"), content.get("text")
+        if isinstance(name, str) and isinstance(text, str):
+            return NotebookNode(output_type=kind, name=name, text=text)
+    if kind in ("display_data", "execute_result") and content.get("metadata") == {}:
+        data, number = content.get("data"), content.get("execution_count")
+        if isinstance(data, dict) and all(isinstance(value, str) for value in data.values()):
+            made = NotebookNode(output_type=kind, metadata=NotebookNode(), data=NotebookNode(data))
+            if kind == "display_data":
+                return made
+            if type(number) is int and number >= 0:
+                return NotebookNode(made, execution_count=number)
+    return None
 
 
 def skip_reason(cell: NotebookNode) -> str | None:
