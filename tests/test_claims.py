@@ -19,6 +19,7 @@ from autograder.report import class_report
 from autograder.report.feedback import feedback_page
 from autograder.report.tables import grades_csv
 from autograder.submissions.log import Log
+from autograder.submissions.notebook import code_digests
 
 CELL = "reverse_E = 1"
 NOTEBOOK = new_notebook(cells=[new_code_cell(CELL)])
@@ -30,7 +31,8 @@ def claimed(answers: dict[str, Any], notebook: Any = NOTEBOOK) -> QuestionResult
     """2.6, whose values come from the log that was handed in."""
     judged = QuestionResult("2.6", "", (CheckResult("c", "passed", 1.0, 1.0),), source="log")
     log = Log("hw2", entries={"x": LogEntry("ok")}, answers={"2.6": answers})
-    return note_claims((judged,), homeworks()["hw2"], log, notebook, {})[0]
+    digests = None if notebook is None else code_digests(notebook)
+    return note_claims((judged,), homeworks()["hw2"], log, digests, {})[0]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def trained(recorded: dict[str, str], cause: str = "") -> QuestionResult:
     )
     log = Log("hw4", answers={"4.7": {"files": recorded}})
     judged = QuestionResult("4.7", "", checks, source="run")
-    return note_claims((judged,), homework, log, NOTEBOOK, {"my.pt": WEIGHTS})[0]
+    return note_claims((judged,), homework, log, code_digests(NOTEBOOK), {"my.pt": WEIGHTS})[0]
 
 
 @pytest.mark.parametrize(

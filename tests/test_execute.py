@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -23,7 +24,7 @@ from autograder.run.choose import kernels
 from autograder.run.execute import KernelStartError, execute
 from autograder.run.limits import Kind, Limits, rlimits
 from autograder.run.plain import PlainKernels
-from autograder.run.runner import Runner
+from autograder.run.runner import Runner, plain_output
 from autograder.run.session import Session
 from autograder.submissions.cells import question_seconds
 from autograder.submissions.find import Submission
@@ -283,3 +284,37 @@ def test_a_cell_that_asks_the_kernel_to_end_costs_nothing_below_it(cell: str):
     result = ran("x = 1", cell, "print('still', x)")
     assert "still 1" in str(result.notebook.cells[2].outputs)
     assert not [event for event in result.events if "ended the kernel" in event]
+
+
+MESSAGES = [
+    ("stream", {"name": "stdout", "text": "a"}),
+    ("display_data", {"data": {"text/plain": "a", "text/html": "<b>a</b>"}, "metadata": {}, "transient": {}}),
+    ("execute_result", {"data": {"text/plain": "a"}, "metadata": {}, "execution_count": 3}),
+    ("execute_result", {"data": {}, "metadata": {}, "execution_count": 0}),
+]
+ODD = [  # what nbformat refuses, and what it takes that holds more than texts
+    ("stream", {"name": ["stdout"], "text": "a"}),
+    ("stream", {"name": "stdout", "text": {"a": 1}}),
+    ("stream", {"name": "stdout"}),
+    ("display_data", {"data": "a", "metadata": {}}),
+    ("display_data", {"data": {"text/plain": 1}, "metadata": {}}),
+    ("display_data", {"data": {"application/json": {"a": 1}}, "metadata": {}}),
+    ("display_data", {"data": {"text/plain": "a"}, "metadata": {"a": 1}}),
+    ("display_data", {"data": {"text/plain": "a"}}),
+    ("execute_result", {"data": {}, "metadata": {}, "execution_count": True}),
+    ("execute_result", {"data": {}, "metadata": {}, "execution_count": -1}),
+    ("execute_result", {"data": {}, "metadata": {}}),
+    ("error", {"ename": "E", "evalue": "", "traceback": []}),
+    ("status", {"execution_state": "idle"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "content"), MESSAGES)
+def test_plain_outputs_are_those_that_nbformat_makes(kind: str, content: dict[str, Any]):
+    message = {"header": {"msg_type": kind}, "content": content}
+    assert plain_output(message) == nbformat.v4.output_from_msg(message)
+
+
+@pytest.mark.parametrize(("kind", "content"), ODD)
+def test_all_other_outputs_are_left_to_nbformat(kind: str, content: dict[str, Any]):
+    assert plain_output({"header": {"msg_type": kind}, "content": content}) is None

@@ -20,6 +20,7 @@ from autograder.grade.grade import grade_submission
 from autograder.hosts.one_submission import gather
 from autograder.kit import handing_in as handin
 from autograder.kit import packing
+from autograder.kit.statements import SHORT_TEXT, of_short_texts
 from autograder.lms import collect
 from autograder.names import notebook_path, source_path
 from autograder.run.choose import kernels
@@ -52,6 +53,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 )
 def test_names_that_a_cell_binds_and_needs(text: str, bound: set, used: set):
     assert handin.cell_names(text) == (bound, used)
+
+
+def test_what_was_found_in_a_short_text_is_kept_and_in_a_long_one_found_again():
+    asked: list[str] = []
+    length = of_short_texts(lambda text: asked.append(text) or len(text))  # type: ignore[func-returns-value]
+    long = "x" * (SHORT_TEXT + 1)
+    assert [length(text) for text in ("a", "a", long, long)] == [1, 1, len(long), len(long)]
+    assert asked == ["a", long, long]
 
 
 def test_the_cells_behind_an_answer_are_those_that_ran_last_and_what_they_rest_on():

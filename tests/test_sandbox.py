@@ -34,7 +34,7 @@ if sys.platform != "linux":
     pytest.skip("the sandbox is Linux's", allow_module_level=True)
 
 from autograder.run.bubblewrap import bwrap_arguments, site_folders
-from autograder.run.kernel_process import be_brief
+from autograder.run.kernel_process import be_brief, once_for_two
 from autograder.run.sandbox import SandboxKernels
 
 pytestmark = [pytest.mark.xdist_group("hw3"), needs_sandbox]
@@ -189,10 +189,24 @@ def simplified(outputs: list[nbformat.NotebookNode]) -> dict[str, str]:
 
 def test_a_brief_kernel_takes_what_a_usual_one_takes():
     """A kernel that aborts requests names the message that a status belongs to."""
-    kernel = Mock(spec=["log", "_publish_status", "_publish_execute_input"])
+    kernel = Mock(spec=["log", "shell", "_publish_status", "_publish_execute_input"])
     usual = kernel._publish_status
     with patch("sys.stdout", io.StringIO()), patch("sys.stderr", io.StringIO()):
         be_brief(kernel)
     kernel._publish_status("busy", "shell", parent="a message")
     kernel._publish_status("idle", "shell", parent="a message")
     usual.assert_called_once_with("idle", "shell", parent="a message")
+
+
+def test_a_text_that_is_asked_for_twice_in_a_row_is_translated_once():
+    asked: list[str] = []
+    translate = once_for_two(lambda text: asked.append(text) or text.upper())  # type: ignore[func-returns-value]
+    assert [translate(text) for text in ("a", "a", "b", "b", "b", "a", "a")] == list("AABBBAA")
+    assert asked == ["a", "b", "b", "a"]
+
+
+def test_a_text_that_cannot_be_translated_raises_each_time():
+    translate = once_for_two(int)  # type: ignore[arg-type]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="invalid literal"):
+            translate("one")

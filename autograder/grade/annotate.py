@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from nbformat import NotebookNode
@@ -10,7 +10,6 @@ from nbformat import NotebookNode
 from autograder.declare import Homework
 from autograder.files import points
 from autograder.grade.report import GRADER, WRONG, QuestionResult
-from autograder.kit import handing_in as handin
 from autograder.run.runner import skip_reason
 from autograder.submissions.given import supplied_lines
 from autograder.submissions.library_calls import LibraryCall, find_library_calls
@@ -22,18 +21,18 @@ Questions = tuple[QuestionResult, ...]
 
 
 def note_stale_answers(
-    questions: Questions, claims: Log, notebook: NotebookNode | None
+    questions: Questions, claims: Log, digests: Set[str] | None
 ) -> tuple[Questions, list[str]]:
     """Notes the answers from the log whose cells have been edited since.
+
+    Args:
+        questions: as judged.
+        claims: the log that was handed in.
+        digests: of the code cells of the notebook as handed in; None without one.
 
     Returns:
         The questions with their notes, and the notes.
     """
-    digests = (
-        None
-        if notebook is None
-        else {handin.cell_digest(cell.source) for cell in notebook.cells if cell.cell_type == "code"}
-    )
     noted, notes = [], []
     for question in questions:
         message = claims.stale(question.id, digests) if question.source == "log" else ""

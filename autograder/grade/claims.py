@@ -9,11 +9,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
-from nbformat import NotebookNode
-
 from autograder.declare import Checkpoint, Homework, Question
 from autograder.grade.report import NOT_RUN, UNANSWERED, QuestionResult
-from autograder.kit import handing_in as handin
 from autograder.submissions.log import Log
 
 ON_A_CLAIM = "rests on a claim: grading does not train"
@@ -31,7 +28,7 @@ def note_claims(
     questions: Iterable[QuestionResult],
     homework: Homework,
     claims: Log,
-    notebook: NotebookNode | None,
+    digests: Set[str] | None,
     files: Mapping[str, bytes],
 ) -> tuple[QuestionResult, ...]:
     """Notes where an answer is what was handed in rather than what grading ran, and what speaks for it.
@@ -40,13 +37,9 @@ def note_claims(
         questions: as judged.
         homework: says which questions may rest on a claim, and which on a file of trained weights.
         claims: the log that was handed in.
-        notebook: as handed in; None without one.
+        digests: of the code cells of the notebook as handed in; None without one.
         files: handed in beside it, by name.
     """
-    digests = None
-    if notebook is not None:
-        code = (cell.source for cell in notebook.cells if cell.cell_type == "code")
-        digests = {handin.cell_digest(text) for text in code}
     noted = []
     for result in questions:
         question = homework.questions[result.id]

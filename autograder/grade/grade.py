@@ -40,7 +40,13 @@ from autograder.submissions.find import Submission
 from autograder.submissions.given import given
 from autograder.submissions.library_calls import NOT_SEARCHED
 from autograder.submissions.log import Log, LogError, challenges_json, read_log
-from autograder.submissions.notebook import of_several, read_notebook, recognize, written_answers
+from autograder.submissions.notebook import (
+    code_digests,
+    of_several,
+    read_notebook,
+    recognize,
+    written_answers,
+)
 from autograder.submissions.own_figures import keep_figures
 
 WITHOUT_NOTEBOOK = (
@@ -309,10 +315,9 @@ def annotate(judged: Judged, settings: Settings) -> Report:
     known = witnesses(found.homework, ran.log, found.claims, found.notebook, ran.execution)
     questions, raised, lost = explain_causes(judged.questions, found.homework, known)
     lost = [*lost, *note_lost_log(questions, found.homework, found.claims, found.notebook)]
-    questions, stale = note_stale_answers(questions, found.claims, found.notebook)
-    questions = note_claims(
-        questions, found.homework, found.claims, found.notebook, found.submission.attachments
-    )
+    digests = None if found.notebook is None else code_digests(found.notebook)
+    questions, stale = note_stale_answers(questions, found.claims, digests)
+    questions = note_claims(questions, found.homework, found.claims, digests, found.submission.attachments)
     called: list[str] = []
     if found.notebook is not None:
         questions, called = note_library_calls(

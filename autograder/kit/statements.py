@@ -17,7 +17,7 @@ MAGIC = re.compile(r"[%!]|[\w., ]+=\s*[%!]|\?|[\w.]+\?{1,2}\s*$")
 TRANSPARENT = ("%%time", "%%capture", "%%timeit")  # cell magics below which Python stands
 MAX_STATEMENTS = 200  # of one cell that are run one by one
 MAX_CELL = 200_000  # characters of a cell that are looked at
-MAX_KEPT, SHORT = 2_000, 10_000  # texts of which an answer is kept, and characters of each
+MAX_KEPT, SHORT_TEXT = 2_000, 10_000  # texts of which an answer is kept, and characters of each
 
 Found = TypeVar("Found")
 
@@ -28,7 +28,7 @@ def of_short_texts(find: Callable[[str], Found]) -> Callable[[str], Found]:
 
     @wraps(find)
     def found(text: str) -> Found:
-        return kept(text) if len(text) <= SHORT else find(text)
+        return kept(text) if len(text) <= SHORT_TEXT else find(text)
 
     return found
 

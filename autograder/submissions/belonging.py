@@ -10,10 +10,9 @@ from pathlib import PurePosixPath
 
 from autograder.declare import homeworks
 from autograder.files import encoded, same_name, whole
-from autograder.kit.handing_in import cell_digest
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import MAX_LOG_BYTES, parse_json
-from autograder.submissions.notebook import read_notebook, recognize
+from autograder.submissions.notebook import code_digests, read_notebook, recognize
 
 NAMED = 5  # files that a sentence names
 TAIL = re.compile(r"(?<![ _.-])[ _.-]*(?:submission[ _-]?log|submission|log)$")
@@ -104,10 +103,9 @@ def sources_of(log: bytes) -> frozenset[str]:
 def code_of(notebook: bytes) -> frozenset[str] | None:
     """The digests of a notebook's code cells; None if it cannot be read."""
     try:
-        cells = read_notebook(notebook).cells
+        return code_digests(read_notebook(notebook))
     except SubmissionError:
         return None
-    return frozenset(cell_digest(cell.source) for cell in cells if cell.cell_type == "code")
 
 
 def _listed(answer: object) -> list[object]:

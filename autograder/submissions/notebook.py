@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from autograder.declare import Homework
 from autograder.kit import answers
 from autograder.kit.answers import WrittenAnswer
+from autograder.kit.handing_in import cell_digest
 from autograder.kit.packing import MAX_NOTEBOOK_BYTES
 from autograder.names import KIT_FILE
 from autograder.submissions import pictures
@@ -154,9 +155,22 @@ def _marked(notebook: NotebookNode) -> str:
     return str(notebook.metadata.get("attention_homework", {}).get("id", ""))
 
 
+def code_digests(notebook: NotebookNode) -> frozenset[str]:
+    """The digests of a notebook's code cells but for the kit's."""
+    return frozenset(
+        cell_digest(cell.source)
+        for cell in notebook.cells
+        if cell.cell_type == "code" and not _holds_kit(cell)
+    )
+
+
+def _holds_kit(cell: NotebookNode) -> bool:
+    return KIT_FILE in cell.source[:60]
+
+
 def _own_cells(notebook: NotebookNode) -> Iterator[str]:
     """The text of the cells that do not hold the kit, which names everything."""
-    return (cell.source for cell in notebook.cells if KIT_FILE not in cell.source[:60])
+    return (cell.source for cell in notebook.cells if not _holds_kit(cell))
 
 
 def _recorded(notebook: NotebookNode, homeworks: Mapping[str, Homework]) -> dict[str, int]:
