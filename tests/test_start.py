@@ -46,3 +46,22 @@ print(torch.get_num_threads())
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "1\n"
+
+
+def test_a_worker_has_the_homeworks_from_its_server_and_a_broken_one_says_why():
+    program = """
+import sys
+from autograder.declare import homework
+broken = homework.importlib.import_module
+def importing(name):
+    if ".hw2.q3" in name:
+        raise ValueError("half a homework")
+    return broken(name)
+homework.importlib.import_module = importing
+import autograder.declare.ready
+print(any(name.startswith("autograder.homeworks") for name in sys.modules))
+homework.importlib.import_module = broken
+print(*homework.declared_homeworks())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", *(f"hw{number}" for number in range(1, 7))]

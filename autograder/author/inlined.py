@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from autograder.author.source import BuildError
@@ -20,6 +20,16 @@ RULED = 103  # columns of the line above a file, without its ends
 def public_files(package: Path = PACKAGE) -> list[Path]:
     """The files of the package that may be inlined into a notebook: the one rule of what is public."""
     return sorted({path for pattern in PUBLIC for path in package.glob(pattern)})
+
+
+def read_module(name: str, path: Path) -> Module:
+    """Reads a file that is inlined; one that stays the same is looked through once for all homeworks."""
+    return _kept_module(name, path, path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=500)
+def _kept_module(name: str, path: Path, source: str) -> Module:
+    return Module(name, path, source)
 
 
 def module_path(package: Path, name: str) -> Path:
@@ -50,20 +60,17 @@ class Module:
     Attributes:
         name: the dotted name of its module.
         path: where it is.
+        source: its text.
     """
 
     name: str
     path: Path
+    source: str
 
     @property
     def hollow(self) -> bool:
         """Whether it is a package's ``__init__``, which contributes nothing but the order."""
         return self.path.name == "__init__.py"
-
-    @cached_property
-    def source(self) -> str:
-        """Its text."""
-        return self.path.read_text(encoding="utf-8")
 
     @cached_property
     def tree(self) -> ast.Module:

@@ -15,7 +15,16 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from autograder.author.inlined import KIT, PACKAGE, Module, Name, is_all, module_path, public_files
+from autograder.author.inlined import (
+    KIT,
+    PACKAGE,
+    Module,
+    Name,
+    is_all,
+    module_path,
+    public_files,
+    read_module,
+)
 from autograder.author.modules import grading_modules
 from autograder.author.source import BuildError
 from autograder.declare import Homework
@@ -58,7 +67,7 @@ def kit_code(homework: str, package: Path = PACKAGE) -> str:
     """
     modules = _Assembly(package, homework).in_order()
     _refuse_clashes(name for module in modules for name in module.names())
-    docstring = ast.get_docstring(Module(KIT, module_path(package, KIT)).tree, clean=False)
+    docstring = ast.get_docstring(read_module(KIT, module_path(package, KIT)).tree, clean=False)
     head = f'"""{docstring}"""\n\nfrom __future__ import annotations\n\n{_gathered_imports(modules)}'
     return "\n\n".join([head, *(module.text for module in modules)])
 
@@ -110,7 +119,7 @@ class _Assembly:
         """Reads a module and, in turn, those that it imports."""
         if name in self.found:
             return
-        module = self.found[name] = Module(name, module_path(self.package, name))
+        module = self.found[name] = read_module(name, module_path(self.package, name))
         if module.hollow:
             _refuse_contents(module)
         self.needs[name] = {self._imported(module, node) for node in module.package_imports}

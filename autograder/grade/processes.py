@@ -27,6 +27,7 @@ NEW_SECONDS = 60.0
 # what a worker or a writer of pages needs
 IMPORTED = [
     "autograder.schemas",
+    "autograder.declare.ready",
     "autograder.grade.grade",
     "autograder.report.class_report",
     "autograder.report.feedback",

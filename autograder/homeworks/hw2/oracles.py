@@ -169,21 +169,20 @@ def norm(x: Floats, scale: Floats, shift: Floats, eps: float = 1e-5, variant: st
         "per sequence": everything[-2:],
     }.get(variant, -1)
     centered = x if variant == "not centered" else x - x.mean(axis, keepdims=True)
-    count = np.prod([x.shape[one] for one in np.atleast_1d(axis)])
+    squares = np.square(centered).sum(axis, keepdims=True)
+    count = x.size // squares.size
     ddof = 1 if variant in ("unbiased", "annotated") and count > 1 else 0
-    variance = (
-        np.square(x) if variant == "not centered" else np.square(x - x.mean(axis, keepdims=True))
-    ).sum(axis, keepdims=True) / (count - ddof)
+    variance = squares / (count - ddof)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = {
-            "no eps": np.sqrt(variance),
-            "root of the deviation": np.sqrt(np.sqrt(variance) + eps),
-            "eps outside": np.sqrt(variance) + eps,
-            "annotated": np.sqrt(variance) + eps,
-            "variance": variance + eps,
-            "default eps": np.sqrt(variance + 1e-5),
-            "eps of 1e-6": np.sqrt(variance + 1e-6),
-        }.get(variant, np.sqrt(variance + eps))
+        if variant == "root of the deviation":
+            spread = np.sqrt(np.sqrt(variance) + eps)
+        elif variant in ("eps outside", "annotated"):
+            spread = np.sqrt(variance) + eps
+        elif variant == "variance":
+            spread = variance + eps
+        else:
+            added = {"no eps": 0.0, "default eps": 1e-5, "eps of 1e-6": 1e-6}.get(variant, eps)
+            spread = np.sqrt(variance + added)
         unit = centered / spread
     if variant == "no affine":
         return np.asarray(unit)

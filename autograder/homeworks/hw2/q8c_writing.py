@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -53,11 +53,21 @@ def greedy_case(rng: np.random.Generator, n: int, count: int) -> Case:
             continue
         variants = ["last only", "first place", "prompt alone"]
         variants += ["first window", "one short"] if n + count > sizes["context"] else []
-        others = [continued(tokens, count, sizes=sizes, seed=seed, variant=variant) for variant in variants]
-        if not any(np.array_equal(a, b) for a, b in combinations([whole, *others], 2)):
+        others = (continued(tokens, count, sizes=sizes, seed=seed, variant=variant) for variant in variants)
+        if all_differ(chain([whole], others)):
             break
     note = f"a prompt of {n} tokens, {count} more, a decoder with 6 places"
     return Case([tokens, count], {"sizes": sizes, "seed": seed}, note=note, probe="greedy", torch=True)
+
+
+def all_differ(found: Iterable[Floats]) -> bool:
+    """Whether no continuation is another's; looks at no more of them than it has to."""
+    seen: set[tuple[int, ...]] = set()
+    for one in found:
+        if (letters := tuple(one)) in seen:
+            return False
+        seen.add(letters)
+    return True
 
 
 def greedy_cases(rng: np.random.Generator) -> Iterator[Case]:
