@@ -320,21 +320,36 @@ class Homework:
         return lines_given({"given": given_text(self.id)})
 
 
-@cache
 def declared_homeworks() -> dict[str, Homework]:
     """Every homework of the package ``autograder.homeworks``, by id, as it is declared.
 
     A homework is a folder: ``homework.py`` makes it, and the modules ``qN_….py`` add questions. They are in
     the order of their numbers, whichever module was imported first.
+
+    Raises:
+        Exception: what a homework raised, the first time and each time after: it cannot be declared twice.
     """
+    found, error = _declared()
+    if error is not None:
+        raise error
+    return found
+
+
+@cache
+def _declared() -> tuple[dict[str, Homework], Exception | None]:
     package = importlib.import_module("autograder.homeworks")
     found = {}
-    for folder in pkgutil.iter_modules(package.__path__, "autograder.homeworks."):
-        module = importlib.import_module(f"{folder.name}.homework")
-        parts = [part.name for part in pkgutil.iter_modules(importlib.import_module(folder.name).__path__)]
-        for name in parts:
-            if re.match(r"q\d", name):
-                importlib.import_module(f"{folder.name}.{name}")
-        module.hw.sort_questions()
-        found[module.hw.id] = module.hw
-    return dict(sorted(found.items()))
+    try:
+        for folder in pkgutil.iter_modules(package.__path__, "autograder.homeworks."):
+            module = importlib.import_module(f"{folder.name}.homework")
+            parts = [
+                part.name for part in pkgutil.iter_modules(importlib.import_module(folder.name).__path__)
+            ]
+            for name in parts:
+                if re.match(r"q\d", name):
+                    importlib.import_module(f"{folder.name}.{name}")
+            module.hw.sort_questions()
+            found[module.hw.id] = module.hw
+    except Exception as error:
+        return {}, error
+    return dict(sorted(found.items())), None

@@ -1,12 +1,11 @@
-"""Declares the homeworks when it is imported: for the server that forks workers, which then have them."""
+"""Declares the homeworks when it is imported: for the server that forks workers, which then have them.
 
-import sys
+Where that raises, each worker raises the same, as the only one who can tell.
+"""
+
+import contextlib
 
 from autograder.declare.homework import declared_homeworks
 
-try:
+with contextlib.suppress(Exception):
     declared_homeworks()
-except Exception:
-    # whoever asks for them is told why; half of a homework would be told as another mistake
-    for _name in [name for name in sys.modules if name.startswith("autograder.homeworks")]:
-        del sys.modules[_name]
