@@ -128,6 +128,21 @@ def test_compare_says_shape_then_finiteness_then_values(found: object, says: str
     assert says in str(kit.compare(np.zeros((2, 3)), found))
 
 
+@pytest.mark.parametrize(
+    ("problem", "says"),
+    [
+        ("`f` on two keys is nan at [0]; expected 0.", "nan comes from 0/0"),
+        ("`f` on two keys is -inf; expected 0.", "inf comes from a number that is too large"),
+        ("`f`, output 2, on two keys differs in 1 of 2 numbers; at [0] it is nan, expected 1.", "nan comes"),
+        ("`f` on two keys is 'nan'; expected 'no'.", ""),
+        ("`f` on nan is 3; expected 4.", ""),
+    ],
+)
+def test_an_unexplained_number_that_is_not_finite_says_where_to_look(problem: str, says: str):
+    told = kit.not_finite(problem)
+    assert told.startswith(says) if says else not told
+
+
 def test_compare_accepts_rounding_and_refuses_more():
     assert kit.compare(np.ones(2), np.ones(2, dtype=np.float32) + np.float32(1e-5)) is None
     assert kit.compare(np.ones(2), np.ones(2) + 1e-3) is not None

@@ -41,6 +41,7 @@ def judge_cases(challenge: Challenge, trials: Sequence[kit.Trial], group: str = 
     if first.status == "ok":
         expected = result_of(challenge.expected, first)
         shown = {"expected": expected, "found": _response(first)["result"], "picture": challenge.picture}
+    says = says or kit.not_finite(problem)
     return Wrong(f"{problem} {says}".rstrip(), evidence=case_evidence(first, **shown))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from autograder.kit.api import check, finish, keep_history, my_numbers, open_homework, record
 from autograder.kit.comparison import compare, compare_text, same
-from autograder.kit.examples import BY_CHANCE, IN_PLACE, judge_example, named_mistake
+from autograder.kit.examples import BY_CHANCE, IN_PLACE, judge_example, named_mistake, not_finite
 from autograder.kit.feedback import Feedback, Line, after_grading
 from autograder.kit.figure_words import describe_figure
 from autograder.kit.figures import (
@@ -124,6 +124,7 @@ __all__ = [
     "my_numbers",
     "name_to_come",
     "named_mistake",
+    "not_finite",
     "open_homework",
     "probe",
     "readable",

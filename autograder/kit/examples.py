@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ BY_CHANCE = (
     " numbers. F.dropout is on unless it is told training=self.training; nn.Dropout knows the mode by"
     " itself, unless a train() of your own does not hand it on."
 )
+NOT_FINITE = {
+    "nan": "nan comes from 0/0, ∞ − ∞ or 0 · ∞",
+    "inf": "inf comes from a number that is too large, such as e^1000, or from a division by 0",
+}
 
 
 def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> list[Line]:
@@ -51,7 +56,14 @@ def check_examples(name: str, examples: Sequence[Mapping[str, Any]], entry: Mapp
         atol=examples[first].get("atol", 1e-6),
         others=[trial_of(one, entry) for one in examples if one.get("group") != group[0][0].get("group")],
     )
+    says = says or not_finite(told[first][1])
     return [*told[:first], (False, f"{told[first][1]} {says}".rstrip())]
+
+
+def not_finite(problem: str) -> str:
+    """Where to look if no mistake explains a number that is not finite; empty for any other problem."""
+    found = re.search(r" is -?(nan|inf)\b", problem)
+    return f"{NOT_FINITE[found[1]]}: print each step, and find the first that is not finite." if found else ""
 
 
 def _public_mistakes(examples: Iterable[Mapping[str, Any]]) -> dict[str, Callable[[Trial], Any]]:

@@ -84,7 +84,7 @@ def single_examples(rng: np.random.Generator) -> Iterator[Case]:
     )
     yield Case(
         [np.array([4000.0, 0.0]), np.array([[-1.0, 1.0], [-0.4, 2.0]]), np.eye(2)],
-        note="scores of -2828 and -1131",
+        note="scores of −2828 and −1131",
         group="large",
     )
     yield Case([draw(rng, 3), draw(rng, 1, 3), draw(rng, 1, 4)], note="a single key", group="one key")
