@@ -56,6 +56,8 @@ def look_at_attention(module: Any, call: Mapping[str, Any]) -> dict[str, Any]:
             without = module(images, **call)
         spread = float((logits - logits.mean(0)).norm())
         change = float((without - logits).norm()) / max(spread, 1e-9)
+        if spread <= 1e-6 * float(logits.norm()):
+            change = 1.0  # the same logits for every image: that says nothing about the attention
         moves = seen.overlapping and any(
             torch.allclose(moved, logits, atol=1e-3 * max(spread, 1e-3))
             for moved in _moved(module, images, call)
