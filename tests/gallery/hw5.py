@@ -423,7 +423,7 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6b", "means added, divided by the sentences", train(back="float(np.sum(losses) / np.sum(sizes))"), loses=[STEP], says="multiply each mean by the size of its batch"),
     wrong("5.6b", "labels in front of logits", train(loss="nn.functional.binary_cross_entropy_with_logits(labels, model(ids, mask))"), loses=[STEP], says="arguments of the loss are swapped"),
     wrong("5.6b", "averaged over tokens", {"5.6b": train()["5.6b"].replace("sizes.append(len(labels))", "sizes.append(mask.sum().item())")}, loses=[STEP], says="averaged over tokens"),
-    wrong("5.6b", "gradients clipped", train(step="nn.utils.clip_grad_norm_(model.parameters(), 1.0); optimizer.step()"), loses=[STEP], says="clipped to the length 1"),
+    right("5.6b", "gradients clipped to 1, which changes none of these", train(step="nn.utils.clip_grad_norm_(model.parameters(), 1.0); optimizer.step()")),
     # 5.6c
     right("5.6c", "inference mode and means", evaluate(context="torch.inference_mode()")),
     wrong("5.6c", "train mode left on", evaluate(mode="pass"), loses=[EVAL_MODE], says="call model.eval() first"),
