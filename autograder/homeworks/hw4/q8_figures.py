@@ -71,10 +71,9 @@ def similarity(positions: np.ndarray, mistake: str = "") -> np.ndarray:
     if mistake == "centered":
         table = table - table.mean(1, keepdims=True)
     lengths = np.sqrt((table**2).sum(1))
-    if mistake in ("absolute", "angles", "one minus"):
-        cosines = np.clip(table @ table.T / np.outer(lengths, lengths), -1, 1)
-        told = {"absolute": abs(cosines), "angles": np.arccos(cosines)}
-        return np.asarray(told.get(mistake, 1 - cosines))
+    if mistake in ("absolute", "one minus"):
+        cosines = table @ table.T / np.outer(lengths, lengths)
+        return np.asarray(abs(cosines) if mistake == "absolute" else 1 - cosines)
     if mistake in ("whole table", "scaled"):
         scale = np.square(lengths).sum() if mistake == "whole table" else math.sqrt(table.shape[1])
         return np.asarray(table @ table.T / scale)
@@ -250,7 +249,6 @@ drawn = hw.question(
                         " are."
                     ),
                     "absolute": "You took absolute values; a cosine can be negative.",
-                    "angles": "These are angles; return their cosine.",
                     "one minus": "That is the distance 1 - cosine; return the cosine.",
                     "whole table": (
                         "You divided by the length of the whole table; divide by the lengths of the two"
