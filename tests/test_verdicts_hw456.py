@@ -239,6 +239,13 @@ def test_an_accuracy_above_what_is_published_is_flagged():
     assert "published" not in judged(0.9, False).feedback
 
 
+def test_classes_in_another_order_are_told_from_chance():
+    found = judged(0.0, False)
+    assert isinstance(found, Wrong)
+    assert found.earned == 0
+    assert "Were the classes numbered otherwise" in found.feedback
+
+
 def test_guesses_that_do_not_come_from_the_weights_earn_nothing_and_the_note_says_so():
     found = judged(1.0, True)
     assert isinstance(found, Wrong)

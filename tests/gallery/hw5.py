@@ -486,7 +486,6 @@ return accuracies
     wrong("5.7b", "names of one's own", predict(back="('positive' if logit > 0 else 'negative'), float(probability)"), loses=[LABEL], says="a map may contain other names"),
     wrong("5.7b", "the names sorted", predict(back="sorted(labels.values())[int(logit > 0)], float(probability)"), loses=[LABEL], says="use the number: labels[1] is positive"),
     wrong("5.7b", "label and probability of the negative class", predict(back="labels[0 if logit > 0 else 1], float(1 - probability)"), loses=[LABEL], says="Label and probability are those of the negative class"),
-    wrong("5.7b", "a softmax over one logit", predict(back="labels[int(logit > 0)], float(torch.softmax(torch.tensor([logit]), 0))"), loses=[LABEL], says="A softmax over a single logit is always 1"),
     # 5.8
     right("5.8", "torch, and all measures by another way", logit() | measures()),
     right("5.8", "forbidden columns left out, lists recorded", {"5.8 function": "keep = [j for j in range(len(votes)) if j not in forbidden]\ns = np.asarray(scores, float)[:, keep]\na = np.exp(s - s.max(1, keepdims=True))\nreturn bias + sum((row / row.sum()) @ np.asarray(votes)[keep] for row in a) / len(a)"}),

@@ -233,8 +233,6 @@ def predicted(
         probability = 1 - probability
     if variant == "both of negative":
         positive = probability > 0.5
-    if variant == "softmax":
-        probability = 1.0
     if variant == "percent":
         return [names[int(positive)], 100 * probability]
     if variant == "sigmoid twice":
@@ -279,7 +277,6 @@ predicting = hw.question(
                         "Label and probability are those of the negative class: sigmoid(logit) is the"
                         " probability of label 1, positive."
                     ),
-                    "softmax": "A softmax over a single logit is always 1; use the sigmoid.",
                     "percent": "That is a percentage; return a probability from 0 to 1.",
                     "sigmoid twice": "The sigmoid is applied twice.",
                     "logit": (
