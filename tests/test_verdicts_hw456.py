@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +118,38 @@ class Averaged(nn.Module):
         return self.head(self.encoder(self.cut(images).flatten(2).mT + self.places).mean(1))
 
 
-class ByHand(nn.Module):
-    """One head of attention with its exponentials written out."""
+def with_exponentials(scores: torch.Tensor) -> torch.Tensor:
+    weights = (scores - scores.amax(-1, keepdim=True)).exp()
+    return weights / weights.sum(-1, keepdim=True)
 
-    def __init__(self) -> None:
+
+def with_powers(scores: torch.Tensor) -> torch.Tensor:
+    weights = math.e ** (scores - scores.amax(-1, keepdim=True))
+    return weights / weights.sum(-1, keepdim=True)
+
+
+def with_heads_last(scores: torch.Tensor) -> torch.Tensor:
+    return torch.stack([scores, scores], dim=-1).softmax(2)[..., 0]
+
+
+def with_images_last(scores: torch.Tensor) -> torch.Tensor:
+    return scores.permute(1, 2, 0).softmax(1).permute(2, 0, 1)
+
+
+def image_by_image(scores: torch.Tensor) -> torch.Tensor:
+    return torch.stack([one.softmax(-1) for one in scores])
+
+
+def query_by_query(scores: torch.Tensor) -> torch.Tensor:
+    return torch.stack([scores[:, place].softmax(-1) for place in range(scores.shape[1])], dim=1)
+
+
+class ByHand(nn.Module):
+    """One head of attention with its weights written out."""
+
+    def __init__(self, weigh: Callable[[torch.Tensor], torch.Tensor] = with_exponentials) -> None:
         super().__init__()
+        self.weigh = weigh
         self.cut, self.qkv = nn.Linear(16, 24), nn.Linear(24, 72)
         self.places = nn.Parameter(torch.randn(49, 24))
         self.head = nn.Linear(24, 10)
@@ -127,15 +157,31 @@ class ByHand(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         x = self.cut(nn.functional.unfold(images, 4, stride=4).mT) + self.places
         q, k, v = self.qkv(x).chunk(3, -1)
-        scores = q @ k.mT / 24**0.5
-        weights = (scores - scores.amax(-1, keepdim=True)).exp()
-        return self.head((x + (weights / weights.sum(-1, keepdim=True)) @ v).square().mean(1))
+        return self.head((x + self.weigh(q @ k.mT / 24**0.5) @ v).square().mean(1))
+
+
+class Classless(ByHand):
+    """The same logits for every image."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return 0 * super().forward(images) + self.head.bias
+
+
+def even(scores: torch.Tensor) -> torch.Tensor:
+    """No attention: every token gets the mean."""
+    return torch.full_like(scores, 1 / scores.shape[-1])
 
 
 MODELS = {
     "the reference": (Reference, ""),
     "torch's encoder, mean of tokens": (Averaged, ""),
     "a softmax by hand": (ByHand, ""),
+    **{
+        weigh.__name__: (partial(ByHand, weigh), "")
+        for weigh in (with_powers, with_heads_last, with_images_last, image_by_image, query_by_query)
+    },
+    "no attention": (partial(ByHand, even), "does not mix its tokens by attention"),
+    "the same logits for every image": (Classless, ""),
     "a convolutional network": (Plain, "does not mix its tokens by attention"),
     "attention as decoration": (lambda: Plain(1e-4), "hardly matters"),
 }
@@ -191,6 +237,13 @@ def judged(right: float, forgotten: bool):
 def test_an_accuracy_above_what_is_published_is_flagged():
     assert "more than is published for such models; your instructor will ask" in judged(1.0, False).feedback
     assert "published" not in judged(0.9, False).feedback
+
+
+def test_classes_in_another_order_are_told_from_chance():
+    found = judged(0.0, False)
+    assert isinstance(found, Wrong)
+    assert found.earned == 0
+    assert "Were the classes numbered otherwise" in found.feedback
 
 
 def test_guesses_that_do_not_come_from_the_weights_earn_nothing_and_the_note_says_so():

@@ -162,7 +162,7 @@ class Choice(Entry):
         if letter not in self.options:
             return Wrong(
                 f"`{self.name}` should be one of the letters {', '.join(self.options)}, but it is"
-                f" {kit.describe(value)}."
+                f" {_shown(value)}."
             )
         return None if letter == self.correct else Wrong(f"{letter} is not right: {self.why[letter]}")
 
@@ -173,6 +173,15 @@ class Choice(Entry):
     def secrets(self) -> Iterable[str]:
         """The explanations, which tell wrong options from the right one."""
         return self.why.values()
+
+
+def _shown(value: Any) -> str:
+    """What stands in the place of a letter: a short text or a single number as it is, else what it is."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, str | bool | int | float) and len(told := repr(value)) <= 40:
+        return told
+    return "a longer text" if isinstance(value, str) else kit.describe(value)
 
 
 @dataclass(frozen=True)

@@ -457,6 +457,7 @@ EXAMPLES += [
     wrong("4.7", "of a model with 64 hidden units more", attachments=handed_in(saved({name: torch.zeros(192, 64) if name == "blocks.0.mlp.0.weight" else value for name, value in kept().items()})), loses=[ACCURACY], says="blocks.0.mlp.0.weight has shape (192, 64)"),
     wrong("4.7", "an optimizer alone", attachments=handed_in(saved({"optimizer": {"lr": 0.1}, "epoch": 45})), loses=[ACCURACY], says="Save model.state_dict() alone"),
     wrong("4.7", "not a number", attachments=handed_in(saved({**kept(), "head.bias": torch.full((10,), torch.nan)})), loses=[ACCURACY], says="NaN or infinity"),
+    wrong("4.7", "a head of zeros", attachments=handed_in(saved({**kept(), "head.weight": torch.zeros(10, 64)})), loses=[ACCURACY], shows="matrix", says="gives every image the same class", visible=ON_HIDDEN_IMAGES),
 ]
 
 # --- 4.8 --------------------------------------------------------------------------------------------------------------
@@ -498,6 +499,16 @@ EXAMPLES += [
     ), loses=[SHOWN, CONFUSED, LOOKED, SIMILAR], says="leave out the first key"),
     wrong("4.8a", "what is left divided by its sum; distances", drawn(looked="looked = maps[:, :, 0, 1:].mean(1)\n    looked = looked / looked.sum(-1, keepdim=True)\n    " + SIDE.format("looked"), similar="return torch.cdist(positions[0, 1:], positions[0, 1:])"), loses=[LOOKED, SIMILAR], says="divided by the sum of the other weights"),
     wrong("4.8a", "transposed picture; all 50 positions", drawn(looked=SIDE.format("maps[:, :, 0, 1:].mean(1)") + ".mT", similar="table = F.normalize(positions[0], dim=-1)\n    return table @ table.T"), loses=[LOOKED, SIMILAR], shows="matrix", says="The picture is transposed"),
+    wrong("4.8a", "rows counted from 1", drawn(rows="return np.stack([np.flatnonzero(labels == k)[:count] for k in np.unique(labels)]) + 1"), loses=[SHOWN], says="Rows are counted from 1"),
+    wrong("4.8a", "the last patch's row", drawn(looked=SIDE.format("maps[:, :, -1, 1:].mean(1)")), loses=[LOOKED], shows="matrix", says="That is the row of the last patch"),
+    wrong("4.8a", "the last token for the class token", drawn(looked=SIDE.format("maps[:, :, -1, :-1].mean(1)")), loses=[LOOKED], shows="matrix", says="it is the first, at place 0"),
+    wrong("4.8a", "the patches' rows", drawn(looked=SIDE.format("maps[:, :, 1:, 1:].mean((1, 2))")), loses=[LOOKED], shows="matrix", says="the mean over the patches' rows"),
+    wrong("4.8a", "a softmax of weights", drawn(looked=SIDE.format("maps[:, :, 0, 1:].mean(1).softmax(-1)")), loses=[LOOKED], shows="matrix", says="The maps are weights already"),
+    wrong("4.8a", "one minus the cosine", drawn(similar="table = F.normalize(positions[0, 1:], dim=-1)\n    return 1 - table @ table.T"), loses=[SIMILAR], shows="matrix", says="the distance 1 - cosine"),
+    wrong("4.8a", "absolute values", drawn(similar="table = F.normalize(positions[0, 1:], dim=-1)\n    return (table @ table.T).abs()"), loses=[SIMILAR], shows="matrix", says="You took absolute values"),
+    wrong("4.8a", "the length of the whole table", drawn(similar="table = positions[0, 1:]\n    return table @ table.T / table.norm() ** 2"), loses=[SIMILAR], shows="matrix", says="the length of the whole table"),
+    wrong("4.8a", "scores", drawn(similar="table = positions[0, 1:]\n    return table @ table.T / table.shape[-1] ** 0.5"), loses=[SIMILAR], shows="matrix", says="These are scores"),
+    wrong("4.8a", "centered over the places", drawn(similar="table = positions[0, 1:]\n    table = F.normalize(table - table.mean(0), dim=-1)\n    return table @ table.T"), loses=[SIMILAR], shows="matrix", says="the mean over the places"),
 ]
 
 CURVES, MATRIX, PAIR = "learning curves with their best epoch", "confusion matrix of the test images", "the most confused pair"
@@ -515,6 +526,8 @@ EXAMPLES += [
     wrong("4.8b", "percent; never trained; another pair", claims=RUN | {"curve_validation_accuracy": [30, 60, 70, 75, 72], "test_confusion": np.full((10, 10), 10), "most_confused": [9, 7]}, loses=[CURVES, MATRIX], says="not percent", visible=IN_THE_LOG),
     wrong("4.8b", "curves swapped; names instead of numbers", claims=RUN | {"curve_train_loss": RUN["curve_validation_accuracy"], "best_epoch": 1, "most_confused": "Shirt"}, loses=[CURVES, PAIR], says="Are the two curves swapped?", visible=IN_THE_LOG),
     wrong("4.8b", "a less frequent pair; unequal rows", claims=RUN | {"most_confused": [9, 7], "test_confusion": CLASSES + np.eye(10, dtype=int)[::-1] * np.arange(10)[:, None]}, loses=[MATRIX, PAIR], shows="matrix", says="Another pair occurs", visible=IN_THE_LOG),
+    wrong("4.8b", "classes counted from 1", claims=RUN | {"most_confused": [7, 1]}, loses=[PAIR], shows="matrix", says="classes are numbered from 0", visible=IN_THE_LOG),
+    wrong("4.8b", "the last epoch", claims=RUN | {"best_epoch": 5}, loses=[CURVES], shows="curve", says="yours is the last epoch", visible=IN_THE_LOG),
 ]
 
 NAMES = ("vit_against_cnn", "vit_against_transformer", "vit_positions", "vit_prediction")

@@ -306,6 +306,9 @@ return ids, torch.arange(ids.shape[1]) < lengths[:, None]
     wrong("5.3", "detached", feed(out="self.output(torch.tanh(self.hidden(mean))).squeeze(-1).detach()"), loses=[LOGITS], says="No gradient reaches `embed.weight`"),
     wrong("5.3", "dropout that is always on", feed(out="self.output(nn.functional.dropout(torch.tanh(self.hidden(mean)))).squeeze(-1)"), loses=[LOGITS], says="F.dropout is on unless it is told"),
     wrong("5.3", "no bias in the hidden layer", {"5.3 layers": "self.embed = nn.Embedding(n_words, d_model)\nself.hidden = nn.Linear(d_model, hidden, bias=False)\nself.output = nn.Linear(hidden, 1)"}, loses=[LOGITS], says="it has no parameter hidden.bias"),
+    wrong("5.3", "tanh before the hidden layer", feed(out="self.output(self.hidden(torch.tanh(mean))).squeeze(-1)"), loses=[LOGITS], says="The tanh is on the mean"),
+    wrong("5.3", "the last token", feed(mean="x[torch.arange(len(ids)), mask.sum(1) - 1]"), loses=[LOGITS], says="You classify the last token"),
+    wrong("5.3", "divided by the root of the length", feed(mean="(x * w).sum(1) / w.sum(1).sqrt()"), loses=[LOGITS], says="the square root of the number"),
     # 5.4
     right("5.4", "one sentence at a time", {"5.4 forward": """
 logits, maps = [], torch.zeros(*ids.shape, ids.shape[1])
@@ -403,6 +406,8 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6a", "floor division", {"5.6a": "return ((logits > 0) == (labels > 0.5)).sum().item() // len(labels)"}, loses=[SHARE], says="divide with /"),
     wrong("5.6a", "recall", {"5.6a": "return (logits > 0)[labels > 0.5].float().mean().nan_to_num().item()"}, loses=[SHARE], says="That is the recall"),
     wrong("5.6a", "rounded logits", {"5.6a": "return (torch.round(logits) == labels).float().mean().item()"}, loses=[SHARE], says="apply the sigmoid first"),
+    wrong("5.6a", "two sigmoids", {"5.6a": "return ((torch.sigmoid(torch.sigmoid(logits)) > 0.5) == (labels > 0.5)).float().mean().item()"}, loses=[SHARE], says="apply the sigmoid twice"),
+    wrong("5.6a", "F1", {"5.6a": "said, true = logits > 0, labels > 0.5\nreturn (2 * (said & true).sum() / (said.sum() + true.sum()).clamp(min=1)).item()"}, loses=[SHARE], says="That is the F1 score"),
     # 5.6b
     right("5.6b", "gradients cleared after the step, loss class", train(zero="pass", loss="nn.BCEWithLogitsLoss()(model(ids, mask), labels)", step="optimizer.step(); optimizer.zero_grad()")),
     wrong("5.6b", "eval mode left on", train(mode="model.eval()"), loses=[TRAIN_MODE], says="call model.train() first"),
@@ -415,6 +420,10 @@ return mean, ((first + second) / n - mean**2) ** 0.5 / n**0.5
     wrong("5.6b", "gradients cleared before the step", train(zero="pass", step="optimizer.zero_grad()\n    optimizer.step()"), loses=[STEP], says="with no zero_grad() between the two"),
     wrong("5.6b", "padding told to be real", train(loss="nn.functional.binary_cross_entropy_with_logits(model(ids, torch.ones_like(mask)), labels)"), loses=[STEP], says="told that padding is real"),
     wrong("5.6b", "summed loss", train(loss="nn.functional.binary_cross_entropy_with_logits(model(ids, mask), labels, reduction='sum')", back="float(np.sum(losses) / np.sum(sizes))"), loses=[STEP], says="use the mean of each batch"),
+    wrong("5.6b", "means added, divided by the sentences", train(back="float(np.sum(losses) / np.sum(sizes))"), loses=[STEP], says="multiply each mean by the size of its batch"),
+    wrong("5.6b", "labels in front of logits", train(loss="nn.functional.binary_cross_entropy_with_logits(labels, model(ids, mask))"), loses=[STEP], says="arguments of the loss are swapped"),
+    wrong("5.6b", "averaged over tokens", {"5.6b": train()["5.6b"].replace("sizes.append(len(labels))", "sizes.append(mask.sum().item())")}, loses=[STEP], says="averaged over tokens"),
+    right("5.6b", "gradients clipped to 1, which changes none of these", train(step="nn.utils.clip_grad_norm_(model.parameters(), 1.0); optimizer.step()")),
     # 5.6c
     right("5.6c", "inference mode and means", evaluate(context="torch.inference_mode()")),
     wrong("5.6c", "train mode left on", evaluate(mode="pass"), loses=[EVAL_MODE], says="call model.eval() first"),
@@ -458,6 +467,9 @@ return accuracies
     wrong("5.7a", "probabilities instead of logits", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nreturn torch.sigmoid(self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None]))[:, 0]"}, loses=[HIDDEN], says="return logits, not probabilities"),
     wrong("5.7a", "the attention returned as well", {"5.7a forward": "x = self.embed(ids)\nreturn self.output(x.mean(1))[:, 0], self.Qm(x)"}, loses=[HIDDEN, SINGLE], says="should return one tensor, but it returned a tuple"),
     wrong("5.7a", "a column of logits", {"5.7a forward": "return self.output(self.embed(ids).mean(1))"}, loses=[HIDDEN, SINGLE], says="should give one logit for each sentence"),
+    wrong("5.7a", "labels instead of logits", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nlogits = self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None])[:, 0]\nreturn (logits > 0).float()"}, loses=[SINGLE], says="return logits, not labels"),
+    wrong("5.7a", "the same for every sentence", {"5.7a forward": "return self.output.bias.expand(len(ids))"}, loses=[HIDDEN], shows="matrix", says="Every sentence gets the same output"),
+    right("5.7a", "logits of a tenth, so that one sentence alone has one from 0 to 1", {"5.7a forward": "x = self.embed(ids)\ns = (self.Qm(x) @ self.Km(x).transpose(1, 2) / 8).masked_fill(~mask[:, None], -torch.inf)\ny = torch.softmax(s, 2) @ self.Vm(x)\nlogits = self.output((y * mask[..., None]).sum(1) / mask.sum(1)[:, None])[:, 0]\nreturn 0.1 * logits + 0.0 * ids[:, 0]"}),
     # 5.7b
     right("5.7b", "unsqueezed ids and the map by number", predict(back="{k: labels[k] for k in (0, 1)}[int(logit > 0)], 1 - 1 / (1 + np.exp(logit))")),
     wrong("5.7b", "label order of the map", predict(back="list(labels.values())[int(logit > 0)], float(probability)"), loses=[LABEL], says="in whatever order the map was written"),
@@ -473,6 +485,7 @@ return accuracies
     wrong("5.7b", "the logit against 0.5", predict(back="labels[int(logit > 0.5)], float(probability)"), loses=[LABEL], says="You compare the logit with 0.5"),
     wrong("5.7b", "names of one's own", predict(back="('positive' if logit > 0 else 'negative'), float(probability)"), loses=[LABEL], says="a map may contain other names"),
     wrong("5.7b", "the names sorted", predict(back="sorted(labels.values())[int(logit > 0)], float(probability)"), loses=[LABEL], says="use the number: labels[1] is positive"),
+    wrong("5.7b", "label and probability of the negative class", predict(back="labels[0 if logit > 0 else 1], float(1 - probability)"), loses=[LABEL], says="Label and probability are those of the negative class"),
     # 5.8
     right("5.8", "torch, and all measures by another way", logit() | measures()),
     right("5.8", "forbidden columns left out, lists recorded", {"5.8 function": "keep = [j for j in range(len(votes)) if j not in forbidden]\ns = np.asarray(scores, float)[:, keep]\na = np.exp(s - s.max(1, keepdims=True))\nreturn bias + sum((row / row.sum()) @ np.asarray(votes)[keep] for row in a) / len(a)"}),
@@ -494,4 +507,5 @@ return accuracies
     wrong("5.9", "all correct", 'claim_1 = "A"\nclaim_2 = "A"\nclaim_3 = "A"\nclaim_4 = "A"', loses=["claim_3"], says="those that one query gives to all keys"),
     wrong("5.9", "all wrong", 'claim_1 = "B"\nclaim_2 = "B"\nclaim_3 = "B"\nclaim_4 = "B"', loses=["claim_1", "claim_2", "claim_4"], says="three learned linear maps"),
     wrong("5.9", "words", 'claim_1 = "yes"\nclaim_2 = "A"\nclaim_3 = "no"\nclaim_4 = "A"', loses=["claim_1", "claim_3"], says="one of the letters"),
+    wrong("5.9", "True and False", "claim_1 = claim_2 = claim_4 = True\nclaim_3 = False", loses=["claim_1", "claim_2", "claim_3", "claim_4"], says="but it is True"),
 ]

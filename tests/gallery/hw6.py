@@ -91,6 +91,11 @@ EXAMPLES = [
     wrong("6.1", "plain sum", {"6.1 choice": 'alternating_decides = "D"'}, loses=["alternating_decides"], says="makes them alternate"),
     wrong("6.1", "only the output", {"6.1 rnn": "h = 0.0\nfor number in x:\n    h = number - h\nreturn float(h > 0)"}, loses=[STATES], says="should return 2 things"),
     wrong("6.1", "σ that overflows", rnn("number - h", "np.exp(1000 * h) / (1 + np.exp(1000 * h))"), loses=[STATES], says="∞/∞ is nan"),
+    wrong("6.1", "a factor of 100 in σ", rnn("number - h", "0.5 + 0.5 * np.tanh(50 * h)"), loses=[STATES], says="The factor inside σ is 100"),
+    wrong("6.1", "output and states swapped", {"6.1 rnn": "states, h = [], 0.0\nfor number in x:\n    h = number - h\n    states.append(h)\nreturn 0.5 + 0.5 * np.tanh(500 * h), np.array(states)"}, loses=[STATES], says="The two are swapped"),
+    wrong("6.1", "running sums of the weights", {"6.1 weights": "return np.cumsum((-1.0) ** (T - np.arange(1, T + 1)))"}, loses=[UNROLLED], says="running sums"),
+    wrong("6.1", "two letters", {"6.1 choice": 'alternating_decides = "B and C"'}, loses=["alternating_decides"], says="but it is 'B and C'"),
+    wrong("6.1", "a number for a letter", {"6.1 choice": "alternating_decides = 2"}, loses=["alternating_decides"], says="but it is 2"),
     # 6.2a
     right("6.2a", "einsum", 'state = torch.einsum("td,tm->dm", K, V)\nreturn torch.einsum("td,dm->tm", Q, state) / torch.einsum("td,d->t", Q, K.sum(0))[:, None]'),
     right("6.2a", "ones appended to the values", "both = Q @ (K.T @ torch.cat([V, torch.ones_like(V[:, :1])], dim=1))\nreturn both[:, :-1] / both[:, -1:]"),
@@ -105,6 +110,7 @@ EXAMPLES = [
     wrong("6.2a", "softmax", "return softmax_attention(Q, K, V)", loses=[QUADRATIC, SMALL, GROWTH], says="softmax attention with its scale"),
     wrong("6.2a", "queries and keys swapped", "return K @ (Q.T @ V) / (K @ Q.sum(dim=0))[:, None]", loses=[QUADRATIC], says="changed places"),
     wrong("6.2a", "out of sight of torch", "q, k, v = Q.numpy(), K.numpy(), V.numpy()\nreturn q @ (k.T @ v) / (q @ k.sum(0))[:, None]", loses=[SMALL, GROWTH], says="No torch operation was seen"),
+    wrong("6.2a", "columns of K divided by their sums", "return Q @ ((K / K.sum(0)).T @ V)", loses=[QUADRATIC], says="divide each column of K"),
     # 6.2b
     right("6.2b", "a loop with a state", """
     state, total, rows = torch.zeros(Q.shape[1], V.shape[1], dtype=Q.dtype), torch.zeros(Q.shape[1], dtype=Q.dtype), []
@@ -132,6 +138,7 @@ EXAMPLES = [
     wrong("6.2b", "queries inside the sums", "similar = (Q * K).sum(1, keepdim=True)\nreturn torch.cumsum(similar * V, 0) / torch.cumsum(similar, 0) + 0 * (K[:, :, None] * V[:, None, :]).cumsum(0).sum(1)", loses=[MASKED], says="The queries are inside the sums"),
     wrong("6.2b", "no normalizer", 'return torch.einsum("td,tdm->tm", Q, torch.cumsum(K[:, :, None] * V[:, None, :], dim=0))', loses=[MASKED], says="division by the sum"),
     wrong("6.2b", "a state that decays", "rows, state, total = [], 0, 0\nfor q, k, v in zip(Q, K, V):\n    state, total = 0.9 * state + torch.outer(k, v), 0.9 * total + k\n    rows.append(q @ state / (q @ total))\nreturn torch.stack(rows)", loses=[MASKED], says="The sums decay"),
+    wrong("6.2b", "keys alone in the denominator", 'state = torch.cumsum(K[:, :, None] * V[:, None, :], dim=0)\nreturn torch.einsum("td,tdm->tm", Q, state) / K.cumsum(0).sum(1, keepdim=True)', loses=[MASKED], says="The denominator sums the keys alone"),
     # 6.3
     right("6.3", "exact cancellation; three keys orthogonal to a slanted query", examples(("[1.0, 1.0]", "[[1.0, 0.0], [0.0, -1.0]]"), ("[0.5, 0.5]", "[[1.0, -1.0], [-0.3, 0.3], [0.2, -0.2]]"))),
     right("6.3", "a weight of exactly 100", examples(dot=("[1.0]", "[[1.0], [-0.99]]"))),

@@ -97,7 +97,8 @@ def judge_heads(trials: Sequence[Trial], judge: HeadsJudge) -> Wrong | None:
 
 def judge_places(kernel: np.ndarray, heads: Heads, inputs: list[np.ndarray]) -> Wrong | None:
     """Whether each head looks at its place, whatever the kernel; else words with the three maps."""
-    found = ((x, problem) for x in inputs if (problem := public.conv_places_problem(heads, x)))
+    # the longest first: there a head that looks at a wrong place shows which
+    found = ((x, problem) for x in reversed(inputs) if (problem := public.conv_places_problem(heads, x)))
     x, problem = next(found, (inputs[0], None))
     if not problem:
         return None

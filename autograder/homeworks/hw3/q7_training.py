@@ -21,6 +21,9 @@ SCORE_SLIPS = {  # what to say of known mistakes of the scores → their names f
     " and K.": "root of 8",
     "You divided by √3, whatever Q and K are; d_qk is their number of columns.": "root of 3",
     "Q is used on both sides: the keys come from K.": "Q twice",
+    "K is used on both sides: the queries come from Q.": "K twice",
+    "The keys are divided by their lengths; the model takes plain dot products.": "keys of length 1",
+    "A softmax is applied down the columns: scores come before any softmax.": "softmax of columns",
     "Those are cosines; the model takes plain dot products, which also depend on length.": "cosine",
     "The sign is reversed.": "sign",
     "You multiplied by √d_qk; the model divides by it.": "times root",
@@ -38,6 +41,8 @@ BASIS_SLIPS = {  # what to say of known mistakes of the change of basis → thei
     "The two are swapped: return QM first, then the K that goes with it.": "swapped",
     "Q is multiplied by Mᵀ. No score changes with that either, but the question asks for"
     " QM.": "transposed for Q",
+    "Q is multiplied by M⁻ᵀ and K by M. No score changes with that either, but the question asks for"
+    " QM.": "both exchanged",
     "1/M inverts each number by itself; the inverse of a matrix is np.linalg.inv(M).": "1 by 1",
     "Q is multiplied by M⁻¹. No score changes with that either, but the question asks for"
     " QM.": "inverse for Q",
@@ -60,6 +65,12 @@ def scores(Q: np.ndarray, K: np.ndarray, mistake: str = "") -> np.ndarray:
     found = (K @ Q.T if mistake in ("transposed", "neither scaled nor turned") else Q @ K.T) / scale
     if mistake == "Q twice":
         found = Q @ Q.T / scale
+    if mistake == "K twice":
+        found = K @ K.T / scale
+    if mistake == "keys of length 1":
+        found = found / np.linalg.norm(K, axis=1)
+    if mistake == "softmax of columns":
+        found = np.exp(found - found.max(0)) / np.exp(found - found.max(0)).sum(0)
     if mistake == "cosine":
         found = Q @ K.T / np.outer(np.linalg.norm(Q, axis=1), np.linalg.norm(K, axis=1))
     if mistake == "sign":
@@ -97,6 +108,7 @@ def rebased(Q: np.ndarray, K: np.ndarray, M: np.ndarray, mistake: str = "") -> l
         "Q as it was": [Q, its_K],
         "swapped": [its_K, Q @ M],
         "inverse for Q": [Q @ np.linalg.inv(M), K @ M.T],
+        "both exchanged": [Q @ np.linalg.inv(M).T, K @ M],
         "transposed for Q": [Q @ M.T, K @ np.linalg.inv(M)],
         "1 by 1": [Q @ M, K @ (1 / M).T],
     }

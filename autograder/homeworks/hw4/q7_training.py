@@ -87,7 +87,7 @@ def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
             " their mean. So its guesses do not come from the weights, and earn no points.",
             measured=accuracy,
         )
-    if (seen := first.get("seen")) and (problem := public.transformer_problem(seen)):
+    if accuracy > NOTHING and (seen := first.get("seen")) and (problem := public.transformer_problem(seen)):
         share = min(max((accuracy - NOTHING) / (FULL - NOTHING), 0.0), 1.0)
         return Wrong(
             f"{told}. {problem} Therefore it earns half of the points.", earned=share / 2, measured=accuracy
@@ -105,10 +105,15 @@ def accuracy_on_hidden_images(Classifier: list[Trial]) -> Wrong | Right | None:
     advice = "Train for more epochs, and watch the validation accuracy."
     if len(guesses) == 1:
         advice = "It gives every image the same class. Was it trained, and were the images divided by 255?"
-    elif accuracy < 0.2:
+    elif accuracy < 0.2 and table.max(0).sum() < 0.5 * seen:
         advice = (
             "That is near chance. Is this the file that `fit` wrote, and did the training finish its first"
             " epochs?"
+        )
+    elif accuracy < 0.2:
+        advice = (
+            "Most images of a class get the same wrong class."
+            " Were the classes numbered otherwise in training?"
         )
     shown = confusion("Guesses of your checkpoint on the hidden images", table)
     return Wrong(

@@ -31,6 +31,7 @@ def confused(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.nd
 def class_attention(maps: np.ndarray, mistake: str = "") -> np.ndarray:
     """What the class token looks at, block by block: maps (depth, heads, 1+n, 1+n) → (depth, side, side)."""
     maps = np.asarray(maps, dtype=np.float64)
+    side = math.isqrt(maps.shape[-1] - 1)
     if mistake == "blocks":
         maps = maps.swapaxes(0, 1)
     rows = (
@@ -40,6 +41,10 @@ def class_attention(maps: np.ndarray, mistake: str = "") -> np.ndarray:
         if mistake == "column"
         else maps[:, :, 0, :-1]
         if mistake == "not dropped"
+        else maps[:, :, -1, 1:]
+        if mistake == "last patch"
+        else maps[:, :, -1, :-1]
+        if mistake == "class last"
         else maps[:, :, 0, 1:]
     )
     picture = {"sum": rows.sum(1), "first head": rows[:, 0], "largest": rows.max(1)}.get(
@@ -47,9 +52,12 @@ def class_attention(maps: np.ndarray, mistake: str = "") -> np.ndarray:
     )
     if mistake == "all queries":
         picture = maps.mean((1, 2))[:, 1:]
+    if mistake == "patch queries":
+        picture = maps[:, :, 1:, 1:].mean((1, 2))
+    if mistake == "softmax again":
+        picture = np.exp(picture) / np.exp(picture).sum(-1, keepdims=True)
     if mistake == "divided again":
         picture = picture / picture.sum(-1, keepdims=True)
-    side = math.isqrt(picture.shape[-1])
     picture = picture.reshape(len(maps), side, side)
     return np.asarray(picture.swapaxes(1, 2) if mistake == "transposed" else picture)
 
@@ -58,9 +66,17 @@ def similarity(positions: np.ndarray, mistake: str = "") -> np.ndarray:
     """Cosine similarity of the patches' positions: (1, 1+n, dim) → (n, n)."""
     table = np.asarray(positions, dtype=np.float64)[0]
     table = table[:-1] if mistake == "last dropped" else table[1:]
+    if mistake == "centered over places":
+        table = table - table.mean(0)
     if mistake == "centered":
         table = table - table.mean(1, keepdims=True)
     lengths = np.sqrt((table**2).sum(1))
+    if mistake in ("absolute", "one minus"):
+        cosines = table @ table.T / np.outer(lengths, lengths)
+        return np.asarray(abs(cosines) if mistake == "absolute" else 1 - cosines)
+    if mistake in ("whole table", "scaled"):
+        scale = np.square(lengths).sum() if mistake == "whole table" else math.sqrt(table.shape[1])
+        return np.asarray(table @ table.T / scale)
     if mistake == "distances":
         return np.sqrt(np.square(table[:, None] - table).sum(-1))
     if mistake == "by features":
@@ -112,6 +128,9 @@ drawn = hw.question(
                     lambda labels, count: np.array(
                         [np.flatnonzero(labels == label)[:count] for label in dict.fromkeys(labels.tolist())]
                     )
+                ),
+                "Rows are counted from 1; count them from 0.": lambda labels, count: (
+                    first_rows(labels, count) + 1
                 ),
                 "These are labels; return the row numbers of those images.": lambda labels, count: labels[
                     first_rows(labels, count)
@@ -187,6 +206,14 @@ drawn = hw.question(
                     "divided again": (
                         "You divided by the sum of the other weights; return the weights as they are."
                     ),
+                    "last patch": "That is the row of the last patch; the class token's row is row 0.",
+                    "class last": (
+                        "You take the last token for the class token; it is the first, at place 0."
+                    ),
+                    "patch queries": (
+                        "That is the mean over the patches' rows; return the row of the class token, row 0."
+                    ),
+                    "softmax again": "The maps are weights already; do not apply a softmax to them.",
                     "largest": "That is the maximum over the heads; take their mean.",
                     "transposed": "The picture is transposed: patches run row by row.",
                 },
@@ -217,6 +244,17 @@ drawn = hw.question(
                     "other length": "You divided by the length of the second vector only; divide by both.",
                     "squared lengths": "You divided by the squared lengths; take their roots.",
                     "centered": "You subtracted each vector's mean: that is a correlation, not the cosine.",
+                    "centered over places": (
+                        "You subtracted the mean over the places; take the cosine of the positions as they"
+                        " are."
+                    ),
+                    "absolute": "You took absolute values; a cosine can be negative.",
+                    "one minus": "That is the distance 1 - cosine; return the cosine.",
+                    "whole table": (
+                        "You divided by the length of the whole table; divide by the lengths of the two"
+                        " vectors."
+                    ),
+                    "scaled": "These are scores, divided by √dim; divide by the lengths of both vectors.",
                     "last dropped": "The class token's position is the first one; you dropped the last.",
                 },
             ),

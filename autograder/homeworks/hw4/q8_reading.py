@@ -90,6 +90,8 @@ def learning_curves_with_their_best_epoch(
     told = f"`best_epoch` is {best:g}, but the recorded validation accuracy is highest in epoch {expected}"
     if best == expected - 1:
         return Wrong(f"{told}: epochs are counted from 1.", evidence=shown)
+    if best == len(loss) and best != int(loss.argmin()) + 1:
+        return Wrong(f"{told}: yours is the last epoch.", evidence=shown)
     if best == int(loss.argmin()) + 1:
         return Wrong(f"{told}: yours has the lowest training loss.", evidence=shown)
     return Wrong(f"{told}.", evidence=shown)
@@ -146,6 +148,12 @@ def the_most_confused_pair(test_confusion: np.ndarray, most_confused: np.ndarray
     if table[guess, true] == most:
         return Wrong(
             "`most_confused` is in the wrong order: first the true class (row), then the guess (column).",
+            evidence=shown,
+        )
+    if true and guess and table[true - 1, guess - 1] == most and true != guess:
+        return Wrong(
+            f"`most_confused` is {true}, {guess}, but the most frequent mistake is {true - 1}, {guess - 1}:"
+            " classes are numbered from 0.",
             evidence=shown,
         )
     told = (

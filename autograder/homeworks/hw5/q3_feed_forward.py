@@ -46,6 +46,10 @@ def feed_forward(
         mean = x.sum(1) / mask.sum(1, keepdims=True)
     if variant == "first token":
         mean = x[:, 0]
+    if variant == "last token":
+        mean = x[np.arange(len(x)), mask.sum(1) - 1]
+    if variant == "root of n":
+        mean = (x * mask[..., None]).sum(1) / np.sqrt(mask.sum(1, keepdims=True))
     if variant == "batch":
         mean = np.broadcast_to(x[mask].mean(0), mean.shape)
     if variant == "unknown":
@@ -53,6 +57,9 @@ def feed_forward(
     if variant == "mean of tanh":
         by_token = np.tanh(x @ w["hidden.weight"].T + w["hidden.bias"])
         return (mean_over(by_token, mask) @ w["output.weight"].T + w["output.bias"])[:, 0]
+    if variant == "tanh first":
+        hidden = np.tanh(mean) @ w["hidden.weight"].T + w["hidden.bias"]
+        return (hidden @ w["output.weight"].T + w["output.bias"])[:, 0]
     hidden = mean @ w["hidden.weight"].T + w["hidden.bias"]
     if variant == "tanh last":
         return np.tanh(hidden @ w["output.weight"].T + w["output.bias"])[:, 0]
@@ -102,6 +109,10 @@ forward = hw.question(
                     ),
                     "largest": "You take the maximum over the tokens; take their mean.",
                     "first token": "You classify the first token; take the mean over the real tokens.",
+                    "last token": "You classify the last token; take the mean over the real tokens.",
+                    "root of n": (
+                        "You divide by the square root of the number of real tokens; divide by the number."
+                    ),
                     "batch length": (
                         "You divide by the number of real tokens in the whole batch; each sentence has"
                         " its own."
@@ -111,6 +122,7 @@ forward = hw.question(
                     "mean of tanh": (
                         "Hidden layer and tanh come before the mean; average the word vectors first."
                     ),
+                    "tanh first": "The tanh is on the mean; it belongs between the two linear maps.",
                     "tanh last": (
                         "The tanh is on the output; it belongs between the two linear maps, and logits have"
                         " any size."

@@ -67,8 +67,16 @@ binary = hw.question(
                     "That is the share of wrong answers: a label is flipped somewhere (positive is 1, a logit"
                     " above 0)."
                 ): lambda logits, labels: np.array(((logits > 0) != (labels > 0.5)).mean()),
-                "You compare probabilities with 0, and all of them are above 0. Compare logits with 0.": (
-                    lambda logits, labels: np.array((labels > 0.5).mean())
+                (
+                    "Every sentence is called positive. Do you compare probabilities with 0, or apply the"
+                    " sigmoid twice? Compare logits with 0."
+                ): lambda logits, labels: np.array((labels > 0.5).mean()),
+                "That is the F1 score; the question asks for the share of right labels.": (
+                    lambda logits, labels: np.array(
+                        2
+                        * ((logits > 0) & (labels > 0.5)).sum()
+                        / max((logits > 0).sum() + (labels > 0.5).sum(), 1)
+                    )
                 ),
                 "That is the distance of probabilities from labels; each answer is either right or wrong.": (
                     lambda logits, labels: np.array(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -46,9 +47,9 @@ def training_case(
 
 def training_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Exact steps without dropout; modes with dropout."""
-    yield training_case(rng, (4, 4, 4, 4, 4), "five equal batches", lr=0.5)
-    yield training_case(rng, (4,), "one batch", lr=0.5)
-    yield training_case(rng, (8, 8, 1), "batches of 8, 8 and 1", lr=1.0)
+    yield even_case(rng, (4, 4, 4, 4, 4), "five equal batches", lr=0.5)
+    yield even_case(rng, (4,), "one batch", lr=0.5)
+    yield even_case(rng, (8, 8, 1), "batches of 8, 8 and 1", lr=1.0)
     yield training_case(
         rng, (6, 5), "a model with dropout that comes in evaluation mode", "modes", lr=0.5, dropout=0.5
     )
@@ -78,13 +79,16 @@ def trained_toy(
         z = x @ w + b
         shown = sigmoid(z) if variant == "sigmoid twice" else z
         losses.append(cross_entropy(shown, y).mean() * (len(y) if variant == "summed, told so" else 1))
-        sizes.append(len(y))
+        sizes.append(int(mask.sum()) if variant == "by tokens" else len(y))
         slope = sigmoid(shown) - y
         if variant == "sigmoid twice":
             slope = slope * shown * (1 - shown)
         if variant == "flipped":
             slope = sigmoid(z) - (1 - y)
             losses[-1] = cross_entropy(z, 1 - y).mean()
+        if variant == "arguments swapped":  # binary_cross_entropy_with_logits(labels, logits)
+            slope = -y
+            losses[-1] = cross_entropy(y, z).mean()
         if variant == "squares":
             slope = 2 * (sigmoid(z) - y) * sigmoid(z) * (1 - sigmoid(z))
             losses[-1] = np.square(sigmoid(z) - y).mean()
@@ -92,6 +96,9 @@ def trained_toy(
         scale = len(y) if variant.startswith("summed") else scale
         losses[-1] = losses[-1] / len(y) if variant == "divided again" else losses[-1]
         grad_w, grad_b = scale * (slope[:, None] * x).mean(0), scale * slope.mean()
+        if variant == "clipped":
+            shrunk = min(1 / math.hypot(*grad_w, grad_b), 1)
+            grad_w, grad_b = shrunk * grad_w, shrunk * grad_b
         if variant == "accumulated":
             grad_w, grad_b = grad_w + carried_w, grad_b + carried_b
             carried_w, carried_b = grad_w, grad_b
@@ -108,9 +115,22 @@ def trained_toy(
     loss = np.mean(losses) if variant == "mean of means" else np.average(losses, weights=sizes)
     loss = losses[-1] if variant == "last loss" else loss
     loss = np.sum(losses) if variant == "sum of means" else loss
+    loss = np.sum(losses) / sum(sizes) if variant == "means added" else loss
     loss = loss * sum(sizes) if variant == "not divided" else loss
     loss = loss * sum(sizes) / len(sizes) if variant == "divided by batches" else loss
     return [np.array(loss), w, np.array([b])[0:1].reshape(())]
+
+
+def even_case(rng: np.random.Generator, sizes: Sequence[int], *args: Any, **options: Any) -> Case:
+    """A case with gradients shorter than 1, so that clipping to 1 changes nothing; tokens do not count."""
+    while True:
+        case = training_case(rng, sizes, *args, **options)
+        right, clipped, counted = (
+            trained_toy(**case.kwargs, variant=slip) for slip in ("", "clipped", "by tokens")
+        )
+        same = all(np.allclose(one, other) for one, other in zip(right, clipped, strict=True))
+        if same and (len(sizes) == 1 or abs(counted[0] / right[0] - 1) > 0.01):
+            return case
 
 
 training = hw.question(
@@ -139,6 +159,13 @@ training = hw.question(
                         "The losses of the batches are added; the question asks for the mean over all"
                         " sentences."
                     ),
+                    "means added": (
+                        "You added up the means of the batches and divided by the number of sentences:"
+                        " multiply each mean by the size of its batch first."
+                    ),
+                    "by tokens": (
+                        "The loss is averaged over tokens; each sentence counts once, however long it is."
+                    ),
                     "last loss": "That is the loss of the last batch; the question asks for the mean"
                     " over all sentences.",
                     "not divided": "The loss is a sum over the sentences; divide by their number.",
@@ -152,6 +179,9 @@ training = hw.question(
                     ),
                     "squares": "That is the squared error of the probabilities; use the binary"
                     " cross-entropy.",
+                    "arguments swapped": (
+                        "The arguments of the loss are swapped: the logits come first, then the labels."
+                    ),
                     "first batch": (
                         "You train only on the first batch: is the return statement inside the loop?"
                     ),
@@ -292,8 +322,8 @@ evaluation = hw.question(
                     ),
                     "first batch": "Only the first batch counts: is the return statement inside the loop?",
                     "all positive": (
-                        "You compare probabilities with 0, and all of them are above 0. Compare logits"
-                        " with 0."
+                        "Every sentence is called positive. Do you compare probabilities with 0, or apply"
+                        " the sigmoid twice? Compare logits with 0."
                     ),
                     "swapped": "Loss and accuracy are swapped: the loss comes first.",
                     "error rate": (

@@ -127,8 +127,14 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
             " positive."
         )
         return Wrong(flipped, measured=accuracy, evidence=shown)
-    if public.are_probabilities(logits):
-        return Wrong(f"{told} {public.PROBABILITIES}", share, accuracy, shown)
+    if problem := public.outputs_problem(logits):
+        return Wrong(f"{told} {problem}", share, accuracy, shown)
+    if accuracy < NO_POINTS:
+        chance = (
+            f"{told} That is near chance, 50%. Is this the file that the training saved, and does the model"
+            " read ids and mask as in training?"
+        )
+        return Wrong(chance, share, accuracy, shown)
     return Wrong(
         f"{told} Were the word vectors trained, too, and was the best epoch chosen on validation?",
         share,
@@ -139,11 +145,14 @@ def accuracy_on_hidden_sentences(SentimentModel: Sequence[kit.Trial]) -> Wrong |
 
 @sentiment.check(points=1)
 def one_sentence_alone(SentimentModel: Sequence[kit.Trial]) -> Wrong | None:
-    """Looks at the shape that a batch of one gives; what it says is judged with the others."""
-    trial = SentimentModel[1]
+    """Looks at the shape that a batch of one gives, and that outputs are no labels; the rest is accuracy."""
+    trial, others = SentimentModel[1], SentimentModel[0]
     if trouble := not_run("SentimentModel", trial):
         return trouble
     problem = public.logits_problem(trial.output, 1)
+    if not problem and others.status == "ok" and not public.logits_problem(others.output, HIDDEN_SENTENCES):
+        found = public.outputs_problem(others.output)
+        problem = found if found == public.LABELS_ALONE else None
     return Wrong(problem) if problem else None
 
 
@@ -220,8 +229,10 @@ def predicted(
         return [int(positive), probability]
     if variant == "swapped":
         return [probability, names[int(positive)]]
-    if variant == "of negative":
+    if variant in ("of negative", "both of negative"):
         probability = 1 - probability
+    if variant == "both of negative":
+        positive = probability > 0.5
     if variant == "percent":
         return [names[int(positive)], 100 * probability]
     if variant == "sigmoid twice":
@@ -262,6 +273,10 @@ predicting = hw.question(
                     "number": "The first value is the label's number; return its name, labels[number].",
                     "swapped": "The two values are swapped: the name comes first.",
                     "of negative": "That is the negative class's probability; return the positive class's.",
+                    "both of negative": (
+                        "Label and probability are those of the negative class: sigmoid(logit) is the"
+                        " probability of label 1, positive."
+                    ),
                     "percent": "That is a percentage; return a probability from 0 to 1.",
                     "sigmoid twice": "The sigmoid is applied twice.",
                     "logit": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ def number_sequences(rng: np.random.Generator) -> Iterator[Case]:
     """Sequences of even and odd length; sums at even and odd places that differ clearly, or not at all."""
     yield Case([np.array([2.0, 5.0, 3.0, 1.0])], note="the sequence [2, 5, 3, 1]")
     yield Case([np.array([0.25, -0.5])], note="the sequence [0.25, -0.5]")
+    yield Case([np.array([0.25, 0.252])], note="the sequence [0.25, 0.252]")  # σ(2) shows the factor 1000
     yield Case([np.full(6, 2.5)], note="a constant sequence of six numbers")
     for length in (1, 5, 8, 31, 64):
         yield Case([np.round(rng.normal(size=length), 2)], note=several(length, "random number"))
@@ -63,6 +65,7 @@ recurrence = hw.question(
         Challenge(
             "alternating_rnn",
             cases=number_sequences,
+            examples=lambda rng: list(number_sequences(rng))[:4],
             expected=alternating,
             mistakes={
                 "You add the state before instead of subtracting it: h_t = x_t - h_(t-1).": lambda x: (
@@ -85,6 +88,15 @@ recurrence = hw.question(
                     alternating(x, sign=-0.5)
                 ),
                 "The factor 1000 inside σ is missing.": lambda x: alternating(x, scale=1.0),
+                **{
+                    f"The factor inside σ is {factor:g}; it should be 1000.": partial(
+                        alternating, scale=factor
+                    )
+                    for factor in (10.0, 100.0, 500.0)
+                },
+                "The two are swapped: the states come first, then the output.": lambda x: alternating(x)[
+                    ::-1
+                ],
                 "You divide h_T by 1000 inside σ; multiply it.": lambda x: alternating(x, scale=0.001),
                 "Your states are differences of neighbors, x_t − x_(t−1); subtract the state h_(t−1).": (
                     lambda x: [
@@ -131,6 +143,9 @@ recurrence = hw.question(
                 ),
                 "Your weights have half their size: x_T itself has +1, the others −1 or +1.": lambda T: (
                     signs(T) / 2
+                ),
+                "You give the weights' running sums; return the weights themselves.": lambda T: np.cumsum(
+                    signs(T)
                 ),
                 "All weights are 1: does the minus in front of h_(t-1) not show?": lambda T: np.ones(T, int),
             },

@@ -234,6 +234,8 @@ linear = hw.question(
                         @ V
                     )
                 ),
+                "You divide each column of K by its sum over the tokens; divide by each query's sum of"
+                " similarities.": lambda Q, K, V, lengths=(), **_: Q @ (K / K.sum(axis=0)).T @ V,
                 "You divide by the number of tokens, not by the sum of the similarities.": (
                     lambda Q, K, V, lengths=(), **_: Q @ K.T @ V / len(Q)
                 ),
@@ -321,6 +323,11 @@ causal = hw.question(
                     lambda Q, K, V, lengths=(), **_: (
                         np.einsum("td,tdm->tm", Q, np.cumsum(K[:, :, None] * V[:, None], axis=1))
                         / np.tril(Q @ K.T).sum(axis=1, keepdims=True)
+                    )
+                ),
+                "The denominator sums the keys alone; it is Σ q·k, so it needs the query too.": (
+                    lambda Q, K, V, lengths=(), **_: (
+                        np.tril(Q @ K.T) @ V / np.cumsum(K, axis=0).sum(axis=1, keepdims=True)
                     )
                 ),
                 "The sums run from the end: each place sees itself and the later ones.": (

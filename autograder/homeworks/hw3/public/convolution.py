@@ -64,10 +64,14 @@ def conv_places_problem(arrays: Mapping[str, np.ndarray], x: np.ndarray) -> str 
                     f"Head {number}: every position gets the same score. It must look at one place: left, own"
                     " or right."
                 )
-            return (
+            told = (
                 f"Head {number} has the attention {listed(row)} at place 1 of {len(x)}; it must look at one"
-                " place beside it, with nearly all weight."
+                " place with nearly all weight: the left neighbor, the place itself or the right neighbor."
             )
+            d = x.shape[1]
+            if np.any(arrays["Q"][number][:d]) or np.any(arrays["K"][number][:d]):
+                told += f" The rows of Q and K that see the token, the first {d}, are not all zero."
+            return told
     return f"The heads look at the offsets {offsets}; you need each of -1, 0 and +1 once."
 
 
@@ -149,6 +153,17 @@ def _conv_mistake(
     for says, other in readings.items():
         if all(_alike(output, convolution(x, other)) for x, output in zip(inputs, found, strict=True)):
             return says
+    if not V[:, :d].any():
+        return f"The rows of V that see the token, the first {d}, are zero."
+    return _conv_multiple(found, [convolution(x, kernel) for x in inputs])
+
+
+def _conv_multiple(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> str:
+    """What to say where all outputs are the convolution times one number; empty if they are not."""
+    got, right = (np.concatenate([part.ravel() for part in parts]) for parts in (found, expected))
+    factor = float(got @ right / max(right @ right, 1e-12))
+    if factor and _alike(got, factor * right):
+        return f"That is the convolution times {factor:.3g}."
     return ""
 
 

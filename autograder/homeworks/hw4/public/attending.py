@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autograder.kit import visible_check
@@ -56,6 +57,8 @@ def look_at_attention(module: Any, call: Mapping[str, Any]) -> dict[str, Any]:
             without = module(images, **call)
         spread = float((logits - logits.mean(0)).norm())
         change = float((without - logits).norm()) / max(spread, 1e-9)
+        if spread <= 1e-6 * float(logits.norm()):
+            change = 1.0  # the same logits for every image: that says nothing about the attention
         moves = seen.overlapping and any(
             torch.allclose(moved, logits, atol=1e-3 * max(spread, 1e-3))
             for moved in _moved(module, images, call)
@@ -99,11 +102,35 @@ def _overlaps(name: str, args: Any) -> bool:
     return name == "im2col" and any(size > step for size, step in zip(args[1], args[4], strict=False))
 
 
+def _makes_weights(name: str, args: Any) -> bool:
+    """Whether an operation is a softmax, or an exponential of any base."""
+    if name == "pow":
+        return isinstance(args[0], int | float)
+    return name in ("_softmax", "_safe_softmax", "exp", "exp_", "exp2", "exp2_")
+
+
+def _map_axes(shape: Sequence[int], softmax: int | None) -> tuple[int | None, int | None]:
+    """The axes of queries and keys in weights of this shape; a softmax runs over the keys.
+
+    Of a single row of a map the axis of queries is None; of anything else both are.
+    """
+    axes = range(len(shape))
+    keys = [softmax % len(shape)] if softmax is not None else list(reversed(axes))
+    pairs = [
+        (key, query) for key in keys for query in axes if key != query and shape[key] == shape[query] >= 4
+    ]
+    if pairs:  # the last two axes first, then axes close to each other
+        key, query = min(pairs, key=lambda pair: (min(pair) < len(shape) - 2, abs(pair[0] - pair[1])))
+        return query, key
+    return None, keys[0] if softmax is not None and shape[keys[0]] >= 4 else None
+
+
 def _watcher(alone: bool) -> Any:
     """Counts attention maps and overlapping windows; with ``alone``, makes each map the identity.
 
     Weights of every token for every token come from a softmax, or from exponentials that are divided by their
-    sum; both are (…, n, n) with at least three axes.
+    sum. The axes of queries and keys are any two of equal length; or the map of each image and head comes by
+    itself, (n, n); or the rows come one by one, n of the same shape.
     """
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -112,18 +139,33 @@ def _watcher(alone: bool) -> Any:
     class Watcher(TorchDispatchMode):
         maps = overlapping = 0
 
+        def __init__(self) -> None:
+            super().__init__()
+            # shape of a part of a map → how many there were
+            self.single: Counter[tuple[int, ...]] = Counter()
+
         def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = operation(*args, **(kwargs or {}))
             name = operation.__name__.split(".")[0]
             self.overlapping += _overlaps(name, args)
-            if name not in ("_softmax", "_safe_softmax", "exp", "exp_") or result.ndim < 3:
+            if not _makes_weights(name, args):
                 return result
-            rows, columns = result.shape[-2:]
-            if rows != columns or rows < 4:
+            query, key = _map_axes(result.shape, args[1] if "softmax" in name else None)
+            if key is None:
                 return result
-            self.maps += 1
+            n = result.shape[key]
+            own = torch.eye(n, dtype=result.dtype)
+            if query is None:  # a row: the others have the same shape
+                own, parts = own[self.single[tuple(result.shape)] % n], n
+                kept = [key]
+            else:
+                own, parts = (own, 1) if result.ndim > 2 else (own, len(_pictures()))
+                kept = [query, key]
+            self.single[tuple(result.shape)] += 1
+            self.maps += self.single[tuple(result.shape)] % parts == 0
             if alone:
-                result.copy_(torch.eye(rows, dtype=result.dtype).expand(result.shape))
+                shape = [n if axis in kept else 1 for axis in range(result.ndim)]
+                result.copy_(own.reshape(shape).expand(result.shape))
             return result
 
     return Watcher()

@@ -110,7 +110,12 @@ def predict_problem(trial: Trial) -> str | None:
 check_flags("5.7b", "predict_sentiment", predict_problem)
 
 
-PROBABILITIES = "All outputs are between 0 and 1: return logits, not probabilities, which are all above 0."
+PROBABILITIES = (
+    "All outputs are between 0 and 1. Is there a sigmoid? Leave it out: return logits, not probabilities,"
+    " which are all above 0."
+)
+SAME = "Every sentence gets the same output: use its own tokens, ids and mask."
+LABELS_ALONE = "All outputs are -1, 0 or 1: return logits, not labels."
 
 
 def logits_problem(logits: Any, sentences: int) -> str | None:
@@ -126,9 +131,15 @@ def logits_problem(logits: Any, sentences: int) -> str | None:
     return None if np.isfinite(logits).all() else "Some logits are NaN or infinite."
 
 
-def are_probabilities(logits: np.ndarray) -> bool:
-    """Whether all outputs lie between 0 and 1, as those of a sigmoid do."""
-    return bool(np.all((logits >= 0) & (logits <= 1)))
+def outputs_problem(logits: np.ndarray) -> str | None:
+    """Whether the outputs for many sentences can be logits (5.7a); else words. One alone shows nothing."""
+    if len(logits) < 2:
+        return None
+    if np.ptp(logits) == 0:
+        return SAME
+    if np.isin(logits, (-1, 0, 1)).all():
+        return LABELS_ALONE
+    return PROBABILITIES if np.all((logits >= 0) & (logits <= 1)) else None
 
 
 @visible_check("5.7a")
@@ -138,8 +149,7 @@ def logits_have_their_form(answers: Mapping[str, Any]) -> list[tuple[bool | None
         if trial.status == "ok":
             alone = ", also for one sentence alone" if len(trial.args[0]) == 1 else ""
             problem = logits_problem(trial.output, len(trial.args[0]))
-            if problem is None and are_probabilities(trial.output):
-                problem = PROBABILITIES
+            problem = problem or outputs_problem(trial.output)
             lines.append(
                 (problem is None, problem or f"Your model gives one logit for each sentence{alone}.")
             )
