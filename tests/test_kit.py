@@ -334,3 +334,30 @@ def test_what_cannot_be_looked_at_is_recorded_as_such(value: object, tmp_path: P
     written = json.loads((tmp_path / kit.LOG_NAME).read_text())["entries"]["a"]
     assert written["status"] == "ok"
     assert "other" in json.dumps(written["value"])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "b",
+        " (b). ",
+        "B)",
+        "**B**",
+        "`B`",
+        "'B'",
+        "Option B",
+        "answer: b",
+        "B) one query a key",
+        ["B"],
+        ("b",),
+    ],
+)
+def test_a_letter_is_read_with_what_people_write_around_it(value: object):
+    assert kit.letter_of(value) == "B"
+
+
+@pytest.mark.parametrize(
+    "value", ["", "B and C", "A) or B)", "A), (B)", "a: A or B", "BB", "I think B", ["A", "B"], 2, None, "β"]
+)
+def test_what_names_no_single_letter_is_none(value: object):
+    assert kit.letter_of(value) == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -14,9 +15,8 @@ from autograder.kit.feedback import Line
 from autograder.kit.probes import error_words, raised, run_cases, trial_of
 from autograder.kit.values import as_kind, decode, encode
 
-Spec = Mapping[
-    str, Any
-]  # an entry as the homework's description gives it: name, kind, and what the kind adds
+# an entry as the homework's description gives it: name, kind, and what the kind adds
+Spec = Mapping[str, Any]
 Cases = Sequence[Mapping[str, Any]]
 
 
@@ -114,9 +114,21 @@ class ArrayKind(Kind):
         super().collect(spec, value, entry, cases)
 
 
+LETTER = re.compile(r"(?:(?:option|answer|choice)\b[ :]*)?([a-z])(?:[.):](.*))?", re.I | re.S)
+OTHER_LETTER = re.compile(r"\b[a-z][.)]|(?:\b(?:or|and)|[/,;&]) *\(?[a-z]\b", re.I)  # A) or B)
+
+
 def letter_of(value: Any) -> str:
-    """The letter that an answer stands for: `` (b).`` is B; empty if it is no text."""
-    return value.strip().strip(".():").strip().upper() if isinstance(value, str) else ""
+    """The letter that an answer stands for, also with what people write around it; empty if it is none.
+
+    ``(b).``, ``**B**``, ``Option b``, ``B) keys`` and ``["B"]`` are all B; ``B and C`` is no letter.
+    """
+    if isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, str):
+        return ""
+    found = LETTER.fullmatch(value[:1000].strip(" \t\r\n.()[]:*_`'\""))
+    return found[1].upper() if found and not OTHER_LETTER.search(found[2] or "") else ""
 
 
 @entry_kind("choice")
