@@ -17,6 +17,7 @@ import jupyter_client
 import nbclient.client
 import pytest
 from ipykernel.ipkernel import IPythonKernel
+from IPython.core.application import BaseIPythonApplication
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -184,6 +185,14 @@ def test_upstream_itself_calls_the_private_methods_that_we_override():
         "process_message",
     ):
         assert re.search(rf"self\.{name}\(", text), name
+
+
+def test_a_kernel_still_reads_a_command_line_and_files_and_looks_at_modules_where_we_leave_that_out():
+    """Else the copies in ``kernel_process.py`` would leave out nothing, and nobody would notice."""
+    text = inspect.getsource(BaseIPythonApplication.initialize)
+    assert "self.parse_command_line(" in text
+    assert "self.load_config_file(" in text
+    assert re.search(r"\bsys\.modules\b", inspect.getsource(IPythonKernel.__init__))
 
 
 @pytest.mark.parametrize("name", ["nbclient", "nbconvert", "jupyter-client"])

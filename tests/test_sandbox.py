@@ -138,6 +138,7 @@ PRINTING = [
     "raise ExceptionGroup('h', [ValueError(1)])",
     "import sys; sys.stdout = sys.__stderr__",
     "'i'",
+    "'IPKernelApp' in get_ipython().config, type(get_ipython()).__name__",  # as tqdm and others ask
 ]
 
 

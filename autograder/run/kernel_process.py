@@ -39,6 +39,7 @@ def application(**options: Any) -> Any:
     """
     from ipykernel import ipkernel
     from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
 
     class Application(IPKernelApp):  # type: ignore[misc, unused-ignore]
         def parse_command_line(self, argv: Any = None) -> None:
@@ -47,9 +48,12 @@ def application(**options: Any) -> Any:
         def load_config_file(self, *_: Any, **__: Any) -> None:
             pass
 
-    app = Application.instance(quiet=True, **options)
-    app.config.HistoryManager.enabled = False
-    app.config.InteractiveShellApp.exec_PYTHONSTARTUP = False
+    config = Config(
+        IPKernelApp={"quiet": True, **options},  # by whose presence programs know a notebook
+        HistoryManager={"enabled": False},
+        InteractiveShellApp={"exec_PYTHONSTARTUP": False},
+    )
+    app = Application.instance(config=config)
     own = vars(ipkernel)
     seen, own["sys"] = own["sys"], NoModules()
     try:
