@@ -131,6 +131,9 @@ def numpy_heads(
         attention = softmax(scores * allowed, axis)
     elif variant == "mask as numbers":
         attention = softmax(scores - ~allowed, axis)
+    elif variant.startswith("sum plus "):
+        powers = np.exp(scores) * allowed
+        attention = powers / (powers.sum(-1, keepdims=True) + float(variant.removeprefix("sum plus ")))
     else:
         attention = softmax(np.where(allowed, scores, -np.inf if variant == "NaN" else -1e30), axis)
         unmasked = attention

@@ -67,10 +67,16 @@ def prompt_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def trained_logits(tokens: Floats, variant: str = "") -> Floats:
     """Logits (n, letters) of the trained decoder."""
-    inside = variant if variant in ("not causal", "no places", "no last norm") else ""
+    of_model = ("not causal", "no places", "no last norm", "sum plus 1e-8", "sum plus 1e-9")
+    inside = variant if variant in of_model else ""
     return decoder_logits(tokens, own_names(stored_weights(), variant), 4, inside)
 
 
+TINY_SUMS = {
+    f"Where all scores are far below 0, the sum of e^score is as small as {added}: in 2.4, subtract the largest"
+    " score first and add nothing to the sum, or use softmax.": f"sum plus {added}"
+    for added in ("1e-8", "1e-9")
+}
 SLIPS = {
     "queries and keys are exchanged: the columns of c_attn are queries, keys, values": "keys first",
     "queries and values are exchanged: the columns of c_attn are queries, keys, values": "values first",
@@ -119,6 +125,7 @@ weights = hw.question(
                 {
                     **MAPPED,
                     "It looks as if later letters can be seen: check 2.4's causal mask.": "not causal",
+                    **TINY_SUMS,
                 },
             ),
             examples=lambda rng: [prompt_case("Jane")],
