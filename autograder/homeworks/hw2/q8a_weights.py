@@ -73,8 +73,8 @@ def trained_logits(tokens: Floats, variant: str = "") -> Floats:
 
 
 TINY_SUMS = {
-    f"Where all scores are far below 0, the sum of e^score is as small as {added}: in 2.4, subtract the largest"
-    " score first and add nothing to the sum, or use softmax.": f"sum plus {added}"
+    f"Where all scores are far below 0, the sum of e^score is as small as {added}: in 2.4, subtract the"
+    " largest score first and add nothing to the sum, or use softmax.": f"sum plus {added}"
     for added in ("1e-8", "1e-9")
 }
 SLIPS = {
