@@ -72,6 +72,7 @@ def test_a_list_of_numbers_may_be_longer_under_another_seed():
         sentence_kind(f"The classes occur {counts} times.") for counts in ("20, 13, 21", "4, 4, 5, 7, 6")
     }
     assert kinds == {"The classes occur #, … times."}
+    assert sentence_kind("1 row is drawn twice.") == sentence_kind("23 rows are drawn twice.")
     assert sentence_kind("It has 3 rows, 4 are asked.") != sentence_kind("It has 3 rows.")
 
 
@@ -111,6 +112,7 @@ def test_an_answer_is_judged_rightly_if_its_checks_fail_with_its_phrase():
         ("`f` on n = 4 is 3.5; expected -0.25.", False),
         ("`f` on n = 4 differs in 3 of 8 numbers; at [0, 1] it is nan, expected 2e-05.", False),
         ("`f` on a text gives ['a', 'b']; expected ['a'].", False),
+        (f"`f` on n = 4 is nan; expected 2. {kit.not_finite('`f` on n = 4 is nan; expected 2.')}", False),
         ("`f` on n = 4 is 3.5; expected -0.25. The scale is missing.", True),
         ("`f` has shape (3,); expected (4,).", True),
         ("It is not used.", True),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 
+from autograder import kit
 from autograder.author.gallery import Example, Student
 from autograder.grade.grade import Settings
 from autograder.grade.report import QuestionResult
@@ -63,7 +64,8 @@ def sentence_kind(feedback: str) -> str:
     told = re.sub(r"'(?:[^'\\]|\\.)*'", "'…'", told)
     told = re.sub(r"(?<= on )“[^”]*”", "“…”", told)
     told = re.sub(r"[-−]?\b(?:\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?|nan|inf)\b", "#", told)
-    return re.sub(r"#(?:, #)+", "#, …", told)  # a list of numbers is as long as was drawn
+    told = re.sub(r"#(?:, #)+", "#, …", told)  # a list of numbers is as long as was drawn
+    return re.sub(r"# (\w+?)s? (?:is|are)\b", r"# \1 is", told)  # one of them, or several
 
 
 def is_right(example: Example, result: QuestionResult | None) -> bool:
@@ -78,6 +80,7 @@ def is_right(example: Example, result: QuestionResult | None) -> bool:
 def is_named(result: QuestionResult | None) -> bool:
     """Whether a failed check says more than which numbers differ."""
     told = [check.feedback for check in result.checks if check.state != "passed"] if result else []
+    told = [one.replace(kit.not_finite(one), "").rstrip() for one in told]  # that is where to look, no name
     return any(not BARE.search(sentence_kind(feedback)) for feedback in told)
 
 

@@ -14,6 +14,18 @@ from autograder.homeworks.hw5.common import sigmoid, variants
 from autograder.homeworks.hw5.homework import hw
 
 
+def large_scores(rng: np.random.Generator, n: int, forbidden: Sequence[int], scale: float) -> np.ndarray:
+    """Large scores (n, n), in the last row low ones alone, where a forbidden −100 would be the largest.
+
+    No row's largest allowed score is near 0, so that a forbidden score of 0 and one of −100 do the same.
+    """
+    while True:
+        scores = scale * rng.normal(size=(n, n))
+        scores[-1] = scores[-1] / 4 - 3000
+        if np.abs(np.delete(scores, forbidden, axis=1).max(axis=1)).min() > 200:
+            return scores
+
+
 def score_cases(rng: np.random.Generator) -> Iterator[Case]:
     """Scores and votes of several sizes, with places that may not be looked at; large scores."""
     for n, forbidden, scale in (
@@ -25,9 +37,7 @@ def score_cases(rng: np.random.Generator) -> Iterator[Case]:
     ):
         places = "place " + " and ".join(map(str, forbidden)) if forbidden else "nothing"
         told = f"{several(n, 'token')}, {places} forbidden"
-        scores = scale * rng.normal(size=(n, n))
-        if scale > 100:  # a row of low scores alone, where a forbidden −100 would be the largest
-            scores[-1] = scores[-1] / 4 - 3000
+        scores = scale * rng.normal(size=(n, n)) if scale < 100 else large_scores(rng, n, forbidden, scale)
         yield Case(
             [scores, rng.normal(size=n), float(rng.normal()), forbidden],
             note=told + (", large scores" if scale > 100 else ""),
