@@ -80,7 +80,8 @@ def test_every_check_cell_sees_the_form_of_a_letter_and_not_whether_it_is_right(
     for question in homeworks()[name].questions.values():
         for choice in (entry for entry in question.entries if isinstance(entry, Choice)):
             for letter in choice.options:
-                assert refused_answer(question.id, {choice.name: f"({letter.lower()})."}) == ""
-            for other in ("Z", next(iter(choice.options.values())), 1, [choice.correct]):
+                for form in (f"({letter.lower()}).", [letter]):
+                    assert refused_answer(question.id, {choice.name: form}) == ""
+            for other in ("Z", next(iter(choice.options.values())), 1, list(choice.options)):
                 told = refused_answer(question.id, {choice.name: other})
                 assert f"`{choice.name}` should be one of the letters A, B" in told
