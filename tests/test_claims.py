@@ -53,6 +53,14 @@ def test_recorded_values_are_a_claim_with_the_cells_as_evidence(
     assert evidence[1:] in result.notes[0]
 
 
+def test_a_cell_that_names_the_kits_file_is_still_a_students_cell():
+    cell = f"# with a helper from homework_kit.py\n{CELL}"
+    kit_cell = new_code_cell("%%writefile homework_kit.py\nx = 1")
+    notebook = new_notebook(cells=[kit_cell, new_code_cell(cell)])
+    assert claimed({"sources": [cell_digest(cell)]}, notebook).claim == claims.CELLS_THERE
+    assert code_digests(notebook) == {cell_digest(cell)}
+
+
 def trained(recorded: dict[str, str], cause: str = "") -> QuestionResult:
     """4.7, whose weights come from a file."""
     homework = homeworks()["hw4"]

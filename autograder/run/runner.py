@@ -27,6 +27,7 @@ from autograder.names import KIT_FILE, SKIPPED
 from autograder.run.environment import kernel_environment
 from autograder.run.limits import Limits
 from autograder.run.raised import CellError, frames, goes_on, read_error
+from autograder.submissions.cells import is_kit
 
 # Before the first cell: wherever a notebook goes with os.chdir, the kit has found its folder by then.
 # quit() would end the kernel under the cells below it
@@ -313,7 +314,7 @@ def plain_output(message: dict[str, Any]) -> NotebookNode | None:
 
 def skip_reason(cell: NotebookNode) -> str | None:
     """Why a grading run leaves this cell out: it writes the kit, or only trains or draws; None if it runs."""
-    if cell.source.lstrip().startswith(f"%%writefile {KIT_FILE}"):
+    if is_kit(cell.source):
         return "the grader's own kit is used"
     if SKIPPED.match(cell.source) or "skip-execution" in cell.metadata.get("tags", []):
         return "skipped while grading"

@@ -18,6 +18,7 @@ from autograder.kit.handing_in import cell_digest
 from autograder.kit.packing import MAX_NOTEBOOK_BYTES
 from autograder.names import KIT_FILE
 from autograder.submissions import pictures
+from autograder.submissions.cells import is_kit
 from autograder.submissions.errors import SubmissionError
 from autograder.submissions.log import parse_json, read_log
 
@@ -160,17 +161,13 @@ def code_digests(notebook: NotebookNode) -> frozenset[str]:
     return frozenset(
         cell_digest(cell.source)
         for cell in notebook.cells
-        if cell.cell_type == "code" and not _holds_kit(cell)
+        if cell.cell_type == "code" and not is_kit(cell.source)
     )
-
-
-def _holds_kit(cell: NotebookNode) -> bool:
-    return KIT_FILE in cell.source[:60]
 
 
 def _own_cells(notebook: NotebookNode) -> Iterator[str]:
     """The text of the cells that do not hold the kit, which names everything."""
-    return (cell.source for cell in notebook.cells if not _holds_kit(cell))
+    return (cell.source for cell in notebook.cells if KIT_FILE not in cell.source[:60])
 
 
 def _recorded(notebook: NotebookNode, homeworks: Mapping[str, Homework]) -> dict[str, int]:

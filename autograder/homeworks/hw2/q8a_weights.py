@@ -67,7 +67,7 @@ def prompt_cases(rng: np.random.Generator) -> Iterator[Case]:
 
 def trained_logits(tokens: Floats, variant: str = "") -> Floats:
     """Logits (n, letters) of the trained decoder."""
-    of_model = ("not causal", "no places", "no last norm", "sum plus 1e-8", "sum plus 1e-9")
+    of_model = ("not causal", "no places", "no last norm", *TINY_SUMS.values())
     inside = variant if variant in of_model else ""
     return decoder_logits(tokens, own_names(stored_weights(), variant), 4, inside)
 
